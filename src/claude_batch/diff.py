@@ -1,0 +1,124 @@
+"""What changed between two trees, and the parser of git's own patch format.
+
+A hunk keeps its body as the bytes that git printed: hashing thousands of hunks must not
+cost a Python object per line, so lines are cut only for the hunks that become requests.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+class Side(StrEnum):
+    """GitHub's words: LEFT counts lines of the old file, RIGHT of the new one."""
+
+    LEFT = "LEFT"
+    RIGHT = "RIGHT"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a hunk. `text` has no newline; a CR of CRLF stays part of it."""
+
+    sign: str  # " ", "+" or "-"
+    text: bytes
+    old: int | None  # 1-based number in the old file, None on "+"
+    new: int | None  # 1-based number in the new file, None on "-"
+    newline: bool = True  # False: the last line of a file without a final newline
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """`body`: every line with its sign, joined by newlines, "\\ No newline" marks included."""
+
+    old_start: int
+    new_start: int
+    body: bytes
+    heading: bytes = b""  # what git prints after the second @@
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines without the marks; a position in a hunk is an index into this."""
+        return tuple(_cut(self.body, self.old_start, self.new_start))
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file of a diff. Object ids are full; an absent side has only zeros as id and mode 0."""
+
+    path: str
+    old_path: str
+    status: str  # added, modified, deleted, renamed, copied, typechange
+    old_mode: int
+    new_mode: int
+    old_blob: str
+    new_blob: str
+    binary: bool = False
+    hunks: tuple[Hunk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A changed file that is not reviewed, and why; `path` is printable."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two trees with the commits that they belong to (None: an index, a noted tree, no parent)."""
+
+    base: str | None
+    head: str | None
+    base_tree: str
+    head_tree: str
+    label: str  # for people: "main..feature", "pull request 7", "staged changes"
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    comparison: Comparison
+    files: tuple[FileChange, ...]
+    left_out: tuple[LeftOut, ...] = field(default=())
+
+
+def _cut(body: bytes, old: int, new: int) -> Iterator[Line]:
+    rows = body.split(b"\n")
+    for row, after in zip(rows, [*rows[1:], b""], strict=True):
+        sign = row[:1].decode("ascii", "replace") or " "
+        if sign == "\\":
+            continue
+        newline = not after.startswith(b"\\")
+        yield Line(
+            sign,
+            row[1:],
+            None if sign == "+" else old,
+            None if sign == "-" else new,
+            newline,
+        )
+        old += sign != "+"
+        new += sign != "-"
+
+
+# An omitted count means one line. https://git-scm.com/docs/diff-format
+HUNK_HEADER = re.compile(rb"^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$", re.MULTILINE)
+
+
+def parse_hunks(patch: bytes) -> tuple[Hunk, ...]:
+    """The hunks of one file's patch. Rows of a body start with a sign, so a header is a header."""
+    headers = list(HUNK_HEADER.finditer(patch))
+    ends = [header.start() - 1 for header in headers[1:]] + [len(patch)]
+    return tuple(
+        Hunk(
+            int(header[1]),
+            int(header[2]),
+            patch[header.end() + 1 : end].removesuffix(b"\n"),
+            header[3],
+        )
+        for header, end in zip(headers, ends, strict=True)
+    )

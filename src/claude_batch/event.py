@@ -1,0 +1,272 @@
+"""The ledger's events, schema version 1. docs/ledger-format.md is the page for other readers.
+
+An event is a fact or an intent; it is never changed. Every event carries when it was written,
+by which run and for which repository. Facts about the same thing only ever add up, so that the
+union of two writers' files is the right state, whatever the order.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal, NewType
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from claude_batch.price import Usage
+from claude_batch.task import TaskId
+
+SCHEMA = 1
+
+IntentId = NewType("IntentId", str)
+BatchId = NewType("BatchId", str)
+
+
+class Outcome(StrEnum):
+    """What became of a request: the API's four and the three that we tell apart within success."""
+
+    SUCCEEDED = "succeeded"
+    ERRORED = "errored"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    UNREADABLE = "unreadable"
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Event(Model):
+    at: datetime
+    run: str
+    repo: str
+
+
+class PlannedTask(Model):
+    """A task and where it stands in this plan's head (and base, for removed lines)."""
+
+    id: TaskId
+    kind: str
+    old_start: int
+    new_start: int
+
+
+class PlannedFile(Model):
+    path: str
+    old_path: str
+    old_blob: str
+    new_blob: str
+    tasks: tuple[PlannedTask, ...]
+
+
+class SkippedFile(Model):
+    path: str
+    reason: str
+
+
+class Plan(Event):
+    """What one submit looked at, recorded even when nothing had to be sent."""
+
+    type: Literal["plan"] = "plan"
+    id: str
+    pr: int | None
+    label: str  # "pull request 7", "main..feature", "staged changes"
+    base: str | None
+    head: str | None
+    files: tuple[PlannedFile, ...]
+    left_out: tuple[SkippedFile, ...] = ()
+    new: int  # tasks that this submit sent
+    reused: int  # tasks that the ledger knew: answered or in flight
+
+
+class Intent(Event):
+    """About to send a batch. Until `lease_until` its owner is believed to be at it."""
+
+    type: Literal["intent"] = "intent"
+    id: IntentId  # 16 hex digits, random; the first part of each custom_id
+    lease_until: datetime
+    lane: Literal["batch", "now"]
+    requests: int
+    sha256: str  # over the requests' bodies
+    follows: str | None = None  # why there is a second sending: "retry", "split", "verify", "rest"
+
+
+class AskedTask(Model):
+    """A task within a request, with its anchored lines as signs and hashes (anchor.Strip)."""
+
+    id: TaskId
+    path: str
+    signs: str
+    hashes: str
+
+
+class Estimate(Model):
+    """Before sending. `usd_max` is what the budget reserves."""
+
+    input_tokens: int
+    output_tokens: int
+    usd: Decimal
+    usd_standard: Decimal
+    usd_max: Decimal
+
+
+class Asked(Event):
+    """One request of an intent."""
+
+    type: Literal["request"] = "request"
+    intent: IntentId
+    n: int  # its place in the intent; custom_id is "<intent>-<n>-<first 16 of sha>"
+    sha: str  # over the request's params
+    pr: int | None
+    kind: str
+    model: str
+    effort: str | None
+    purpose: Literal["ask", "verify", "primer"] = "ask"
+    tasks: tuple[AskedTask, ...]
+    about: tuple[str, ...] = ()  # finding ids, for a second look
+    estimate: Estimate
+
+
+class Submitted(Event):
+    type: Literal["submitted"] = "submitted"
+    intent: IntentId
+    batch: BatchId
+    created_at: datetime
+    expires_at: datetime
+    adopted: bool = False  # found by listing after a crash
+
+
+class Looked(Event):
+    """Batches were listed to see whether an intent without a fact had been sent after all."""
+
+    type: Literal["looked"] = "looked"
+    intent: IntentId
+    candidates: tuple[BatchId, ...]
+
+
+class Voided(Event):
+    """An intent of which we know that it was never sent: its tasks are free again."""
+
+    type: Literal["voided"] = "voided"
+    intent: IntentId
+    reason: str
+
+
+class BatchStatus(Event):
+    type: Literal["batch"] = "batch"
+    batch: BatchId
+    status: Literal["canceling", "ended", "collected", "lost"]
+
+
+class Answered(Event):
+    """What came back for one request, and what it cost. `shard` holds the findings."""
+
+    type: Literal["answer"] = "answer"
+    intent: IntentId
+    n: int
+    batch: BatchId | None
+    outcome: Outcome
+    model: str | None = None
+    usage: Usage | None = None
+    usd: Decimal | None = None
+    usd_standard: Decimal | None = None
+    findings: int = 0
+    error: str | None = None
+    retriable: bool = False
+    shard: str | None = None
+
+
+class Lease(Event):
+    """Somebody is at `scope` ("publish:7") until `until`; a later one with `until` = `at` frees it."""
+
+    type: Literal["lease"] = "lease"
+    scope: str
+    owner: str
+    until: datetime
+
+
+class Post(Event):
+    """Something of ours stands on a pull request. `key` is a fingerprint, "summary" or "check"."""
+
+    type: Literal["post"] = "post"
+    pr: int
+    what: Literal["comment", "summary", "check", "pull_request"]
+    key: str
+    remote_id: int
+    sha: str  # over the body, to see whether an edit is due
+    head: str
+    state: Literal["posted", "resolved", "deleted"] = "posted"
+
+
+class Signal(Event):
+    """What a person with write access said about a finding of ours."""
+
+    type: Literal["signal"] = "signal"
+    pr: int
+    fingerprint: str
+    what: Literal["thumbs_up", "thumbs_down", "resolved", "wontfix", "applied"]
+
+
+class Forgotten(Event):
+    """These tasks may be asked again although they were answered or have failed too often."""
+
+    type: Literal["forgotten"] = "forgotten"
+    tasks: tuple[TaskId, ...]
+    reason: str
+
+
+class Closed(Event):
+    type: Literal["closed"] = "closed"
+    pr: int
+    merged: bool
+
+
+class Settled(Event):
+    """A finished request after folding: what receipts and deduplication need, in one row."""
+
+    type: Literal["settled"] = "settled"
+    intent: IntentId
+    n: int
+    pr: int | None
+    kind: str
+    model: str | None
+    lane: Literal["batch", "now"]
+    outcome: Outcome
+    tasks: tuple[TaskId, ...]
+    usage: Usage | None
+    usd: Decimal | None
+    usd_standard: Decimal | None
+    usd_estimated: Decimal
+    findings: int = 0
+    shard: str | None = None
+
+
+AnyEvent = Annotated[
+    Plan
+    | Intent
+    | Asked
+    | Submitted
+    | Looked
+    | Voided
+    | BatchStatus
+    | Answered
+    | Lease
+    | Post
+    | Signal
+    | Forgotten
+    | Closed
+    | Settled,
+    Field(discriminator="type"),
+]
+EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def to_line(event: AnyEvent) -> bytes:
+    """One line of a log file, without its newline. Keys at their default are left out."""
+    return EVENT.dump_json(event, exclude_defaults=True).replace(b"{", b'{"type":"%b",' % event.type.encode(), 1)
+
+
+def from_line(line: bytes) -> AnyEvent:
+    """Raises pydantic.ValidationError."""
+    return EVENT.validate_json(line)

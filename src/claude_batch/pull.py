@@ -1,0 +1,56 @@
+"""A pull request and what stands on it, as our values."""
+
+from dataclasses import dataclass
+
+from claude_batch.diff import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    number: int
+    state: str  # open, closed
+    merged: bool
+    draft: bool
+    author: str
+    author_is_bot: bool
+    base_sha: str
+    base_ref: str
+    head_sha: str
+    head_ref: str
+    from_fork: bool
+    title: str
+    body: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteComment:
+    """A review comment (path set) or a comment in the conversation (path None)."""
+
+    id: int
+    login: str
+    body: str
+    path: str | None = None
+    line: int | None = None
+    side: Side = Side.RIGHT
+    in_reply_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DraftComment:
+    """A review comment to be posted. Lines are 1-based, of the file on that side."""
+
+    path: str
+    side: Side
+    first_line: int
+    line: int  # the last line, where GitHub shows it
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftCheck:
+    name: str
+    head_sha: str
+    conclusion: str  # success, neutral, failure
+    title: str
+    summary: str
