@@ -1,6 +1,6 @@
 """The dollars of a run or of a pull request."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from claude_batch.event import Model
 
@@ -26,3 +26,17 @@ class Receipt(Model):
     @property
     def saved_usd(self) -> Decimal:
         return self.usd_standard - self.usd
+
+
+CENT = Decimal("0.01")
+TENTH_OF_A_MILL = Decimal("0.0001")
+
+
+def dollars(amount: Decimal) -> str:
+    """For people: four decimals below ten cents, else two. What was paid never reads as nothing."""
+    size = abs(amount)
+    sign = "-" if amount < 0 else ""
+    if size and size < TENTH_OF_A_MILL / 2:
+        return f"{sign}<$0.0001"
+    step = TENTH_OF_A_MILL if 0 < size < Decimal("0.10") else CENT
+    return f"{sign}${size.quantize(step, ROUND_HALF_UP):,}"
