@@ -1,0 +1,330 @@
+"""What one line of results is: how a request ended, what it cost, and the findings it holds.
+
+Read with suspicion. The line comes from the API, whose shapes grow; the text in it comes from a
+model that has read somebody's code.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from claude_batch.anchor import Place, Strip, Unplaced, place
+from claude_batch.diff import Side
+from claude_batch.event import AskedTask, Outcome
+from claude_batch.finding import (
+    Category,
+    Confidence,
+    Finding,
+    Severity,
+    finding_id,
+    fingerprint,
+)
+from claude_batch.price import Usage
+
+MAX_FINDINGS = 200  # of one answer
+MAX_TITLE = 200  # characters
+MAX_BODY = 4_000
+MAX_REPLACEMENT = 20_000  # a longer one is left out: half a replacement is wrong code
+MAX_ERROR = 500
+ABSURD_TOKENS = 100_000_000  # no model reads or writes that much in one request
+
+COMPLETE = ("end_turn", "stop_sequence")  # not a set: what is compared may be a list
+# The API's page on errors: these need another request or another account, not another try.
+# https://platform.claude.com/docs/en/api/errors
+FINAL_ERRORS = {
+    "authentication_error",
+    "billing_error",
+    "invalid_request_error",
+    "not_found_error",
+    "permission_error",
+    "request_too_large",
+}
+Shape = TypeVar("Shape", bound=BaseModel)
+BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class Unparsable(ValueError):
+    """Not a line of results, or not an answer of the schema; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """`text`: the text blocks joined, None without any. `error`: why it is no clean success.
+
+    `retriable`: the same request, sent again, may well succeed. A refused or truncated one will
+    not; it must be split. A success can have an `error` too: a remark on its usage or its length.
+    """
+
+    custom_id: str
+    outcome: Outcome
+    model: str | None = None
+    usage: Usage | None = None
+    text: str | None = None
+    error: str | None = None
+    retriable: bool = False
+
+
+def _lower(value: object) -> object:
+    # The case of enum values is not guaranteed by structured outputs.
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+class SaidFinding(BaseModel):
+    """One finding as the model writes it: prompts/answer.schema.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: str = Field(alias="from")
+    end: str = Field(alias="to")
+    severity: Annotated[Severity, BeforeValidator(_lower)]
+    confidence: Annotated[Confidence, BeforeValidator(_lower)]
+    category: Annotated[Category, BeforeValidator(_lower)]
+    title: str
+    body: str
+    replacement: str | None
+
+
+class Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    findings: tuple[SaidFinding, ...]
+
+
+def parse_line(line: bytes, shape: type[BaseModel] | None = Said) -> RawAnswer:
+    """One line of a batch's results. Raises Unparsable for anything that has no custom_id.
+
+    `shape` is what a complete text must validate as; None accepts every text.
+    """
+    row = _mapping(_json(line))
+    custom_id, result = row.get("custom_id"), row.get("result")
+    if not isinstance(custom_id, str) or not isinstance(result, dict):
+        raise Unparsable("the line has no custom_id or no result")
+    match result.get("type"):
+        case "succeeded":
+            return _message(custom_id, result.get("message"), shape)
+        case "errored":
+            return _errored(custom_id, result.get("error"))
+        case "expired":
+            error = "the batch expired before this request was processed"
+            return RawAnswer(custom_id, Outcome.EXPIRED, error=error, retriable=True)
+        case "canceled":
+            error = "the batch was canceled before this request was processed"
+            return RawAnswer(custom_id, Outcome.CANCELED, error=error, retriable=True)
+        case other:
+            error = f"a result of the unknown type {_plain(str(other), 40)!r}"
+            return RawAnswer(custom_id, Outcome.UNREADABLE, error=error, retriable=True)
+
+
+def parse_message(
+    custom_id: str, message: bytes, shape: type[BaseModel] | None = Said
+) -> RawAnswer:
+    """An answer of the Messages API (lane now), which has no line around it. Raises Unparsable."""
+    return _message(custom_id, _json(message), shape)
+
+
+def read_findings(
+    text: str, custom_id: str, tasks: Sequence[AskedTask], kind: str
+) -> tuple[Finding, ...]:
+    """The findings of a complete answer, at most MAX_FINDINGS. Raises Unparsable.
+
+    `tasks` are those of the request, in the order in which they were shown. A finding whose
+    anchors do not hold is unplaced. Its fingerprint is made of the request and its index: nothing
+    says that two findings without a place are the same.
+    """
+    said = _validated(text, Said)
+    strips = [Strip(task.signs, task.hashes) for task in tasks]
+    return tuple(
+        _finding(one, custom_id, index, (tasks, strips), kind)
+        for index, one in enumerate(said.findings[:MAX_FINDINGS])
+    )
+
+
+def _finding(
+    said: SaidFinding,
+    custom_id: str,
+    index: int,
+    asked: tuple[Sequence[AskedTask], Sequence[Strip]],
+    kind: str,
+) -> Finding:
+    tasks, strips = asked
+    where: Place | None = None
+    unplaced = None
+    try:
+        where = place(said.start, said.end, strips)
+    except Unplaced as reason:
+        unplaced = str(reason)
+    task = tasks[where.task] if where else None
+    path = task.path if task else next((task.path for task in tasks), "")
+    hashes = _hashes(strips[where.task], where) if where else f"{custom_id}:{index}"
+    body = _plain(said.body, MAX_BODY)
+    return Finding(
+        id=finding_id(custom_id, index),
+        fingerprint=fingerprint(path, hashes, kind, said.category),
+        task=task.id if task else None,
+        kind=kind,
+        path=path,
+        first=where.first if where else 0,
+        last=where.last if where else 0,
+        side=where.side if where else Side.RIGHT,
+        category=said.category,
+        severity=said.severity,
+        confidence=said.confidence,
+        title=_title(said.title) or _title(body) or f"A finding about {said.category}",
+        body=body,
+        replacement=said.replacement if len(said.replacement or "") <= MAX_REPLACEMENT else None,
+        unplaced=unplaced,
+    )
+
+
+def _hashes(strip: Strip, where: Place) -> str:
+    """Those of the anchored lines that stand in the file of that side."""
+    other = "-" if where.side is Side.RIGHT else "+"
+    positions = range(where.first, where.last + 1)
+    return "".join(strip.hash_at(at) for at in positions if strip.signs[at] != other)
+
+
+def _message(custom_id: str, raw: object, shape: type[BaseModel] | None) -> RawAnswer:
+    if not isinstance(raw, dict):
+        why = "a success without a message"
+        return RawAnswer(custom_id, Outcome.UNREADABLE, error=why, retriable=True)
+    model, stop = raw.get("model"), raw.get("stop_reason")
+    usage, remark = _usage(raw.get("usage"))
+    text = _text(raw.get("content"))
+    outcome: Outcome = Outcome.SUCCEEDED
+    error: str | None = None
+    if stop == "refusal":
+        outcome, error = Outcome.REFUSED, _refusal(raw.get("stop_details"))
+    elif stop not in COMPLETE:
+        outcome, error = (
+            Outcome.TRUNCATED,
+            f"the answer stopped early: {_plain(str(stop or 'no reason given'), 40)}",
+        )
+    elif shape is not None:
+        outcome, error = _judge(text, shape)
+    return RawAnswer(
+        custom_id,
+        outcome,
+        model if isinstance(model, str) else None,
+        usage,
+        text,
+        "; ".join(part for part in (error, remark) if part) or None,
+        outcome is Outcome.UNREADABLE,
+    )
+
+
+def _judge(text: str | None, shape: type[BaseModel]) -> tuple[Outcome, str | None]:
+    try:
+        answer = _validated(text or "", shape)
+    except Unparsable as reason:
+        return Outcome.UNREADABLE, str(reason)
+    extra = len(answer.findings) - MAX_FINDINGS if isinstance(answer, Said) else 0
+    remark = f"{extra} findings beyond the first {MAX_FINDINGS} were left out"
+    return Outcome.SUCCEEDED, remark if extra > 0 else None
+
+
+def _validated(text: str, shape: type[Shape]) -> Shape:
+    try:
+        return shape.model_validate_json(text.encode("utf-8", "surrogatepass"))
+    except ValidationError as error:
+        # The input stays out of the message: it is somebody's code and goes into the ledger.
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        why = f"the answer does not fit its schema: {where} {first['msg']}"
+        raise Unparsable(_plain(why, MAX_ERROR)) from None
+
+
+def _errored(custom_id: str, envelope: object) -> RawAnswer:
+    """`error` is an envelope: the kind is at error.error.type."""
+    outer = _mapping(envelope)
+    error = _mapping(outer.get("error")) or outer
+    kind, message = error.get("type"), error.get("message")
+    said = f"{kind}: {message}" if message else f"{kind or 'no reason given'}"
+    return RawAnswer(
+        custom_id,
+        Outcome.ERRORED,
+        error=_plain(said, MAX_ERROR),
+        retriable=not isinstance(kind, str) or kind not in FINAL_ERRORS,
+    )
+
+
+def _text(content: object) -> str | None:
+    """Selected by type: thinking blocks may come first, and citations cut a text in pieces."""
+    blocks = content if isinstance(content, list) else []
+    texts = [
+        block["text"]
+        for block in blocks
+        if isinstance(block, dict)
+        and block.get("type") == "text"
+        and isinstance(block.get("text"), str)
+    ]
+    return "".join(texts) if texts else None
+
+
+def _refusal(details: object) -> str:
+    found = _mapping(details)
+    parts = [str(found[key]) for key in ("category", "explanation") if found.get(key)]
+    return _plain("refused: " + (", ".join(parts) or "no reason given"), MAX_ERROR)
+
+
+def _usage(raw: object) -> tuple[Usage | None, str | None]:
+    """The tokens by class, or None with a remark: money is never computed from a guess."""
+    if raw is None:
+        return None, None
+    found = _mapping(raw)
+    writes = _mapping(found.get("cache_creation"))
+    thinking = _mapping(found.get("output_tokens_details")).get("thinking_tokens")
+    numbers = {
+        "input_tokens": found.get("input_tokens"),
+        "output_tokens": found.get("output_tokens"),
+        "cache_read_input_tokens": found.get("cache_read_input_tokens") or 0,
+        "cache_creation_input_tokens": found.get("cache_creation_input_tokens") or 0,
+        "ephemeral_5m_input_tokens": writes.get("ephemeral_5m_input_tokens") or 0,
+        "ephemeral_1h_input_tokens": writes.get("ephemeral_1h_input_tokens") or 0,
+        "thinking_tokens": thinking or 0,
+    }
+    counts: list[int] = []
+    for name, value in numbers.items():
+        if type(value) is not int or not 0 <= value <= ABSURD_TOKENS:
+            return None, f"the usage is unusable: {name} is {_plain(repr(value), 40)}"
+        counts.append(value)
+    read, written, minutes, hour = counts[2:6]
+    # Older answers have the total only, and a total beyond its parts is of the default class.
+    minutes += max(0, written - minutes - hour)
+    return Usage(
+        input=counts[0],
+        output=counts[1],
+        cache_read=read,
+        cache_write_5m=minutes,
+        cache_write_1h=hour,
+        thinking=counts[6],
+    ), None
+
+
+def _json(raw: bytes) -> object:
+    try:
+        value: object = from_json(raw)
+    except ValueError as error:
+        raise Unparsable(f"not JSON: {error}") from error
+    return value
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _title(text: str) -> str:
+    return _plain(" ".join(text.split()), MAX_TITLE)
+
+
+def _plain(text: str, limit: int) -> str:
+    """Without control characters and without marks that turn the reading direction around."""
+    kept = "".join(
+        char
+        for char in text.replace("\r\n", "\n")
+        if char in "\n\t" or (unicodedata.category(char) not in ("Cc", "Cs") and char not in BIDI)
+    ).strip()
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
