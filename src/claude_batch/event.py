@@ -5,12 +5,11 @@ by which run and for which repository. Facts about the same thing only ever add 
 union of two writers' files is the right state, whatever the order.
 """
 
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, NewType
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from claude_batch.price import Usage
 from claude_batch.task import TaskId
@@ -38,7 +37,7 @@ class Model(BaseModel):
 
 
 class Event(Model):
-    at: datetime
+    at: AwareDatetime
     run: str
     repo: str
 
@@ -85,7 +84,7 @@ class Intent(Event):
 
     type: Literal["intent"] = "intent"
     id: IntentId  # 16 hex digits, random; the first part of each custom_id
-    lease_until: datetime
+    lease_until: AwareDatetime
     lane: Literal["batch", "now"]
     requests: int
     sha256: str  # over the requests' bodies
@@ -132,8 +131,8 @@ class Submitted(Event):
     type: Literal["submitted"] = "submitted"
     intent: IntentId
     batch: BatchId
-    created_at: datetime
-    expires_at: datetime
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
     adopted: bool = False  # found by listing after a crash
 
 
@@ -178,12 +177,12 @@ class Answered(Event):
 
 
 class Lease(Event):
-    """Somebody is at `scope` ("publish:7") until `until`; a later one with `until` = `at` frees it."""
+    """Somebody is at `scope` ("publish:7") until `until`; one with `until` = `at` frees it."""
 
     type: Literal["lease"] = "lease"
     scope: str
     owner: str
-    until: datetime
+    until: AwareDatetime
 
 
 class Post(Event):
@@ -264,7 +263,8 @@ EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 def to_line(event: AnyEvent) -> bytes:
     """One line of a log file, without its newline. Keys at their default are left out."""
-    return EVENT.dump_json(event, exclude_defaults=True).replace(b"{", b'{"type":"%b",' % event.type.encode(), 1)
+    row = EVENT.dump_json(event, exclude_defaults=True)
+    return b'{"type":"%b",%b' % (event.type.encode(), row[1:])
 
 
 def from_line(line: bytes) -> AnyEvent:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 from claude_batch.event import (
@@ -14,7 +15,6 @@ from claude_batch.event import (
     BatchId,
     BatchStatus,
     Closed,
-    Forgotten,
     Intent,
     IntentId,
     Lease,
@@ -28,8 +28,10 @@ from claude_batch.event import (
     Voided,
 )
 from claude_batch.finding import Finding
+from claude_batch.fold import Log, answered_of, asked_of, forgotten_at
 from claude_batch.task import TaskId
 
+ZERO = Decimal(0)
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
 
 
@@ -54,20 +56,44 @@ class Sending:
     looks: list[Looked] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)
 
+    def is_answered(self) -> bool:
+        """Every request has its answer, whether or not anybody noted the batch as collected."""
+        return bool(self.requests) and self.requests.keys() <= self.answers.keys()
+
     def is_open(self) -> bool:
         """Money may be, or is, under way."""
-        return not self.voided and not self.statuses & {"collected", "lost"}
+        return not (self.voided or self.is_answered() or self.statuses & {"collected", "lost"})
 
     def status(self, now: datetime) -> str:
         """One of the words of the `status` command."""
         if self.voided:
             return "lost"
+        if self.is_answered():
+            return "collected"
         if self.submitted is None:
             return "intent" if now < self.intent.lease_until else "undecided"
         for word in ("lost", "collected", "ended", "canceling"):
             if word in self.statuses:
                 return word
         return "in_progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request as deduplication and budgets see it."""
+
+    asked: Asked
+    answered: Answered | None
+    is_open: bool
+
+    def charge(self) -> Decimal:
+        """Dollars paid or reserved; tokens without a price keep their reservation."""
+        reserved = self.asked.estimate.usd_max
+        if self.answered is None:
+            return reserved if self.is_open else ZERO
+        if self.answered.usd is not None:
+            return self.answered.usd
+        return reserved if self.answered.usage else ZERO
 
 
 @dataclass
@@ -83,18 +109,154 @@ class View:
     leases: dict[str, Lease] = field(default_factory=dict)
     forgotten: dict[TaskId, datetime] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()  # what the store could not read and left alone: "path: why"
+    orphans: dict[tuple[IntentId, int], Answered] = field(default_factory=dict)  # intent unreadable
 
     @classmethod
     def of(cls, events: Iterable[AnyEvent], damaged: tuple[str, ...] = ()) -> "View":
         """The fold. The order of events does not matter: the latest `at` wins where one must."""
-        raise NotImplementedError  # follows in this file
+        log = Log(events)
+        sendings = _sendings(log)
+        settled = log.latest(Settled, lambda e: (e.intent, e.n))
+        answers = log.latest(Answered, lambda e: (e.intent, e.n))
+        orphans = {key: found for key, found in answers.items() if key[0] not in sendings}
+        _merge(settled, sendings, orphans)
+        unread = sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans})
+        return cls(
+            sendings=sendings,
+            settled=settled,
+            plans=sorted(log.latest(Plan, lambda e: e.id).values(), key=lambda e: (e.at, e.id)),
+            posts=log.latest(Post, lambda e: (e.pr, e.key)),
+            signals=log.once(Signal),
+            closed=log.latest(Closed, lambda e: e.pr),
+            leases=log.latest(Lease, lambda e: e.scope),
+            forgotten=forgotten_at(log),
+            damaged=(*damaged, *unread),
+            orphans=orphans,
+        )
 
-    def standing(self, task: TaskId) -> Standing: ...
-    def known(self, ids: Iterable[TaskId]) -> set[TaskId]: ...  # in flight, answered or failed
-    def open_batches(self) -> list[Sending]: ...
-    def plan(self, pr: int) -> Plan | None: ...  # the latest
-    def spent(self, since: datetime, pr: int | None = None) -> Decimal: ...  # paid + reserved
-    def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[Asked, Answered]]: ...
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Every request, folded ones included."""
+        return [
+            Row(asked, sending.answers.get(n), sending.is_open())
+            for sending in self.sendings.values()
+            for n, asked in sending.requests.items()
+        ] + [Row(asked_of(found), answered_of(found), False) for found in self.settled.values()]
+
+    @cached_property
+    def _rows_of(self) -> dict[TaskId, list[Row]]:
+        index: dict[TaskId, list[Row]] = {}
+        for row in self.rows:
+            for task in row.asked.tasks:
+                index.setdefault(task.id, []).append(row)
+        return index
+
+    def standing(self, task: TaskId) -> Standing:
+        """A second look asks about findings, so it neither answers its tasks nor occupies them."""
+        rows = [row for row in self._rows_of.get(task, ()) if row.asked.purpose != "verify"]
+        answers = [row.answered for row in rows if row.answered and self._holds(task, row.answered)]
+        if any(answer.outcome is Outcome.SUCCEEDED for answer in answers):
+            return Standing.ANSWERED
+        if any(row.is_open and not row.answered for row in rows):
+            return Standing.IN_FLIGHT
+        final = any(a.outcome is Outcome.ERRORED and not a.retriable for a in answers)
+        return Standing.FAILED if final or len(answers) >= ATTEMPTS else Standing.NEW
+
+    def _holds(self, task: TaskId, answer: Answered) -> bool:
+        forgotten = self.forgotten.get(task)
+        return forgotten is None or answer.at > forgotten
+
+    def known(self, ids: Iterable[TaskId]) -> set[TaskId]:
+        """Those in flight, answered or failed."""
+        return {task for task in ids if self.standing(task) is not Standing.NEW}
+
+    def open_batches(self) -> list[Sending]:
+        """Oldest first."""
+        found = [sending for sending in self.sendings.values() if sending.is_open()]
+        return sorted(found, key=lambda sending: (sending.intent.at, sending.intent.id))
+
+    def plan(self, pr: int) -> Plan | None:
+        """The latest of this pull request."""
+        return next((plan for plan in reversed(self.plans) if plan.pr == pr), None)
+
+    def spent(self, since: datetime, pr: int | None = None) -> Decimal:
+        """Dollars paid at or after `since`, and what is reserved for requests without an answer.
+
+        An answer whose intent is unreadable counts only where no pull request is asked for.
+        """
+        rows = [row for row in self.rows if pr is None or row.asked.pr == pr]
+        counted = [row for row in rows if row.answered is None or row.answered.at >= since]
+        orphans = self.orphans.values() if pr is None else ()
+        return sum((row.charge() for row in counted), ZERO) + sum(
+            (answer.usd or ZERO for answer in orphans if answer.at >= since), ZERO
+        )
+
+    def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[Asked, Answered]]:
+        """The succeeded answers for any of these tasks, second looks included, oldest first.
+
+        An answer covers all tasks of its request, so it may also speak of other tasks, and of a
+        task that was forgotten since. A folded request comes back with the fields that a
+        `settled` event keeps: its tasks have ids only, and its estimate is in dollars only.
+        """
+        found = {
+            (row.asked.intent, row.asked.n): (row.asked, row.answered)
+            for task in ids
+            for row in self._rows_of.get(task, ())
+            if row.answered
+            and row.answered.outcome is Outcome.SUCCEEDED
+            and self._holds(task, row.answered)
+        }
+        return sorted(found.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
+
+    def lease_holder(self, scope: str, owner: str, now: datetime) -> str | None:
+        """Who else is at it; None: `owner` may go ahead."""
+        lease = self.leases.get(scope)
+        return lease.owner if lease and lease.until > now and lease.owner != owner else None
+
+
+def _sendings(log: Log) -> dict[IntentId, Sending]:
+    found = {key: Sending(intent) for key, intent in log.latest(Intent, lambda e: e.id).items()}
+    for (intent, n), asked in log.latest(Asked, lambda e: (e.intent, e.n)).items():
+        if intent in found:
+            found[intent].requests[n] = asked
+    for (intent, n), answered in log.latest(Answered, lambda e: (e.intent, e.n)).items():
+        if intent in found:
+            found[intent].answers[n] = answered
+    for looked in log.once(Looked):
+        if looked.intent in found:
+            found[looked.intent].looks.append(looked)
+    _add_batches(found, log)
+    return found
+
+
+def _add_batches(found: dict[IntentId, Sending], log: Log) -> None:
+    """A batch that exists beats the belief that it was never sent: its money is under way."""
+    for intent, voided in log.latest(Voided, lambda e: e.intent).items():
+        if intent in found:
+            found[intent].voided = voided
+    sender: dict[BatchId, IntentId] = {e.batch: e.intent for e in log.once(Submitted)}
+    for intent, submitted in log.latest(Submitted, lambda e: e.intent).items():
+        if intent in found:
+            found[intent].submitted, found[intent].voided = submitted, None
+    for status in log.all(BatchStatus):
+        owner = sender.get(status.batch)
+        if owner in found:
+            found[owner].statuses.add(status.status)
+
+
+def _merge(
+    settled: dict[tuple[IntentId, int], Settled],
+    sendings: dict[IntentId, Sending],
+    orphans: dict[tuple[IntentId, int], Answered],
+) -> None:
+    """A request that stands there raw and folded counts once, and the raw events say more."""
+    for key in list(settled):
+        intent, n = key
+        if intent in sendings and n in sendings[intent].requests:
+            row = settled.pop(key)
+            sendings[intent].answers.setdefault(n, answered_of(row))
+        else:
+            orphans.pop(key, None)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""How events add up, whatever their order and however often each one stands there."""
+
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from typing import TypeVar, cast
+
+from claude_batch.event import (
+    Answered,
+    AnyEvent,
+    Asked,
+    AskedTask,
+    Estimate,
+    Event,
+    Forgotten,
+    Settled,
+    to_line,
+)
+from claude_batch.task import TaskId
+
+E = TypeVar("E", bound=Event)
+K = TypeVar("K", bound=Hashable)
+
+
+class Log:
+    """Events by type."""
+
+    def __init__(self, events: Iterable[AnyEvent]) -> None:
+        self._by_type: dict[type[Event], list[Event]] = {}
+        for event in events:
+            self._by_type.setdefault(type(event), []).append(event)
+
+    def all(self, kind: type[E]) -> list[E]:
+        return cast(list[E], self._by_type.get(kind, []))
+
+    def latest(self, kind: type[E], key: Callable[[E], K]) -> dict[K, E]:
+        """For each key the event with the latest `at`; between two at once, the greater line."""
+        found: dict[K, E] = {}
+        for event in self.all(kind):
+            name = key(event)
+            if name not in found or _is_later(event, found[name]):
+                found[name] = event
+        return found
+
+    def once(self, kind: type[E]) -> list[E]:
+        """Each different event one time, oldest first."""
+        return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, _line(event)))
+
+
+def _is_later(event: Event, other: Event) -> bool:
+    if event.at != other.at:
+        return event.at > other.at
+    return event != other and _line(event) > _line(other)
+
+
+def _line(event: Event) -> bytes:
+    return to_line(cast(AnyEvent, event))
+
+
+def forgotten_at(log: Log) -> dict[TaskId, datetime]:
+    found: dict[TaskId, datetime] = {}
+    for event in log.once(Forgotten):
+        found.update(dict.fromkeys(event.tasks, event.at))
+    return found
+
+
+def asked_of(row: Settled) -> Asked:
+    """What a folded request still says about its question."""
+    usd = row.usd_estimated
+    return Asked(
+        at=row.at,
+        run=row.run,
+        repo=row.repo,
+        intent=row.intent,
+        n=row.n,
+        sha="",
+        pr=row.pr,
+        kind=row.kind,
+        model=row.model or "",
+        effort=None,
+        tasks=tuple(AskedTask(id=task, path="", signs="", hashes="") for task in row.tasks),
+        estimate=Estimate(input_tokens=0, output_tokens=0, usd=usd, usd_standard=usd, usd_max=usd),
+    )
+
+
+def answered_of(row: Settled) -> Answered:
+    """What a folded request still says about its answer."""
+    return Answered(
+        at=row.at,
+        run=row.run,
+        repo=row.repo,
+        intent=row.intent,
+        n=row.n,
+        batch=None,
+        outcome=row.outcome,
+        model=row.model,
+        usage=row.usage,
+        usd=row.usd,
+        usd_standard=row.usd_standard,
+        findings=row.findings,
+        retriable=True,
+        shard=row.shard,
+    )
