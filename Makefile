@@ -1,0 +1,51 @@
+# Everything happens in .venv, from the pinned requirements; only Python 3.11+, git and make are needed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+COMPILE := uv pip compile pyproject.toml --universal --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: demo test lint requirements clean
+
+demo: .venv/base.stamp
+	PYTHONPATH=src $(BIN)/python -m claude_batch demo
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/zizmor --offline --no-progress --strict-collection action.yml .github
+	$(BIN)/actionlint
+
+requirements:
+	$(COMPILE) --output-file requirements/base.txt
+	$(COMPILE) --all-extras --group dev --output-file requirements/dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+
+.venv/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is missing or older than Python 3.11" >&2; \
+	  echo " help: name a newer one, for example: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@echo "creating .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv || { \
+	  echo "error: $(PYTHON) cannot create a virtual environment" >&2; \
+	  echo " help: on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@touch $@
+
+.venv/base.stamp: .venv/python.stamp requirements/base.txt
+	@echo "installing requirements/base.txt into .venv"
+	@$(PIP) --require-hashes -r requirements/base.txt
+	@touch $@
+
+# A plain `pip install -e .` would fetch hatchling on its own, unpinned: dev.txt has it.
+.venv/dev.stamp: .venv/python.stamp requirements/dev.txt pyproject.toml
+	@echo "installing requirements/dev.txt and this project into .venv"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch .venv/base.stamp $@

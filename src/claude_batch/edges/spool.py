@@ -1,0 +1,106 @@
+"""The local queue: what the pre-commit hook noted and no submit has handled yet.
+
+`<common git directory>/claude-batch/queue` holds one note a line, each after its newline:
+`<tree> <HEAD, or - before the first commit> <time in UTC>`. `commands/queue.py` writes it.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from claude_batch.errors import CannotRead, CannotRecord
+
+if sys.platform != "win32":
+    import fcntl
+
+OBJECT = r"[0-9a-f]{40}|[0-9a-f]{64}"
+NOTE = re.compile(rf"(?P<tree>{OBJECT}) (?P<head>{OBJECT}|-) (?P<at>[0-9-]{{10}}T[0-9:]{{8}}Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """`head` is None for a tree that was staged before the first commit."""
+
+    tree: str
+    head: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    common_dir: Path
+
+    @property
+    def path(self) -> Path:
+        return self.common_dir / "claude-batch" / "queue"
+
+    def notes(self) -> list[Note]:
+        """Oldest first."""
+        return [note for note in map(_parsed, self._lines()) if note]
+
+    def unreadable(self) -> list[str]:
+        """Lines that are no notes, such as one that a full disk cut short."""
+        return [line for line in self._lines() if not _parsed(line)]
+
+    def drop(self, handled: Collection[Note]) -> None:
+        """Forgets these notes and every line that is none; notes added meanwhile stay."""
+        gone = set(handled)
+        try:
+            with self._locked():
+                notes = ((line, _parsed(line)) for line in self._lines())
+                self._replace([line for line, note in notes if note and note not in gone])
+        except OSError as error:
+            raise CannotRecord(
+                f"the local queue {self.path} could not be rewritten: {error.strerror}",
+                "check the rights of that file; what was sent is known and is not sent again",
+            ) from error
+
+    def _lines(self) -> list[str]:
+        try:
+            text = self.path.read_text("utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise CannotRead(
+                f"the local queue {self.path} could not be read: {error.strerror}",
+                "check the rights of that file",
+            ) from error
+        return [line for line in text.split("\n") if line]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hooks wait here, and start again on the new file when they find theirs replaced.
+
+        Windows has no such lock: there a file that a hook holds open cannot be replaced.
+        """
+        if sys.platform == "win32":
+            yield
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with self.path.open("a") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                if os.path.samestat(os.fstat(stream.fileno()), self.path.stat()):
+                    yield
+                    return
+
+    def _replace(self, lines: list[str]) -> None:
+        new = self.path.with_name("queue.new")
+        new.write_text("".join(f"\n{line}" for line in lines), "utf-8")
+        new.replace(self.path)
+
+
+def _parsed(line: str) -> Note | None:
+    found = NOTE.fullmatch(line)
+    if not found:
+        return None
+    try:
+        at = datetime.fromisoformat(found["at"])
+    except ValueError:
+        return None
+    return Note(found["tree"], None if found["head"] == "-" else found["head"], at)
