@@ -1,14 +1,31 @@
 """What tokens cost. All money is Decimal dollars; rounding happens where it is shown."""
 
+import difflib
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache, cached_property
+from importlib import resources
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+
+from claude_batch.errors import BadConfig
+
+# "All usage is charged at 50%", every token class, cache classes included.
+# https://platform.claude.com/docs/en/build-with-claude/batch-processing
+BATCH = Decimal("0.5")
 
 
-class Usage(BaseModel):
-    """Tokens of one answer by class. `output` is the billed total and includes `thinking`."""
+class UnknownModel(BadConfig):
+    """There is no price for a model. Its tokens are shown as unpriced, never as free."""
 
+
+class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Usage(Table):
+    """Tokens of one answer by class. `output` is the billed total and includes `thinking`."""
 
     input: NonNegativeInt = 0
     output: NonNegativeInt = 0
@@ -17,11 +34,128 @@ class Usage(BaseModel):
     cache_write_1h: NonNegativeInt = 0
     thinking: NonNegativeInt = 0
 
+    @property
+    def prompt(self) -> int:
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
 
-class Cost(BaseModel):
-    """Dollars for a usage: paid, and what the same tokens cost at standard price, uncached."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Cost(Table):
+    """Dollars for a usage: paid, and what the same tokens cost at standard price, uncached.
+
+    The difference has two parts that sum to it exactly. The cache comes first, at standard price:
+    `saved_by_cache` is what the prompt costs as plain input less what it costs by its classes,
+    and negative where writes cost more than reads saved. `saved_by_batch` is the half that the
+    batch took off what then remained.
+    """
 
     usd: Decimal
     usd_standard: Decimal
+    saved_by_batch: Decimal = Decimal(0)
+
+    @property
+    def saved_by_cache(self) -> Decimal:
+        return self.usd_standard - self.usd - self.saved_by_batch
+
+
+Price = Annotated[Decimal, Field(gt=0)]
+
+
+class Rates(Table):
+    """Dollars per million tokens, standard price."""
+
+    input: Price
+    output: Price
+    cache_read: Price
+    cache_write_5m: Price
+    cache_write_1h: Price
+
+    def of(self, usage: Usage) -> Decimal:
+        """What these tokens cost by their classes."""
+        return (
+            self.input * usage.input
+            + self.output * usage.output
+            + self.cache_read * usage.cache_read
+            + self.cache_write_5m * usage.cache_write_5m
+            + self.cache_write_1h * usage.cache_write_1h
+        ).scaleb(-6)
+
+    def uncached(self, usage: Usage) -> Decimal:
+        """What they cost if the whole prompt were plain input."""
+        return (self.input * usage.prompt + self.output * usage.output).scaleb(-6)
+
+
+class LongPrompt(Table):
+    """A prompt of more than `above` tokens has these rates for every token, output too."""
+
+    above: int
+    rates: Rates
+
+
+class Period(Table):
+    """`since` None: as far back as the model goes."""
+
+    since: date | None = None
+    rates: Rates
+    long_prompt: LongPrompt | None = None
+
+
+class ModelPrice(Table):
+    aliases: tuple[str, ...] = ()
+    periods: tuple[Period, ...] = Field(min_length=1)  # oldest first
+
+
+class Prices(BaseModel):
+    """The dated table that ships with the package. `as_of` is the day it was last checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    as_of: date
+    source: str
+    models: dict[str, ModelPrice]
+
+    @classmethod
+    @cache
+    def load(cls) -> "Prices":
+        shipped = resources.files("claude_batch").joinpath("prices.json")
+        return cls.model_validate_json(shipped.read_bytes())
+
+    @cached_property
+    def _by_name(self) -> dict[str, ModelPrice]:
+        named = dict(self.models)
+        for entry in self.models.values():
+            named.update(dict.fromkeys(entry.aliases, entry))
+        return named
+
+    def rates(self, model: str, *, at: date, prompt_tokens: int) -> Rates:
+        """The standard rates of one request. Raises UnknownModel."""
+        entry = self._by_name.get(model)
+        if entry is None:
+            raise self._unknown(model)
+        day = _utc_day(at)
+        started = [item for item in entry.periods if item.since is None or item.since <= day]
+        period = started[-1] if started else entry.periods[0]
+        if period.long_prompt and prompt_tokens > period.long_prompt.above:
+            return period.long_prompt.rates
+        return period.rates
+
+    def cost(self, model: str, usage: Usage, *, at: date, batch: bool) -> Cost:
+        """Of one request: tiers go by the size of its prompt. Raises UnknownModel."""
+        rates = self.rates(model, at=at, prompt_tokens=usage.prompt)
+        cached = rates.of(usage)
+        usd = cached * BATCH if batch else cached
+        return Cost(usd=usd, usd_standard=rates.uncached(usage), saved_by_batch=cached - usd)
+
+    def _unknown(self, model: str) -> UnknownModel:
+        near = difflib.get_close_matches(model, self._by_name, n=1)
+        known = (
+            f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self.models))}"
+        )
+        return UnknownModel(
+            f"no price is known for the model {model!r} (prices as of {self.as_of})",
+            f"{known}; a newer claude-batch may know it",
+        )
+
+
+def _utc_day(at: date) -> date:
+    """A datetime is a date to the type checker, but the two do not compare."""
+    return at.astimezone(UTC).date() if isinstance(at, datetime) else at

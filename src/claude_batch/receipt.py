@@ -1,8 +1,10 @@
 """The dollars of a run or of a pull request."""
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
-from claude_batch.event import Model
+from claude_batch.event import Answered, Model, Settled
+from claude_batch.price import BATCH, Usage
 
 ZERO = Decimal(0)
 
@@ -23,9 +25,52 @@ class Receipt(Model):
     requests: int = 0
     unpriced: int = 0  # answers of a model without a price: shown, never counted as zero
 
+    # What `saved_by_cache` and `saved_by_batch` mean exactly: price.Cost.
+
     @property
     def saved_usd(self) -> Decimal:
         return self.usd_standard - self.usd
+
+
+def receipt(answers: Iterable[Answered | Settled], reused_usd: Decimal = ZERO) -> Receipt:
+    """The sum over answers as the ledger recorded them: no price is looked up again.
+
+    `reused_usd`: what the answers that were not asked for again have cost when they were.
+    """
+    rows = list(answers)
+    usages = [row.usage for row in rows if row.usage is not None]
+    priced = [row for row in rows if row.usd is not None and row.usd_standard is not None]
+    usd = _sum(row.usd for row in priced)
+    usd_standard = _sum(row.usd_standard for row in priced)
+    by_batch = _sum(row.usd for row in priced if _in_batch(row)) * (1 / BATCH - 1)
+    return Receipt(
+        usd=usd,
+        usd_standard=usd_standard,
+        saved_by_batch=by_batch,
+        saved_by_cache=usd_standard - usd - by_batch,
+        saved_by_dedupe=reused_usd,
+        models=tuple(sorted({row.model for row in rows if row.usage and row.model})),
+        requests=len(rows),
+        unpriced=sum(row.usage is not None and row.usd is None for row in rows),
+        **_tokens(usages),
+    )
+
+
+def _in_batch(row: Answered | Settled) -> bool:
+    return row.lane == "batch" if isinstance(row, Settled) else row.batch is not None
+
+
+def _tokens(usages: list[Usage]) -> dict[str, int]:
+    return {
+        "input_tokens": sum(usage.input for usage in usages),
+        "output_tokens": sum(usage.output for usage in usages),
+        "cache_read_tokens": sum(usage.cache_read for usage in usages),
+        "cache_write_tokens": sum(usage.cache_write_5m + usage.cache_write_1h for usage in usages),
+    }
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount for amount in amounts if amount is not None), ZERO)
 
 
 CENT = Decimal("0.01")
