@@ -5,6 +5,7 @@ git points at its own index: they have wrecked other people's indexes.
 https://github.com/j178/prek/issues/1815
 """
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,14 +40,22 @@ class Completed:
     out: bytes
     err: str
 
+    @property
+    def complaint(self) -> str:
+        """The line that says what went wrong; the lines around it are advice."""
+        rows = [row for row in self.err.splitlines() if row.strip()]
+        grave = [row for row in rows if row.startswith(("fatal: ", "error: ", "remote: error"))]
+        text = (grave or rows[-1:] or ["no message"])[0]
+        return without_credentials(text.removeprefix("fatal: ").removeprefix("error: "))
+
 
 class GitFailed(CannotRead):
     """git ended with another code than 0. `completed` has what it said."""
 
     def __init__(self, args: Sequence[str], completed: Completed) -> None:
-        last = (completed.err.strip().splitlines() or ["no message"])[-1]
+        verb = next((arg for arg in args if arg[:1].isalpha()), "")
         super().__init__(
-            f"`git {' '.join(args)}` failed: {last}",
+            f"`git {verb}` failed: {completed.complaint}",
             "check the repository with `git status` and `git fsck`, then run the command again",
         )
         self.completed = completed
@@ -54,7 +63,7 @@ class GitFailed(CannotRead):
 
 @dataclass(frozen=True)
 class Git:
-    """git with one repository: `where` is its git directory (or, to find that, any folder in it)."""
+    """git with one repository: `where` is its git directory, or a folder in it to find that."""
 
     environ: Mapping[str, str]
     where: Path
@@ -68,7 +77,7 @@ class Git:
         extra: Mapping[str, str] | None = None,
         check: bool = True,
     ) -> Completed:
-        """Raises GitFailed on another code than 0, unless `check` is False; CannotRead without git."""
+        """Raises GitFailed on another code than 0 if `check`; CannotRead where there is no git."""
         try:
             done = subprocess.run(
                 [*self.command(), *args],
@@ -78,14 +87,15 @@ class Git:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise CannotRead("git was not found", "install git 2.30 or newer") from error
+            raise CannotRead("git was not found", "install git 2.31 or newer") from error
         completed = Completed(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
         if check and done.returncode:
-            raise GitFailed(args[:2], completed)
+            raise GitFailed(args, completed)
         return completed
 
     def command(self) -> list[str]:
-        return ["git", f"--git-dir={self.where}" if self.is_git_dir else f"-C{self.where}"]
+        place = [f"--git-dir={self.where}"] if self.is_git_dir else ["-C", str(self.where)]
+        return ["git", *place]
 
     def environment(self) -> dict[str, str]:
         """Config goes by environment, so that no token is ever an argument."""
@@ -97,3 +107,8 @@ class Git:
         if self.config:
             kept["GIT_CONFIG_COUNT"] = str(start + len(self.config))
         return kept | FIXED
+
+
+def without_credentials(text: str) -> str:
+    """A URL, or a message with one, without `user:password@`. Where ssh needs it, `git@` stays."""
+    return re.sub(r"(?<=https://)[^/@\s]*@|(?<=http://)[^/@\s]*@", "", text)
