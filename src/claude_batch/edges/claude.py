@@ -1,0 +1,363 @@
+"""The Anthropic API: the only file that imports its SDK, and only when it is called (2 s, 77 MB).
+
+The SDK's own retries are off. A repeated `create` is a second batch that is paid for; a file as
+content goes out empty the second time; and its sleep is not ours to hand in. What may be repeated
+is repeated here, by name.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from claude_batch.errors import CannotCollect, CannotSubmit, SubmitUnclear
+from claude_batch.event import BatchId
+from claude_batch.refusal import LOOK_FIRST, OTHERWISE, Refusal
+from claude_batch.remote import (
+    RemoteBatch,
+    RemoteModel,
+    Wire,
+    WireBatch,
+    WireMessage,
+    WireModel,
+    WirePage,
+)
+
+if TYPE_CHECKING:
+    import anthropic
+    from tenacity import RetryCallState
+
+__all__ = ["Claude", "RemoteBatch", "RemoteModel"]
+
+OFFICIAL = "https://api.anthropic.com"
+BATCHES = "/v1/messages/batches"
+MAX_BYTES = 256_000_000  # of one create; the limit says MB
+PAGE = 100
+TRIES = 5
+LONGEST_WAIT = 60.0
+CONNECTING = 10.0  # seconds
+READING = 60.0  # seconds without a byte before a read is given up
+ANSWERING = 600.0  # the same for an answer that is being computed
+CHUNK = 1 << 16
+HOW = (
+    "set ANTHROPIC_API_KEY to a key from the Anthropic Console; in GitHub Actions, as a secret "
+    "of the repository"
+)
+Result = TypeVar("Result")
+Shape = TypeVar("Shape", bound=Wire)
+
+
+class Claude:
+    """Raises CannotSubmit where something is asked for, CannotCollect where it is fetched."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        sleep: Callable[[float], None],
+        timeout: float = READING,
+        answer_timeout: float = ANSWERING,
+    ) -> None:
+        """Timeouts are in seconds and per socket operation. A missing key is found at first use."""
+        self._environ = environ
+        self._sleep = sleep
+        self._timeout = timeout
+        self._answer_timeout = answer_timeout
+
+    def create(self, requests: Iterable[tuple[str, bytes]]) -> RemoteBatch:
+        """Send (custom_id, params as JSON) as one batch, in one try.
+
+        Raises SubmitUnclear when the batch may exist all the same, else CannotSubmit.
+        """
+        with tempfile.TemporaryFile() as body:
+            size = _write(body, requests)
+            if size > MAX_BYTES:
+                raise CannotSubmit(
+                    f"a batch of {size / 1e6:.0f} MB was not sent: the API takes 256 MB",
+                    "submit less at a time, with --paths or more `exclude` in the config",
+                )
+            return _paid(self._send(BATCHES, body, self._timeout), WireBatch).ours()
+
+    def ask(self, params: bytes) -> bytes:
+        """One request of the lane now, in one try: the message as JSON. Raises like `create`."""
+        message = self._send("/v1/messages", params, self._answer_timeout)
+        _paid(message, WireMessage)
+        return message
+
+    def status(self, batch: BatchId) -> RemoteBatch:
+        return _read(self._fetch("get", f"{BATCHES}/{batch}"), WireBatch).ours()
+
+    def cancel(self, batch: BatchId) -> RemoteBatch:
+        """Twice is the same as once: an ended batch is told as it stands."""
+        import anthropic
+
+        try:
+            return _read(self._fetch("post", f"{BATCHES}/{batch}/cancel"), WireBatch).ours()
+        except CannotCollect as refusal:
+            if not isinstance(refusal.__cause__, anthropic.BadRequestError):
+                raise
+            found = self.status(batch)
+            if found.status != "ended":
+                raise
+            return found
+
+    def recent(self, since: datetime) -> list[RemoteBatch]:
+        """Batches of the key's workspace that were created at or after `since`, newest first."""
+        found: list[RemoteBatch] = []
+        path = f"{BATCHES}?limit={PAGE}"
+        while True:
+            page = _read(self._fetch("get", path), WirePage)
+            new = [batch.ours() for batch in page.data if batch.created_at >= since]
+            found += new
+            if not page.has_more or not new or len(new) < len(page.data):
+                return found
+            path = f"{BATCHES}?limit={PAGE}&after_id={page.data[-1].id}"
+
+    def results(self, batch: BatchId) -> Iterator[bytes]:
+        """The raw lines, in no order. The stream has no resume: a cut one is fetched anew.
+
+        The path is built here. `results_url` is absolute, and the SDK would follow it, with the
+        key, to whatever host it names.
+        """
+        with tempfile.TemporaryFile() as spool:
+            self._patiently(lambda: self._download(f"{BATCHES}/{batch}/results", spool))
+            spool.seek(0)
+            for line in spool:
+                if line.strip():
+                    yield line.rstrip(b"\r\n")
+
+    def model(self, name: str) -> RemoteModel | None:
+        """None: the API does not know it."""
+        import anthropic
+
+        try:
+            return _read(self._fetch("get", f"/v1/models/{name}", patient=False), WireModel).ours()
+        except CannotCollect as refusal:
+            if isinstance(refusal.__cause__, anthropic.NotFoundError):
+                return None
+            raise
+
+    def _send(self, path: str, content: bytes | IO[bytes], timeout: float) -> bytes:
+        import anthropic
+        import httpx2
+
+        try:
+            response = self._client.post(
+                path,
+                cast_to=httpx2.Response,
+                content=content,
+                options={"headers": {"content-type": "application/json"}, "timeout": timeout},
+            )
+        except anthropic.AnthropicError as error:
+            raise _not_submitted(error) from error
+        return response.content
+
+    def _fetch(self, method: str, path: str, *, patient: bool = True) -> bytes:
+        import httpx2
+
+        call = self._client.get if method == "get" else self._client.post
+        return self._patiently(lambda: call(path, cast_to=httpx2.Response).content, patient=patient)
+
+    def _download(self, path: str, spool: IO[bytes]) -> None:
+        import httpx2
+
+        spool.seek(0)
+        spool.truncate()
+        # What the SDK's with_streaming_response sends; this way it goes to a path of our own.
+        options: anthropic.RequestOptions = {"headers": {"X-Stainless-Raw-Response": "stream"}}
+        with closing(self._client.get(path, cast_to=httpx2.Response, options=options)) as response:
+            last = b""
+            for chunk in response.iter_bytes(CHUNK):
+                spool.write(chunk)
+                last = (last + chunk)[-8:]
+        if last and not last.rstrip().endswith(b"}"):
+            # A proxy that speaks HTTP/1.0 ends a cut stream as it ends a whole one.
+            raise httpx2.RemoteProtocolError("the last line of the results is cut")
+
+    def _patiently(self, once: Callable[[], Result], *, patient: bool = True) -> Result:
+        """Repeat what only reads. A 404 is not believed at first: new batches spread slowly.
+
+        https://github.com/anthropics/anthropic-sdk-python/issues/1432
+        """
+        import anthropic
+        import httpx2
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+        tries = Retrying(
+            retry=retry_if_exception(lambda error: _passing(error, missing=patient)),
+            stop=stop_after_attempt(TRIES),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return tries(once)
+        except anthropic.APIStatusError as error:
+            refusal = _refusal(error)
+            raise CannotCollect(refusal.problem, refusal.remedy) from error
+        except (anthropic.AnthropicError, httpx2.HTTPError) as error:
+            raise CannotCollect(*_unreached(error)) from error
+
+    @cached_property
+    def _client(self) -> "anthropic.Anthropic":
+        import anthropic
+        import httpx2
+
+        base = self._environ.get("ANTHROPIC_BASE_URL", "").strip() or OFFICIAL
+        key, token = _key(self._environ)
+        workspace = self._environ.get("ANTHROPIC_WORKSPACE_ID")
+        try:
+            return anthropic.Anthropic(
+                api_key=key,
+                auth_token=token,
+                credentials=None if key or token else _federation(self._environ),
+                base_url=base,
+                max_retries=0,
+                timeout=anthropic.Timeout(self._timeout, connect=CONNECTING),
+                # A federation token is of one workspace by itself and refuses the header.
+                default_headers={"anthropic-workspace-id": workspace}
+                if workspace and (key or token)
+                else None,
+                # A redirect could carry somebody's code to a host that nobody chose.
+                http_client=anthropic.DefaultHttpxClient(follow_redirects=False),
+            )
+        except httpx2.InvalidURL as error:
+            raise CannotSubmit(
+                f"ANTHROPIC_BASE_URL is no web address: {error}",
+                f"unset it, or set it to something like {OFFICIAL}",
+            ) from error
+
+
+def _key(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """API key or else token. A secret pasted with its newline is the same secret."""
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+        value = environ.get(name, "").strip()
+        if not value:
+            continue
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise CannotSubmit(f"{name} cannot be a key: it has characters that no key has", HOW)
+        return (value, None) if name == "ANTHROPIC_API_KEY" else (None, value)
+    return None, None
+
+
+def _federation(environ: Mapping[str, str]) -> "anthropic.WorkloadIdentityCredentials":
+    """Keyless: the job's own identity token, exchanged for a short-lived one.
+
+    https://platform.claude.com/docs/en/manage-claude/workload-identity-federation
+    """
+    import anthropic
+
+    file = environ.get("ANTHROPIC_IDENTITY_TOKEN_FILE")
+    literal = environ.get("ANTHROPIC_IDENTITY_TOKEN")
+    rule = environ.get("ANTHROPIC_FEDERATION_RULE_ID")
+    organization = environ.get("ANTHROPIC_ORGANIZATION_ID")
+    if not (rule and organization and (file or literal)):
+        raise CannotSubmit("there is no key for the Anthropic API", HOW)
+    return anthropic.WorkloadIdentityCredentials(
+        identity_token_provider=anthropic.IdentityTokenFile(file)
+        if file
+        else lambda: literal or "",
+        federation_rule_id=rule,
+        organization_id=organization,
+        service_account_id=environ.get("ANTHROPIC_SERVICE_ACCOUNT_ID") or None,
+        workspace_id=environ.get("ANTHROPIC_WORKSPACE_ID") or None,
+    )
+
+
+def _write(body: IO[bytes], requests: Iterable[tuple[str, bytes]]) -> int:
+    """The envelope, one request at a time: the SDK's `create` would hold three copies of all."""
+    start = b'{"requests":['
+    for custom_id, params in requests:
+        body.write(start + b'{"custom_id":%b,"params":%b}' % (to_json(custom_id), params))
+        start = b","
+    body.write(b"]}" if start == b"," else start + b"]}")
+    size = body.tell()
+    body.seek(0)
+    return size
+
+
+def _paid(raw: bytes, shape: type[Shape]) -> Shape:
+    try:
+        return shape.model_validate_json(raw)
+    except ValidationError as error:
+        problem = "the answer to what was sent cannot be read, so it may have been accepted"
+        raise SubmitUnclear(problem, LOOK_FIRST) from error
+
+
+def _read(raw: bytes, shape: type[Shape]) -> Shape:
+    try:
+        return shape.model_validate_json(raw)
+    except ValidationError as error:
+        raise CannotCollect(
+            "the Anthropic API answered with something that is not its own format",
+            "check ANTHROPIC_BASE_URL and any proxy on the way; a newer claude-batch may help",
+        ) from error
+
+
+def _refusal(error: "anthropic.APIStatusError") -> Refusal:
+    said = error.api_message if isinstance(error.api_message, str) else None
+    return Refusal(
+        error.status_code,
+        error.type,
+        error.error_code,
+        said,
+        error.response.headers.get("retry-after"),
+    )
+
+
+def _not_submitted(error: "anthropic.AnthropicError") -> CannotSubmit:
+    """Did it arrive? Only a failure before the first byte, or a plain no, says that it did not."""
+    import anthropic
+    import httpx2
+
+    if isinstance(error, anthropic.APIStatusError):
+        refusal = _refusal(error)
+        if refusal.unclear:
+            return SubmitUnclear(refusal.problem, LOOK_FIRST)
+        return CannotSubmit(refusal.problem, refusal.remedy)
+    unsent = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        httpx2.LocalProtocolError,
+        httpx2.PoolTimeout,
+        httpx2.ProxyError,
+        httpx2.UnsupportedProtocol,
+    )
+    problem, remedy = _unreached(error)
+    if isinstance(error, anthropic.APIConnectionError) and not isinstance(error.__cause__, unsent):
+        return SubmitUnclear(problem, LOOK_FIRST)
+    return CannotSubmit(problem, remedy)
+
+
+def _unreached(error: Exception) -> tuple[str, str]:
+    import anthropic
+
+    cause = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else error
+    detail = " ".join(str(cause).split())[:200] or type(cause).__name__
+    if isinstance(error, anthropic.AnthropicError) and not isinstance(error, anthropic.APIError):
+        return f"the Anthropic credentials cannot be used: {detail}", HOW
+    return f"the connection to the Anthropic API failed: {detail}", OTHERWISE
+
+
+def _passing(error: BaseException, *, missing: bool) -> bool:
+    import anthropic
+    import httpx2
+
+    if isinstance(error, anthropic.APIStatusError):
+        return _refusal(error).passing or (missing and error.status_code == 404)
+    return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError)
+
+
+def _wait(state: "RetryCallState") -> float:
+    """Seconds: what the server asks for, else 1, 2, 4, 8."""
+    import anthropic
+
+    error = state.outcome.exception() if state.outcome else None
+    asked = _refusal(error).retry_after if isinstance(error, anthropic.APIStatusError) else None
+    seconds = float(asked) if asked and asked.isdigit() else 2.0 ** (state.attempt_number - 1)
+    return min(seconds, LONGEST_WAIT)
