@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # in SHA-1 repositories
 
 
 class Side(StrEnum):
@@ -52,7 +52,7 @@ class FileChange:
 
     path: str
     old_path: str
-    status: str  # added, modified, deleted, renamed, copied, typechange
+    status: str  # added, modified, deleted, renamed, copied, typechange, named (for --paths)
     old_mode: int
     new_mode: int
     old_blob: str
@@ -106,19 +106,26 @@ def _cut(body: bytes, old: int, new: int) -> Iterator[Line]:
 
 
 # An omitted count means one line. https://git-scm.com/docs/diff-format
-HUNK_HEADER = re.compile(rb"^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$", re.MULTILINE)
+HUNK_HEADER = re.compile(rb"(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)\n?")
 
 
 def parse_hunks(patch: bytes) -> tuple[Hunk, ...]:
     """The hunks of one file's patch. Rows of a body start with a sign, so a header is a header."""
-    headers = list(HUNK_HEADER.finditer(patch))
-    ends = [header.start() - 1 for header in headers[1:]] + [len(patch)]
-    return tuple(
-        Hunk(
-            int(header[1]),
-            int(header[2]),
-            patch[header.end() + 1 : end].removesuffix(b"\n"),
-            header[3],
-        )
-        for header, end in zip(headers, ends, strict=True)
-    )
+    parts = (b"\n" + patch).split(b"\n@@ -")[1:]
+    return tuple(_hunk(part) for part in parts)
+
+
+def _hunk(part: bytes) -> Hunk:
+    header = HUNK_HEADER.match(part)
+    if header is None:
+        raise ValueError("not a hunk header")
+    body = part[header.end() :].removesuffix(b"\n")
+    return Hunk(int(header[1]), int(header[2]), body, header[3])
+
+
+def context_hunk(content: bytes) -> Hunk:
+    """A whole file of one byte or more as one hunk in which every line is context."""
+    body = b" " + content.removesuffix(b"\n").replace(b"\n", b"\n ")
+    if not content.endswith(b"\n"):
+        body += b"\n\\ No newline at end of file"
+    return Hunk(1, 1, body)

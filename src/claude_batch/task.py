@@ -69,7 +69,11 @@ def task_id(kind_tag: str, path: str, body: bytes, instruction: str = "") -> Tas
 
 
 def tasks_of(change: FileChange, kind: str, kind_tag: str) -> Iterator[Task]:
-    source = Changed(change.old_path, change.old_blob, change.new_blob)
+    source: Source = (
+        Named(change.new_blob)
+        if change.status == "named"
+        else Changed(change.old_path, change.old_blob, change.new_blob)
+    )
     for hunk in change.hunks:
         for piece in pieces(hunk):
             yield Task(task_id(kind_tag, change.path, piece.body), kind, change.path, piece, source)
@@ -79,19 +83,26 @@ def pieces(hunk: Hunk) -> Iterator[Hunk]:
     """A hunk of more than MAX_LINES lines in parts, each cut where a block of code starts.
 
     The cut looks at content, not at distance from the top: a line added to a long new file
-    changes the part that it stands in and leaves the ids of the later ones alone.
+    changes the part that it stands in and leaves the ids of the later ones alone. A part of a
+    changed hunk in which nothing changed is no question and is dropped.
     """
     if hunk.body.count(b"\n") < MAX_LINES:
         yield hunk
         return
     rows = hunk.body.split(b"\n")
+    keep_all = not any(map(_changes, rows))
     old, new, start = hunk.old_start, hunk.new_start, 0
     for end in [*_cuts(rows), len(rows)]:
         part = rows[start:end]
-        yield Hunk(old, new, b"\n".join(part), hunk.heading)
+        if keep_all or any(map(_changes, part)):
+            yield Hunk(old, new, b"\n".join(part), hunk.heading)
         old += sum(row[:1] not in b"+\\" or not row for row in part)
         new += sum(row[:1] not in b"-\\" or not row for row in part)
         start = end
+
+
+def _changes(row: bytes) -> bool:
+    return row.startswith((b"+", b"-"))
 
 
 def _cuts(rows: list[bytes]) -> Iterator[int]:

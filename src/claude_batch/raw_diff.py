@@ -1,0 +1,193 @@
+"""What `git diff-tree -z --patch-with-raw` prints, as files with hunks or reasons for having none.
+
+The raw records are NUL-terminated and the patches follow them in the same order. Everything is
+cut with `bytes.split` on marks that no row of a hunk can start with, never line by line.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from claude_batch.diff import FileChange, Hunk, LeftOut, context_hunk, parse_hunks
+from claude_batch.errors import CannotRead
+
+LARGEST = 1 << 20  # bytes; git is told to call larger files binary and does not load them
+STATUSES = {
+    "A": "added",
+    "C": "copied",
+    "D": "deleted",
+    "M": "modified",
+    "R": "renamed",
+    "T": "typechange",
+}
+SUBMODULE, SYMLINK = 0o160000, 0o120000
+SECTION = b"diff --git "
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+LFS_POINTER = re.compile(rb"version https://(?:git-lfs|hawser)\.github\.com/spec/")
+# The first line of the new file, after lines that are no longer there.
+LFS_HUNK = re.compile(rb"(?:[-\\].*\n)*[ +]" + LFS_POINTER.pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One changed file as git printed it. `patch` starts after the words `diff --git`."""
+
+    old_mode: int
+    new_mode: int
+    old_blob: str
+    new_blob: str
+    status: str
+    old_path: bytes
+    path: bytes
+    patch: bytes
+
+    @property
+    def binary(self) -> bool:
+        return b"\n@@ -" not in self.patch and b"\nBinary files " in self.patch
+
+
+def parse(out: bytes) -> list[Record]:
+    """Raises CannotRead when the records and the patches do not pair."""
+    raw, _, patch = out.partition(b"\0\0")
+    sections = iter((b"\n" + patch).split(b"\n" + SECTION)[1:])
+    records = []
+    for meta, old_path, path in _raw(raw):
+        old_mode, new_mode, old_blob, new_blob, letter = meta.decode("ascii").split(" ")
+        status = STATUSES.get(letter[:1], letter)
+        # git prints a change of type as a deletion and an addition.
+        mine = list(islice(sections, 2 if status == "typechange" else 1))
+        if not mine:
+            raise _unreadable()
+        modes = int(old_mode.removeprefix(":"), 8), int(new_mode, 8)
+        records.append(Record(*modes, old_blob, new_blob, status, old_path, path, mine[-1]))
+    if next(sections, None) is not None:
+        raise _unreadable()
+    return records
+
+
+def _raw(raw: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    fields = iter(raw.split(b"\0") if raw else [])
+    for meta in fields:
+        old_path = next(fields)
+        moved = meta.rpartition(b" ")[2][:1] in b"RC"
+        yield meta, old_path, next(fields) if moved else old_path
+
+
+def _unreadable() -> CannotRead:
+    return CannotRead(
+        "git printed a diff whose files and patches do not pair",
+        "update git, and report the commits with which it happens",
+    )
+
+
+def changes(
+    records: Sequence[Record], large: Collection[str]
+) -> tuple[tuple[FileChange, ...], tuple[LeftOut, ...]]:
+    """What can be reviewed and what cannot. `large`: those binary blobs that are over LARGEST."""
+    files, left_out = [], []
+    for record in records:
+        hunks = () if record.binary else parse_hunks(record.patch)
+        reason = _reason(record, hunks, large)
+        if reason:
+            left_out.append(LeftOut(printable(record.path), reason))
+        else:
+            files.append(_change(record, hunks))
+    return tuple(files), tuple(left_out)
+
+
+def _change(record: Record, hunks: tuple[Hunk, ...]) -> FileChange:
+    return FileChange(
+        record.path.decode(),
+        record.old_path.decode("utf-8", "backslashreplace"),
+        record.status,
+        record.old_mode,
+        record.new_mode,
+        record.old_blob,
+        record.new_blob,
+        hunks=hunks,
+    )
+
+
+def _reason(record: Record, hunks: tuple[Hunk, ...], large: Collection[str]) -> str | None:
+    by_mode = mode_reason(record.old_mode) or mode_reason(record.new_mode)
+    if by_mode:
+        return by_mode
+    if record.status == "deleted":
+        return "deleted file"
+    if record.binary:
+        over = record.old_blob in large or record.new_blob in large
+        return "larger than 1 MB" if over else "binary"
+    if not hunks:
+        return _reason_without_hunks(record)
+    if hunks[0].new_start == 1 and LFS_HUNK.match(hunks[0].body):
+        return "Git LFS pointer"
+    return path_reason(record.path)
+
+
+def _reason_without_hunks(record: Record) -> str:
+    if record.path != record.old_path:
+        return "renamed without changes"
+    return "mode change only" if record.old_blob == record.new_blob else "empty file"
+
+
+def mode_reason(mode: int) -> str | None:
+    return {SUBMODULE: "submodule", SYMLINK: "symlink"}.get(mode)
+
+
+def path_reason(path: bytes) -> str | None:
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        return "path is not UTF-8"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of `git ls-tree -r -z`."""
+
+    mode: int
+    blob: str
+    path: bytes
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is left out, as far as this can be said without its content."""
+        return mode_reason(self.mode) or path_reason(self.path)
+
+
+def parse_tree(out: bytes) -> list[Entry]:
+    entries = []
+    for row in out.split(b"\0")[:-1]:
+        meta, _, path = row.partition(b"\t")
+        mode, _, blob = meta.decode("ascii").split(" ")
+        entries.append(Entry(int(mode, 8), blob, path))
+    return entries
+
+
+def whole_file(entry: Entry, content: bytes | None) -> FileChange | LeftOut:
+    """A file as one hunk of context lines. `content` None: it is over LARGEST."""
+    reason = entry.reason or _content_reason(content)
+    if reason or content is None:
+        return LeftOut(printable(entry.path), reason or "larger than 1 MB")
+    path, hunk = entry.path.decode(), context_hunk(content)
+    ids = entry.mode, entry.mode, entry.blob, entry.blob
+    return FileChange(path, path, "named", *ids, hunks=(hunk,))
+
+
+def _content_reason(content: bytes | None) -> str | None:
+    """A NUL in the first 8000 bytes is what git calls binary."""
+    if content is None:
+        return None
+    if not content:
+        return "empty file"
+    if b"\0" in content[:8000]:
+        return "binary"
+    return "Git LFS pointer" if LFS_POINTER.match(content) else None
+
+
+def printable(path: bytes) -> str:
+    r"""Bytes that are not UTF-8 as `\xff`, control characters as `\n`."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
