@@ -1,0 +1,36 @@
+"""Which lines of a diff GitHub lets us comment on: those of its hunks, context included."""
+
+from collections.abc import Iterator
+
+from claude_batch import marker
+from claude_batch.diff import Diff, Side
+from claude_batch.pull import DraftComment
+
+
+class Commentable:
+    def __init__(self, diff: Diff) -> None:
+        self.files = {change.path: change for change in diff.files}
+
+    def fault(self, one: DraftComment) -> str | None:
+        """What GitHub would refuse, or None. Removed lines, too, go by the file's new path."""
+        if one.path not in self.files:
+            return "the file is not in the diff"
+        if one.first_line > one.line:
+            return "the range ends before it starts"
+        hunks = [span for span in self._spans(one.path, one.side) if one.line in span]
+        if not hunks:
+            return "the line is not in the diff"
+        if one.first_line not in hunks[0]:
+            return "the range leaves its hunk"
+        if len(one.body) > marker.LIMIT:
+            return "the body is too long"
+        return None if marker.read(one.body) else "the body has no marker"
+
+    def _spans(self, path: str, side: Side) -> Iterator[range]:
+        for hunk in self.files[path].hunks:
+            if side is Side.RIGHT:
+                length = sum(line.new is not None for line in hunk.lines)
+                yield range(hunk.new_start, hunk.new_start + length)
+            else:
+                length = sum(line.old is not None for line in hunk.lines)
+                yield range(hunk.old_start, hunk.old_start + length)

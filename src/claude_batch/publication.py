@@ -1,0 +1,261 @@
+"""What to post, what to update and what to leave. Computed whole, before anything is sent."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from claude_batch import comment, marker, summary
+from claude_batch.commentable import Commentable
+from claude_batch.diff import Diff, Side
+from claude_batch.event import Post
+from claude_batch.finding import Category, Confidence, Severity
+from claude_batch.placement import Dropped, Placed
+from claude_batch.pull import DraftCheck, DraftComment, RemoteComment
+from claude_batch.receipt import Receipt
+from claude_batch.summary import Coverage, Told
+
+PER_REVIEW = 30  # above, reviews were refused as "submitted too quickly" (reviewdog#355)
+CHECK = "claude-batch"
+
+
+class Chosen(NamedTuple):
+    inline: list[Placed]
+    folded: list[Placed]
+    dropped: list[Dropped]
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A comment to be posted."""
+
+    fingerprint: str
+    comment: DraftComment
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A comment of ours that stands on the pull request, with the body that it is to have."""
+
+    fingerprint: str
+    id: int
+    body: str
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What stands on a pull request. `posts`: those of the ledger for it, by key."""
+
+    comments: Sequence[RemoteComment]  # all, of the review and of the conversation
+    posts: Mapping[str, Post]
+    login: str | None  # ours; None: not known, then only the ledger tells
+
+
+@dataclass(frozen=True)
+class Publication:
+    create: tuple[Fresh, ...]
+    edit: tuple[Known, ...]
+    found: tuple[Known, ...]  # stand already and the ledger does not know: to be recorded only
+    unchanged: int
+    dropped: tuple[Dropped, ...]
+    summary: str | None  # what the summary comment is to say; None: there is none and needs none
+    summary_id: int | None  # where it stands already
+    summary_due: bool
+    check: DraftCheck
+    check_due: bool
+
+
+def choose(
+    placed: Iterable[Placed],
+    *,
+    max_comments: int,
+    silenced: Collection[str],
+    refuted: Collection[str] = (),
+) -> Chosen:
+    """`silenced` are fingerprints, `refuted` finding ids. Beyond `max_comments`: folded."""
+    kept: list[Placed] = []
+    dropped: list[Dropped] = []
+    said = _Said()
+    for one in sorted(placed, key=_gravest_first):
+        finding = one.finding
+        if finding.id in refuted:
+            dropped.append(Dropped(finding, "refuted"))
+        elif finding.fingerprint in silenced:
+            dropped.append(Dropped(finding, "silenced"))
+        elif finding.severity is Severity.LOW and finding.confidence is Confidence.LOW:
+            dropped.append(Dropped(finding, "low_confidence"))
+        elif said.already(one):
+            dropped.append(Dropped(finding, "duplicate"))
+        else:
+            kept.append(one)
+    return Chosen(kept[:max_comments], kept[max_comments:], dropped)
+
+
+def _gravest_first(one: Placed) -> tuple[int, int, str, int, str]:
+    confidence = list(Confidence).index(one.finding.confidence)
+    return one.finding.severity.rank, confidence, one.path, one.first_line, one.finding.id
+
+
+class _Said:
+    """The same fingerprint, or the same category on lines that overlap, is the same thing."""
+
+    def __init__(self) -> None:
+        self.fingerprints: set[str] = set()
+        self.spans: dict[tuple[str, Side, Category], list[range]] = {}
+
+    def already(self, one: Placed) -> bool:
+        """Remembers `one` if not."""
+        spans = self.spans.setdefault((one.path, one.side, one.finding.category), [])
+        span = range(one.first_line, one.line + 1)
+        overlaps = any(span.start < other.stop and other.start < span.stop for other in spans)
+        if overlaps or one.finding.fingerprint in self.fingerprints:
+            return True
+        self.fingerprints.add(one.finding.fingerprint)
+        spans.append(span)
+        return False
+
+
+def plan_publication(
+    chosen: Chosen,
+    remote: Remote,
+    diff: Diff,
+    coverage: Coverage,
+    receipt: Receipt,
+    *,
+    fail_on: Severity | None = None,
+    unverified: Collection[str] = (),
+) -> Publication:
+    """`chosen.dropped` holds whatever was dropped before; `unverified` are finding ids."""
+    ours = _ours(remote)
+    deleted = remote.posts.keys() - ours.keys()  # what a person has deleted stays deleted
+    comments = _comments(chosen, ours, deleted, Commentable(diff), unverified)
+    told = Told(len(comments.known) + len(comments.create), comments.folded, comments.dropped)
+    stands = ours.get(marker.SUMMARY)
+    wanted = (told.standing or stands) and marker.SUMMARY not in deleted
+    text = summary.summary(told, coverage, receipt) if wanted else None
+    check = DraftCheck(
+        name=CHECK,
+        head_sha=coverage.head,
+        conclusion=_conclusion(told, coverage, failing=_failing(chosen, deleted, fail_on)),
+        title=summary.check_title(told, coverage),
+        summary=summary.check_summary(told, coverage, receipt, whole=text is None),
+    )
+    edit = tuple(
+        one for one in comments.known if _edit_due(one.fingerprint, one.body, ours, remote)
+    )
+    return Publication(
+        create=comments.create,
+        edit=edit,
+        found=tuple(one for one in comments.known if one.fingerprint not in remote.posts),
+        unchanged=len(comments.known) - len(edit),
+        dropped=comments.dropped,
+        summary=text,
+        summary_id=stands.id if stands else None,
+        summary_due=text is not None
+        and (stands is None or _edit_due(marker.SUMMARY, text, ours, remote)),
+        check=check,
+        check_due=_check_due(check, remote.posts.get("check")),
+    )
+
+
+def reviews(comments: Sequence[Fresh]) -> Iterator[tuple[Fresh, ...]]:
+    for at in range(0, len(comments), PER_REVIEW):
+        yield tuple(comments[at : at + PER_REVIEW])
+
+
+def check(comments: Iterable[DraftComment], diff: Diff) -> list[str]:
+    """What GitHub would refuse. One bad comment takes its whole review with it."""
+    lines = Commentable(diff)
+    faults = ((one, lines.fault(one)) for one in comments)
+    return [f"{one.path}:{one.line}: {fault}" for one, fault in faults if fault]
+
+
+def sha_of(what: str | DraftCheck) -> str:
+    """As a Post keeps it."""
+    if isinstance(what, DraftCheck):
+        what = "\0".join([what.name, what.conclusion, what.title, what.summary])
+    return hashlib.sha256(_normal(what).encode()).hexdigest()
+
+
+def _normal(body: str) -> str:
+    return body.replace("\r\n", "\n").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Comments:
+    create: tuple[Fresh, ...]
+    known: tuple[Known, ...]
+    folded: tuple[Placed, ...]
+    dropped: tuple[Dropped, ...]
+
+
+def _comments(
+    chosen: Chosen,
+    ours: Mapping[str, RemoteComment],
+    deleted: Collection[str],
+    lines: Commentable,
+    unverified: Collection[str],
+) -> _Comments:
+    """Each chosen finding goes one way; one that stands at its line is not folded any more."""
+    create, known, folded = [], [], []
+    dropped = list(chosen.dropped)
+    inline = {one.finding.fingerprint for one in chosen.inline}
+    for one in [*chosen.inline, *chosen.folded]:
+        key = one.finding.fingerprint
+        body = comment.body(one, unverified=one.finding.id in unverified)
+        draft = DraftComment(one.path, one.side, one.first_line, one.line, body)
+        if key in ours:
+            known.append(Known(key, ours[key].id, body))
+        elif key in deleted:
+            dropped.append(Dropped(one.finding, "silenced"))
+        elif key not in inline:
+            folded.append(one)
+            dropped.append(Dropped(one.finding, "over_limit"))
+        elif lines.fault(draft):
+            dropped.append(Dropped(one.finding, "outside_diff"))
+        else:
+            create.append(Fresh(key, draft))
+    return _Comments(tuple(create), tuple(known), tuple(folded), tuple(dropped))
+
+
+def _ours(remote: Remote) -> dict[str, RemoteComment]:
+    """By key: what the ledger has by its id, or what has our marker and our login."""
+    recorded = {
+        (post.what == "summary", post.remote_id): key
+        for key, post in remote.posts.items()
+        if post.what in ("comment", "summary")
+    }
+    ours: dict[str, RemoteComment] = {}
+    for one in sorted(remote.comments, key=lambda one: one.id):
+        in_conversation = one.path is None
+        key = recorded.get((in_conversation, one.id))
+        if key is None and remote.login is not None and one.login == remote.login:
+            key = marker.read(one.body)
+        if key and (key == marker.SUMMARY) == in_conversation and one.in_reply_to is None:
+            ours.setdefault(key, one)
+    return ours
+
+
+def _edit_due(key: str, body: str, ours: Mapping[str, RemoteComment], remote: Remote) -> bool:
+    """A body that lost our marker was rewritten by a person, and is left to them."""
+    stands, post = ours[key], remote.posts.get(key)
+    if marker.read(stands.body) is None or (post and post.sha == sha_of(body)):
+        return False
+    return _normal(stands.body) != _normal(body)
+
+
+def _failing(chosen: Chosen, deleted: Collection[str], fail_on: Severity | None) -> bool:
+    findings = (one.finding for one in [*chosen.inline, *chosen.folded])
+    return fail_on is not None and any(
+        one.severity.rank <= fail_on.rank and one.fingerprint not in deleted for one in findings
+    )
+
+
+def _conclusion(told: Told, coverage: Coverage, *, failing: bool) -> str:
+    if failing:
+        return "failure"
+    return "neutral" if told.standing or coverage.pending or coverage.failed else "success"
+
+
+def _check_due(check: DraftCheck, post: Post | None) -> bool:
+    return post is None or (post.head, post.sha) != (check.head_sha, sha_of(check))

@@ -1,0 +1,241 @@
+"""A suggestion: replacement lines that are proved to apply and, where we can tell, to parse.
+
+Lines are cut at LF only: `bytes.splitlines` also cuts at a lone CR and at form feeds, git and
+GitHub do not.
+"""
+
+import ast
+import json
+import re
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import PurePosixPath
+
+from claude_batch.quoting import HIDDEN
+
+MAX_REPEATED = 3
+ONE_WORD = re.compile(r"\w*\W?")  # `end`, `else:`, `}`: such a line may well stand there twice
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Lines `first_line..last_line` (1-based, inclusive) of `path`: `before` becomes `after`."""
+
+    path: str
+    first_line: int
+    last_line: int
+    before: bytes
+    after: bytes
+    parsed: bool  # a parser has read the file before and after
+
+    @property
+    def text(self) -> str:
+        """The new lines as they are shown: each ends with LF; empty if the lines go."""
+        text = self.after.decode().replace("\r\n", "\n")
+        return text if not text or text.endswith("\n") else text + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    reason: str
+
+
+def prove(
+    blob: bytes,
+    first_line: int,
+    last_line: int,
+    seen: Sequence[bytes],
+    replacement: str,
+    path: str,
+) -> Suggestion | Rejected:
+    """`seen`: the lines that the model was shown, without newlines. For the new side only."""
+    rows = rows_of(blob)
+    if not 1 <= first_line <= last_line <= len(rows):
+        return Rejected("the file has no such lines")
+    old = rows[first_line - 1 : last_line]
+    if [row.removesuffix(b"\n") for row in old] != list(seen):
+        return Rejected("the lines are not those that were reviewed")
+    before = b"".join(old)
+    if _unfit(before, replacement):
+        return Rejected("the text holds characters that cannot be shown")
+    ending = _ending(old, rows)
+    reason = "it changes nothing"
+    for lines in _readings(
+        _lines(before), _lines(replacement.encode()), _edges(rows, old, first_line)
+    ):
+        after = _bytes(lines, ending, newline=before.endswith(b"\n"))
+        if after == before:
+            continue
+        suggestion = Suggestion(path, first_line, last_line, before, after, parsed=False)
+        match parses(path, blob), parses(path, applied(blob, suggestion)):
+            case True, False:
+                reason = "the file would no longer parse"
+            case was, _:
+                return Suggestion(path, first_line, last_line, before, after, parsed=was is True)
+    return Rejected(reason)
+
+
+def rows_of(blob: bytes) -> list[bytes]:
+    """Lines with their newlines; the last one may lack it."""
+    rows = [row + b"\n" for row in blob.split(b"\n")]
+    rows[-1] = rows[-1][:-1]
+    return rows if rows[-1] else rows[:-1]
+
+
+def applied(blob: bytes, suggestion: Suggestion) -> bytes:
+    """Raises ValueError when the lines are others by now."""
+    rows = rows_of(blob)
+    start, end = suggestion.first_line - 1, suggestion.last_line
+    if b"".join(rows[start:end]) != suggestion.before:
+        raise ValueError(f"lines {suggestion.first_line}..{end} are not those that were proved")
+    return b"".join([*rows[:start], suggestion.after, *rows[end:]])
+
+
+def _unfit(before: bytes, replacement: str) -> bool:
+    """Nothing that a reader cannot see comes in by a suggestion; what is there may stay."""
+    try:
+        present = set(before.decode())
+        replacement.encode()
+    except UnicodeError:
+        return True
+    return bool(set(HIDDEN.findall(replacement.replace("\r\n", "\n"))) - present)
+
+
+def _ending(old: Sequence[bytes], rows: Sequence[bytes]) -> bytes:
+    """What ends a line here: as in the range, or in the file if the range has no whole line."""
+    ended = [row for row in old if row.endswith(b"\n")] or [
+        row for row in rows if row.endswith(b"\n")
+    ]
+    crlf = sum(row.endswith(b"\r\n") for row in ended)
+    return b"\r\n" if 2 * crlf > len(ended) else b"\n"
+
+
+def _lines(text: bytes) -> list[str]:
+    return [row.decode().rstrip("\r\n") for row in rows_of(text)]
+
+
+def _bytes(lines: Sequence[str], ending: bytes, *, newline: bool) -> bytes:
+    joined = ending.join(line.encode() for line in lines)
+    return joined + ending if newline and lines else joined
+
+
+def _edges(
+    rows: Sequence[bytes], old: Sequence[bytes], first_line: int
+) -> tuple[list[str], list[str]]:
+    """A few lines above and below the range; undecodable bytes can equal no replacement."""
+    start, end = first_line - 1, first_line - 1 + len(old)
+    above, below = rows[max(0, start - MAX_REPEATED) : start], rows[end : end + MAX_REPEATED]
+    return (
+        [row.decode("utf-8", "replace").rstrip("\r\n") for row in above],
+        [row.decode("utf-8", "replace").rstrip("\r\n") for row in below],
+    )
+
+
+def _readings(
+    old: Sequence[str], new: Sequence[str], edges: tuple[Sequence[str], Sequence[str]]
+) -> Iterator[list[str]]:
+    """What the model may have meant, the likeliest first."""
+    for indented in _indented(old, new):
+        trimmed = _without_edges(old, indented, *edges)
+        yield trimmed
+        if trimmed != indented:
+            yield indented
+
+
+def _indented(old: Sequence[str], new: Sequence[str]) -> Iterator[list[str]]:
+    """As given if it starts where the old lines start; else moved there, and then as given."""
+    olds, news = [line for line in old if line.strip()], [line for line in new if line.strip()]
+    if olds and news and _indent(olds[0]) != _indent(news[0]):
+        moved = _moved(new, _common(news), _common(olds))
+        first_only = [_indent(olds[0]) + new[0].lstrip(), *new[1:]]
+        lost_at_start = len(news) > 1 and _indent(olds[-1]) == _indent(news[-1])
+        yield from (first_only, moved) if lost_at_start else (moved, first_only)
+    yield list(new)
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _common(lines: Sequence[str]) -> str:
+    indents = sorted(_indent(line) for line in lines)
+    return indents[0][: alike(indents[0], indents[-1])]
+
+
+def alike(one: Sequence[object], other: Sequence[object]) -> int:
+    """How many items the two have in common at their start."""
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(1 for _ in pairs)
+
+
+def _moved(lines: Sequence[str], source: str, target: str) -> list[str]:
+    return [target + line.removeprefix(source) if line.strip() else line for line in lines]
+
+
+def _without_edges(
+    old: Sequence[str], new: list[str], above: Sequence[str], below: Sequence[str]
+) -> list[str]:
+    """Models like to repeat the lines around the ones that they replace."""
+    for count in range(min(len(new) - 1, len(above)), 0, -1):
+        if new[:count] == list(above[-count:]) and _repeats(old, new[:count], new[count:]):
+            new = new[count:]
+            break
+    for count in range(min(len(new) - 1, len(below)), 0, -1):
+        if new[-count:] == list(below[:count]) and _repeats(old, new[-count:], new[:-count]):
+            new = new[:-count]
+            break
+    return new
+
+
+def _repeats(old: Sequence[str], edge: Sequence[str], rest: Sequence[str]) -> bool:
+    """Is `edge` there by mistake? The brackets of a replacement close as those of the old lines."""
+    if not "".join(edge).strip() or edge[0] in old or _open(rest) != _open(old):
+        return False
+    return bool(_open(edge)) or any(not ONE_WORD.fullmatch(line.strip()) for line in edge)
+
+
+def _open(lines: Sequence[str]) -> int:
+    text = "".join(lines)
+    return sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))
+
+
+def _python(blob: bytes) -> bool:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ast.parse(blob)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _json(blob: bytes) -> bool:
+    try:
+        json.loads(blob)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _toml(blob: bytes) -> bool:
+    try:
+        tomllib.loads(blob.decode())
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+PARSERS: dict[str, Callable[[bytes], bool]] = {
+    ".py": _python,
+    ".pyi": _python,
+    ".json": _json,
+    ".toml": _toml,
+}
+
+
+def parses(path: str, blob: bytes) -> bool | None:
+    """None: no parser for such files."""
+    parser = PARSERS.get(PurePosixPath(path).suffix.lower())
+    return parser(blob) if parser else None
