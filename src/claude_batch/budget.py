@@ -44,7 +44,7 @@ def check(
         if limit is not None and spent is not None and spent + wanted > limit:
             raise BudgetExceeded(
                 f"nothing was sent: this may cost up to {dollars(wanted)}, and of the "
-                f"{dollars(limit)} for {of_what} {dollars(spent)} are spent or reserved by open "
+                f"{dollars(limit)} for {of_what} {dollars(spent)} is spent or reserved by open "
                 "batches",
                 f"raise `budget.{key}` in the configuration, ask about fewer files, or {WAIT[key]}",
             )

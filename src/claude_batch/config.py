@@ -6,7 +6,7 @@ TOML has no null, so `false` switches a key off that can be switched off.
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
@@ -174,7 +174,7 @@ def choose(files: Mapping[str, bytes | None]) -> Config:
     ours = _table(PYPROJECT, project) if project is not None and mentioned else None
     if own is not None and ours is not None:
         raise BadConfig(
-            f"both {OWN_FILE} and [tool.{TABLE}] in {PYPROJECT} configure claude-batch",
+            f"{OWN_FILE} and [tool.{TABLE}] in {PYPROJECT} both configure claude-batch",
             "move everything into one of them and delete the other",
         )
     if own is not None:
@@ -190,10 +190,13 @@ def parse(name: str, data: bytes) -> Config:
 def override(config: Config, **changes: object) -> Config:
     """With what flags or inputs said; None and "" said nothing. Raises BadUsage.
 
-    Text is read as its key wants it: "5", "review,security", "off". `budget` is the dollars of
-    one pull request.
+    Text is read as its key wants it: "5", "review,security", "off". `kinds` may name those of the
+    user's own that the configuration has. `budget` is the dollars of one pull request.
     """
     said = {key: _said(key, value) for key, value in changes.items() if value not in (None, "")}
+    if "kinds" in said:
+        own = {kind.name: kind for kind in config.kinds if isinstance(kind, OwnKind)}
+        said["kinds"] = tuple(own.get(str(kind), kind) for kind in _listed(said["kinds"]))
     if "budget" in said:
         budget = {key: getattr(config.budget, key) for key in Budget.model_fields}
         said["budget"] = budget | {"pull_request": said["budget"]}
@@ -201,6 +204,10 @@ def override(config: Config, **changes: object) -> Config:
         return Config.model_validate({key: getattr(config, key) for key in KEYS} | said)
     except ValidationError as error:
         raise BadUsage(*complaint(error.errors(), schema())) from error
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def _said(key: str, value: object) -> object:

@@ -147,12 +147,12 @@ class Prices(BaseModel):
 
     def _unknown(self, model: str) -> UnknownModel:
         near = difflib.get_close_matches(model, self._by_name, n=1)
-        known = (
-            f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self.models))}"
-        )
+        listed = ", ".join(sorted(self.models))
         return UnknownModel(
             f"no price is known for the model {model!r} (prices as of {self.as_of})",
-            f"{known}; a newer claude-batch may know it",
+            f"did you mean {near[0]}?"
+            if near
+            else f"name one of {listed}, or upgrade claude-batch",
         )
 
 
