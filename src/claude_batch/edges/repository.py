@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from claude_batch.diff import Comparison, Diff, FileChange, LeftOut
 from claude_batch.edges.git_process import Git, without_credentials
-from claude_batch.errors import CannotFetch, CannotRead
+from claude_batch.errors import BadUsage, CannotFetch, CannotRead
+from claude_batch.pattern import BadPattern, gitignore
 from claude_batch.raw_diff import LARGEST, Entry, changes, parse, parse_tree, whole_file
 
 if TYPE_CHECKING:
@@ -270,11 +271,12 @@ class Repository:
     ) -> tuple[tuple[FileChange, ...], tuple[LeftOut, ...]]:
         """The files of a commit that match patterns as in .gitignore, as hunks of context lines.
 
-        Raises CannotRead.
+        Raises BadUsage, CannotRead.
         """
-        import pathspec
-
-        spec = pathspec.GitIgnoreSpec.from_lines(patterns)
+        try:
+            spec = gitignore(patterns)
+        except BadPattern as error:
+            raise BadUsage(str(error), "give patterns as in .gitignore: `src/**/*.py`") from error
         named = [
             entry
             for entry in self._entries(self.resolve(commit))
