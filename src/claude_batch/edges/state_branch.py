@@ -1,0 +1,337 @@
+"""The ledger's first store: a ref of the user's own repository, written by compare-and-swap.
+
+All traffic runs in the user's own git directory, because a scratch repository does not get the
+credentials that actions/checkout keeps for the checkout alone. It keeps to private refs below
+refs/claude-batch: work tree, index, HEAD, FETCH_HEAD, config and the shallow flag stay as they are.
+"""
+
+import base64
+import hashlib
+import random
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from claude_batch import git_refusal, ledger_files, plumbing
+from claude_batch.edges.git_process import Completed, Git
+from claude_batch.errors import CannotRecord
+from claude_batch.event import Answered
+from claude_batch.finding import Finding
+from claude_batch.ledger import View, Write
+from claude_batch.ledger_files import LOG, META, Meta, Parsed
+
+WHO = "claude-batch <claude-batch@users.noreply.github.com>"
+PRIVATE = "refs/claude-batch"
+TRIES = 20  # of 16 writers at once the unluckiest needed 8
+QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
+# `--no-filter` brings the blobs at once instead of one by one on demand, and `--refmap=` spares
+# the user's remote-tracking refs.
+FETCH = (
+    *(*QUIET, "fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--no-auto-maintenance"),
+    *("--no-recurse-submodules", "--no-prune", "--no-filter", "--refmap="),
+)
+PUSH = (
+    *(*QUIET, "push", "--porcelain", "--no-verify", "--no-recurse-submodules"),
+    *("--no-signed", "--no-follow-tags"),
+)
+
+
+class LostRace(CannotRecord):
+    """Somebody else wrote between our read and our write."""
+
+    def __init__(self, ref: str, why: str) -> None:
+        super().__init__(
+            f"{ref} was changed by others, or was busy, at each of {TRIES} tries: {why}",
+            "run the command again; nothing was lost, and nothing of this write was recorded",
+        )
+
+
+@dataclass(frozen=True)
+class LocalRef:
+    """A ref of this clone only."""
+
+    git: Git
+    ref: str
+
+    def tip(self) -> str | None:
+        return commit_at(self.git, self.ref)
+
+    def newest(self) -> str | None:
+        return self.tip()
+
+    def land(self, commit: str, parent: str | None) -> None:
+        # An empty old value means: must not exist.
+        done = self.git.run("update-ref", self.ref, commit, parent or "", check=False)
+        if done.code:
+            raise LostRace(self.ref, done.err.strip())
+
+
+@dataclass(frozen=True)
+class RemoteRef:
+    """A ref of a remote. A private ref of this clone remembers the tip that was seen last."""
+
+    git: Git
+    ref: str
+    remote: str
+    token: str | None
+    marker_seen: bool
+
+    def tip(self) -> str | None:
+        listed = self._wire.run("ls-remote", self.remote, self.ref, check=False)
+        if listed.code:
+            raise self._refused(listed)
+        rows = (line.split("\t") for line in listed.out.decode().splitlines())
+        return next((oid for oid, name in rows if name == self.ref), None)
+
+    def newest(self) -> str | None:
+        """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
+        tip, seen = self.tip(), commit_at(self.git, self._seen)
+        if tip is None and (seen or self.marker_seen):
+            raise self._vanished(seen)
+        if tip is None or tip == seen:
+            return tip
+        fetched = self._fetch(is_first=seen is None)
+        if seen and not self._follows(fetched, seen):
+            raise self._rewritten(seen)
+        self._remember(fetched)
+        return fetched
+
+    def land(self, commit: str, parent: str | None) -> None:
+        lease = () if parent else (f"--force-with-lease={self.ref}:",)  # empty: must not exist
+        done = self._wire.run(*PUSH, *lease, self.remote, f"{commit}:{self.ref}", check=False)
+        if done.code == 0:
+            self._remember(commit)
+            return
+        rejected = [row for row in done.out.decode().splitlines() if row.startswith("!")]
+        text = "\n".join([*rejected, done.err])
+        if git_refusal.is_final(text):
+            raise git_refusal.explain(text, self.ref, self.remote, self._credentials())
+        # The answer to a push may be lost after the push has landed.
+        newest = self.newest()
+        if newest and self._is_ancestor(commit, newest):
+            return
+        if rejected:
+            raise LostRace(self.ref, rejected[0].split("\t")[-1])
+        raise self._refused(done)
+
+    @cached_property
+    def _wire(self) -> Git:
+        """git with the explicit token, if there is one.
+
+        An empty value first: it drops the header that actions/checkout has left in the config, and
+        two Authorization headers are answered with 400.
+        """
+        url = self.git.run("ls-remote", "--get-url", self.remote).out.decode().strip()
+        parts = urlsplit(url)
+        if not self.token or parts.scheme not in ("http", "https"):
+            return self.git
+        key = f"http.{parts.scheme}://{parts.netloc.rpartition('@')[2]}/.extraheader"
+        basic = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
+        header = f"AUTHORIZATION: basic {basic}"
+        return replace(self.git, config=(*self.git.config, (key, ""), (key, header)))
+
+    @property
+    def _seen(self) -> str:
+        plain = re.fullmatch(r"[A-Za-z0-9_-]+", self.remote)
+        name = self.remote if plain else hashlib.sha256(self.remote.encode()).hexdigest()[:16]
+        return f"{PRIVATE}/remote/{name}/{self.ref.removeprefix('refs/').removeprefix('heads/')}"
+
+    def _fetch(self, is_first: bool) -> str:
+        landing = f"{PRIVATE}/fetched/{secrets.token_hex(8)}"
+        # In a full clone `--depth` would make all of it shallow.
+        shallow = ("--depth=1",) if is_first and self._is_shallow() else ()
+        refspec = f"+{self.ref}:{landing}"
+        done = self._wire.run(*FETCH, *shallow, self.remote, refspec, check=False)
+        if done.code:
+            raise self._refused(done)
+        fetched = self.git.run("rev-parse", landing).out.decode().strip()
+        self.git.run("update-ref", "-d", landing)
+        return fetched
+
+    def _is_shallow(self) -> bool:
+        return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
+
+    def _follows(self, tip: str, seen: str) -> bool:
+        """`tip` descends from `seen`, or from a squash whose root names it."""
+        if self._is_ancestor(seen, tip):
+            return True
+        roots = self.git.run("rev-list", "--max-parents=0", tip).out.decode().split()
+        return any(seen in self.git.run("cat-file", "commit", root).out.decode() for root in roots)
+
+    def _is_ancestor(self, old: str, new: str) -> bool:
+        return not self.git.run("merge-base", "--is-ancestor", old, new, check=False).code
+
+    def _remember(self, commit: str) -> None:
+        """A rival in this clone may win: an older memory is compared in the same way."""
+        self.git.run("update-ref", self._seen, commit, check=False)
+
+    def _credentials(self) -> git_refusal.Credentials:
+        if self.token:
+            return "token"
+        stored = r"^(http\..*extraheader|credential\..*helper)$"
+        found = self.git.run("config", "--get-regexp", stored, check=False)
+        return "stored" if found.out else "none"
+
+    def _refused(self, done: Completed) -> CannotRecord:
+        return git_refusal.explain(done.err, self.ref, self.remote, self._credentials())
+
+    def _vanished(self, seen: str | None) -> CannotRecord:
+        if seen:
+            return CannotRecord(
+                f"{self.ref} is gone from {self.remote}, and what it held would be paid for again",
+                f"bring it back with `git push {self.remote} {seen}:{self.ref}`, "
+                f"or forget it for good with `git update-ref -d {self._seen}`",
+            )
+        return CannotRecord(
+            f"{self.remote} has no {self.ref}, but claude-batch has been at work here before",
+            f"bring it back from a clone that has it: `git push {self.remote} {self._seen}:"
+            f"{self.ref}`; or delete our summary comment to start over and pay again",
+        )
+
+    def _rewritten(self, seen: str) -> CannotRecord:
+        return CannotRecord(
+            f"{self.ref} on {self.remote} was rewritten: it does not follow {seen[:12]}",
+            f"bring it back with `git push --force {self.remote} {seen}:{self.ref}`, "
+            f"or accept the new history with `git update-ref -d {self._seen}`",
+        )
+
+
+def commit_at(git: Git, ref: str) -> str | None:
+    found = git.run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
+    return found.out.decode().strip() or None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was read at one tip."""
+
+    tip: str | None
+    blobs: dict[str, str]  # path to id
+    meta: Meta | None
+    view: View
+
+
+@dataclass
+class GitLedger:
+    """`ref` is full: refs/heads/claude-batch-state. `remote` None: a ref of this clone only.
+
+    `spread` is the longest wait in seconds after a lost race: waits are uniform and wide, because
+    short or exponential ones starve some of many writers. `marker_seen`: something outside of the
+    ledger, such as a comment of ours, shows that there has been one.
+    """
+
+    git: Git
+    ref: str
+    remote: str | None
+    run: str
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    rng: random.Random = field(default_factory=random.Random, repr=False)
+    token: str | None = field(default=None, repr=False)
+    marker_seen: bool = False
+    spread: float = 8.0
+    _parsed: dict[tuple[str, str], Parsed] = field(default_factory=dict, init=False, repr=False)
+    _last: Snapshot | None = field(default=None, init=False, repr=False)
+
+    def view(self) -> View:
+        return self._read(self._place.newest()).view
+
+    def tip(self) -> str | None:
+        """The commit that the ledger stands at, for the price of one `git ls-remote`."""
+        return self._place.tip()
+
+    def transact(self, decide: Callable[[View], Write]) -> View:
+        retrying = Retrying(
+            retry=retry_if_exception_type(LostRace),
+            stop=stop_after_attempt(TRIES),
+            wait=self._back_off,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        return retrying(self._attempt, decide)
+
+    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+        asked = list(answers)
+        known = (self._last or self._read(self._place.newest())).blobs
+        blob_of = {a.shard: known[a.shard] for a in asked if a.shard and a.shard in known}
+        contents = self._contents(set(blob_of.values()))
+        rows = {
+            path: ledger_files.parse_shard(path, contents.get(oid, b""))
+            for path, oid in blob_of.items()
+        }
+        for answer in asked:
+            yield from rows.get(answer.shard or "", {}).get(answer.n, ())
+
+    @property
+    def _place(self) -> LocalRef | RemoteRef:
+        if self.remote is None:
+            return LocalRef(self.git, self.ref)
+        return RemoteRef(self.git, self.ref, self.remote, self.token, self.marker_seen)
+
+    def _back_off(self, _: RetryCallState) -> float:
+        """A local ref is free again in milliseconds."""
+        return self.rng.uniform(0, self.spread if self.remote else self.spread / 20)
+
+    def _attempt(self, decide: Callable[[View], Write]) -> View:
+        place = self._place
+        base = self._read(place.newest())
+        write = decide(base.view)
+        files = ledger_files.pack(write, self.now(), self.run)
+        if not files:
+            return base.view
+        if base.tip:
+            ledger_files.check_writable(base.meta, self.ref)
+        else:
+            files |= ledger_files.first_files(self.ref)
+        commit = self._commit(files, base.tip)
+        place.land(commit, base.tip)
+        return self._read(commit).view
+
+    def _commit(self, files: dict[str, bytes], parent: str | None) -> str:
+        verbs = ", ".join(sorted({path.split("-")[-2] for path in files if LOG.fullmatch(path)}))
+        message = f"{verbs or 'answers'}\n\nrun {self.run}\n"
+        stream = plumbing.import_stream(files, parent, WHO, self.now(), message)
+        done = self.git.run(
+            "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
+        )
+        if done.code:
+            raise git_refusal.explain(done.err, self.ref, self.remote or "this clone", "stored")
+        return done.out.decode().strip()
+
+    def _read(self, tip: str | None) -> Snapshot:
+        if self._last is None or self._last.tip != tip:
+            self._last = self._snapshot(tip) if tip else Snapshot(None, {}, None, View())
+        return self._last
+
+    def _snapshot(self, tip: str) -> Snapshot:
+        """Log files never change, so those that were read before are not read again."""
+        blobs = plumbing.parse_tree(self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out)
+        logs = sorted((path, oid) for path, oid in blobs.items() if LOG.fullmatch(path))
+        new = [key for key in logs if key not in self._parsed]
+        meta_oid = blobs.get(META, "")
+        contents = self._contents({oid for _, oid in new} | {meta_oid})
+        meta = Meta.parse(contents.get(meta_oid))
+        ledger_files.check_readable(meta)
+        for path, oid in new:
+            self._parsed[path, oid] = ledger_files.parse_log(path, contents.get(oid))
+        parsed = [self._parsed[key] for key in logs]
+        damaged = [line for file in parsed for line in file.damaged]
+        damaged += [
+            f"{path}: not a file of the ledger" for path in blobs if ledger_files.is_stray(path)
+        ]
+        if meta is None:
+            damaged.append(f"{META}: not readable, so nothing is written there")
+        view = View.of((event for file in parsed for event in file.events), tuple(damaged))
+        return Snapshot(tip, blobs, meta, view)
+
+    def _contents(self, oids: set[str]) -> dict[str, bytes]:
+        wanted = "".join(f"{oid}\n" for oid in sorted(oids) if oid)
+        if not wanted:
+            return {}
+        return plumbing.parse_batch(self.git.run("cat-file", "--batch", stdin=wanted.encode()).out)

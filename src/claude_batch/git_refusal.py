@@ -1,0 +1,113 @@
+"""Why git's remote said no, from what git printed: for the remedy, and to stop what is hopeless.
+
+Whether a push lost a race is decided by its exit code, its porcelain flag and by where the ref
+stands afterwards, because losing has many texts and new ones may come.
+"""
+
+import re
+from typing import Literal
+
+from claude_batch.errors import CannotRecord
+
+Credentials = Literal["none", "stored", "token"]
+
+PROTECTED = re.compile(r"GH006|GH013|protected branch|declined|rule violations", re.IGNORECASE)
+FULL = re.compile(r"No space left|disk quota|quota exceeded|disk full", re.IGNORECASE)
+ASKS = re.compile(r"could not read (Username|Password)|terminal prompts disabled")
+DENIED = re.compile(
+    r"\b403\b|Permission to \S+ denied|Write access to repository not granted|not allowed to push"
+    r"|marked as read only",
+    re.IGNORECASE,
+)
+UNKNOWN = re.compile(r"Authentication failed|Invalid username|\b401\b|Permission denied \(")
+UNREACHABLE = re.compile(
+    r"Could not resolve host|Failed to connect|Couldn't connect|Connection (refused|reset)"
+    r"|timed out|Network is unreachable|No route to host|hung up|early EOF|error: 50\d\b",
+    re.IGNORECASE,
+)
+NO_REMOTE = re.compile(r"does not appear to be a git repository|repository .*not found", re.I)
+
+
+def is_final(text: str) -> bool:
+    """Trying again would get the same answer."""
+    return any(rule.search(text) for rule in (PROTECTED, FULL, ASKS, DENIED, UNKNOWN))
+
+
+def explain(text: str, ref: str, remote: str, credentials: Credentials) -> CannotRecord:
+    """The error to raise for a fetch or a push that failed with this text."""
+    if ASKS.search(text):
+        return _no_credentials(remote, credentials)
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["git said nothing"]
+    said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
+    names = {
+        "remote": remote,
+        "branch": ref.removeprefix("refs/heads/"),
+        "said": re.sub(r"://[^@/\s]+@", "://", said),  # a URL may hold a password
+    }
+    problem, remedy = next((says for rule, says in SAYINGS if rule.search(text)), OTHERWISE)
+    return CannotRecord(problem.format(**names), remedy.format(**names))
+
+
+SAYINGS = (
+    (
+        PROTECTED,
+        (
+            "{remote} takes no push to {branch}: a protection, a ruleset or a hook forbids it",
+            "exclude `{branch}` from branch protection and rulesets, or set `state.branch` "
+            "to a ref outside of branches, such as refs/claude-batch/state",
+        ),
+    ),
+    (FULL, ("there is no space left for git's objects", "free some disk space, then run again")),
+    (
+        DENIED,
+        (
+            "the credentials for {remote} may not write to it",
+            "give the job `permissions: contents: write`; the token of a pull request from a "
+            "fork or from Dependabot is always read-only, so let another event do the writing",
+        ),
+    ),
+    (
+        UNKNOWN,
+        (
+            "{remote} does not know the credentials that git sent",
+            "renew the token or key, and try it with `git push --dry-run`",
+        ),
+    ),
+    (
+        UNREACHABLE,
+        ("{remote} could not be reached: {said}", "run again when it is; nothing was lost"),
+    ),
+    (
+        NO_REMOTE,
+        (
+            "{remote} is not a repository that git can open",
+            "check `git remote -v`, or set `state.remote` to the right name",
+        ),
+    ),
+)
+OTHERWISE = (
+    "git could not exchange {branch} with {remote}: {said}",
+    "try it by hand with `git push --dry-run {remote} HEAD:{branch}`, then run again",
+)
+
+
+def _no_credentials(remote: str, credentials: Credentials) -> CannotRecord:
+    match credentials:
+        case "token":
+            return CannotRecord(
+                f"{remote} does not accept the token that was given",
+                "give one with write access to contents; that of a pull request from a fork "
+                "is read-only",
+            )
+        case "stored":
+            return CannotRecord(
+                f"{remote} does not accept the credentials in the config of this clone",
+                "run in the job and checkout that stored them; the token of a pull request from a "
+                "fork is read-only",
+            )
+        case "none":
+            return CannotRecord(
+                f"git has no credentials for {remote}, as after actions/checkout with "
+                "`persist-credentials: false`",
+                "set GITHUB_TOKEN for this step, or set up a credential helper",
+            )

@@ -1,0 +1,202 @@
+"""The ledger as files: names, bytes and checksums. docs/ledger-format.md says it for other readers.
+
+Every file is written once. Its name carries the first 16 hex digits of the SHA-256 of its bytes,
+so a damaged file is known by its name alone, and two writers never want the same name.
+"""
+
+import gzip
+import hashlib
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from claude_batch.errors import CannotRecord, LedgerIsNewer
+from claude_batch.event import SCHEMA, Answered, AnyEvent, IntentId, from_line, to_line
+from claude_batch.finding import Finding
+from claude_batch.ledger import Shard, Write
+
+READER = 1
+WRITER = 1
+SHARD_BYTES = 8_000_000  # before compression, so that reading one needs little memory
+
+META = "meta.json"
+README = "README.md"
+LOG = re.compile(r"(?:log/\d{4}/\d\d/\d\d/[^/]+|snap/\d{4}-\d\d)-([0-9a-f]{16})\.jsonl")
+SHARD = re.compile(r"answers/[^/]+/\d+-([0-9a-f]{16})\.jsonl\.gz")
+
+README_TEXT = """\
+# The memory of claude-batch
+
+This branch is written by claude-batch. It holds what was sent to the Message Batches API, what
+came back, what it cost and what was posted. It shares no history with your code, and nothing
+here needs to be merged or reviewed.
+
+* `log/`: one file for each write, never changed afterwards
+* `snap/`: older months, folded
+* `answers/`: the findings themselves, compressed
+* `meta.json`: the version of the format
+
+To delete everything that claude-batch remembers, delete the branch, and in each clone what
+it noted about it:
+
+    git push origin --delete {ref}
+    git for-each-ref --format='delete %(refname)' refs/claude-batch | git update-ref --stdin
+
+What was reviewed before is then paid for again.
+"""
+
+
+class Meta(BaseModel):
+    """Unknown keys are welcome: a newer writer may add some without raising `min_reader`."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    version: int = Field(alias="schema")
+    min_reader: int
+    min_writer: int
+
+    @classmethod
+    def parse(cls, content: bytes | None) -> "Meta | None":
+        """None: it is not there or not readable."""
+        try:
+            return cls.model_validate_json(content or b"")
+        except ValidationError:
+            return None
+
+
+def first_files(ref: str) -> dict[str, bytes]:
+    """What the first commit holds besides its events."""
+    meta = f'{{"schema": {SCHEMA}, "min_reader": {READER}, "min_writer": {WRITER}}}\n'
+    return {README: README_TEXT.format(ref=ref).encode(), META: meta.encode()}
+
+
+def check_readable(meta: Meta | None) -> None:
+    """Raises LedgerIsNewer."""
+    if meta and meta.min_reader > READER:
+        raise LedgerIsNewer(
+            f"the ledger asks for reader {meta.min_reader}, and this claude-batch is {READER}",
+            "upgrade claude-batch to the version that your workflows use",
+        )
+
+
+def check_writable(meta: Meta | None, ref: str) -> None:
+    """Raises LedgerIsNewer or CannotRecord: what we cannot understand we do not add to."""
+    if meta is None:
+        raise CannotRecord(
+            f"{ref} has no readable {META}, so nothing is written there",
+            f"restore {META} from an older commit of that ref, or let `state.branch` name another",
+        )
+    if meta.min_writer > WRITER:
+        raise LedgerIsNewer(
+            f"the ledger asks for writer {meta.min_writer}, and this claude-batch is {WRITER}",
+            "upgrade claude-batch to the version that your workflows use; reading still works",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A log file's events, and "path: why" for what could not be read of it."""
+
+    events: tuple[AnyEvent, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+def parse_log(path: str, content: bytes | None) -> Parsed:
+    """A file that does not fit its name is left alone whole, else each line that does not parse."""
+    match = LOG.fullmatch(path)
+    if match is None or content is None:
+        return Parsed(damaged=(f"{path}: {'missing' if match else 'not a file of the ledger'}",))
+    if checksum(content) != match[1]:
+        return Parsed(damaged=(f"{path}: its bytes do not fit the checksum in its name",))
+    events: list[AnyEvent] = []
+    damaged: list[str] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        try:
+            events.append(from_line(line))
+        except ValidationError as error:
+            why = error.errors(include_url=False)[0]["msg"]
+            damaged.append(f"{path}: line {number}: {why}")
+    return Parsed(tuple(events), tuple(damaged))
+
+
+def checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def is_stray(path: str) -> bool:
+    """Not a name that we give."""
+    return not (path in (META, README) or LOG.fullmatch(path) or SHARD.fullmatch(path))
+
+
+def pack(write: Write, now: datetime, run: str) -> dict[str, bytes]:
+    """The new files of a write. Each answer learns the name of the shard with its findings."""
+    files: dict[str, bytes] = {}
+    shard_of: dict[tuple[IntentId, int], str] = {}
+    for shards in _packages(write.shards):
+        path, content = _pack_shards(shards)
+        files[path] = content
+        shard_of |= {(shard.intent, shard.n): path for shard in shards}
+    lines = [to_line(_with_shard(event, shard_of)) for event in write.events]
+    if lines:
+        content = b"\n".join(lines) + b"\n"
+        stamp = now.astimezone(UTC).strftime("%Y/%m/%d/%H%M%S")
+        verb, safe_run = write.events[0].type, re.sub(r"[^A-Za-z0-9_.]+", "_", run)
+        files[f"log/{stamp}-{safe_run}-{verb}-{checksum(content)}.jsonl"] = content
+    return files
+
+
+def _with_shard(event: AnyEvent, shard_of: dict[tuple[IntentId, int], str]) -> AnyEvent:
+    if isinstance(event, Answered) and (path := shard_of.get((event.intent, event.n))):
+        return event.model_copy(update={"shard": path})
+    return event
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    n: int
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def line_of(cls, shard: Shard) -> bytes:
+        return cls(n=shard.n, findings=shard.findings).model_dump_json().encode()
+
+
+def _packages(shards: Iterable[Shard]) -> Iterator[list[Shard]]:
+    """Shards with findings, of one intent each and of SHARD_BYTES at most."""
+    package: list[Shard] = []
+    size = 0
+    for shard in sorted(shards, key=lambda shard: (shard.intent, shard.n)):
+        if not shard.findings:
+            continue
+        length = len(_Row.line_of(shard)) + 1
+        if package and (package[0].intent != shard.intent or size + length > SHARD_BYTES):
+            yield package
+            package, size = [], 0
+        package.append(shard)
+        size += length
+    if package:
+        yield package
+
+
+def _pack_shards(shards: list[Shard]) -> tuple[str, bytes]:
+    rows = b"".join(_Row.line_of(shard) + b"\n" for shard in shards)
+    content = gzip.compress(rows, mtime=0)
+    first = shards[0]
+    return f"answers/{first.intent}/{first.n}-{checksum(content)}.jsonl.gz", content
+
+
+def parse_shard(path: str, content: bytes) -> dict[int, tuple[Finding, ...]]:
+    """Findings by request. A shard that is damaged holds nothing: its answers are fetched again."""
+    match = SHARD.fullmatch(path)
+    if match is None or checksum(content) != match[1]:
+        return {}
+    try:
+        rows = [_Row.model_validate_json(line) for line in gzip.decompress(content).splitlines()]
+    except (ValidationError, EOFError, zlib.error, gzip.BadGzipFile):
+        return {}
+    return {row.n: row.findings for row in rows}
