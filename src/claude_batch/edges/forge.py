@@ -1,0 +1,366 @@
+"""GitHub's REST API, as far as a reviewer needs it.
+
+Nothing that creates something is ever sent twice: the API has no key for that, and GitHub has
+been seen to answer 502 to a review that it had posted. https://github.com/src-d/lookout/issues/264
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+
+from claude_batch.errors import CannotPublish, ReviewRefused
+from claude_batch.github_answer import (
+    CommentAnswer,
+    CompareAnswer,
+    Identified,
+    PullAnswer,
+    RepositoryAnswer,
+    UserAnswer,
+)
+from claude_batch.pull import DraftCheck, DraftComment, Pull, RemoteComment
+
+if TYPE_CHECKING:
+    from github import Github, GithubRetry
+    from github.GithubException import GithubException
+
+API_VERSION = "2022-11-28"
+DEFAULT_URL = "https://api.github.com"
+TIMEOUT = 30
+LONGEST_WAIT = 120.0  # seconds; a longer rate limit is left to the next run
+READS = frozenset({"GET", "HEAD"})
+ACTIONS_BOT = "github-actions[bot]"
+TOO_QUICK = "submitted too quickly"
+NOT_THE_HEAD = "commit_id is not part"
+NOT_KNOWN = "GitHub cannot be asked: neither GITHUB_TOKEN nor GH_TOKEN is set"
+AGAIN = "run `claude-batch publish` again; what is posted already is recognised and not repeated"
+NEXT_PAGE = re.compile(r'<([^>]+)>; rel="next"')
+
+
+PULLS = TypeAdapter(list[PullAnswer])
+COMMENTS = TypeAdapter(list[CommentAnswer])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a call is for, so that its failure can be said in two sentences."""
+
+    problem: str
+    permission: str  # as a workflow spells it
+    writes: bool = False
+    is_review: bool = False
+
+    @property
+    def unclear(self) -> str:
+        return ", so it may or may not have been done" if self.writes else ""
+
+
+class Forge:
+    """One repository on GitHub. Every method raises CannotPublish."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        repository: str,
+        *,
+        sleep: Callable[[float], None],
+        pause_between_writes: float = 1.0,
+    ) -> None:
+        self._token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or ""
+        self._url = (environ.get("GITHUB_API_URL") or DEFAULT_URL).rstrip("/")
+        self._name = repository
+        self._sleep = sleep
+        self._pause = pause_between_writes
+        self._wrote = False
+
+    def __enter__(self) -> "Forge":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Twice is fine, and so is going on: the next call connects anew."""
+        if "_github" in self.__dict__:
+            self._github.close()
+            del self.__dict__["_github"]
+
+    @cached_property
+    def _github(self) -> "Github":
+        if not self._token:
+            remedy = "set GITHUB_TOKEN, in a workflow with `GITHUB_TOKEN: ${{ github.token }}`"
+            raise CannotPublish(NOT_KNOWN, remedy)
+        from github import Auth, Github
+
+        return Github(
+            auth=Auth.Token(self._token),
+            base_url=self._url,
+            timeout=TIMEOUT,
+            per_page=100,
+            retry=_retry(self._sleep),
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+            lazy=True,
+            api_version=API_VERSION,
+        )
+
+    def _ask(self, path: str, **query: str) -> tuple[Mapping[str, Any], Any]:
+        """Headers and JSON. PyGithub's objects are not used: reading a field that an answer
+        leaves out costs them a request, for every comment of a list."""
+        return self._github.requester.requestJsonAndCheck("GET", path, parameters=query)
+
+    def _list(self, path: str, key: str = "", **query: str) -> Iterator[Any]:
+        """The entries of every page."""
+        headers, data = self._ask(path, per_page="100", **query)
+        yield from _entries(data, key)
+        while following := NEXT_PAGE.search(str(headers.get("link", ""))):
+            headers, data = self._ask(following[1])
+            yield from _entries(data, key)
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        if self._wrote:
+            self._sleep(self._pause)
+        self._wrote = True
+        return self._github.requester.requestJsonAndCheck(method, path, input=body)[1]
+
+    def _at(self, path: str) -> str:
+        return f"/repos/{self._name}{path}"
+
+    def _asking(self, what: str, permission: str) -> AbstractContextManager[None]:
+        return _translated(Asked(f"cannot {what}", permission), self._url)
+
+    def _writing(self, what: str, permission: str) -> AbstractContextManager[None]:
+        return _translated(Asked(f"cannot {what}", permission, writes=True), self._url)
+
+    def login(self) -> str:
+        """Who writes. The token of a workflow may not ask, and is github-actions[bot]."""
+        from github import GithubException
+
+        with self._asking("ask who the token belongs to", "metadata: read"):
+            try:
+                return UserAnswer.model_validate(self._ask("/user")[1]).login
+            except GithubException as error:
+                if error.status != 403 or _is_rate_limit(error):
+                    raise
+                return ACTIONS_BOT
+
+    def can_write(self) -> bool | None:
+        """Whether the token may push. None: GitHub does not say."""
+        with self._asking(f"read {self._name}", "metadata: read"):
+            answer = RepositoryAnswer.model_validate(self._ask(self._at(""))[1])
+            return answer.permissions.get("push")
+
+    def pull(self, number: int) -> Pull:
+        with self._asking(f"read pull request {number}", "pull-requests: read"):
+            answer = self._ask(self._at(f"/pulls/{number}"))[1]
+            return PullAnswer.model_validate(answer).value()
+
+    def open_pulls(self) -> list[Pull]:
+        with self._asking("list the open pull requests", "pull-requests: read"):
+            return self._pulls(state="open")
+
+    def pulls_of_branch(self, branch: str) -> list[Pull]:
+        """Open ones, from a branch of this repository."""
+        head = f"{self._name.split('/')[0]}:{branch}"
+        with self._asking(f"list the pull requests of {branch}", "pull-requests: read"):
+            return self._pulls(state="open", head=head)
+
+    def _pulls(self, **query: str) -> list[Pull]:
+        answers = list(self._list(self._at("/pulls"), **query))
+        return [each.value() for each in PULLS.validate_python(answers)]
+
+    def merge_base(self, base: str, head: str) -> str | None:
+        """None: no common ancestor, or GitHub does not know one of the two."""
+        from github import GithubException
+
+        path = self._at(f"/compare/{quote(base)}...{quote(head)}")
+        with self._asking(f"compare {base} with {head}", "contents: read"):
+            try:
+                answer = self._ask(path, per_page="1")[1]
+            except GithubException as error:
+                if error.status != 404:
+                    raise
+                return None
+            return CompareAnswer.model_validate(answer).merge_base_commit.sha
+
+    def review_comments(self, number: int) -> list[RemoteComment]:
+        with self._asking(f"list the review comments of {number}", "pull-requests: read"):
+            return [each.value() for each in self._comments(f"/pulls/{number}/comments")]
+
+    def comments(self, number: int) -> list[RemoteComment]:
+        with self._asking(f"list the comments of {number}", "pull-requests: read"):
+            return [each.value() for each in self._comments(f"/issues/{number}/comments")]
+
+    def _comments(self, path: str) -> list[CommentAnswer]:
+        return COMMENTS.validate_python(list(self._list(self._at(path))))
+
+    def post_review(
+        self, number: int, head: str, body: str, comments: Sequence[DraftComment]
+    ) -> list[RemoteComment]:
+        """One POST, all or nothing. Returns the comments of this review, as they stand now.
+
+        Raises ReviewRefused when at least one comment is at fault: nothing was posted then.
+        """
+        drafts = [_draft(each) for each in comments]
+        review = {"commit_id": head, "body": body, "event": "COMMENT", "comments": drafts}
+        asked = Asked(f"cannot post the review of {number}", "pull-requests: write", True, True)
+        with _translated(asked, self._url):
+            answer = self._send("POST", self._at(f"/pulls/{number}/reviews"), review)
+            made = Identified.model_validate(answer)
+        with self._asking(f"list the comments just posted on {number}", "pull-requests: read"):
+            found = self._comments(f"/pulls/{number}/comments")
+            return [each.value() for each in found if each.pull_request_review_id == made.id]
+
+    def post_comment(self, number: int, body: str) -> RemoteComment:
+        with self._writing(f"comment on {number}", "pull-requests: write"):
+            answer = self._send("POST", self._at(f"/issues/{number}/comments"), {"body": body})
+            return CommentAnswer.model_validate(answer).value()
+
+    def edit_comment(self, comment_id: int, body: str) -> None:
+        with self._writing(f"edit comment {comment_id}", "pull-requests: write"):
+            self._send("PATCH", self._at(f"/issues/comments/{comment_id}"), {"body": body})
+
+    def edit_review_comment(self, comment_id: int, body: str) -> None:
+        with self._writing(f"edit comment {comment_id}", "pull-requests: write"):
+            self._send("PATCH", self._at(f"/pulls/comments/{comment_id}"), {"body": body})
+
+    def check_run(self, check: DraftCheck) -> int:
+        """The id of the check run of that name on that commit: updated, else created."""
+        runs = self._at(f"/commits/{check.head_sha}/check-runs")
+        with self._asking(f"list the checks of {check.head_sha}", "checks: read"):
+            standing = list(self._list(runs, "check_runs", check_name=check.name))
+            latest = max((Identified.model_validate(each).id for each in standing), default=None)
+        shape: dict[str, Any] = {
+            "name": check.name,
+            "status": "completed",
+            "conclusion": check.conclusion,
+            "output": {"title": check.title, "summary": check.summary},
+        }
+        with self._writing(f"write the check run {check.name!r}", "checks: write"):
+            if latest is None:
+                new = shape | {"head_sha": check.head_sha}
+                return Identified.model_validate(
+                    self._send("POST", self._at("/check-runs"), new)
+                ).id
+            self._send("PATCH", self._at(f"/check-runs/{latest}"), shape)
+            return latest
+
+
+def _entries(data: Any, key: str) -> Any:
+    return data[key] if key and key in data else data
+
+
+def _retry(sleep: Callable[[float], None]) -> "GithubRetry":
+    """Reads are repeated, nothing else. PyGithub's own default repeats a POST after a 5xx."""
+    from github import GithubRetry
+    from github.GithubException import RateLimitExceededExceedsMaxWait
+
+    class Patient(GithubRetry):
+        def sleep(self, response: Any = None) -> None:
+            told = None if response is None else self.get_retry_after(response)
+            wait = self.get_backoff_time() if told is None else told
+            if wait > LONGEST_WAIT:
+                raise RateLimitExceededExceedsMaxWait(
+                    response.status, {}, dict(response.headers), wait=wait
+                )
+            sleep(wait)
+
+    return Patient(
+        total=3,
+        backoff_factor=0.5,
+        allowed_methods=READS,
+        max_rate_limit_wait=LONGEST_WAIT,
+    )
+
+
+def _draft(comment: DraftComment) -> dict[str, Any]:
+    """GitHub refuses a start that is not before the line, so one line has none."""
+    shape: dict[str, Any] = {
+        "path": comment.path,
+        "body": comment.body,
+        "side": str(comment.side),
+        "line": comment.line,
+    }
+    if comment.first_line != comment.line:
+        shape |= {"start_line": comment.first_line, "start_side": str(comment.side)}
+    return shape
+
+
+@contextmanager
+def _translated(asked: Asked, url: str) -> Iterator[None]:
+    """Third parties' errors end here."""
+    from github import GithubException
+
+    try:
+        yield
+    except GithubException as error:
+        raise _refusal(error, asked) from error
+    except OSError as error:  # every error of requests is one; see requests.exceptions
+        said = f"{asked.problem}: {url} could not be reached or broke off{asked.unclear}"
+        remedy = f"check GITHUB_API_URL and the network, then {AGAIN}"
+        raise CannotPublish(said, remedy) from error
+    except (ValidationError, RuntimeError) as error:  # RuntimeError: a redirect elsewhere
+        remedy = "check that GITHUB_API_URL is the root of a GitHub API"
+        said = f"{asked.problem}: {url} does not answer as GitHub does{asked.unclear}"
+        raise CannotPublish(said, remedy) from error
+
+
+def _refusal(error: "GithubException", asked: Asked) -> CannotPublish:
+    said = _message(error)
+    if _is_rate_limit(error) or TOO_QUICK in said:
+        told = _headers(error).get("retry-after")
+        when = f"wait {told} seconds" if told else "wait some minutes"
+        limited = f"{asked.problem}: GitHub's rate limit is used up"
+        return CannotPublish(limited, f"{when}, then {AGAIN}")
+    if error.status >= 500:
+        return CannotPublish(
+            f"{asked.problem}: GitHub answered {error.status}{asked.unclear}", AGAIN
+        )
+    if error.status == 422 and NOT_THE_HEAD in said:
+        return CannotPublish(f"{asked.problem}: {said}", f"the pull request has moved on: {AGAIN}")
+    if error.status == 422 and asked.is_review:
+        remedy = "leave out what is not in the diff or is too long, or say it in the summary"
+        return ReviewRefused(f"{asked.problem}: {said}", remedy)
+    return CannotPublish(f"{asked.problem}: {said}", _remedy(error.status, asked.permission))
+
+
+def _headers(error: "GithubException") -> dict[str, str]:
+    return {name.lower(): value for name, value in (error.headers or {}).items()}
+
+
+def _remedy(status: int, permission: str) -> str:
+    return {
+        401: "the token is wrong or has expired: set GITHUB_TOKEN to a valid one",
+        403: f"add `{permission}` under `permissions:` in the workflow, or to the token",
+        404: "check the repository's name and that the token may see it",
+    }.get(status, "run `claude-batch doctor`, which checks the set-up and the rights")
+
+
+def _is_rate_limit(error: "GithubException") -> bool:
+    from github import RateLimitExceededException
+
+    told_when = "retry-after" in _headers(error)
+    limited = isinstance(error, RateLimitExceededException)
+    return limited or error.status == 429 or (error.status == 403 and told_when)
+
+
+def _message(error: "GithubException") -> str:
+    """What GitHub says, with the entries of its list of errors."""
+    data: Mapping[str, Any] = error.data if isinstance(error.data, dict) else {}
+    entries = [
+        str(each.get("message") or each.get("code")) if isinstance(each, dict) else str(each)
+        for each in data.get("errors") or []
+    ]
+    first = str(data.get("message") or f"GitHub answered {error.status}")
+    return f"{first} ({'; '.join(entries)})" if entries else first
