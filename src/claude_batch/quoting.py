@@ -21,6 +21,7 @@ ADDRESS = re.compile(r"(?:https?://|ftp://|www\.|mailto:|xmpp:)[^\s<>`|]*[^\s<>`
 COMMAND = re.compile(r"/(?=[A-Za-z])")  # chat bots obey a comment's line that starts with one
 RENDERED = ("suggestion", "mermaid", "math", "geojson", "topojson", "stl")
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;"} | {char: "\\" + char for char in "\\`[]_|~"})
+PLAIN = ESCAPES | {ord("*"): r"\*"}
 # What GitHub makes a mention, a reference to an issue or a link of, up to where it is broken.
 TELLING = re.compile(r"@(?=\w)|(?:#|\bGH-)(?=\d)|:(?=//)|www(?=\.)", re.I)
 ZERO_WIDTH = "\u200b"
@@ -46,7 +47,7 @@ def quote_model_text(text: str, limit: int = 8_000) -> str:
 
 def quote_line(text: str, limit: int = 200) -> str:
     """One line without emphasis, to be set inside a line of ours."""
-    return _inline(cut(" ".join(cleaned(text).split()), limit)).replace("*", r"\*")
+    return _inline(cut(" ".join(cleaned(text).split()), limit), PLAIN)
 
 
 def code(text: str) -> str:
@@ -54,7 +55,7 @@ def code(text: str) -> str:
     shown = cleaned(text).replace("\n", " ").replace("<!--", "<! --")
     # A table splits its rows at a bar before it looks for code, and what follows would be live.
     if "|" in shown and re.search(r"[<@\[#]|//|www\.", shown):
-        return f"<code>{_escaped(shown)}</code>"
+        return f"<code>{_escaped(shown, PLAIN)}</code>"
     ticks = "`" * (_longest_run(shown) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") or not shown.strip() else ""
     return f"{ticks}{pad}{shown}{pad}{ticks}"
@@ -95,21 +96,21 @@ def _prose(row: str) -> str:
     return "\\" + quoted if COMMAND.match(quoted) else quoted
 
 
-def _inline(row: str) -> str:
+def _inline(row: str, escapes: dict[int, str] = ESCAPES) -> str:
     parts, at = [], 0
     for match in CODE.finditer(row):
-        parts += [*_linkless(row[at : match.start()]), code(match[2].strip() or match[2])]
+        parts += [*_linkless(row[at : match.start()], escapes), code(match[2].strip() or match[2])]
         at = match.end()
-    return _joined([*parts, *_linkless(row[at:])])
+    return _joined([*parts, *_linkless(row[at:], escapes)])
 
 
-def _linkless(text: str) -> Iterator[str]:
+def _linkless(text: str, escapes: dict[int, str]) -> Iterator[str]:
     text, at = LINK.sub(r"\1", text), 0
     for match in ADDRESS.finditer(text):
-        yield _escaped(text[at : match.start()])
+        yield _escaped(text[at : match.start()], escapes)
         yield code(match[0])
         at = match.end()
-    yield _escaped(text[at:])
+    yield _escaped(text[at:], escapes)
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -120,5 +121,5 @@ def _joined(parts: Iterable[str]) -> str:
     return whole
 
 
-def _escaped(text: str) -> str:
-    return TELLING.sub(rf"\g<0>{ZERO_WIDTH}", text.translate(ESCAPES))
+def _escaped(text: str, escapes: dict[int, str]) -> str:
+    return TELLING.sub(rf"\g<0>{ZERO_WIDTH}", text.translate(escapes))

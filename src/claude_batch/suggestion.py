@@ -61,21 +61,33 @@ def prove(
     before = b"".join(old)
     if _unfit(before, replacement):
         return Rejected("the text holds characters that cannot be shown")
-    ending = _ending(old, rows)
+    if replacement.strip() and replacement.strip("\n").split("\n") == [
+        line.strip() for line in _lines(before)
+    ]:
+        return Rejected("it changes nothing but the indentation")
+    was = parses(path, blob)
     reason = "it changes nothing"
-    for lines in _readings(
-        _lines(before), _lines(replacement.encode()), _edges(rows, old, first_line)
-    ):
-        after = _bytes(lines, ending, newline=before.endswith(b"\n"))
+    for after in _afters(rows, first_line, last_line, replacement):
         if after == before:
             continue
-        suggestion = Suggestion(path, first_line, last_line, before, after, parsed=False)
-        match parses(path, blob), parses(path, applied(blob, suggestion)):
-            case True, False:
-                reason = "the file would no longer parse"
-            case was, _:
-                return Suggestion(path, first_line, last_line, before, after, parsed=was is True)
+        suggestion = Suggestion(path, first_line, last_line, before, after, parsed=was is True)
+        if not was or parses(path, applied(blob, suggestion)):
+            return suggestion
+        reason = "the file would no longer parse"
     return Rejected(reason)
+
+
+def _afters(rows: Sequence[bytes], first: int, last: int, replacement: str) -> Iterator[bytes]:
+    """What the lines may become, the likeliest first."""
+    old = rows[first - 1 : last]
+    ending, newline = _ending(old, rows), old[-1].endswith(b"\n")
+    edges = (
+        _shown(rows[max(0, first - 1 - MAX_REPEATED) : first - 1]),
+        _shown(rows[last : last + MAX_REPEATED]),
+    )
+    for lines in _readings(_shown(old), _lines(replacement.encode()), edges):
+        joined = ending.join(line.encode() for line in lines)
+        yield joined + ending if newline and lines else joined
 
 
 def rows_of(blob: bytes) -> list[bytes]:
@@ -114,35 +126,22 @@ def _ending(old: Sequence[bytes], rows: Sequence[bytes]) -> bytes:
 
 
 def _lines(text: bytes) -> list[str]:
-    return [row.decode().rstrip("\r\n") for row in rows_of(text)]
+    return _shown(rows_of(text))
 
 
-def _bytes(lines: Sequence[str], ending: bytes, *, newline: bool) -> bytes:
-    joined = ending.join(line.encode() for line in lines)
-    return joined + ending if newline and lines else joined
-
-
-def _edges(
-    rows: Sequence[bytes], old: Sequence[bytes], first_line: int
-) -> tuple[list[str], list[str]]:
-    """A few lines above and below the range; undecodable bytes can equal no replacement."""
-    start, end = first_line - 1, first_line - 1 + len(old)
-    above, below = rows[max(0, start - MAX_REPEATED) : start], rows[end : end + MAX_REPEATED]
-    return (
-        [row.decode("utf-8", "replace").rstrip("\r\n") for row in above],
-        [row.decode("utf-8", "replace").rstrip("\r\n") for row in below],
-    )
+def _shown(rows: Sequence[bytes]) -> list[str]:
+    """Lines to compare: bytes that cannot be decoded equal nothing that a model writes."""
+    return [row.decode("utf-8", "replace").rstrip("\r\n") for row in rows]
 
 
 def _readings(
     old: Sequence[str], new: Sequence[str], edges: tuple[Sequence[str], Sequence[str]]
 ) -> Iterator[list[str]]:
     """What the model may have meant, the likeliest first."""
-    for indented in _indented(old, new):
-        trimmed = _without_edges(old, indented, *edges)
-        yield trimmed
-        if trimmed != indented:
-            yield indented
+    for indented in _indented(old, _without_edges(old, new, *edges)):
+        yield _without_edges(old, indented, *edges)
+        yield indented
+    yield list(new)
 
 
 def _indented(old: Sequence[str], new: Sequence[str]) -> Iterator[list[str]]:
@@ -176,9 +175,10 @@ def _moved(lines: Sequence[str], source: str, target: str) -> list[str]:
 
 
 def _without_edges(
-    old: Sequence[str], new: list[str], above: Sequence[str], below: Sequence[str]
+    old: Sequence[str], new: Sequence[str], above: Sequence[str], below: Sequence[str]
 ) -> list[str]:
     """Models like to repeat the lines around the ones that they replace."""
+    new = list(new)
     for count in range(min(len(new) - 1, len(above)), 0, -1):
         if new[:count] == list(above[-count:]) and _repeats(old, new[:count], new[count:]):
             new = new[count:]

@@ -1,0 +1,211 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_batch.suggestion import Rejected, Suggestion, applied, parses, prove, rows_of
+
+PYTHON = b"""\
+def f(items):
+    for item in items:
+        if item == None:
+            return item
+    return 1
+"""
+
+
+def proved(blob: bytes, first: int, last: int, replacement: str, path: str = "a.py") -> bytes | str:
+    """The file after the suggestion, or why there is none."""
+    seen = [row.removesuffix(b"\n") for row in rows_of(blob)[first - 1 : last]]
+    found = prove(blob, first, last, seen, replacement, path)
+    return applied(blob, found) if isinstance(found, Suggestion) else found.reason
+
+
+def test_lines_are_replaced_and_the_file_still_parses() -> None:
+    found = prove(PYTHON, 3, 3, [b"        if item == None:"], "        if item is None:", "a.py")
+    assert found == Suggestion(
+        path="a.py",
+        first_line=3,
+        last_line=3,
+        before=b"        if item == None:\n",
+        after=b"        if item is None:\n",
+        parsed=True,
+    )
+    assert found.text == "        if item is None:\n"
+    assert applied(PYTHON, found) == PYTHON.replace(b"== None", b"is None")
+
+
+def test_other_lines_than_those_reviewed_are_refused() -> None:
+    assert prove(PYTHON, 3, 3, [b"        if item == nil:"], "x", "a.py") == Rejected(
+        "the lines are not those that were reviewed"
+    )
+    assert prove(PYTHON, 5, 6, [b"    return 1", b""], "x", "a.py") == Rejected(
+        "the file has no such lines"
+    )
+    assert prove(PYTHON, 0, 0, [], "x", "a.py") == Rejected("the file has no such lines")
+
+
+@pytest.mark.parametrize(
+    ("replacement", "reason"),
+    [
+        ("        if item == None:", "it changes nothing"),
+        ("if item == None:\n", "it changes nothing but the indentation"),
+        ("        if item is None", "the file would no longer parse"),
+        ("        if item is None:  # \u202e", "the text holds characters that cannot be shown"),
+        ("        if item is \ud800None:", "the text holds characters that cannot be shown"),
+        ("        if item\r is None:", "the text holds characters that cannot be shown"),
+    ],
+)
+def test_what_is_no_suggestion(replacement: str, reason: str) -> None:
+    assert proved(PYTHON, 3, 3, replacement) == reason
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "replacement", "after"),
+    [
+        # all indentation lost
+        (3, 4, "if not item:\n    return 0", b"        if not item:\n            return 0\n"),
+        # lost on the first line only
+        (
+            3,
+            4,
+            "if not item:\n            return 0",
+            b"        if not item:\n            return 0\n",
+        ),
+        # meant as it is: the line leaves its block
+        (4, 4, "            pass\n        return item", b"            pass\n        return item\n"),
+    ],
+)
+def test_indentation_comes_back(first: int, last: int, replacement: str, after: bytes) -> None:
+    rows = rows_of(PYTHON)
+    assert proved(PYTHON, first, last, replacement) == b"".join(
+        [*rows[: first - 1], after, *rows[last:]]
+    )
+
+
+def test_indentation_without_a_parser() -> None:
+    blob = b"{\n\tif (a) {\n\t\tb();\n\t}\n}\n"
+    assert proved(blob, 2, 4, "if (a && c) {\n\t\tb();\n\t}", "a.js") == (
+        b"{\n\tif (a && c) {\n\t\tb();\n\t}\n}\n"
+    )
+    assert proved(blob, 2, 4, "if (a && c) {\n\tb();\n}", "a.js") == (
+        b"{\n\tif (a && c) {\n\t\tb();\n\t}\n}\n"
+    )
+    assert proved(b"a:\n    b: 1\n", 2, 2, "  b: 1", "a.yaml") == b"a:\n  b: 1\n"
+
+
+def test_repeated_lines_around_are_trimmed() -> None:
+    both = "    for item in items:\n        if not item:\n            return item"
+    assert proved(PYTHON, 3, 3, both) == PYTHON.replace(b"item == None", b"not item")
+
+
+@pytest.mark.parametrize(
+    ("replacement", "after"),
+    [
+        ("    c();\n}", b"if (a) {\n    c();\n}\n"),  # the bracket below, once too often
+        ("    if (b) {\n    c();\n}", b"if (a) {\n    if (b) {\n    c();\n}\n}\n"),  # its own one
+    ],
+)
+def test_a_closing_bracket_is_trimmed_only_if_it_is_one_too_many(
+    replacement: str, after: bytes
+) -> None:
+    assert proved(b"if (a) {\n    b();\n}\n", 2, 2, replacement, "a.js") == after
+
+
+def test_one_word_may_be_repeated() -> None:
+    blob = b"if a\n  b\nend\n"
+    assert proved(blob, 2, 2, "  if c\n    b\nend", "a.rb") == b"if a\n  if c\n    b\nend\nend\n"
+
+
+def test_line_endings_stay() -> None:
+    assert proved(b"a = 1\r\nb = 2\r\n", 1, 1, "a = 3\nc = 4") == b"a = 3\r\nc = 4\r\nb = 2\r\n"
+    assert proved(b"a = 1\r\nb = 2", 2, 2, "b = 3\nc = 4\n") == b"a = 1\r\nb = 3\r\nc = 4"
+    assert proved(b"a\x0cb\rc\nd\n", 1, 1, "e", "a.txt") == b"e\nd\n"
+
+
+def test_lines_can_go_and_blank_lines_can_come() -> None:
+    assert proved(b"a\nb\nc\n", 2, 2, "", "a.txt") == b"a\nc\n"
+    assert proved(b"a\nb", 2, 2, "", "a.txt") == b"a\n"
+    assert proved(b"a\n\nb\n", 2, 2, "", "a.txt") == b"a\nb\n"
+    blank = prove(b"a\nb\nc\n", 2, 2, [b"b"], "\n", "a.txt")
+    gone = prove(b"a\nb\nc\n", 2, 2, [b"b"], "", "a.txt")
+    assert isinstance(blank, Suggestion)
+    assert isinstance(gone, Suggestion)
+    assert (blank.text, gone.text) == ("\n", "")
+
+
+def test_a_file_that_did_not_parse_need_not_parse_after() -> None:
+    found = prove(b"print 1\nx\n", 2, 2, [b"x"], "y", "a.py")
+    assert isinstance(found, Suggestion)
+    assert not found.parsed
+
+
+def test_applying_to_another_file_is_a_fault() -> None:
+    found = prove(b"a\n", 1, 1, [b"a"], "b", "a.txt")
+    assert isinstance(found, Suggestion)
+    with pytest.raises(ValueError, match=r"lines 1\.\.1 are not those that were proved"):
+        applied(b"z\n", found)
+
+
+@pytest.mark.parametrize(
+    ("path", "blob", "expected"),
+    [
+        ("a.py", b"x = '\\d'\n", True),
+        ("a.PY", b"x =\n", False),
+        ("a.py", b"\0", False),
+        ("a.py", b"-" * 100_000 + b"1", False),
+        ("a.json", b'{"a": 1}', True),
+        ("a.json", b"[" * 100_000, False),
+        ("a.json", b"\xff", False),
+        ("a.toml", b"a = 1", True),
+        ("a.toml", b"a = ", False),
+        ("a.txt", b"", None),
+    ],
+)
+def test_parsers(path: str, blob: bytes, expected: bool | None) -> None:
+    assert parses(path, blob) is expected
+
+
+LINE = st.sampled_from(
+    [
+        "x = 1",
+        "if x:",
+        "    y = 2",
+        "    return",
+        "def f():",
+        "else:",
+        "",
+        "}",
+        "f(",
+        ")",
+        "    # c",
+    ]
+)
+TEXT = st.lists(LINE, max_size=6).map("\n".join)
+
+
+@given(
+    rows=st.lists(LINE, min_size=1, max_size=8),
+    ending=st.sampled_from(["\n", "\r\n"]),
+    final=st.booleans(),
+    replacement=TEXT,
+    data=st.data(),
+)
+def test_only_the_range_changes_and_what_parsed_parses(
+    rows: list[str], ending: str, final: bool, replacement: str, data: st.DataObject
+) -> None:
+    blob = (ending.join(rows) + ending * final).encode()
+    lines = rows_of(blob)
+    first = data.draw(st.integers(1, max(1, len(lines))))
+    last = data.draw(st.integers(first, max(first, len(lines))))
+    seen = [row.removesuffix(b"\n") for row in lines[first - 1 : last]]
+    found = prove(blob, first, last, seen, replacement, "a.py")
+    if isinstance(found, Suggestion):
+        after = applied(blob, found)
+        assert after.startswith(b"".join(lines[: first - 1]))
+        assert after.endswith(b"".join(lines[last:]))
+        assert after != blob
+        assert parses("a.py", after) or not parses("a.py", blob)
+        assert json.dumps(found.text)
+        assert not found.text or found.text.endswith("\n")
