@@ -1,0 +1,1 @@
+"""The GitHub App: the verbs of claude-batch behind an installation instead of a workflow."""
