@@ -111,3 +111,26 @@ def _no_credentials(remote: str, credentials: Credentials) -> CannotRecord:
                 "`persist-credentials: false`",
                 "set GITHUB_TOKEN for this step, or set up a credential helper",
             )
+
+
+def vanished(ref: str, remote: str, memory: str, seen: str | None) -> CannotRecord:
+    """`memory` is the private ref of a clone that holds the tip it has seen last."""
+    if seen:
+        return CannotRecord(
+            f"{ref} is gone from {remote}, and what it held would be paid for again",
+            f"bring it back with `git push {remote} {seen}:{ref}`, "
+            f"or forget it for good with `git update-ref -d {memory}`",
+        )
+    return CannotRecord(
+        f"{remote} has no {ref}, but claude-batch has been at work here before",
+        f"bring it back from a clone that has it with `git push {remote} {memory}:{ref}`; "
+        "or delete our summary comment to start over and pay again",
+    )
+
+
+def rewritten(ref: str, remote: str, memory: str, seen: str) -> CannotRecord:
+    return CannotRecord(
+        f"{ref} on {remote} was rewritten: it does not follow {seen[:12]}",
+        f"bring it back with `git push --force {remote} {seen}:{ref}`, "
+        f"or accept the new history with `git update-ref -d {memory}`",
+    )

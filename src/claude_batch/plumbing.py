@@ -1,7 +1,8 @@
 """What git's plumbing prints and reads, as values."""
 
+import base64
 from collections.abc import Mapping
-from datetime import datetime
+from urllib.parse import urlsplit
 
 
 def parse_tree(listing: bytes) -> dict[str, str]:
@@ -29,23 +30,35 @@ def parse_batch(printed: bytes) -> dict[str, bytes]:
     return found
 
 
-def import_stream(
-    files: Mapping[str, bytes], parent: str | None, who: str, when: datetime, message: str
-) -> bytes:
+def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:
+    """Git config that sends the token to this host only; nothing for a URL that is not HTTP.
+
+    An empty value first: it drops the header that actions/checkout has left in the config, and
+    two Authorization headers are answered with 400.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        return ()
+    key = f"http.{parts.scheme}://{parts.netloc.rpartition('@')[2]}/.extraheader"
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return (key, ""), (key, f"AUTHORIZATION: basic {basic}")
+
+
+def import_stream(files: Mapping[str, bytes], parent: str, stamp: str, message: str) -> bytes:
     """Input for `git fast-import` that adds `files` to `parent` and prints the new commit's id.
 
-    The branch that it needs is dropped again before it ends, so no ref is written.
+    A `parent` of zeros alone, as many as an object id has digits, makes a root commit. `stamp` is
+    who and when, as in a commit. The branch that fast-import needs is dropped again before it
+    ends, so no ref is written.
     """
     branch = b"refs/claude-batch/build"
-    stamp = f"{who} {int(when.timestamp())} +0000".encode()
-    text = message.encode()
-    parts = [b"commit %b\nmark :1\nauthor %b\ncommitter %b\n" % (branch, stamp, stamp)]
+    text, by, nothing = message.encode(), stamp.encode(), b"0" * len(parent)
+    parts = [b"commit %b\nmark :1\nauthor %b\ncommitter %b\n" % (branch, by, by)]
     parts.append(b"data %d\n%b\n" % (len(text), text))
-    if parent:
+    if parent.strip("0"):
         parts.append(b"from %b\n" % parent.encode())
     for path, content in files.items():
         parts.append(b"M 100644 inline %b\ndata %d\n" % (path.encode(), len(content)))
         parts += [content, b"\n"]
-    nothing = b"0" * len(parent or "0" * 40)
     parts.append(b"\nget-mark :1\nreset %b\nfrom %b\ndone\n" % (branch, nothing))
     return b"".join(parts)

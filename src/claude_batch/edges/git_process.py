@@ -65,7 +65,7 @@ class GitFailed(CannotRead):
 class Git:
     """git with one repository: `where` is its git directory, or a folder in it to find that."""
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # may hold tokens
     where: Path
     is_git_dir: bool = True
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold a token

@@ -5,7 +5,6 @@ credentials that actions/checkout keeps for the checkout alone. It keeps to priv
 refs/claude-batch: work tree, index, HEAD, FETCH_HEAD, config and the shallow flag stay as they are.
 """
 
-import base64
 import hashlib
 import random
 import re
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from urllib.parse import urlsplit
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
@@ -93,12 +91,12 @@ class RemoteRef:
         """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
         tip, seen = self.tip(), commit_at(self.git, self._seen)
         if tip is None and (seen or self.marker_seen):
-            raise self._vanished(seen)
+            raise git_refusal.vanished(self.ref, self.remote, self._seen, seen)
         if tip is None or tip == seen:
             return tip
         fetched = self._fetch(is_first=seen is None)
         if seen and not self._follows(fetched, seen):
-            raise self._rewritten(seen)
+            raise git_refusal.rewritten(self.ref, self.remote, self._seen, seen)
         self._remember(fetched)
         return fetched
 
@@ -122,19 +120,12 @@ class RemoteRef:
 
     @cached_property
     def _wire(self) -> Git:
-        """git with the explicit token, if there is one.
-
-        An empty value first: it drops the header that actions/checkout has left in the config, and
-        two Authorization headers are answered with 400.
-        """
-        url = self.git.run("ls-remote", "--get-url", self.remote).out.decode().strip()
-        parts = urlsplit(url)
-        if not self.token or parts.scheme not in ("http", "https"):
+        """git with the explicit token, if there is one."""
+        if not self.token:
             return self.git
-        key = f"http.{parts.scheme}://{parts.netloc.rpartition('@')[2]}/.extraheader"
-        basic = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
-        header = f"AUTHORIZATION: basic {basic}"
-        return replace(self.git, config=(*self.git.config, (key, ""), (key, header)))
+        url = self.git.run("ls-remote", "--get-url", self.remote).out.decode().strip()
+        config = plumbing.token_config(url, self.token)
+        return replace(self.git, config=(*self.git.config, *config))
 
     @property
     def _seen(self) -> str:
@@ -180,26 +171,6 @@ class RemoteRef:
 
     def _refused(self, done: Completed) -> CannotRecord:
         return git_refusal.explain(done.err, self.ref, self.remote, self._credentials())
-
-    def _vanished(self, seen: str | None) -> CannotRecord:
-        if seen:
-            return CannotRecord(
-                f"{self.ref} is gone from {self.remote}, and what it held would be paid for again",
-                f"bring it back with `git push {self.remote} {seen}:{self.ref}`, "
-                f"or forget it for good with `git update-ref -d {self._seen}`",
-            )
-        return CannotRecord(
-            f"{self.remote} has no {self.ref}, but claude-batch has been at work here before",
-            f"bring it back from a clone that has it: `git push {self.remote} {self._seen}:"
-            f"{self.ref}`; or delete our summary comment to start over and pay again",
-        )
-
-    def _rewritten(self, seen: str) -> CannotRecord:
-        return CannotRecord(
-            f"{self.ref} on {self.remote} was rewritten: it does not follow {seen[:12]}",
-            f"bring it back with `git push --force {self.remote} {seen}:{self.ref}`, "
-            f"or accept the new history with `git update-ref -d {self._seen}`",
-        )
 
 
 def commit_at(git: Git, ref: str) -> str | None:
@@ -296,13 +267,18 @@ class GitLedger:
     def _commit(self, files: dict[str, bytes], parent: str | None) -> str:
         verbs = ", ".join(sorted({path.split("-")[-2] for path in files if LOG.fullmatch(path)}))
         message = f"{verbs or 'answers'}\n\nrun {self.run}\n"
-        stream = plumbing.import_stream(files, parent, WHO, self.now(), message)
+        stamp = f"{WHO} {int(self.now().timestamp())} +0000"
+        stream = plumbing.import_stream(files, parent or self._zeros(), stamp, message)
         done = self.git.run(
             "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
         )
         if done.code:
             raise git_refusal.explain(done.err, self.ref, self.remote or "this clone", "stored")
         return done.out.decode().strip()
+
+    def _zeros(self) -> str:
+        form = self.git.run("rev-parse", "--show-object-format").out.decode().strip()
+        return "0" * (64 if form == "sha256" else 40)
 
     def _read(self, tip: str | None) -> Snapshot:
         if self._last is None or self._last.tip != tip:
@@ -322,11 +298,12 @@ class GitLedger:
             self._parsed[path, oid] = ledger_files.parse_log(path, contents.get(oid))
         parsed = [self._parsed[key] for key in logs]
         damaged = [line for file in parsed for line in file.damaged]
-        damaged += [
-            f"{path}: not a file of the ledger" for path in blobs if ledger_files.is_stray(path)
-        ]
         if meta is None:
             damaged.append(f"{META}: not readable, so nothing is written there")
+        else:
+            damaged += [
+                f"{path}: not a file of the ledger" for path in blobs if ledger_files.is_stray(path)
+            ]
         view = View.of((event for file in parsed for event in file.events), tuple(damaged))
         return Snapshot(tip, blobs, meta, view)
 
