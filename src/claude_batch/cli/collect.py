@@ -1,0 +1,60 @@
+"""`claude-batch collect`."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from claude_batch import report
+from claude_batch.cli import words
+from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.world import World, now
+from claude_batch.collected import Collection, Progress, together
+from claude_batch.commands.collect import Collector
+from claude_batch.config import Config
+from claude_batch.ledger import Ledger
+
+app = typer.Typer()
+
+
+@app.command()
+def collect(
+    wait: Annotated[bool, typer.Option("--wait", help="Poll until nothing is open.")] = False,
+    form: As = Format.text,
+    directory: Directory = HERE,
+) -> None:
+    """Fetch ended batches into the ledger."""
+    world = World(directory)
+    done = run(world, world.config(), wait=wait)
+    show(report.collection(done), lambda: words.collection(done), form)
+
+
+def run(world: World, config: Config, *, wait: bool = False) -> Collection:
+    return together(
+        _one(world, config, ledger, wait=wait) for ledger in world.ledgers(config)
+    )
+
+
+def _one(world: World, config: Config, ledger: Ledger, *, wait: bool) -> Collection:
+    collector = Collector(
+        ledger, world.claude, world.prices, world.run, now, config.retention == "answers"
+    )
+    return collector.wait(time.sleep, shower()) if wait else collector.collect()
+
+
+def shower() -> Callable[[Progress], None]:
+    """A bar on a terminal, a line whenever something changed elsewhere."""
+    if sys.stderr.isatty():
+        from claude_batch.cli.bar import Bar
+
+        return Bar().show
+    last: list[Progress] = []
+
+    def line(progress: Progress) -> None:
+        if [progress] != last:
+            last[:] = [progress]
+            sys.stderr.write(f"{progress.done} of {progress.total} requests have ended\n")
+
+    return line

@@ -1,0 +1,33 @@
+"""What the commands have in common: their flags, and the two ways to print."""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claude_batch.output import document
+
+
+class Format(StrEnum):
+    text = "text"
+    json = "json"
+
+
+Directory = Annotated[
+    Path, typer.Option("--directory", "-C", help="The repository to work in.", show_default=False)
+]
+As = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+HERE = Path(".")
+
+
+def show(value: object, text: Callable[[], str], form: Format) -> None:
+    """JSON: exactly one document on stdout. Text: for people."""
+    sys.stdout.write((document(value) if form is Format.json else text()).rstrip("\n") + "\n")
+
+
+def tell(sentence: str) -> None:
+    """For a person, always on stderr."""
+    sys.stderr.write(sentence + "\n")

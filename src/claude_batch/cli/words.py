@@ -1,0 +1,140 @@
+"""How results read in a terminal: plain lines, the same on a TTY and in a log."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from claude_batch.collected import Collection
+from claude_batch.estimate import total
+from claude_batch.finding import Finding
+from claude_batch.placement import Placed
+from claude_batch.published import Published
+from claude_batch.receipt import Receipt, dollars, receipt
+from claude_batch.status import BatchRow, Status
+from claude_batch.submission import Submission
+from claude_batch.summary import count
+
+SHOWN_FILES = 20
+
+
+def estimate(done: Submission) -> str:
+    plan, whole = done.claim.plan, total(done.claim.estimates)
+    rows = [
+        f"{plan.label}: {count(plan.new + plan.reused, 'task')}, {plan.reused:,} already known, "
+        f"{plan.new:,} new",
+        *_left_out(done),
+    ]
+    if plan.new:
+        rows.append(
+            f"estimate: {count(len(done.claim.estimates), 'request')}, about "
+            f"{whole.input_tokens:,} tokens in and {whole.output_tokens:,} out, "
+            f"{dollars(whole.usd)} (at most {dollars(whole.usd_max)}; "
+            f"{dollars(whole.usd_standard)} at standard price)"
+        )
+    return "\n".join(rows)
+
+
+def submission(done: Submission) -> str:
+    rows = [estimate(done)]
+    for sent in done.sent:
+        what = f"{count(sent.requests, 'request')}, {count(sent.tasks, 'task')}"
+        if sent.batch:
+            until = f", ends or expires by {_when(sent.expires_at)}" if sent.expires_at else ""
+            rows.append(f"sent: batch {sent.batch} ({what}){until}")
+        else:
+            rows.append(f"answered at once, at standard price ({what})")
+    if not done.sent:
+        rows.append("nothing to send")
+    return "\n".join(rows)
+
+
+def _left_out(done: Submission) -> Iterable[str]:
+    left_out = done.claim.plan.left_out
+    for out in left_out[:SHOWN_FILES]:
+        yield f"left out: {out.path}: {out.reason}"
+    if len(left_out) > SHOWN_FILES:
+        yield f"left out: {len(left_out) - SHOWN_FILES:,} more files (--format json names all)"
+
+
+def collection(done: Collection) -> str:
+    counts = ", ".join(f"{number:,} {name}" for name, number in done.counts().items() if number)
+    found = sum(answered.findings for answered in done.answers)
+    rows = [f"batch {name}: {status}" for name, status in done.batches]
+    rows += [f"note: {note}" for note in done.notes]
+    if done.answers:
+        rows += [f"answers: {counts}; {count(found, 'finding')}", *paid(receipt(done.answers))]
+    failed = [answered for answered in done.answers if answered.error]
+    rows += [f"{one.outcome}: {one.error}" for one in failed[:SHOWN_FILES]]
+    return "\n".join(rows) if rows else "nothing is open"
+
+
+def paid(found: Receipt) -> list[str]:
+    rows = [
+        f"receipt: {dollars(found.usd)} paid, {dollars(found.usd_standard)} at standard price, "
+        f"{dollars(found.saved_usd)} saved ({dollars(found.saved_by_batch)} by batching, "
+        f"{dollars(found.saved_by_cache)} by caching)",
+        f"tokens: {found.input_tokens:,} in, {found.output_tokens:,} out, "
+        f"{found.cache_read_tokens:,} read from cache, {found.cache_write_tokens:,} written to it",
+    ]
+    if found.saved_by_dedupe:
+        rows.append(f"reused: answers worth {dollars(found.saved_by_dedupe)} were paid for before")
+    if found.unpriced:
+        rows.append(f"unknown: {count(found.unpriced, 'answer')} of a model without a price")
+    return rows
+
+
+def publication(done: Sequence[Published]) -> str:
+    return "\n".join(_published(one) for one in done) or "no pull request has anything unposted"
+
+
+def _published(one: Published) -> str:
+    dropped = ", ".join(f"{n} {reason}" for reason, n in _tally(one).items())
+    rows = [
+        f"pull request {one.pull_request}: {one.posted} posted, {one.updated} updated, "
+        f"{one.unchanged} unchanged" + (f"; not posted: {dropped}" if dropped else "")
+    ]
+    if one.note:
+        rows.append(f"  {one.note}")
+    if one.preview:
+        rows += [
+            f"  would post on {fresh.comment.path}:{fresh.comment.line}"
+            for fresh in one.preview.create
+        ]
+    return "\n".join(rows)
+
+
+def _tally(one: Published) -> Mapping[str, int]:
+    tally: dict[str, int] = {}
+    for drop in one.dropped:
+        tally[drop.reason] = tally.get(drop.reason, 0) + 1
+    return tally
+
+
+def status(done: Sequence[Status]) -> str:
+    rows = [batch(row) for one in done for row in one.batches]
+    pending, failed = sum(one.pending_tasks for one in done), sum(one.failed_tasks for one in done)
+    rows.append(
+        f"{count(pending, 'task')} pending, {failed:,} failed, "
+        f"{dollars(sum((one.spent_usd for one in done), start=Receipt().usd))} spent or reserved "
+        "this month (UTC)"
+    )
+    rows += [f"damaged, left alone: {damage}" for one in done for damage in one.damaged]
+    return "\n".join(rows)
+
+
+def batch(row: BatchRow) -> str:
+    return (
+        f"{row.id}  {row.status}  {_when(row.created_at)}  "
+        f"{count(row.requests, 'request')}, {count(row.tasks, 'task')}"
+    )
+
+
+def finding(one: Finding, where: str) -> str:
+    return f"{one.id}  {where}  {one.severity} {one.category}: {one.title}"
+
+
+def spot(placed: Placed) -> str:
+    return f"{placed.path}:{placed.line}"
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,167 @@
+"""Flags, file and environment become one Config and the edges that a verb is handed."""
+
+import re
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from claude_batch import config, prompt
+from claude_batch.config import Config
+from claude_batch.edges.claude import Claude
+from claude_batch.edges.environment import environment
+from claude_batch.edges.forge import Forge
+from claude_batch.edges.repository import Repository
+from claude_batch.edges.runner import Runner
+from claude_batch.edges.state_branch import GitLedger
+from claude_batch.errors import BadUsage, CannotFetch
+from claude_batch.ledger import Ledger
+from claude_batch.price import Prices
+from claude_batch.prompt import Kind
+from claude_batch.submission import Claimant
+
+LOCAL_REF = "refs/claude-batch/local"
+SLUG = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex[:16]
+
+
+@dataclass(frozen=True)
+class World:
+    """The outside of one invocation. Each edge is built when first asked for."""
+
+    directory: Path
+
+    @cached_property
+    def environ(self) -> dict[str, str]:
+        return dict(environment())
+
+    @cached_property
+    def runner(self) -> Runner | None:
+        return Runner.of(self.environ)
+
+    @cached_property
+    def repository(self) -> Repository:
+        return Repository.open(self.directory, self.environ)
+
+    @cached_property
+    def run(self) -> str:
+        """Who writes to the ledger: the CI run, or this process."""
+        number = self.environ.get("GITHUB_RUN_ID", "")
+        attempt = self.environ.get("GITHUB_RUN_ATTEMPT", "1")
+        own = new_id()[:8]
+        return f"gh{number}-{attempt}-{own}" if number.isdigit() else own
+
+    @cached_property
+    def slug(self) -> str:
+        """The repository as GitHub names it: from the environment, else from the remote's URL."""
+        named = self.environ.get("GITHUB_REPOSITORY")
+        if named:
+            return named
+        url = self.repository.remote_url("origin") or ""
+        match = SLUG.search(url)
+        return match[1] if match else f"local/{self.directory.resolve().name}"
+
+    @cached_property
+    def claude(self) -> Claude:
+        return Claude(self.environ, sleep=time.sleep)
+
+    @cached_property
+    def forge(self) -> Forge:
+        return Forge(self.environ, self.slug, sleep=time.sleep)
+
+    @cached_property
+    def prices(self) -> Prices:
+        return Prices.load()
+
+    def config(
+        self, commit: str | None = None, flags: Mapping[str, object] | None = None
+    ) -> Config:
+        """From a commit (what a pull request is judged by is its base), else from the work tree.
+
+        The action's inputs come as CLAUDE_BATCH_* variables; flags win over them.
+        """
+        names = (config.OWN_FILE, config.PYPROJECT)
+        if commit is not None:
+            files = {name: self.repository.blob(commit, name) for name in names}
+        else:
+            root = self.repository.root or self.directory
+            files = {name: _read(root / name) for name in names}
+        inputs = {
+            key: self.environ.get(f"CLAUDE_BATCH_{key.upper()}") or None
+            for key in ("model", "fail_on", "budget", "max_comments")
+        }
+        return config.override(config.override(config.choose(files), **inputs), **(flags or {}))
+
+    def claimant(self, settings: Config) -> Claimant:
+        return Claimant(settings, kinds(settings), self.prices, now(), new_id)
+
+    def shared(self, settings: Config) -> GitLedger:
+        """The state branch on the remote."""
+        branch = settings.state.branch
+        ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
+        if self.repository.remote_url(settings.state.remote) is None:
+            raise CannotFetch(
+                f"this repository has no remote {settings.state.remote!r} for the state branch",
+                "add it with `git remote add`, or set `state.remote` in the configuration",
+            )
+        return self._store(ref, settings.state.remote)
+
+    def local(self) -> GitLedger:
+        """A ref of this clone: what nobody else needs to see."""
+        return self._store(LOCAL_REF, None)
+
+    def ledger_for(self, settings: Config, *, share: bool) -> GitLedger:
+        """Where a submission is recorded: in CI, and for pull requests, on the shared branch."""
+        return self.shared(settings) if share or self.runner else self.local()
+
+    def ledgers(self, settings: Config) -> Sequence[Ledger]:
+        """Every ledger that this place can see: one in CI, on a laptop the clone's own too."""
+        if self.runner:
+            return [self.shared(settings)]
+        if self.repository.remote_url(settings.state.remote) is None:
+            return [self.local()]
+        return [self.local(), self.shared(settings)]
+
+    def _store(self, ref: str, remote: str | None) -> GitLedger:
+        return GitLedger(
+            self.repository.git,
+            ref,
+            remote,
+            self.run,
+            now=now,
+            sleep=time.sleep,
+            token=self._git_token() if remote else None,
+        )
+
+    def _git_token(self) -> str | None:
+        """In CI the job's token pushes the state; elsewhere git's own set-up does."""
+        if not self.runner:
+            return None
+        return self.environ.get("GITHUB_TOKEN") or self.environ.get("GH_TOKEN")
+
+
+def kinds(settings: Config) -> tuple[Kind, ...]:
+    try:
+        return tuple(prompt.kind_of(wanted) for wanted in settings.kinds)
+    except KeyError as error:
+        raise BadUsage(
+            f"there is no kind {error.args[0]!r}",
+            f"choose from {', '.join(prompt.SHIPPED)}, or define it under `kinds`",
+        ) from error
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return None

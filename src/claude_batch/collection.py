@@ -1,0 +1,133 @@
+"""From raw answers to what the ledger records."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from claude_batch.answer import RawAnswer, Unparsable, parse_line, read_findings
+from claude_batch.event import Answered, Asked, BatchStatus, Outcome
+from claude_batch.finding import Finding
+from claude_batch.ledger import Sending, Shard, View, Write
+from claude_batch.price import Cost, Prices, UnknownModel
+from claude_batch.request import custom_id
+
+UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
+MISSING = "the batch ended without a readable line for this request"
+
+
+def readable(lines: Iterable[bytes]) -> Iterator[RawAnswer]:
+    """Result lines that name a request; a request without one is recorded as unreadable."""
+    for line in lines:
+        try:
+            yield parse_line(line)
+        except Unparsable:
+            continue
+
+
+def findings_again(requests: Iterable[Asked], raws: Iterable[RawAnswer]) -> Iterator[Finding]:
+    """What succeeded answers said, where the ledger kept only that they did."""
+    places = {custom_id(asked.intent, asked.n, asked.sha): asked for asked in requests}
+    for raw in raws:
+        asked = places.get(raw.custom_id)
+        if asked is not None and raw.outcome is Outcome.SUCCEEDED:
+            yield from read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Turns what came back for one sending into events. Twice is the same as once."""
+
+    sending: Sending
+    prices: Prices
+    now: datetime
+    run: str
+    keep_findings: bool = True  # False: the ledger gets ids, costs and states only
+
+    def some(self, view: View, raws: Iterable[RawAnswer]) -> Write:
+        """These answers, where `view` does not hold them yet."""
+        found = self._found(raws)
+        return self._write(view, {n: found[n] for n in found})
+
+    def all(self, view: View, raws: Iterable[RawAnswer]) -> Write:
+        """These answers, and that nothing more will come."""
+        found = self._found(raws)
+        written = self._write(
+            view, {n: found.get(n) or self._lost(asked, MISSING) for n, asked in self._requests()}
+        )
+        return Write((*written.events, *self._collected(view)), written.shards)
+
+    def undecided(self, view: View) -> Write:
+        """Requests of the lane now that may or may not have been answered: possibly paid."""
+        return self._write(view, {n: self._lost(asked, UNDECIDED) for n, asked in self._requests()})
+
+    def _requests(self) -> list[tuple[int, Asked]]:
+        return sorted(self.sending.requests.items())
+
+    def _found(self, raws: Iterable[RawAnswer]) -> dict[int, RawAnswer]:
+        places = {custom_id(asked.intent, n, asked.sha): n for n, asked in self._requests()}
+        return {places[raw.custom_id]: raw for raw in raws if raw.custom_id in places}
+
+    def _write(self, view: View, found: dict[int, RawAnswer]) -> Write:
+        have = view.sendings[self.sending.intent.id].answers
+        pairs = [
+            self._answer(self.sending.requests[n], raw)
+            for n, raw in sorted(found.items())
+            if n not in have
+        ]
+        shards = tuple(shard for _, shard in pairs if shard.findings and self.keep_findings)
+        return Write(tuple(answered for answered, _ in pairs), shards)
+
+    def _lost(self, asked: Asked, error: str) -> RawAnswer:
+        name = custom_id(asked.intent, asked.n, asked.sha)
+        return RawAnswer(name, Outcome.UNREADABLE, error=error, retriable=True)
+
+    def _answer(self, asked: Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
+        findings = (
+            read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+            if raw.outcome is Outcome.SUCCEEDED
+            else ()
+        )
+        cost = self._cost(asked, raw)
+        answered = Answered(
+            at=self.now,
+            run=self.run,
+            repo=asked.repo,
+            intent=asked.intent,
+            n=asked.n,
+            batch=self.sending.submitted.batch if self.sending.submitted else None,
+            outcome=raw.outcome,
+            model=raw.model or asked.model,
+            usage=raw.usage,
+            usd=cost.usd if cost else None,
+            usd_standard=cost.usd_standard if cost else None,
+            findings=len(findings),
+            error=raw.error,
+            retriable=raw.retriable,
+        )
+        return answered, Shard(asked.intent, asked.n, findings)
+
+    def _cost(self, asked: Asked, raw: RawAnswer) -> Cost | None:
+        """None where the answer says nothing of its usage, or its model has no price."""
+        if raw.usage is None:
+            return None
+        batch = self.sending.intent.lane == "batch"
+        try:
+            return self.prices.cost(
+                raw.model or asked.model, raw.usage, at=self.now.date(), batch=batch
+            )
+        except UnknownModel:
+            return None
+
+    def _collected(self, view: View) -> tuple[BatchStatus, ...]:
+        submitted = self.sending.submitted
+        if submitted is None or "collected" in view.sendings[self.sending.intent.id].statuses:
+            return ()
+        return (
+            BatchStatus(
+                at=self.now,
+                run=self.run,
+                repo=self.sending.intent.repo,
+                batch=submitted.batch,
+                status="collected",
+            ),
+        )

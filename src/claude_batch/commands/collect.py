@@ -1,0 +1,139 @@
+"""`collect`: fetches ended batches into the ledger; with `wait`, until nothing is open."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from claude_batch import doubt
+from claude_batch.collected import Collection, Progress
+from claude_batch.collection import Recorder, readable
+from claude_batch.edges.claude import Claude
+from claude_batch.event import Answered, AnyEvent, BatchId, Looked, Submitted, Voided
+from claude_batch.ledger import Ledger, Sending, View, Write
+from claude_batch.price import Prices
+
+FIRST_POLL = 5.0  # seconds; then half as long again each time
+LONGEST_POLL = 60.0
+MOST_KEPT = 5_000  # requests; above, findings are fetched from the API when they are needed
+
+
+@dataclass
+class Collector:
+    ledger: Ledger
+    claude: Claude
+    prices: Prices
+    run: str
+    now: Callable[[], datetime]
+    keep_findings: bool = True
+
+    def collect(self) -> Collection:
+        """One round over everything that is open."""
+        before = self.ledger.view()
+        notes = list(self._settle_doubts(before))
+        for sending in self.ledger.view().open_batches():
+            if sending.submitted:
+                self._fetch(sending, sending.submitted.batch)
+            elif sending.intent.lane == "now":
+                self._give_up_on(sending)
+        after = self.ledger.view()
+        return Collection(
+            tuple(_batches(before, after, self.now())), tuple(_fresh(before, after)), tuple(notes)
+        )
+
+    def wait(
+        self, sleep: Callable[[float], None], show: Callable[[Progress], None]
+    ) -> Collection:
+        """Rounds until nothing is open. Interrupting it loses nothing."""
+        start = self.ledger.view()
+        pause, notes = FIRST_POLL, []
+        show(_progress(start, start))
+        while True:
+            notes += [note for note in self.collect().notes if note not in notes]
+            view = self.ledger.view()
+            show(_progress(start, view))
+            if not view.open_batches():
+                break
+            sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            pause = min(pause * 1.5, LONGEST_POLL)
+        end = self.ledger.view()
+        return Collection(
+            tuple(_batches(start, end, self.now())), tuple(_fresh(start, end)), tuple(notes)
+        )
+
+    def _fetch(self, sending: Sending, batch: BatchId) -> None:
+        if self.claude.status(batch).status != "ended":
+            return
+        keep = self.keep_findings and len(sending.requests) <= MOST_KEPT
+        recorder = Recorder(sending, self.prices, self.now(), self.run, keep)
+        raws = list(readable(self.claude.results(batch)))
+        self.ledger.transact(lambda view: recorder.all(view, raws))
+
+    def _give_up_on(self, sending: Sending) -> None:
+        """Lane now has no listing: after its lease a request without an answer is undecided."""
+        recorder = Recorder(sending, self.prices, self.now(), self.run)
+        if sending.status(self.now()) == "undecided":
+            self.ledger.transact(recorder.undecided)
+
+    def _settle_doubts(self, view: View) -> Iterator[str]:
+        doubts = doubt.doubtful(view, self.now())
+        if not doubts:
+            return
+        since = min(sending.intent.at for sending in doubts) - timedelta(minutes=5)
+        listed = self.claude.recent(since)
+        for sending in doubts:
+            yield self._settle(sending, doubt.resolve(sending, listed, doubt.taken(view), self.now()))
+
+    def _settle(self, sending: Sending, verdict: doubt.Verdict) -> str:
+        fact, said = self._judged(sending, verdict)
+        self.ledger.transact(lambda view: Write((fact,)))
+        return said
+
+    def _judged(self, sending: Sending, verdict: doubt.Verdict) -> tuple[AnyEvent, str]:
+        intent = sending.intent.id
+        at, run, repo = self.now(), self.run, sending.intent.repo
+        match verdict:
+            case doubt.Adopt(batch):
+                return Submitted(
+                    at=at,
+                    run=run,
+                    repo=repo,
+                    intent=intent,
+                    batch=batch.id,
+                    created_at=batch.created_at,
+                    expires_at=batch.expires_at,
+                    adopted=True,
+                ), f"batch {batch.id} was found again and adopted for intent {intent}"
+            case doubt.Void(reason):
+                return Voided(
+                    at=at, run=run, repo=repo, intent=intent, reason=reason
+                ), f"intent {intent} was never sent: {reason}; its tasks are free again"
+            case doubt.LookAgain(candidates):
+                return Looked(
+                    at=at, run=run, repo=repo, intent=intent, candidates=candidates
+                ), f"intent {intent} is undecided: {len(candidates)} batches might be it"
+            case _:
+                assert_never(verdict)
+
+
+def _batches(before: View, after: View, now: datetime) -> Iterator[tuple[str, str]]:
+    """Every batch that was open when the run began, as it stands now."""
+    for sending in before.open_batches():
+        current = after.sendings[sending.intent.id]
+        name = current.submitted.batch if current.submitted else current.intent.id
+        yield name, current.status(now)
+
+
+def _fresh(before: View, after: View) -> Iterator[Answered]:
+    for key, sending in after.sendings.items():
+        old = before.sendings[key].answers if key in before.sendings else {}
+        yield from (answered for n, answered in sorted(sending.answers.items()) if n not in old)
+
+
+def _progress(start: View, view: View) -> Progress:
+    watched = [view.sendings[sending.intent.id] for sending in start.open_batches()]
+    return Progress(
+        sum(sending.intent.requests for sending in watched),
+        sum(len(sending.answers) for sending in watched),
+    )

@@ -1,0 +1,92 @@
+"""`status`: what is pending, done, failed, spent; `list` and `show`: the same, one by one."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from claude_batch import budget
+from claude_batch.errors import BadUsage
+from claude_batch.event import Answered, Asked
+from claude_batch.ledger import Ledger, Sending, View
+from claude_batch.status import BatchRow, Shown, Status
+from claude_batch.task import TaskId
+
+SHORTEST_PREFIX = 6
+
+
+def status(ledger: Ledger, now: datetime) -> Status:
+    view = ledger.view()
+    rows = tuple(_row(sending, now) for sending in view.open_batches())
+    _, month = budget.periods(now)
+    return Status(
+        rows,
+        sum(1 for _ in _pending(view)),
+        sum(view.standing(task) == "failed" for task in _tasks(view)),
+        view.spent(month),
+        view.damaged,
+    )
+
+
+def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchRow, ...]:
+    """Every batch the ledger remembers, the newest first."""
+    view = ledger.view()
+    rows = [_row(sending, now) for sending in view.sendings.values()]
+    return tuple(sorted(rows, key=lambda row: row.created_at, reverse=True))
+
+
+def show(ledger: Ledger, prefix: str, now: datetime) -> Shown:
+    """The batch, task or finding whose id starts with `prefix`. Raises BadUsage."""
+    if len(prefix.removeprefix("msgbatch_")) < SHORTEST_PREFIX:
+        raise BadUsage(f"{prefix!r} is too short", "give at least six characters of an id")
+    found = list(_matches(ledger, prefix, now))
+    if not found:
+        raise BadUsage(f"nothing is called {prefix!r}", "see `claude-batch list` for the ids")
+    if len(found) > 1:
+        raise BadUsage(f"{len(found)} things start with {prefix!r}", "give more of the id")
+    return found[0]
+
+
+def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Shown]:
+    view = ledger.view()
+    for sending in view.sendings.values():
+        row = _row(sending, now)
+        if row.id.startswith(prefix) or sending.intent.id.startswith(prefix):
+            asked = sorted(sending.requests.items())
+            yield Shown(row, tuple((one, sending.answers.get(n)) for n, one in asked))
+    for task in _tasks(view):
+        if task.startswith(prefix):
+            pairs = [pair for pair in _asked(view) if task in {one.id for one in pair[0].tasks}]
+            yield Shown(requests=tuple(pairs), task=task, standing=view.standing(task))
+    for finding in ledger.findings(_answers(view)):
+        if finding.id.startswith(prefix):
+            yield Shown(finding=finding)
+
+
+def _row(sending: Sending, now: datetime) -> BatchRow:
+    fact = sending.submitted
+    return BatchRow(
+        fact.batch if fact else sending.intent.id,
+        sending.status(now),
+        fact.created_at if fact else sending.intent.at,
+        fact.expires_at if fact else None,
+        sending.intent.requests,
+        sum(len(asked.tasks) for asked in sending.requests.values()),
+        sending.intent.lane,
+    )
+
+
+def _asked(view: View) -> Iterator[tuple[Asked, Answered | None]]:
+    for sending in view.sendings.values():
+        for n, asked in sorted(sending.requests.items()):
+            yield asked, sending.answers.get(n)
+
+
+def _answers(view: View) -> Iterator[Answered]:
+    return (answered for _, answered in _asked(view) if answered is not None)
+
+
+def _tasks(view: View) -> list[TaskId]:
+    return list(dict.fromkeys(task.id for asked, _ in _asked(view) for task in asked.tasks))
+
+
+def _pending(view: View) -> Iterator[TaskId]:
+    return (task for task in _tasks(view) if view.standing(task) == "in_flight")

@@ -1,0 +1,72 @@
+"""What the ledger holds about one pull request: its answers, how far they reach, what they cost."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from claude_batch.diff import LeftOut
+from claude_batch.event import Answered, Asked
+from claude_batch.finding import Finding
+from claude_batch.ledger import Standing, View
+from claude_batch.receipt import ZERO, Receipt, receipt
+from claude_batch.summary import Coverage
+from claude_batch.task import TaskId
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """`current`: the tasks of today's diff; `planned`: those of every plan for it."""
+
+    view: View
+    pr: int
+    current: frozenset[TaskId]
+
+    @property
+    def planned(self) -> frozenset[TaskId]:
+        plans = [plan for plan in self.view.plans if plan.pr == self.pr]
+        return frozenset(task.id for plan in plans for file in plan.files for task in file.tasks)
+
+    def answers(self) -> list[tuple[Asked, Answered]]:
+        """Those about any task of this pull request, whoever paid for them."""
+        return self.view.answers_of(self.current | self.planned)
+
+    def concerning(self, findings: Iterable[Finding], own: Iterable[Finding]) -> Iterator[Finding]:
+        """Of all that those answers said, what is about this pull request.
+
+        `own` are the findings of answers that it asked for itself: only there an unplaced one is
+        known to be about it.
+        """
+        ids = self.current | self.planned
+        yield from (finding for finding in findings if finding.task in ids)
+        yield from (finding for finding in own if finding.task is None)
+
+    def own(self) -> list[Answered]:
+        return [row.answered for row in self.view.rows if row.asked.pr == self.pr and row.answered]
+
+    def coverage(self, head: str, left_out: Sequence[LeftOut]) -> Coverage:
+        standing = {task: self.view.standing(task) for task in self.current}
+        tally = list(standing.values())
+        asked = {
+            task.id for row in self.view.rows if row.asked.pr == self.pr for task in row.asked.tasks
+        }
+        answered = [task for task, how in standing.items() if how is Standing.ANSWERED]
+        return Coverage(
+            head=head,
+            answered=len(answered),
+            reused=sum(task not in asked for task in answered),
+            pending=tally.count(Standing.IN_FLIGHT) + tally.count(Standing.NEW),
+            failed=tally.count(Standing.FAILED),
+            left_out=tuple(left_out),
+        )
+
+    def receipt(self) -> Receipt:
+        return receipt(self.own(), self._reused_usd())
+
+    def _reused_usd(self) -> Decimal:
+        """The share of other pull requests' answers that served this one."""
+        total = ZERO
+        for asked, answered in self.view.answers_of(self.current):
+            if asked.pr != self.pr and answered.usd is not None:
+                served = sum(task.id in self.current for task in asked.tasks)
+                total += answered.usd * served / len(asked.tasks)
+        return total

@@ -1,0 +1,121 @@
+"""Prompts: versioned text files, and how a diff is shown to the model.
+
+Each line that may be spoken about starts with its anchor and its sign; every other line of the
+diff starts with its sign alone. So no line of code can pass for a tag or an anchor of ours.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from claude_batch.anchor import Strip, anchor
+from claude_batch.config import OwnKind, Rule
+from claude_batch.diff import Hunk
+from claude_batch.task import Changed, Given, Task
+
+SHIPPED = {"review": 1, "refactor": 1, "security": 1, "docs": 1, "tests": 1}
+FRAME = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is asked. `tag` is the part of a task's id that stands for the kind."""
+
+    name: str
+    tag: str
+    instructions: str
+
+
+@cache
+def text(name: str) -> str:
+    return resources.files("claude_batch").joinpath("prompts", name).read_text("utf-8")
+
+
+def kind_of(wanted: str | OwnKind) -> Kind:
+    """Raises KeyError for a name that does not ship."""
+    if isinstance(wanted, OwnKind):
+        hashed = hashlib.sha256(wanted.prompt.encode()).hexdigest()
+        return Kind(wanted.name, f"{wanted.name}@{hashed}", wanted.prompt)
+    version = SHIPPED[wanted]
+    return Kind(wanted, f"{wanted}@{version}", text(f"{wanted}.{version}.md"))
+
+
+@cache
+def schema() -> dict[str, object]:
+    """JSON Schema of an answer."""
+    loaded: dict[str, object] = json.loads(text("answer.schema.json"))
+    return loaded
+
+
+def system(kind: Kind) -> str:
+    """The same bytes for every request of a kind: what a cache could hold."""
+    return f"{text(f'frame.{FRAME}.md')}\nKind: {kind.name}\n\n{kind.instructions}"
+
+
+def user(asked: Sequence[Task], context: Iterable[Task], rules: Sequence[Rule]) -> str:
+    """The change. `asked` lines carry anchors, counted from 1 in the order given."""
+    parts = [f"Rule of this repository: {rule.instruction}" for rule in rules]
+    ordinals = _ordinals(asked)
+    for path, tasks in _by_path([*asked, *context]).items():
+        parts.append(f"<file path={json.dumps(path, ensure_ascii=False)}{_renamed(tasks[0])}>")
+        for task in sorted(tasks, key=lambda task: task.hunk.new_start):
+            parts.append(_hunk(task, ordinals.get(id(task))))
+        parts.append("</file>")
+    return "\n".join(parts)
+
+
+def _by_path(tasks: Iterable[Task]) -> dict[str, list[Task]]:
+    grouped: dict[str, list[Task]] = {}
+    for task in tasks:
+        grouped.setdefault(task.path, []).append(task)
+    return grouped
+
+
+def _ordinals(asked: Sequence[Task]) -> dict[int, int]:
+    """Where each asked task's anchors start. Keyed by identity: equal hunks are asked once."""
+    starts, at = {}, 1
+    for task in asked:
+        starts[id(task)] = at
+        at += len(task.hunk.lines)
+    return starts
+
+
+def _renamed(task: Task) -> str:
+    source = task.source
+    if isinstance(source, Changed) and source.old_path != task.path:
+        return f" was={json.dumps(source.old_path, ensure_ascii=False)}"
+    return ""
+
+
+def _hunk(task: Task, start: int | None) -> str:
+    heading = task.hunk.heading.decode("utf-8", "replace").strip()
+    rows = [f"@@ {heading}".rstrip()]
+    if isinstance(task.source, Given) and task.source.instruction:
+        rows.append(f"@ {' '.join(task.source.instruction.split())}")
+    rows += _anchored(task.hunk, start) if start is not None else _bare(task.hunk)
+    return "\n".join(rows)
+
+
+def _anchored(hunk: Hunk, start: int) -> list[str]:
+    strip = Strip.of(hunk)
+    return [
+        f"{anchor(start + at, strip.hash_at(at))}{line.sign}{shown(line.text)}"
+        for at, line in enumerate(hunk.lines)
+    ]
+
+
+def _bare(hunk: Hunk) -> list[str]:
+    return [f"{line.sign}{shown(line.text)}" for line in hunk.lines]
+
+
+def shown(raw: bytes) -> str:
+    """A line as the model sees it: one row of UTF-8, whatever the bytes were."""
+    decoded = raw.decode("utf-8", "replace").removesuffix("\r")
+    return decoded.translate(ROW_BREAKS)
+
+
+# What str.splitlines, or a reader of the prompt, could take for the start of a new row.
+ROW_BREAKS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029\x00"), "\ufffd")

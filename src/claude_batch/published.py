@@ -1,0 +1,22 @@
+"""What a publish run did, or would do."""
+
+from dataclasses import dataclass
+
+from claude_batch.placement import Dropped
+from claude_batch.publication import Publication
+from claude_batch.receipt import Receipt
+
+
+@dataclass(frozen=True)
+class Published:
+    """Counts of one pull request. `posted` includes the summary comment, as `updated` does."""
+
+    pull_request: int
+    posted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    dropped: tuple[Dropped, ...] = ()
+    failing: bool = False  # a finding stands at or above `fail_on`
+    receipt: Receipt = Receipt()
+    note: str = ""
+    preview: Publication | None = None  # with dry_run: what would be done

@@ -1,0 +1,124 @@
+"""What commands print with `--format json`. Scripts of other people rely on these keys."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from claude_batch.collected import Collection
+from claude_batch.estimate import total
+from claude_batch.published import Published
+from claude_batch.receipt import Receipt, receipt
+from claude_batch.status import BatchRow, Status
+from claude_batch.submission import Submission
+
+Json = Mapping[str, object]
+
+
+def submission(done: Submission) -> Json:
+    return {"batches": _batches(done), **estimate(done)}
+
+
+def _batches(done: Submission) -> list[Json]:
+    return [
+        {"id": sent.batch, "requests": sent.requests, "tasks": sent.tasks} for sent in done.sent
+    ]
+
+
+def estimate(done: Submission) -> Json:
+    plan, whole = done.claim.plan, total(done.claim.estimates)
+    return {
+        "tasks": {"planned": plan.new + plan.reused, "known": plan.reused, "new": plan.new},
+        "requests": len(done.claim.estimates),
+        "estimate": {
+            "usd": whole.usd,
+            "usd_standard": whole.usd_standard,
+            "usd_max": whole.usd_max,
+            "input_tokens": whole.input_tokens,
+            "output_tokens": whole.output_tokens,
+        },
+        "source": plan.label,
+        "lane": done.lane,
+        "left_out": [{"path": out.path, "reason": out.reason} for out in plan.left_out],
+    }
+
+
+def collection(done: Collection) -> Json:
+    return {
+        "batches": [{"id": name, "status": status} for name, status in done.batches],
+        "answers": done.counts(),
+        "findings": sum(answered.findings for answered in done.answers),
+        "receipt": receipt_of(receipt(done.answers)),
+        "notes": list(done.notes),
+    }
+
+
+def receipt_of(found: Receipt) -> Json:
+    return {
+        "usd": found.usd,
+        "usd_standard": found.usd_standard,
+        "saved_usd": found.saved_usd,
+        "saved_by": {
+            "batch": found.saved_by_batch,
+            "cache": found.saved_by_cache,
+            "dedupe": found.saved_by_dedupe,
+        },
+        "input_tokens": found.input_tokens,
+        "output_tokens": found.output_tokens,
+        "cache_read_tokens": found.cache_read_tokens,
+        "cache_write_tokens": found.cache_write_tokens,
+        "models": list(found.models),
+        "unpriced": found.unpriced,
+    }
+
+
+def publication(done: Sequence[Published]) -> Json:
+    """Totals over the pull requests, then each one."""
+    return {
+        "pull_request": done[0].pull_request if len(done) == 1 else None,
+        **_counts(done),
+        "pull_requests": [
+            {
+                "pull_request": one.pull_request,
+                **_counts([one]),
+                "receipt": receipt_of(one.receipt),
+                "note": one.note,
+            }
+            for one in done
+        ],
+    }
+
+
+def _counts(done: Sequence[Published]) -> Json:
+    reasons = Counter(drop.reason for one in done for drop in one.dropped)
+    return {
+        "posted": sum(one.posted for one in done),
+        "updated": sum(one.updated for one in done),
+        "unchanged": sum(one.unchanged for one in done),
+        "dropped": [{"reason": why, "count": count} for why, count in sorted(reasons.items())],
+    }
+
+
+def status(done: Sequence[Status]) -> Json:
+    return {
+        "batches": [batch(row) for one in done for row in one.batches],
+        "pending_tasks": sum(one.pending_tasks for one in done),
+        "failed_tasks": sum(one.failed_tasks for one in done),
+        "spent_usd": sum((one.spent_usd for one in done), Decimal(0)),
+        "damaged": [damage for one in done for damage in one.damaged],
+    }
+
+
+def batch(row: BatchRow) -> Json:
+    return {
+        "id": row.id,
+        "status": row.status,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "requests": row.requests,
+        "tasks": row.tasks,
+        "lane": row.lane,
+    }
+
+
+def items(rows: Sequence[object]) -> Json:
+    return {"items": list(rows), "total": len(rows)}

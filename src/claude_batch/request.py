@@ -1,0 +1,129 @@
+"""A request: the tasks of one file, or of a few small ones, with what they share; what is billed."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pathspec
+
+from claude_batch import prompt
+from claude_batch.anchor import Strip
+from claude_batch.config import Config, Rule
+from claude_batch.event import AskedTask, IntentId
+from claude_batch.prompt import Kind
+from claude_batch.task import Task
+
+# One request of this size is answered well and pays for its instructions once; larger ones
+# lose attention and a cut answer would cost more. Bytes of hunk bodies.
+REQUEST_BYTES = 40_000
+# How much known code of the same files may go along unasked, so that defects across hunks
+# stay visible. A share of what is asked: context must never cost more than the question.
+CONTEXT_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What goes into one request."""
+
+    asked: tuple[Task, ...]
+    context: tuple[Task, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    kind: Kind
+    pack: Pack
+    params: bytes  # JSON, as the API wants it
+    max_tokens: int
+
+    @property
+    def sha(self) -> str:
+        return hashlib.sha256(self.params).hexdigest()
+
+
+def custom_id(intent: IntentId, n: int, sha: str) -> str:
+    """At most 64 characters of [a-zA-Z0-9_-]: which intent, which request, which bytes."""
+    return f"{intent}-{n}-{sha[:16]}"
+
+
+def pack(asked: Sequence[Task], known: Iterable[Task]) -> Iterator[Pack]:
+    """Whole files together while they fit; a file over the size in several packs.
+
+    `known`: tasks of the same diff that are already answered or under way.
+    """
+    beside: dict[str, list[Task]] = {}
+    for task in known:
+        beside.setdefault(task.path, []).append(task)
+    filling: list[Task] = []
+    for group in _groups(asked):
+        if filling and _size([*filling, *group]) > REQUEST_BYTES:
+            yield _with_context(filling, beside)
+            filling = []
+        filling += group
+    if filling:
+        yield _with_context(filling, beside)
+
+
+def _groups(asked: Sequence[Task]) -> Iterator[list[Task]]:
+    """Tasks of one file that stay together: at most REQUEST_BYTES, and at least one task."""
+    group: list[Task] = []
+    for task in asked:
+        apart = bool(group) and group[0].path != task.path
+        if apart or (group and _size([*group, task]) > REQUEST_BYTES):
+            yield group
+            group = []
+        group.append(task)
+    if group:
+        yield group
+
+
+def _size(tasks: Iterable[Task]) -> int:
+    return sum(len(task.hunk.body) for task in tasks)
+
+
+def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> Pack:
+    room = CONTEXT_SHARE * _size(asked)
+    context: list[Task] = []
+    for path in dict.fromkeys(task.path for task in asked):
+        for task in beside.get(path, []):
+            room -= len(task.hunk.body)
+            if room < 0:
+                return Pack(tuple(asked), tuple(context))
+            context.append(task)
+    return Pack(tuple(asked), tuple(context))
+
+
+def build(kind: Kind, packed: Pack, config: Config, max_tokens: int) -> Request:
+    output: dict[str, object] = {"format": {"type": "json_schema", "schema": prompt.schema()}}
+    if config.effort:
+        output["effort"] = config.effort
+    rules = _rules_for({task.path for task in packed.asked}, config.rules)
+    params = {
+        "model": config.model,
+        "max_tokens": max_tokens,
+        "system": [{"type": "text", "text": prompt.system(kind)}],
+        "messages": [
+            {"role": "user", "content": prompt.user(packed.asked, packed.context, rules)}
+        ],
+        "output_config": output,
+    }
+    raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
+    return Request(kind, packed, raw.encode(), max_tokens)
+
+
+def _rules_for(paths: set[str], rules: Sequence[Rule]) -> list[Rule]:
+    return [
+        rule
+        for rule in rules
+        if any(pathspec.PathSpec.from_lines("gitignore", [rule.path]).match_files(paths))
+    ]
+
+
+def asked_tasks(packed: Pack) -> tuple[AskedTask, ...]:
+    """What the ledger keeps of the tasks, enough to read the answer's anchors."""
+    strips = [Strip.of(task.hunk) for task in packed.asked]
+    return tuple(
+        AskedTask(id=task.id, path=task.path, signs=strip.signs, hashes=strip.hashes)
+        for task, strip in zip(packed.asked, strips, strict=True)
+    )

@@ -1,0 +1,40 @@
+"""What `status`, `list` and `show` find out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from claude_batch.event import Answered, Asked
+from claude_batch.finding import Finding
+from claude_batch.task import TaskId
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    id: str  # the intent's id while there is no batch
+    status: str
+    created_at: datetime
+    expires_at: datetime | None
+    requests: int
+    tasks: int
+    lane: str
+
+
+@dataclass(frozen=True)
+class Status:
+    batches: tuple[BatchRow, ...]
+    pending_tasks: int
+    failed_tasks: int
+    spent_usd: Decimal  # this month, UTC
+    damaged: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One thing that `show` found: exactly one of the three."""
+
+    batch: BatchRow | None = None
+    requests: tuple[tuple[Asked, Answered | None], ...] = ()
+    task: TaskId | None = None
+    standing: str = ""
+    finding: Finding | None = None
