@@ -159,8 +159,8 @@ def _span(placed: Placed) -> str:
 
 def _dropped(dropped: Iterable[Dropped]) -> list[str]:
     counts = Counter(one.reason for one in dropped)
-    said = [f"{counts[r]:,} {IN_WORDS[r]}" for r in REASONS if counts[r] and r in IN_WORDS]
-    return [f"Not shown: {'; '.join(said)}."] if said else []
+    said = [f"{counts[r]:,} ({IN_WORDS[r]})" for r in REASONS if counts[r] and r in IN_WORDS]
+    return [f"Not shown: {', '.join(said)}."] if said else []
 
 
 def _not_reviewed(left_out: Iterable[LeftOut]) -> list[str]:
