@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from claude_batch.diff import Comparison, Diff, FileChange, LeftOut
-from claude_batch.edges.git_process import Git, without_credentials
+from claude_batch.edges.git_process import Completed, Git, without_credentials
 from claude_batch.errors import BadUsage, CannotFetch, CannotRead
 from claude_batch.pattern import BadPattern, gitignore
 from claude_batch.raw_diff import LARGEST, Entry, changes, parse, parse_tree, whole_file
@@ -190,10 +190,7 @@ class Repository:
                 check=False,
             )
         if done.code:
-            raise CannotRead(
-                f"the staged changes cannot be read: {done.complaint}",
-                "finish a merge that is under way: resolve the conflicts and `git add` the files",
-            )
+            raise _cannot_read_index(done)
         return done.out.decode().strip()
 
     # -- history that is not here -------------------------------------------------------------
@@ -407,6 +404,20 @@ class Repository:
 
 def _path(out: bytes) -> Path:
     return Path(os.fsdecode(out.removesuffix(b"\n").removesuffix(b"\r")))
+
+
+def _cannot_read_index(done: Completed) -> CannotRead:
+    # A path has a row for each of its stages.
+    unmerged = dict.fromkeys(re.findall(r"^(.+): unmerged \(", done.err, re.MULTILINE))
+    if unmerged:
+        return CannotRead(
+            f"the staged changes have unresolved conflicts: {', '.join(unmerged)}",
+            "resolve the conflicts and `git add` the files",
+        )
+    return CannotRead(
+        f"the staged changes cannot be read: {done.complaint}",
+        "`git write-tree` must work first; `git fsck` says what is missing",
+    )
 
 
 def _cannot_open(path: Path, err: str) -> CannotRead:
