@@ -2,7 +2,8 @@
 
 The SDK's own retries are off. A repeated `create` is a second batch that is paid for; a file as
 content goes out empty the second time; and its sleep is not ours to hand in. What may be repeated
-is repeated here, by name.
+is repeated here, by name. Nor are redirects followed: one could carry somebody's code, or its
+review, to a host that nobody chose.
 """
 
 import tempfile
@@ -68,6 +69,12 @@ class Claude:
         self._sleep = sleep
         self._timeout = timeout
         self._answer_timeout = answer_timeout
+
+    def close(self) -> None:
+        """Ends kept-alive connections; the next call opens new ones."""
+        client: anthropic.Anthropic | None = self.__dict__.pop("_client", None)
+        if client:
+            client.close()
 
     def create(self, requests: Iterable[tuple[str, bytes]]) -> RemoteBatch:
         """Send (custom_id, params as JSON) as one batch, in one try.
@@ -151,7 +158,11 @@ class Claude:
                 path,
                 cast_to=httpx2.Response,
                 content=content,
-                options={"headers": {"content-type": "application/json"}, "timeout": timeout},
+                options={
+                    "headers": {"content-type": "application/json"},
+                    "timeout": timeout,
+                    "follow_redirects": False,
+                },
             )
         except anthropic.AnthropicError as error:
             raise _not_submitted(error) from error
@@ -160,8 +171,12 @@ class Claude:
     def _fetch(self, method: str, path: str, *, patient: bool = True) -> bytes:
         import httpx2
 
-        call = self._client.get if method == "get" else self._client.post
-        return self._patiently(lambda: call(path, cast_to=httpx2.Response).content, patient=patient)
+        def once() -> bytes:
+            call = self._client.get if method == "get" else self._client.post
+            options: anthropic.RequestOptions = {"follow_redirects": False}
+            return call(path, cast_to=httpx2.Response, options=options).content
+
+        return self._patiently(once, patient=patient)
 
     def _download(self, path: str, spool: IO[bytes]) -> None:
         import httpx2
@@ -169,7 +184,10 @@ class Claude:
         spool.seek(0)
         spool.truncate()
         # What the SDK's with_streaming_response sends; this way it goes to a path of our own.
-        options: anthropic.RequestOptions = {"headers": {"X-Stainless-Raw-Response": "stream"}}
+        options: anthropic.RequestOptions = {
+            "headers": {"X-Stainless-Raw-Response": "stream"},
+            "follow_redirects": False,
+        }
         with closing(self._client.get(path, cast_to=httpx2.Response, options=options)) as response:
             last = b""
             for chunk in response.iter_bytes(CHUNK):
@@ -209,6 +227,8 @@ class Claude:
         import httpx2
 
         base = self._environ.get("ANTHROPIC_BASE_URL", "").strip() or OFFICIAL
+        if not base.startswith(("https://", "http://")):
+            raise _no_address(base)
         key, token = _key(self._environ)
         workspace = self._environ.get("ANTHROPIC_WORKSPACE_ID")
         try:
@@ -223,14 +243,16 @@ class Claude:
                 default_headers={"anthropic-workspace-id": workspace}
                 if workspace and (key or token)
                 else None,
-                # A redirect could carry somebody's code to a host that nobody chose.
-                http_client=anthropic.DefaultHttpxClient(follow_redirects=False),
             )
         except httpx2.InvalidURL as error:
-            raise CannotSubmit(
-                f"ANTHROPIC_BASE_URL is no web address: {error}",
-                f"unset it, or set it to something like {OFFICIAL}",
-            ) from error
+            raise _no_address(base) from error
+
+
+def _no_address(base: str) -> CannotSubmit:
+    return CannotSubmit(
+        f"ANTHROPIC_BASE_URL is no web address: {base}",
+        f"unset it, or set it to something like {OFFICIAL}",
+    )
 
 
 def _key(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
