@@ -3,9 +3,9 @@
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
 
+import string
 from collections.abc import Sequence
 from typing import Literal
-from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -17,6 +17,7 @@ from claude_batch.placement import Dropped, Placed
 from claude_batch.quoting import cleaned
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+IN_URI = frozenset(f"{string.ascii_letters}{string.digits}-._~/".encode())
 LEVELS: dict[Severity, Literal["error", "warning", "note"]] = {
     Severity.CRITICAL: "error",
     Severity.HIGH: "error",
@@ -166,7 +167,8 @@ def _result(
 
 
 def _artifact(path: str) -> Artifact:
-    return Artifact(uri=quote(path.encode("utf-8", "surrogateescape")))
+    raw = path.encode("utf-8", "surrogateescape")
+    return Artifact(uri="".join(chr(byte) if byte in IN_URI else f"%{byte:02X}" for byte in raw))
 
 
 def _fix(one: Placed, text: str) -> Fix:

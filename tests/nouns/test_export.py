@@ -9,7 +9,7 @@ from claude_batch.finding import Category, Severity
 from claude_batch.placement import Dropped
 
 PLACED = [
-    placed(1, (2, 3), path="src/a b.py", suggestion="x = 1\n", severity=Severity.HIGH),
+    placed(1, (2, 3), path="src/ä b.py", suggestion="x = 1\n", severity=Severity.HIGH),
     placed(2, (9, 9), side=Side.LEFT, category=Category.DOCS, severity=Severity.LOW),
 ]
 UNPLACED = [Dropped(finding(3, title="Some\u202ewhere", body="", task=None), "unplaced")]
@@ -38,7 +38,7 @@ def test_sarif() -> None:
                             {
                                 "physicalLocation": {
                                     "artifactLocation": {
-                                        "uri": "src/a%20b.py",
+                                        "uri": "src/%C3%A4%20b.py",
                                         "uriBaseId": "%SRCROOT%",
                                     },
                                     "region": {"startLine": 2, "endLine": 3},
@@ -51,7 +51,7 @@ def test_sarif() -> None:
                                 "artifactChanges": [
                                     {
                                         "artifactLocation": {
-                                            "uri": "src/a%20b.py",
+                                            "uri": "src/%C3%A4%20b.py",
                                             "uriBaseId": "%SRCROOT%",
                                         },
                                         "replacements": [
@@ -138,7 +138,7 @@ def test_rdjsonl() -> None:
     span = {"start": {"line": 2}, "end": {"line": 3}}
     assert first == {
         "message": "Title 1\n\nBody 1.",
-        "location": {"path": "src/a b.py", "range": span},
+        "location": {"path": "src/ä b.py", "range": span},
         "severity": "ERROR",
         "source": {"name": "claude-batch"},
         "code": {"value": "bug"},
@@ -160,7 +160,7 @@ def test_markdown() -> None:
         == """\
 ### Title 1
 
-`src/a b.py:2-3` · high · bug
+`src/ä b.py:2-3` · high · bug
 
 Body 1.
 
@@ -188,7 +188,7 @@ def test_json() -> None:
                 "id": "0000000000000001",
                 "fingerprint": "0000000000000f01",
                 "kind": "review",
-                "path": "src/a b.py",
+                "path": "src/ä b.py",
                 "side": "RIGHT",
                 "severity": "high",
                 "confidence": "high",
