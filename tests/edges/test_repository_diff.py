@@ -297,6 +297,20 @@ def test_a_checkout_of_a_submodule_is_a_repository_like_others(
     assert [file.path for file in found.files] == ["x.py"]
 
 
+def test_a_large_file_is_not_even_loaded(work: Work) -> None:
+    noise = random.Random(7).randbytes(1 << 20)  # noqa: S311
+    base = work.commit({"a.txt": b"a" + noise.hex().encode()})
+    head = work.commit({"a.txt": b"b" + noise.hex().encode()})
+    oid = work.git("rev-parse", f"{head}:a.txt").decode().strip()
+    stored = work.path / ".git" / "objects" / oid[:2] / oid[2:]
+    whole = stored.read_bytes()
+    stored.chmod(0o644)
+    stored.write_bytes(whole[:4096])  # the size stands at the beginning; the rest cannot be read
+    repository = opened(work)
+    found = repository.diff(repository.compare_range(base, head))
+    assert found.left_out == (LeftOut("a.txt", "larger than 1 MB"),)
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -53,7 +53,8 @@ class GitFailed(CannotRead):
     """git ended with another code than 0. `completed` has what it said."""
 
     def __init__(self, args: Sequence[str], completed: Completed) -> None:
-        verb = next((arg for arg in args if arg[:1].isalpha()), "")
+        # Options of git itself stand before it: `-c key=value`, `-C /folder`.
+        verb = next((arg for arg in args if re.fullmatch("[a-z][a-z-]*", arg)), "")
         super().__init__(
             f"`git {verb}` failed: {completed.complaint}",
             "check the repository with `git status` and `git fsck`, then run the command again",

@@ -1,0 +1,50 @@
+import os
+from collections.abc import Callable
+
+import pytest
+from conftest import Work
+
+from claude_batch.edges.git_process import Git, GitFailed, without_credentials
+
+
+def test_variables_of_a_hook_do_not_reach_git(work: Work) -> None:
+    environ = {**os.environ, "GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere", "GIT_PREFIX": "x"}
+    found = Git(environ, work.path, is_git_dir=False).run("rev-parse", "--absolute-git-dir")
+    assert found.out.decode().strip() == str(work.path / ".git")
+
+
+def test_config_is_added_to_what_the_environment_has(work: Work) -> None:
+    given = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "1"}
+    git = Git({**os.environ, **given}, work.path / ".git", config=(("a.c", "2"), ("a.d", "")))
+    out = git.run("config", "--get-regexp", r"^a\.").out
+    assert out == b"a.b 1\na.c 2\na.d \n"
+
+
+def test_a_failure_names_the_verb_and_the_cause(work: Work) -> None:
+    git = Git(os.environ, work.path / ".git")
+    with pytest.raises(GitFailed) as caught:
+        git.run("-c", "a.b=secret", "show-ref", "--verify", "refs/heads/nope")
+    assert caught.value.problem == ("`git show-ref` failed: 'refs/heads/nope' - not a valid ref")
+    assert git.run("show-ref", "--verify", "nope", check=False).code == 128
+
+
+def test_secrets_are_neither_shown_nor_repeated(work: Work, make_work: Callable[..., Work]) -> None:
+    git = Git({**os.environ, "KEY": "s3cret"}, work.path / ".git", config=(("a.b", "s3cret"),))
+    assert "s3cret" not in repr(git)
+    with pytest.raises(GitFailed) as caught:
+        git.run("fetch", "http://me:s3cret@127.0.0.1:1/o/r")
+    assert "127.0.0.1" in caught.value.problem
+    assert "s3cret" not in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("unable to access 'https://u:p@host/o': 403", "unable to access 'https://host/o': 403"),
+        ("http://tok@h/x and https://tok@h/y", "http://h/x and https://h/y"),
+        ("git@github.com:o/r.git", "git@github.com:o/r.git"),
+        ("https://host/o/@scope/x", "https://host/o/@scope/x"),
+    ],
+)
+def test_urls_lose_their_credentials(text: str, shown: str) -> None:
+    assert without_credentials(text) == shown
