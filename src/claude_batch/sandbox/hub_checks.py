@@ -21,7 +21,9 @@ MOST_OUTPUT = 65_535
 SAID = ("title", "summary", "text")
 
 
-def _refuse(output: Mapping[str, Any]) -> None:
+def _refuse(output: object) -> None:
+    if not isinstance(output, dict):
+        raise invalid("CheckRun", "output", "is not an object", "invalid")
     for name in SAID[1:]:
         if len(output.get(name) or "") > MOST_OUTPUT:
             most = f"is too long (maximum is {MOST_OUTPUT} characters)"

@@ -31,7 +31,11 @@ class Call:
             return value.strip() or None
         if scheme.lower() != "basic":
             return None
-        user, _, password = base64.b64decode(value).decode("utf-8", "replace").partition(":")
+        try:
+            text = base64.b64decode(value).decode("utf-8", "replace")
+        except ValueError:
+            return None
+        user, _, password = text.partition(":")
         return password or user or None
 
     def parameters(self) -> dict[str, str]:

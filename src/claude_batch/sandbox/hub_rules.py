@@ -20,6 +20,7 @@ NOT_A_LINE = f"{THREAD} line must be part of the diff"
 NO_HUNK = f"{THREAD} diff hunk can't be blank"
 OTHER_HUNK = f"{THREAD} start line must be part of the same hunk as the line."
 TURNED = f"{THREAD} start line must precede the end line."
+MALFORMED = "Review comments is invalid"
 BAD_PATH = f"{THREAD} path is invalid"
 BAD_SIDE = f"{THREAD} side is not included in the list"
 
@@ -37,6 +38,15 @@ def body_faults(body: Any) -> list[str]:
     if not isinstance(body, str) or not body.strip():
         return [BLANK]
     return [TOO_LONG] if len(body) > MOST_CHARACTERS else []
+
+
+def malformed(draft: object) -> bool:
+    """Whether a comment is not even made of the right kinds of values."""
+    if not isinstance(draft, dict):
+        return True
+    texts = all(isinstance(draft.get(name, ""), str) for name in ("path", "side", "start_side"))
+    lines = all(isinstance(draft.get(name, 1), int) for name in ("line", "start_line"))
+    return not texts or not lines
 
 
 def anchor_faults(draft: Mapping[str, Any], changes: Sequence[Touched]) -> list[str]:

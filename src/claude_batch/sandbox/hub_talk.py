@@ -9,12 +9,14 @@ from claude_batch.sandbox.hub_desk import Comment, Desk, PullRecord, Remark, Rev
 from claude_batch.sandbox.hub_git import Touched
 from claude_batch.sandbox.hub_rules import (
     BLANK,
+    MALFORMED,
     MOST_COMMENTS,
     TOO_LONG,
     TOO_QUICK,
     anchor_faults,
     body_faults,
     hunk_of,
+    malformed,
     quoted,
 )
 from claude_batch.sandbox.hub_wire import (
@@ -37,6 +39,8 @@ def _login(incoming: Incoming) -> str:
 
 
 def _faults(draft: Mapping[str, Any], changes: Sequence[Touched]) -> list[str]:
+    if malformed(draft):
+        return [MALFORMED]
     return body_faults(draft.get("body")) + anchor_faults(draft, changes)
 
 
@@ -70,7 +74,9 @@ def create_review(desk: Desk, incoming: Incoming, number: str) -> Reply:
     return Reply(200, shapes.review(desk, review))
 
 
-def _check_review(body: str, drafts: Sequence[object]) -> None:
+def _check_review(body: object, drafts: object) -> None:
+    if not isinstance(drafts, list) or not isinstance(body, str):
+        raise unprocessable(MALFORMED)
     if len(drafts) > MOST_COMMENTS:
         raise unprocessable(TOO_QUICK)
     if body_faults(body) == [TOO_LONG]:
