@@ -1,8 +1,8 @@
-# Everything happens in .venv, from the pinned requirements; only Python 3.11+, git and make are needed.
+# Everything happens in .venv, from pinned requirements; Python 3.11+, git and make suffice.
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
@@ -47,5 +47,5 @@ clean:
 .venv/dev.stamp: .venv/python.stamp requirements/dev.txt pyproject.toml
 	@echo "installing requirements/dev.txt and this project into .venv"
 	@$(PIP) --require-hashes -r requirements/dev.txt
-	@$(PIP) --no-build-isolation --no-deps --editable .
+	@$(PIP) --no-build-isolation --editable .
 	@touch .venv/base.stamp $@
