@@ -2,7 +2,7 @@ import json
 from importlib.resources import files
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.anchor import Strip, anchor
@@ -331,6 +331,7 @@ FINDINGS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_line_raises_anything_else(raw: bytes) -> None:
     try:
@@ -339,6 +340,7 @@ def test_no_line_raises_anything_else(raw: bytes) -> None:
         return
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_no_result_raises_anything(result: object) -> None:
     for wrapped in (
@@ -352,12 +354,14 @@ def test_no_result_raises_anything(result: object) -> None:
             assert not isinstance(wrapped, dict)
 
 
+@settings(deadline=None)
 @given(JSON, JSON, JSON, JSON)
 def test_no_message_raises(content: object, usage: object, stop: object, details: object) -> None:
     other = {"content": content, "usage": usage, "stop_reason": stop, "stop_details": details}
     assert success(None, **other).custom_id == "i-0-abc"
 
 
+@settings(deadline=None)
 @given(WORDS | JSON.map(json.dumps) | st.lists(FINDINGS, max_size=5).map(lambda all: text_of(*all)))
 def test_no_text_raises_or_points_outside_its_task(text: str) -> None:
     try:
@@ -371,6 +375,7 @@ def test_no_text_raises_or_points_outside_its_task(text: str) -> None:
             assert 0 <= finding.first <= finding.last < lines[finding.task]
 
 
+@settings(deadline=None)
 @given(st.lists(FINDINGS, max_size=3).map(lambda all: text_of(*all)))
 def test_without_tasks_nothing_is_placed(text: str) -> None:
     try:

@@ -2,7 +2,7 @@ import ast
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.answer import Said
@@ -144,6 +144,7 @@ def test_what_a_refactoring_could_change_is_left_alone(path: str, line: str) -> 
     assert rules_of(asked(path, f"+{line}", kind="refactor")) == []
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["a", "b.c"]),
     st.sampled_from(["not {} in d", "not {} in d and e", "e or not {} in d", "x is not {} in d"]),
