@@ -15,7 +15,7 @@ HIDDEN = re.compile(
 )
 FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([\w+#.-]{0,20})[^`]*")
 CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^)\n]*\)")
 # GitHub makes links of bare addresses too; shown as code they stay readable.
 ADDRESS = re.compile(r"(?:https?://|ftp://|www\.|mailto:|xmpp:)[^\s<>`|]*[^\s<>`|.,;:!?)*]", re.I)
 COMMAND = re.compile(r"/(?=[A-Za-z])")  # chat bots obey a comment's line that starts with one

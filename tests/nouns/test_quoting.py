@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -22,7 +22,7 @@ ZW = "\u200b"
         ("fixes o/r#12 and GH-3", f"fixes o/r#{ZW}12 and GH-{ZW}3"),
         ("a [text](https://evil.example) here", "a text here"),
         ("![alt](https://evil.example/x.png)", "alt"),
-        ("[a [b](x)](https://evil.example)", r"a \[b\](`https://evil.example`)"),
+        ("[a [b](x)](https://evil.example)", r"\[a b\](`https://evil.example`)"),
         ("see https://evil.example/a?b=c.", "see `https://evil.example/a?b=c`."),
         ("_WWW.evil.example_", r"\_`WWW.evil.example_`"),
         ("`a`http://evil.example", f"`a`{ZW}`http://evil.example`"),
@@ -61,6 +61,7 @@ HOSTILE = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_another_reader_of_markdown_finds_nothing_live(said: str) -> None:
     mark = "<!-- claude-batch:summary -->"

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.suggestion import Rejected, Suggestion, applied, parses, prove, rows_of
@@ -185,6 +185,7 @@ LINE = st.sampled_from(
 TEXT = st.lists(LINE, max_size=6).map("\n".join)
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(LINE, min_size=1, max_size=8),
     ending=st.sampled_from(["\n", "\r\n"]),
