@@ -355,6 +355,21 @@ def test_a_clone_of_any_shape_bears_no_trace(
     assert traces(mine) == before
 
 
+@pytest.mark.parametrize("what", ["blob:none", "tree:0"])
+def test_what_a_filter_left_out_is_fetched_at_once(
+    remote: Work, make_work: MakeWork, what: str
+) -> None:
+    remote.git("config", "uploadpack.allowFilter", "true")
+    other = open_ledger(make_work("other", "clone", "-q", f"file://{remote.path}"))
+    for number in range(5):
+        other.transact(always(plan(f"p{number}")))
+    mine = make_work("mine", "clone", "-q", f"--filter={what}", f"file://{remote.path}")
+    assert len(open_ledger(mine).view().plans) == 5
+    packs = list((mine.path / ".git/objects/pack").glob("*.pack"))
+    # of the clone, of its checkout (one for each step of the filter), and of the state
+    assert len(packs) <= {"blob:none": 3, "tree:0": 5}[what]
+
+
 def test_a_linked_worktree_shares_the_memory(clone: Work) -> None:
     path = clone.path.parent / "linked"
     clone.git("worktree", "add", "-q", str(path), "-b", "side")

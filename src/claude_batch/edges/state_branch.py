@@ -143,7 +143,23 @@ class RemoteRef:
             raise self._refused(done)
         fetched = self.git.run("rev-parse", landing).out.decode().strip()
         self.git.run("update-ref", "-d", landing)
+        if self._is_partial():
+            self._complete(fetched)
         return fetched
+
+    def _complete(self, tip: str) -> None:
+        """Bring what a clone with a filter left out, at once: on demand git asks for each alone."""
+        walk = ("rev-list", "--objects", "--no-walk", "--missing=print", tip)
+        for _ in range(2):  # trees first, then what stands in them
+            rows = self.git.run(*walk).out.splitlines()
+            missing = [row[1:] for row in rows if row.startswith(b"?")]
+            if missing:
+                wanted = b"\n".join(missing) + b"\n"
+                self._wire.run(*FETCH, "--stdin", self.remote, stdin=wanted, check=False)
+
+    def _is_partial(self) -> bool:
+        promisor = r"^remote\..*\.promisor$"
+        return bool(self.git.run("config", "--get-regexp", promisor, check=False).out)
 
     def _is_shallow(self) -> bool:
         return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
