@@ -148,7 +148,7 @@ class RemoteRef:
         return fetched
 
     def _complete(self, tip: str) -> None:
-        """Bring what a clone with a filter left out, at once: on demand git asks for each alone."""
+        """Bring at once what a filter left out. The rest comes on demand, each object alone."""
         walk = ("rev-list", "--objects", "--no-walk", "--missing=print", tip)
         for _ in range(2):  # trees first, then what stands in them
             rows = self.git.run(*walk).out.splitlines()
