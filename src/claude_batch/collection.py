@@ -24,6 +24,11 @@ def readable(lines: Iterable[bytes]) -> Iterator[RawAnswer]:
             continue
 
 
+def unsent(name: str, why: str) -> RawAnswer:
+    """A request of the lane now that was refused before it cost anything."""
+    return RawAnswer(name, Outcome.ERRORED, error=f"not sent: {why}", retriable=True)
+
+
 def findings_again(requests: Iterable[Asked], raws: Iterable[RawAnswer]) -> Iterator[Finding]:
     """What succeeded answers said, where the ledger kept only that they did."""
     places = {custom_id(asked.intent, asked.n, asked.sha): asked for asked in requests}

@@ -1,4 +1,4 @@
-"""A finding: one thing worth saying about some lines, bound to its task and not to a line number."""
+"""A finding: one thing worth saying about some lines, bound to its task, not to line numbers."""
 
 import hashlib
 from enum import StrEnum

@@ -274,6 +274,7 @@ class Write:
 
     events: tuple[AnyEvent, ...] = ()
     shards: tuple[Shard, ...] = ()
+    drops: tuple[str, ...] = ()  # shards that nobody needs any more, by name
 
 
 class Ledger(Protocol):

@@ -24,7 +24,8 @@ def _write(value: object, indent: str) -> str:
     elif is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
-        rows = [f"{json.dumps(str(key))}: {_write(one, indent + '  ')}" for key, one in value.items()]
+        inner = indent + "  "
+        rows = [f"{json.dumps(str(key))}: {_write(one, inner)}" for key, one in value.items()]
         return _block("{", rows, "}", indent)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return _block("[", [_write(one, indent + "  ") for one in value], "]", indent)

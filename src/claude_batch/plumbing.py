@@ -1,7 +1,7 @@
 """What git's plumbing prints and reads, as values."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 
@@ -44,8 +44,10 @@ def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:
     return (key, ""), (key, f"AUTHORIZATION: basic {basic}")
 
 
-def import_stream(files: Mapping[str, bytes], parent: str, stamp: str, message: str) -> bytes:
-    """Input for `git fast-import` that adds `files` to `parent` and prints the new commit's id.
+def import_stream(
+    files: Mapping[str, bytes], drops: Iterable[str], parent: str, stamp: str, message: str
+) -> bytes:
+    """Input for `git fast-import`: `files` added to `parent`, `drops` deleted, the id printed.
 
     A `parent` of zeros alone, as many as an object id has digits, makes a root commit. `stamp` is
     who and when, as in a commit. The branch that fast-import needs is dropped again before it
@@ -57,6 +59,7 @@ def import_stream(files: Mapping[str, bytes], parent: str, stamp: str, message: 
     parts.append(b"data %d\n%b\n" % (len(text), text))
     if parent.strip("0"):
         parts.append(b"from %b\n" % parent.encode())
+    parts += [b"D %b\n" % path.encode() for path in drops]
     for path, content in files.items():
         parts.append(b"M 100644 inline %b\ndata %d\n" % (path.encode(), len(content)))
         parts += [content, b"\n"]

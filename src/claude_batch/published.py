@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from claude_batch.placement import Dropped
+from claude_batch.placement import Dropped, Placed
 from claude_batch.publication import Publication
 from claude_batch.receipt import Receipt
+
+EMPTY = Receipt()
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class Published:
     updated: int = 0
     unchanged: int = 0
     dropped: tuple[Dropped, ...] = ()
+    placed: tuple[Placed, ...] = ()  # the findings that have their lines, folded ones included
     failing: bool = False  # a finding stands at or above `fail_on`
-    receipt: Receipt = Receipt()
+    receipt: Receipt = EMPTY
     note: str = ""
     preview: Publication | None = None  # with dry_run: what would be done

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from claude_batch.collected import Collection
+from claude_batch.done import Done, Trip
 from claude_batch.estimate import total
 from claude_batch.published import Published
 from claude_batch.receipt import Receipt, receipt
-from claude_batch.status import BatchRow, Status
+from claude_batch.spending import Group, Spending
+from claude_batch.status import BatchRow, Shown, Status
 from claude_batch.submission import Submission
 
 Json = Mapping[str, object]
@@ -122,3 +124,71 @@ def batch(row: BatchRow) -> Json:
 
 def items(rows: Sequence[object]) -> Json:
     return {"items": list(rows), "total": len(rows)}
+
+
+def shown(found: Shown) -> Json:
+    """`type` is batch, task or finding; the rest is that thing."""
+    if found.finding:
+        return {"type": "finding", **found.finding.model_dump()}
+    requests = [
+        {
+            "intent": asked.intent,
+            "n": asked.n,
+            "kind": asked.kind,
+            "model": asked.model,
+            "pull_request": asked.pr,
+            "tasks": [{"id": task.id, "path": task.path} for task in asked.tasks],
+            "outcome": answered.outcome if answered else None,
+            "error": answered.error if answered else None,
+            "usd": answered.usd if answered else None,
+            "findings": answered.findings if answered else 0,
+        }
+        for asked, answered in found.requests
+    ]
+    if found.batch:
+        return {"type": "batch", **batch(found.batch), "asked": requests}
+    return {"type": "task", "id": found.task, "standing": found.standing, "asked": requests}
+
+
+def ci(done: Done) -> Json:
+    document: dict[str, object] = {
+        "event": done.event,
+        "notes": done.notes,
+        "warnings": [{"problem": one.problem, "remedy": one.remedy} for one in done.warnings],
+    }
+    if done.submission:
+        document["submit"] = submission(done.submission)
+    if done.collection:
+        document["collect"] = collection(done.collection)
+    if done.published is not None:
+        document["publish"] = publication(done.published)
+    return document
+
+
+def demo(trip: Trip) -> Json:
+    return {
+        "submit": submission(trip.submission),
+        "collect": collection(trip.collection),
+        "publish": publication([trip.published]),
+        "findings": [
+            {"path": one.path, "line": one.line, "side": one.side, **one.finding.model_dump()}
+            for one in trip.published.placed
+        ],
+    }
+
+
+def spending(found: Spending) -> Json:
+    return {
+        "groups": [_group(group) for group in found.groups],
+        "totals": _group(found.total),
+        "period": {"by": found.by, "since": found.since},
+    }
+
+
+def _group(group: Group) -> Json:
+    return {
+        "name": group.name,
+        "requests": group.receipt.requests,
+        "usd_estimated": group.usd_estimated,
+        **receipt_of(group.receipt),
+    }

@@ -1,4 +1,4 @@
-"""A request: the tasks of one file, or of a few small ones, with what they share; what is billed."""
+"""A request: the tasks of one file, or of a few small ones, with what they share; it is billed."""
 
 import hashlib
 import json
@@ -103,9 +103,7 @@ def build(kind: Kind, packed: Pack, config: Config, max_tokens: int) -> Request:
         "model": config.model,
         "max_tokens": max_tokens,
         "system": [{"type": "text", "text": prompt.system(kind)}],
-        "messages": [
-            {"role": "user", "content": prompt.user(packed.asked, packed.context, rules)}
-        ],
+        "messages": [{"role": "user", "content": prompt.user(packed.asked, packed.context, rules)}],
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))

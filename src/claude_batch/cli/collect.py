@@ -32,9 +32,7 @@ def collect(
 
 
 def run(world: World, config: Config, *, wait: bool = False) -> Collection:
-    return together(
-        _one(world, config, ledger, wait=wait) for ledger in world.ledgers(config)
-    )
+    return together(_one(world, config, ledger, wait=wait) for ledger in world.ledgers(config))
 
 
 def _one(world: World, config: Config, ledger: Ledger, *, wait: bool) -> Collection:

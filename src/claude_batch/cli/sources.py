@@ -24,9 +24,7 @@ QueuedFlag = Annotated[bool, typer.Option("--queued", help="What the hook noted.
 PathsFlag = Annotated[
     list[str] | None, typer.Option("--paths", help="Whole files of HEAD, by pattern.")
 ]
-KindFlag = Annotated[
-    list[str] | None, typer.Option("--kind", help="What to ask; may be repeated.")
-]
+KindFlag = Annotated[list[str] | None, typer.Option("--kind", help="What to ask; may be repeated.")]
 ModelFlag = Annotated[str | None, typer.Option("--model", help="The model that is asked.")]
 BudgetFlag = Annotated[
     str | None, typer.Option("--budget", help="Dollars for one pull request, or off.")

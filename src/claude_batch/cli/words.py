@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from claude_batch.collected import Collection
+from claude_batch.done import Done
 from claude_batch.estimate import total
 from claude_batch.finding import Finding
 from claude_batch.placement import Placed
 from claude_batch.published import Published
 from claude_batch.receipt import Receipt, dollars, receipt
-from claude_batch.status import BatchRow, Status
+from claude_batch.spending import Spending
+from claude_batch.status import BatchRow, Shown, Status
 from claude_batch.submission import Submission
 from claude_batch.summary import count
 
@@ -138,3 +140,47 @@ def spot(placed: Placed) -> str:
 
 def _when(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def shown(found: Shown) -> str:
+    if found.finding:
+        one = found.finding
+        return f"{finding(one, one.path)}\n{one.body}"
+    rows = [batch(found.batch)] if found.batch else [f"task {found.task}: {found.standing}"]
+    for asked, answered in found.requests:
+        how = f"{answered.outcome}, {count(answered.findings, 'finding')}" if answered else "open"
+        paths = ", ".join(dict.fromkeys(task.path for task in asked.tasks))
+        rows.append(f"  request {asked.n} ({asked.kind}, {asked.model}): {how}: {paths}")
+        rows += [f"    {answered.error}"] if answered and answered.error else []
+    return "\n".join(rows)
+
+
+def ci(done: Done) -> str:
+    rows = [*done.notes]
+    rows += [submission(done.submission)] if done.submission else []
+    rows += [collection(done.collection)] if done.collection else []
+    rows += [publication(done.published)] if done.published is not None else []
+    rows += [f"warning: {one.problem}\n   help: {one.remedy}" for one in done.warnings]
+    return "\n".join(rows)
+
+
+def spending(found: Spending) -> str:
+    if not found.groups:
+        return "nothing was paid yet"
+    heads = (found.by, "paid", "standard", "saved", "estimated", "requests")
+    rows: list[tuple[str, ...]] = [heads]
+    for group in (*found.groups, found.total):
+        paid_for = group.receipt
+        money = (paid_for.usd, paid_for.usd_standard, paid_for.saved_usd, group.usd_estimated)
+        rows.append((group.name, *map(dollars, money), f"{paid_for.requests:,}"))
+    return table(rows)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """The first column to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *figures in rows:
+        right = (text.rjust(width) for text, width in zip(figures, widths[1:], strict=True))
+        lines.append("  ".join([name.ljust(widths[0]), *right]).rstrip())
+    return "\n".join(lines)

@@ -4,7 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -40,10 +40,7 @@ class World:
     """The outside of one invocation. Each edge is built when first asked for."""
 
     directory: Path
-
-    @cached_property
-    def environ(self) -> dict[str, str]:
-        return dict(environment())
+    environ: Mapping[str, str] = field(default_factory=environment)
 
     @cached_property
     def runner(self) -> Runner | None:
@@ -102,8 +99,9 @@ class World:
         }
         return config.override(config.override(config.choose(files), **inputs), **(flags or {}))
 
-    def claimant(self, settings: Config) -> Claimant:
-        return Claimant(settings, kinds(settings), self.prices, now(), new_id)
+    def claimant(self, settings: Config, wanted: Sequence[Kind] = ()) -> Claimant:
+        chosen = tuple(wanted) or kinds(settings)
+        return Claimant(settings, chosen, self.prices, now(), new_id)
 
     def shared(self, settings: Config) -> GitLedger:
         """The state branch on the remote."""

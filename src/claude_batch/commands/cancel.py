@@ -1,7 +1,6 @@
 """`cancel`: on batches. What is already running may still be answered, and is then paid for."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from claude_batch.edges.claude import Claude
@@ -9,59 +8,60 @@ from claude_batch.errors import BadUsage
 from claude_batch.event import BatchId, BatchStatus
 from claude_batch.ledger import Ledger, Sending, View, Write
 
-
-@dataclass(frozen=True)
-class Canceled:
-    batches: tuple[tuple[BatchId, str], ...]  # id, status at the API
+Done = list[tuple[BatchId, str]]  # id, status at the API
 
 
 def cancel(
-    ledger: Ledger,
+    ledgers: Iterable[Ledger],
     claude: Claude,
-    chosen: Callable[[View], Iterable[Sending]],
+    prefixes: Collection[str],
     run: str,
     now: Callable[[], datetime],
-) -> Canceled:
-    done: list[tuple[BatchId, str]] = []
-    facts: list[BatchStatus] = []
-    for sending in list(chosen(ledger.view())):
-        if sending.submitted is None:
-            continue
-        batch = sending.submitted.batch
-        status = claude.cancel(batch).status
-        facts.append(
-            BatchStatus(
-                at=now(), run=run, repo=sending.intent.repo, batch=batch, status="canceling"
-            )
-        )
-        done.append((batch, status))
-    ledger.transact(lambda view: Write(tuple(facts)))
-    return Canceled(tuple(done))
-
-
-def by_id(prefixes: Iterable[str]) -> Callable[[View], list[Sending]]:
+) -> Done:
     """Open batches whose ids start so; all of them for no prefix. Raises BadUsage."""
-    wanted = tuple(prefixes)
-
-    def choose(view: View) -> list[Sending]:
-        found = [sending for sending in view.open_batches() if sending.submitted]
-        for prefix in wanted:
-            if not any(_is(sending, prefix) for sending in found):
-                raise BadUsage(
-                    f"no open batch is called {prefix!r}", "see `claude-batch status` for the ids"
-                )
-        return [one for one in found if not wanted or any(_is(one, p) for p in wanted)]
-
-    return choose
+    chosen = [(ledger, _sent(ledger.view(), prefixes)) for ledger in ledgers]
+    for prefix in prefixes:
+        if not any(_is(sending, prefix) for _, found in chosen for sending in found):
+            raise BadUsage(
+                f"no open batch is called {prefix!r}", "see `claude-batch status` for the ids"
+            )
+    return [one for ledger, found in chosen for one in _cancel(ledger, claude, found, run, now)]
 
 
-def only_of(pr: int) -> Callable[[View], list[Sending]]:
+def cancel_for(
+    ledger: Ledger, claude: Claude, pr: int, run: str, now: Callable[[], datetime]
+) -> Done:
     """Open batches that hold work of this pull request and of no other."""
-    return lambda view: [
+    found = [
         sending
-        for sending in view.open_batches()
-        if sending.submitted and {asked.pr for asked in sending.requests.values()} == {pr}
+        for sending in _sent(ledger.view(), ())
+        if {asked.pr for asked in sending.requests.values()} == {pr}
     ]
+    return _cancel(ledger, claude, found, run, now)
+
+
+def _cancel(
+    ledger: Ledger,
+    claude: Claude,
+    found: Iterable[Sending],
+    run: str,
+    now: Callable[[], datetime],
+) -> Done:
+    done: Done = []
+    facts: list[BatchStatus] = []
+    for sending in found:
+        if sending.submitted:
+            batch, repo = sending.submitted.batch, sending.intent.repo
+            done.append((batch, claude.cancel(batch).status))
+            facts.append(BatchStatus(at=now(), run=run, repo=repo, batch=batch, status="canceling"))
+    if facts:
+        ledger.transact(lambda view: Write(tuple(facts)))
+    return done
+
+
+def _sent(view: View, prefixes: Collection[str]) -> list[Sending]:
+    found = [sending for sending in view.open_batches() if sending.submitted]
+    return [one for one in found if not prefixes or any(_is(one, p) for p in prefixes)]
 
 
 def _is(sending: Sending, prefix: str) -> bool:

@@ -42,9 +42,7 @@ class Collector:
             tuple(_batches(before, after, self.now())), tuple(_fresh(before, after)), tuple(notes)
         )
 
-    def wait(
-        self, sleep: Callable[[float], None], show: Callable[[Progress], None]
-    ) -> Collection:
+    def wait(self, sleep: Callable[[float], None], show: Callable[[Progress], None]) -> Collection:
         """Rounds until nothing is open. Interrupting it loses nothing."""
         start = self.ledger.view()
         pause, notes = FIRST_POLL, []
@@ -82,8 +80,9 @@ class Collector:
             return
         since = min(sending.intent.at for sending in doubts) - timedelta(minutes=5)
         listed = self.claude.recent(since)
+        ours = doubt.taken(view)
         for sending in doubts:
-            yield self._settle(sending, doubt.resolve(sending, listed, doubt.taken(view), self.now()))
+            yield self._settle(sending, doubt.resolve(sending, listed, ours, self.now()))
 
     def _settle(self, sending: Sending, verdict: doubt.Verdict) -> str:
         fact, said = self._judged(sending, verdict)

@@ -27,6 +27,10 @@ class Look:
     files: tuple[FileChange, ...]
     left_out: tuple[LeftOut, ...]
 
+    @property
+    def diff(self) -> Diff:
+        return Diff(self.comparison, self.files, self.left_out)
+
     def tasks(self, kinds: Sequence[Kind]) -> tuple[Task, ...]:
         """The twins of equal hunks included: publish needs every place."""
         return tuple(

@@ -37,6 +37,12 @@ class Scene:
     config: Config
 
 
+@dataclass(frozen=True)
+class Planned:
+    chosen: Chosen
+    publication: Publication
+
+
 @dataclass
 class Publisher:
     ledger: Ledger
@@ -69,27 +75,29 @@ class Publisher:
         if view.plan(number) is None:
             return Published(number, note=f"nothing was submitted for pull request {number}")
         if dry_run:
-            preview = self._plan(scene, view, ())
-            outcome = self._outcome(scene, view, preview, created=len(preview.create))
-            return replace(outcome, preview=preview)
+            would = self._plan(scene, view, ())
+            outcome = self._outcome(scene, view, would, created=len(would.publication.create))
+            return replace(outcome, preview=would.publication)
         if not self._take_lease(number):
             return Published(number, note=f"another run is publishing on pull request {number}")
         planned = self._plan(scene, view, ())
-        stands, refused = self._post(scene, planned.create)
+        stands, refused = self._post(scene, planned.publication.create)
         final = self._plan(scene, view, refused) if refused else planned
-        facts = [*stands, *self._edit(scene, final), *self._summarise(scene, final)]
+        facts = [
+            *stands,
+            *self._edit(scene, final.publication),
+            *self._summarise(scene, final.publication),
+        ]
         done = self._lease(f"publish:{number}", self.now())
         self.ledger.transact(lambda view: Write((*facts, done)))
         return self._outcome(scene, view, final, created=len(stands))
 
     # -- what there is to say -------------------------------------------------------------------
 
-    def _plan(self, scene: Scene, view: View, refused: Sequence[Fresh]) -> Publication:
+    def _plan(self, scene: Scene, view: View, refused: Sequence[Fresh]) -> Planned:
         number = scene.pull.number
         dossier = self._dossier(scene, view)
-        placed, dropped = placement.place(
-            self._findings(dossier), scene.tasks, scene.read_head
-        )
+        placed, dropped = placement.place(self._findings(dossier), scene.tasks, scene.read_head)
         chosen = publication.choose(
             placed,
             max_comments=scene.config.max_comments,
@@ -107,13 +115,17 @@ class Publisher:
             {key: post for (pr, key), post in view.posts.items() if pr == number},
             self.forge.login(),
         )
-        return publication.plan_publication(
+        coverage = dossier.coverage(scene.pull.head_sha, scene.diff.left_out)
+        return Planned(
             chosen,
-            remote,
-            scene.diff,
-            dossier.coverage(scene.pull.head_sha, scene.diff.left_out),
-            dossier.receipt(),
-            fail_on=scene.config.fail_on,
+            publication.plan_publication(
+                chosen,
+                remote,
+                scene.diff,
+                coverage,
+                dossier.receipt(),
+                fail_on=scene.config.fail_on,
+            ),
         )
 
     def _dossier(self, scene: Scene, view: View) -> Dossier:
@@ -219,9 +231,8 @@ class Publisher:
             head=scene.pull.head_sha,
         )
 
-    def _outcome(
-        self, scene: Scene, view: View, final: Publication, *, created: int
-    ) -> Published:
+    def _outcome(self, scene: Scene, view: View, planned: Planned, *, created: int) -> Published:
+        final = planned.publication
         fresh_summary = final.summary_due and final.summary_id is None
         return Published(
             scene.pull.number,
@@ -229,6 +240,7 @@ class Publisher:
             updated=len(final.edit) + (final.summary_due and not fresh_summary),
             unchanged=final.unchanged + (final.summary is not None and not final.summary_due),
             dropped=final.dropped,
+            placed=(*planned.chosen.inline, *planned.chosen.folded),
             failing=final.check.conclusion == "failure",
             receipt=self._dossier(scene, view).receipt(),
         )

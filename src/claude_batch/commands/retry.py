@@ -1,8 +1,8 @@
 """`retry`: lets tasks be asked again that have failed too often, or, on demand, were answered."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from claude_batch.errors import BadUsage
 from claude_batch.event import Forgotten
@@ -10,56 +10,68 @@ from claude_batch.ledger import Ledger, Standing, View, Write
 from claude_batch.task import TaskId
 
 
-@dataclass(frozen=True)
-class Freed:
-    tasks: tuple[TaskId, ...]
-
-
 def retry(
-    ledger: Ledger,
-    prefixes: Iterable[str],
+    ledgers: Iterable[Ledger],
+    prefixes: Collection[str],
     *,
     reanswer: bool,
     repo: str,
     run: str,
     now: Callable[[], datetime],
-) -> Freed:
-    """Tasks by id or by the id of their batch; without any, all that failed."""
-    wanted = tuple(prefixes)
-    if reanswer and not wanted:
+) -> list[TaskId]:
+    """Frees tasks by id or by the id of their batch; without any, all that failed."""
+    if reanswer and not prefixes:
         raise BadUsage(
             "--reanswer pays again for what it names, and it names nothing",
             "give the ids of the tasks or batches; `claude-batch list` shows them",
         )
-    freed: list[TaskId] = []
-
-    def decide(view: View) -> Write:
-        freed[:] = [task for task in _chosen(view, wanted) if _may(view, task, reanswer)]
-        if not freed:
-            return Write()
-        reason = "reanswer" if reanswer else "retry"
-        return Write(
-            (Forgotten(at=now(), run=run, repo=repo, tasks=tuple(freed), reason=reason),)
-        )
-
-    ledger.transact(decide)
-    return Freed(tuple(freed))
-
-
-def _chosen(view: View, prefixes: tuple[str, ...]) -> list[TaskId]:
-    found: dict[TaskId, None] = {}
-    for sending in view.sendings.values():
-        names = {sending.intent.id, sending.submitted.batch if sending.submitted else ""}
-        whole = any(name.startswith(prefix) for prefix in prefixes for name in names if name)
-        for asked in sending.requests.values():
-            for task in asked.tasks:
-                if whole or not prefixes or task.id.startswith(prefixes):
-                    found[task.id] = None
+    freed: dict[TaskId, None] = {}
+    found = False
+    for ledger in ledgers:
+        named = _named(ledger.view(), tuple(prefixes))
+        found = found or bool(named)
+        freed |= dict.fromkeys(_free(ledger, named, reanswer, Fact(repo, run, now)))
     if prefixes and not found:
         raise BadUsage(
             f"no task or batch is called {', '.join(prefixes)}",
             "see `claude-batch list` for the ids",
         )
+    return list(freed)
+
+
+class Fact(NamedTuple):
+    repo: str
+    run: str
+    now: Callable[[], datetime]
+
+    def forgotten(self, tasks: tuple[TaskId, ...], reason: str) -> Forgotten:
+        return Forgotten(at=self.now(), run=self.run, repo=self.repo, tasks=tasks, reason=reason)
+
+
+def _free(
+    ledger: Ledger, named: Iterable[TaskId], reanswer: bool, fact: Fact
+) -> tuple[TaskId, ...]:
+    freed: tuple[TaskId, ...] = ()
+
+    def decide(view: View) -> Write:
+        nonlocal freed
+        freed = tuple(task for task in named if _may(view, task, reanswer))
+        reason = "reanswer" if reanswer else "retry"
+        return Write((fact.forgotten(freed, reason),)) if freed else Write()
+
+    ledger.transact(decide)
+    return freed
+
+
+def _named(view: View, prefixes: tuple[str, ...]) -> list[TaskId]:
+    found: dict[TaskId, None] = {}
+    for sending in view.sendings.values():
+        names = [sending.intent.id, sending.submitted.batch if sending.submitted else ""]
+        whole = not prefixes or any(name.startswith(prefixes) for name in names)
+        for asked in sending.requests.values():
+            found |= {
+                task.id: None for task in asked.tasks if whole or task.id.startswith(prefixes)
+            }
     return list(found)
 
 

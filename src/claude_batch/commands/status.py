@@ -1,11 +1,10 @@
 """`status`: what is pending, done, failed, spent; `list` and `show`: the same, one by one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from claude_batch import budget
 from claude_batch.errors import BadUsage
-from claude_batch.event import Answered, Asked
 from claude_batch.ledger import Ledger, Sending, View
 from claude_batch.status import BatchRow, Shown, Status
 from claude_batch.task import TaskId
@@ -33,11 +32,11 @@ def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchRow, ...]:
     return tuple(sorted(rows, key=lambda row: row.created_at, reverse=True))
 
 
-def show(ledger: Ledger, prefix: str, now: datetime) -> Shown:
+def show(ledgers: Sequence[Ledger], prefix: str, now: datetime) -> Shown:
     """The batch, task or finding whose id starts with `prefix`. Raises BadUsage."""
     if len(prefix.removeprefix("msgbatch_")) < SHORTEST_PREFIX:
         raise BadUsage(f"{prefix!r} is too short", "give at least six characters of an id")
-    found = list(_matches(ledger, prefix, now))
+    found = [one for ledger in ledgers for one in _matches(ledger, prefix, now)]
     if not found:
         raise BadUsage(f"nothing is called {prefix!r}", "see `claude-batch list` for the ids")
     if len(found) > 1:
@@ -54,9 +53,14 @@ def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Shown]:
             yield Shown(row, tuple((one, sending.answers.get(n)) for n, one in asked))
     for task in _tasks(view):
         if task.startswith(prefix):
-            pairs = [pair for pair in _asked(view) if task in {one.id for one in pair[0].tasks}]
+            pairs = [
+                (row.asked, row.answered)
+                for row in view.rows
+                if task in {one.id for one in row.asked.tasks}
+            ]
             yield Shown(requests=tuple(pairs), task=task, standing=view.standing(task))
-    for finding in ledger.findings(_answers(view)):
+    answers = [row.answered for row in view.rows if row.answered]
+    for finding in ledger.findings(answers):
         if finding.id.startswith(prefix):
             yield Shown(finding=finding)
 
@@ -74,18 +78,8 @@ def _row(sending: Sending, now: datetime) -> BatchRow:
     )
 
 
-def _asked(view: View) -> Iterator[tuple[Asked, Answered | None]]:
-    for sending in view.sendings.values():
-        for n, asked in sorted(sending.requests.items()):
-            yield asked, sending.answers.get(n)
-
-
-def _answers(view: View) -> Iterator[Answered]:
-    return (answered for _, answered in _asked(view) if answered is not None)
-
-
 def _tasks(view: View) -> list[TaskId]:
-    return list(dict.fromkeys(task.id for asked, _ in _asked(view) for task in asked.tasks))
+    return list(dict.fromkeys(task.id for row in view.rows for task in row.asked.tasks))
 
 
 def _pending(view: View) -> Iterator[TaskId]:

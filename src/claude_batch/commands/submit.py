@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from claude_batch.answer import parse_message
-from claude_batch.collection import Recorder
+from claude_batch.collection import Recorder, unsent
 from claude_batch.edges.claude import Claude
 from claude_batch.errors import CannotSubmit, SubmitUnclear
 from claude_batch.event import Submitted, Voided
@@ -13,7 +14,6 @@ from claude_batch.ledger import Ledger, View, Write
 from claude_batch.submission import (
     Claim,
     Claimant,
-    Draft,
     Parcel,
     Sent,
     Subject,
@@ -67,8 +67,7 @@ class _Sender:
     def send(self, parcel: Parcel) -> Sent:
         tasks = sum(len(draft.asked.tasks) for draft in parcel.drafts)
         if parcel.intent.lane == "now":
-            for draft in parcel.drafts:
-                self._ask(parcel, draft)
+            self._ask_all(parcel)
             return Sent(None, len(parcel.drafts), tasks)
         fact = self._create(parcel)
         return Sent(fact.batch, len(parcel.drafts), tasks, fact.expires_at)
@@ -103,12 +102,19 @@ class _Sender:
         )
         self.ledger.transact(lambda view: Write((fact,)))
 
-    def _ask(self, parcel: Parcel, draft: Draft) -> None:
+    def _ask_all(self, parcel: Parcel) -> None:
         """Lane now: one answer at a time, each recorded before the next is paid for."""
-        answer = parse_message(draft.custom_id, self.claude.ask(draft.params))
         sending = self.ledger.view().sendings[parcel.intent.id]
         keep = self.claimant.config.retention == "answers"
-        recorder = Recorder(
-            sending, self.claimant.prices, self.now(), self.subject.run, keep
-        )
-        self.ledger.transact(lambda view: recorder.some(view, [answer]))
+        run, prices = self.subject.run, self.claimant.prices
+        for at, draft in enumerate(parcel.drafts):
+            recorder = Recorder(sending, prices, self.now(), run, keep)
+            try:
+                answer = parse_message(draft.custom_id, self.claude.ask(draft.params))
+            except SubmitUnclear:
+                raise  # may be paid for: `collect` says so when the lease has run out
+            except CannotSubmit as refusal:
+                rest = [unsent(one.custom_id, refusal.problem) for one in parcel.drafts[at:]]
+                self.ledger.transact(partial(recorder.some, raws=rest))
+                raise
+            self.ledger.transact(partial(recorder.some, raws=[answer]))

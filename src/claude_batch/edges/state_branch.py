@@ -22,7 +22,7 @@ from claude_batch.errors import CannotRecord
 from claude_batch.event import Answered
 from claude_batch.finding import Finding
 from claude_batch.ledger import View, Write
-from claude_batch.ledger_files import LOG, META, Meta, Parsed
+from claude_batch.ledger_files import LOG, META, SHARD, Meta, Parsed
 
 WHO = "claude-batch <claude-batch@users.noreply.github.com>"
 PRIVATE = "refs/claude-batch"
@@ -270,21 +270,22 @@ class GitLedger:
         base = self._read(place.newest())
         write = decide(base.view)
         files = ledger_files.pack(write, self.now(), self.run)
-        if not files:
+        drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
+        if not files and not drops:
             return base.view
         if base.tip:
             ledger_files.check_writable(base.meta, self.ref)
         else:
             files |= ledger_files.first_files(self.ref)
-        commit = self._commit(files, base.tip)
+        commit = self._commit(files, drops, base.tip)
         place.land(commit, base.tip)
         return self._read(commit).view
 
-    def _commit(self, files: dict[str, bytes], parent: str | None) -> str:
+    def _commit(self, files: dict[str, bytes], drops: list[str], parent: str | None) -> str:
         verbs = ", ".join(sorted({path.split("-")[-2] for path in files if LOG.fullmatch(path)}))
-        message = f"{verbs or 'answers'}\n\nrun {self.run}\n"
+        message = f"{verbs or 'prune'}\n\nrun {self.run}\n"
         stamp = f"{WHO} {int(self.now().timestamp())} +0000"
-        stream = plumbing.import_stream(files, parent or self._zeros(), stamp, message)
+        stream = plumbing.import_stream(files, drops, parent or self._zeros(), stamp, message)
         done = self.git.run(
             "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
         )

@@ -1,4 +1,4 @@
-"""The files of the user's work tree that `init` reads and writes, and no other."""
+"""The files of the user's work tree that `init` and `apply` read and write, and no other."""
 
 import os
 from dataclasses import dataclass
@@ -13,26 +13,44 @@ class WorkTree:
 
     def read(self, name: str) -> str | None:
         """None: there is none. Line endings stay as they are."""
+        content = self.read_bytes(name)
         try:
-            return (self.root / name).read_bytes().decode("utf-8")
+            return None if content is None else content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise CannotRead(f"{name} is not UTF-8: {error}", "save it in UTF-8") from error
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """None: there is none."""
+        try:
+            return self._inside(name).read_bytes()
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise CannotRead(
-                f"{name} could not be read: {error}", "make it a readable file in UTF-8"
+                f"{name} could not be read: {error.strerror}", "make it a readable file"
             ) from error
 
     def write(self, name: str, text: str) -> None:
+        self.write_bytes(name, text.encode("utf-8"))
+
+    def write_bytes(self, name: str, content: bytes) -> None:
         """Whole or not at all; a symbolic link stays one, and its target changes."""
-        target = (self.root / name).resolve()
+        target = self._inside(name)
         new = target.with_name(f".{target.name}.new")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(text.encode("utf-8"))
+            new.write_bytes(content)
             if target.exists():
                 new.chmod(target.stat().st_mode)
             os.replace(new, target)
         except OSError as error:
             raise CannotRecord(
-                f"{name} could not be written: {error}", "check the rights of that folder"
+                f"{name} could not be written: {error.strerror}", "check the rights of that folder"
             ) from error
+
+    def _inside(self, name: str) -> Path:
+        """Names come from a ledger that others write, too: none may lead out of the work tree."""
+        target = (self.root / name).resolve()
+        if not target.is_relative_to(self.root.resolve()):
+            raise CannotRead(f"{name} leads out of the work tree", "look at that path yourself")
+        return target

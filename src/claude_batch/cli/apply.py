@@ -1,0 +1,55 @@
+"""`claude-batch apply`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from claude_batch.cli import words
+from claude_batch.cli.shared import HERE, As, Directory, Format, show, tell
+from claude_batch.cli.world import World
+from claude_batch.commands import apply as verb
+from claude_batch.edges.work_tree import WorkTree
+from claude_batch.errors import BadUsage
+from claude_batch.summary import count
+
+app = typer.Typer()
+
+
+@app.command()
+def apply(
+    prefix: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One finding; without, all that fit.")
+    ] = None,
+    patch: Annotated[
+        bool, typer.Option("--patch", help="Print a patch instead of writing.")
+    ] = False,
+    form: As = Format.text,
+    directory: Directory = HERE,
+) -> None:
+    """Apply suggestions to the work tree."""
+    world = World(directory)
+    root = world.repository.root
+    if root is None:
+        raise BadUsage("this is a bare repository", "run apply in a clone with a work tree")
+    ledgers = world.ledgers(world.config())
+    done = verb.apply(ledgers, WorkTree(root), prefix, write=not patch)
+    for finding, why in done.refused:
+        tell(f"not applied: {words.finding(finding, finding.path)}: {why}")
+    if patch and form is Format.text:
+        sys.stdout.buffer.write(done.patch)
+        return
+    show(
+        {
+            "applied": [{"id": one.id, "path": one.path} for one in done.findings],
+            "refused": [{"id": one.id, "path": one.path, "reason": w} for one, w in done.refused],
+            "patch": done.patch.decode("utf-8", "replace"),
+        },
+        lambda: "\n".join(
+            [
+                *(words.finding(one, one.path) for one in done.findings),
+                f"{count(len(done.findings), 'suggestion')} applied",
+            ]
+        ),
+        form,
+    )

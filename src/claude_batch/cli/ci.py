@@ -1,0 +1,149 @@
+"""`claude-batch ci`: what the action runs."""
+
+import sys
+from collections.abc import Iterator
+
+import typer
+
+from claude_batch import report
+from claude_batch.annotation import Annotation, Level, annotations
+from claude_batch.cli import collect, publish, submit, words
+from claude_batch.cli.shared import HERE, As, Directory, Format
+from claude_batch.cli.world import World, now
+from claude_batch.commands.cancel import cancel_for
+from claude_batch.config import Config, Lane
+from claude_batch.diff import LeftOut
+from claude_batch.done import Done
+from claude_batch.edges.runner import stop_commands
+from claude_batch.errors import BadUsage
+from claude_batch.estimate import total
+from claude_batch.output import document
+from claude_batch.published import Published
+from claude_batch.quoting import quote_model_text
+from claude_batch.receipt import receipt
+from claude_batch.source import PullRequest
+from claude_batch.submission import Submission
+from claude_batch.summary import Coverage, submitted_summary
+from claude_batch.trips.ci import Verbs
+from claude_batch.trips.ci import ci as trip
+
+app = typer.Typer()
+LABEL = "claude-batch-now"
+LEVELS: dict[str, Level] = {"critical": "error", "high": "warning"}
+
+
+@app.command()
+def ci(form: As = Format.text, directory: Directory = HERE) -> None:
+    """Do what the CI event asks for."""
+    world = World(directory)
+    runner = world.runner
+    if runner is None:
+        raise BadUsage(
+            "no CI event: GITHUB_EVENT_NAME is not set",
+            "outside of CI use `claude-batch submit`, `collect` and `publish`",
+        )
+    config = world.config()
+    label = world.environ.get("CLAUDE_BATCH_LABEL") or LABEL
+    done = trip(runner.event, runner.payload(), label, config.forks, verbs(world, config))
+    runner.write_outputs(outputs(done))
+    runner.write_summary(summary(done))
+    _show(done, form)
+    for line in annotations(said(done)):
+        sys.stderr.write(line + "\n")
+    if any(one.failing for one in done.published or ()):
+        raise typer.Exit(1)
+
+
+def _show(done: Done, form: Format) -> None:
+    """File names and API messages are strangers' text, and what a step prints is obeyed."""
+    if form is Format.json:
+        # The old command form is found anywhere in a line; a JSON line never starts with "::".
+        text = document(report.ci(done)).replace("##[", "#\\u0023[")
+        sys.stdout.write(text + "\n")
+        return
+    with stop_commands(sys.stdout):
+        sys.stdout.write(words.ci(done) + "\n")
+
+
+def verbs(world: World, config: Config) -> Verbs:
+    def submitted(pr: int, lane: Lane | None) -> Submission:
+        return submit.run(world, PullRequest(pr), {"lane": lane}, share=True)
+
+    def published() -> list[Published]:
+        return publish.run(world, publish.pulls(world, None), {})
+
+    def closed(pr: int) -> list[tuple[str, str]]:
+        done = cancel_for(world.shared(config), world.claude, pr, world.run, now)
+        return [(str(batch), status) for batch, status in done]
+
+    return Verbs(submitted, lambda: collect.run(world, config), published, closed)
+
+
+def outputs(done: Done) -> dict[str, str]:
+    """The action's outputs: counts and dollars of this run."""
+    answers = done.collection.answers if done.collection else ()
+    paid = receipt(answers)
+    return {
+        "batches": str(len(done.submission.sent) if done.submission else 0),
+        "findings": str(sum(answered.findings for answered in answers)),
+        "posted": str(sum(one.posted for one in done.published or ())),
+        "usd": format(paid.usd, "f"),
+        "saved-usd": format(paid.saved_usd, "f"),
+    }
+
+
+def summary(done: Done) -> str:
+    """The step summary."""
+    parts = [_submitted(done.submission)] if done.submission else ["## claude-batch"]
+    if done.collection:
+        parts.append(_block(words.collection(done.collection)))
+    if done.published is not None:
+        parts.append(_block(words.publication(done.published)))
+    parts += [f"{_plain(note)}" for note in done.notes]
+    parts += [f"**Warning:** {_plain(one.problem)}. {_plain(one.remedy)}." for one in done.warnings]
+    return "\n\n".join(parts)
+
+
+def _submitted(done: Submission) -> str:
+    plan = done.claim.plan
+    coverage = Coverage(
+        head=plan.head or "",
+        answered=plan.reused,
+        pending=plan.new,
+        left_out=tuple(LeftOut(out.path, out.reason) for out in plan.left_out),
+    )
+    batches = [sent.batch for sent in done.sent if sent.batch]
+    ends = [sent.expires_at for sent in done.sent if sent.expires_at]
+    estimates = done.claim.estimates
+    return submitted_summary(
+        coverage,
+        batches,
+        total(estimates) if estimates else None,
+        max(ends) if ends else None,
+    )
+
+
+def _block(text: str) -> str:
+    """Text of strangers: indented, it is code and nothing in it is Markdown."""
+    return "\n".join(f"    {row}" for row in text.splitlines())
+
+
+def _plain(text: str) -> str:
+    return quote_model_text(text)
+
+
+def said(done: Done) -> Iterator[Annotation]:
+    """Outages as warnings, findings at their lines."""
+    for error in done.warnings:
+        yield Annotation("warning", f"{error.problem}: {error.remedy}", title="claude-batch")
+    for one in done.published or ():
+        for placed in one.placed:
+            finding = placed.finding
+            yield Annotation(
+                LEVELS.get(finding.severity, "notice"),
+                finding.body,
+                file=placed.path,
+                line=placed.first_line,
+                end_line=placed.line,
+                title=finding.title,
+            )

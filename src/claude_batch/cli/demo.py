@@ -1,0 +1,93 @@
+"""`claude-batch demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claude_batch import report
+from claude_batch.cli import collect, publish, submit, words
+from claude_batch.cli.shared import As, Format, show, tell
+from claude_batch.cli.sources import RangeFlag
+from claude_batch.cli.world import World
+from claude_batch.collected import Collection
+from claude_batch.done import Trip
+from claude_batch.edges.environment import environment
+from claude_batch.errors import BadUsage, CannotRecord
+from claude_batch.published import Published
+from claude_batch.source import PullRequest
+from claude_batch.submission import Submission
+from claude_batch.trips.demo import NOTE, Stage, Verbs, stage
+from claude_batch.trips.demo import demo as trip
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    repo: Annotated[
+        Path | None, typer.Option("--repo", help="Your own repository; it is only read.")
+    ] = None,
+    range_: RangeFlag = None,
+    out: Annotated[Path, typer.Option("--out", help="Where the page goes.")] = Path(
+        "claude-batch-demo.html"
+    ),
+    form: As = Format.text,
+) -> None:
+    """The whole trip on this machine, no key needed."""
+    if range_ and repo is None:
+        raise BadUsage("--range was given without --repo", "name the repository with --repo PATH")
+    tell("starting look-alikes of the two APIs on this machine ...")
+    with stage(environment(), repo, range_) as at:
+        done = trip(verbs(at))
+        page = at.page()
+    _write(out, page)
+    show({**report.demo(done), "page": str(out)}, lambda: _text(done, out), form)
+
+
+def verbs(at: Stage) -> Verbs:
+    world = World(at.clone, at.environ)
+    source = PullRequest(at.pull)
+
+    def submitted() -> Submission:
+        tell(f"submit: reading {at.title} ...")
+        done = submit.run(world, source, {"budget": "off"}, share=True)
+        tell(words.submission(done))
+        return done
+
+    def collected() -> Collection:
+        tell("collect: waiting for the batch to end ...")
+        done = collect.run(world, world.config(), wait=True)
+        tell(words.collection(done))
+        return done
+
+    def published() -> Published:
+        tell("publish: posting on the pull request ...")
+        done = publish.run(world, [world.forge.pull(at.pull)], {})
+        tell(words.publication(done))
+        return done[0]
+
+    return Verbs(submitted, collected, published)
+
+
+def _text(done: Trip, out: Path) -> str:
+    placed = [words.finding(one.finding, words.spot(one)) for one in done.published.placed]
+    return "\n".join(
+        [
+            "",
+            *(placed or ["nothing found"]),
+            "",
+            *words.paid(done.published.receipt),
+            f"page: {out}",
+            NOTE,
+        ]
+    )
+
+
+def _write(out: Path, page: str) -> None:
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise CannotRecord(
+            f"the page {out} cannot be written: {error.strerror}", "name another place with --out"
+        ) from error

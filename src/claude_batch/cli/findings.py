@@ -1,0 +1,24 @@
+"""`claude-batch findings`."""
+
+import typer
+
+from claude_batch import report
+from claude_batch.cli import words
+from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.world import World
+from claude_batch.commands import findings as verb
+
+app = typer.Typer()
+
+
+@app.command()
+def findings(form: As = Format.text, directory: Directory = HERE) -> None:
+    """List findings with their outcomes."""
+    world = World(directory)
+    rows = verb.findings(world.ledgers(world.config()))
+    items = [
+        {**row.finding.model_dump(), "pull_requests": row.pull_requests, "outcome": row.outcome}
+        for row in rows
+    ]
+    lines = (f"{words.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in rows)
+    show(report.items(items), lambda: "\n".join(lines) or "no finding is recorded", form)

@@ -1,0 +1,105 @@
+"""`claude-batch publish`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from claude_batch import report
+from claude_batch.cli import words
+from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.sources import PrFlag, event_pull
+from claude_batch.cli.world import World, kinds, now
+from claude_batch.commands.look import Looker
+from claude_batch.commands.publish import Publisher, Scene
+from claude_batch.config import Config
+from claude_batch.errors import BadUsage
+from claude_batch.ledger import Ledger
+from claude_batch.prompt import SHIPPED, Kind, kind_of
+from claude_batch.published import Published
+from claude_batch.pull import Pull
+
+app = typer.Typer()
+
+
+@app.command()
+def publish(
+    pr: PrFlag = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would post.")
+    ] = False,
+    fail_on: Annotated[
+        str | None, typer.Option("--fail-on", help="Exit 1 on findings of this severity or above.")
+    ] = None,
+    form: As = Format.text,
+    directory: Directory = HERE,
+) -> None:
+    """Post recorded findings on pull requests."""
+    world = World(directory)
+    flags: dict[str, object] = {"fail_on": fail_on}
+    done = run(world, pulls(world, pr), flags, dry_run=dry_run)
+    show(report.publication(done), lambda: words.publication(done), form)
+    if any(one.failing for one in done):
+        raise typer.Exit(1)
+
+
+def run(
+    world: World, wanted: Sequence[Pull], flags: dict[str, object], *, dry_run: bool = False
+) -> list[Published]:
+    return [_one(world, pull, flags, dry_run=dry_run) for pull in wanted]
+
+
+def pulls(world: World, pr: int | None) -> list[Pull]:
+    """The one named; the event's; on a schedule all open ones; on a laptop the branch's."""
+    number = pr if pr is not None else event_pull(world)
+    if number is not None:
+        return [world.forge.pull(number)]
+    if world.runner:
+        planned = {plan.pr for plan in world.shared(world.config()).view().plans}
+        return [pull for pull in world.forge.open_pulls() if pull.number in planned]
+    branch = world.repository.current_branch()
+    found = world.forge.pulls_of_branch(branch) if branch else []
+    if not found:
+        raise BadUsage(
+            "this branch has no open pull request" if branch else "HEAD is on no branch",
+            "name one: `claude-batch publish --pr N`",
+        )
+    return found
+
+
+def _one(world: World, pull: Pull, flags: dict[str, object], *, dry_run: bool) -> Published:
+    if pull.state != "open":
+        settings = world.config(flags=flags)
+        return _publisher(world, world.shared(settings)).close(pull)
+    looker = Looker(world.repository)
+    comparison = looker.compare_pull(world.forge, pull)
+    settings = world.config(pull.base_sha, flags)
+    ledger = world.shared(settings)
+    look = looker.diff(comparison, settings.exclude)
+    head = comparison.head or pull.head_sha
+    scene = Scene(
+        pull,
+        look.diff,
+        look.tasks(_kinds(settings, ledger, pull.number)),
+        lambda path: world.repository.blob(head, path),
+        settings,
+    )
+    return _publisher(world, ledger).publish(scene, dry_run=dry_run)
+
+
+def _kinds(settings: Config, ledger: Ledger, number: int) -> tuple[Kind, ...]:
+    """Those of the configuration, and the shipped ones that somebody asked for by hand."""
+    asked = {
+        task.kind
+        for plan in ledger.view().plans
+        if plan.pr == number
+        for file in plan.files
+        for task in file.tasks
+    }
+    configured = kinds(settings)
+    names = {kind.name for kind in configured}
+    return configured + tuple(kind_of(name) for name in sorted(asked & set(SHIPPED) - names))
+
+
+def _publisher(world: World, ledger: Ledger) -> Publisher:
+    return Publisher(ledger, world.forge, world.claude, world.run, world.slug, now)

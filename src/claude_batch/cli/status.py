@@ -1,0 +1,19 @@
+"""`claude-batch status`."""
+
+import typer
+
+from claude_batch import report
+from claude_batch.cli import words
+from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.world import World, now
+from claude_batch.commands import status as verb
+
+app = typer.Typer()
+
+
+@app.command()
+def status(form: As = Format.text, directory: Directory = HERE) -> None:
+    """Show what is pending, failed and spent."""
+    world = World(directory)
+    done = [verb.status(ledger, now()) for ledger in world.ledgers(world.config())]
+    show(report.status(done), lambda: words.status(done), form)

@@ -1,0 +1,84 @@
+"""`claude-batch tasks`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claude_batch import prompt, report, tasks_file
+from claude_batch.cli import words
+from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.sources import BudgetFlag, ModelFlag, NowFlag, ShareFlag
+from claude_batch.cli.world import World, kinds, now
+from claude_batch.commands import submit as verb
+from claude_batch.config import Config
+from claude_batch.diff import Comparison
+from claude_batch.errors import CannotRead
+from claude_batch.prompt import Kind
+from claude_batch.submission import Subject
+from claude_batch.summary import count
+from claude_batch.task import Task
+
+app = typer.Typer(help="Validate or submit tasks from a file.", no_args_is_help=True)
+File = Annotated[str, typer.Argument(help="One JSON object a line; - reads stdin.")]
+
+
+@app.callback()
+def root() -> None:
+    pass
+
+
+@app.command()
+def validate(file: File, form: As = Format.text, directory: Directory = HERE) -> None:
+    """Check a tasks file, send nothing."""
+    found = _read(file, every_kind(World(directory).config()))
+    rows = [{"id": task.id, "kind": task.kind, "path": task.path} for task in found]
+    show(report.items(rows), lambda: f"{count(len(found), 'task')}, all valid", form)
+
+
+@app.command()
+def submit(
+    file: File,
+    model: ModelFlag = None,
+    budget: BudgetFlag = None,
+    at_once: NowFlag = False,
+    share: ShareFlag = False,
+    form: As = Format.text,
+    directory: Directory = HERE,
+) -> None:
+    """Send the tasks of a file that are not yet known."""
+    world = World(directory)
+    flags = {"model": model, "budget": budget, "lane": "now" if at_once else None}
+    config = world.config(flags=flags)
+    found = _read(file, every_kind(config))
+    subject = Subject(
+        repo=world.slug,
+        run=world.run,
+        pr=None,
+        comparison=Comparison(None, None, "", "", f"tasks of {file}"),
+        tasks=found,
+        left_out=(),
+    )
+    claimant = world.claimant(config, every_kind(config))
+    ledger = world.ledger_for(config, share=share)
+    done = verb.submit(subject, claimant, ledger, world.claude, now)
+    show(report.submission(done), lambda: words.submission(done), form)
+
+
+def every_kind(config: Config) -> tuple[Kind, ...]:
+    """All that ship and the user's own: a file names the kind of each task."""
+    configured = kinds(config)
+    names = {kind.name for kind in configured}
+    rest = (prompt.kind_of(name) for name in prompt.SHIPPED if name not in names)
+    return (*configured, *rest)
+
+
+def _read(file: str, known: tuple[Kind, ...]) -> tuple[Task, ...]:
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise CannotRead(
+            f"{file} could not be read: {error.strerror}", "name a file, or - for stdin"
+        ) from error
+    return tasks_file.read(data, known)

@@ -1,0 +1,82 @@
+"""`apply`: puts suggestions into the work tree, each proved against the file as it is now."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from claude_batch.diff import Side
+from claude_batch.edges.work_tree import WorkTree
+from claude_batch.errors import BadUsage
+from claude_batch.event import AskedTask
+from claude_batch.finding import Finding
+from claude_batch.ledger import Ledger
+from claude_batch.patch import combine, make_patch
+from claude_batch.relocation import lines_now
+from claude_batch.suggestion import Rejected, Suggestion, prove, rows_of
+
+
+@dataclass(frozen=True)
+class Applied:
+    findings: tuple[Finding, ...]
+    refused: tuple[tuple[Finding, str], ...]  # and why
+    patch: bytes
+
+
+def apply(
+    ledgers: Sequence[Ledger], work_tree: WorkTree, prefix: str | None, *, write: bool
+) -> Applied:
+    """All suggestions that fit, or the one whose finding's id starts with `prefix`."""
+    wanted = [(finding, task) for ledger in ledgers for finding, task in _suggestions(ledger)]
+    if prefix is not None:
+        wanted = [(finding, task) for finding, task in wanted if finding.id.startswith(prefix)]
+        if not wanted:
+            raise BadUsage(
+                f"no suggestion is called {prefix!r}", "see `claude-batch findings` for the ids"
+            )
+    by_path: dict[str, list[tuple[Finding, AskedTask]]] = {}
+    for finding, task in wanted:
+        by_path.setdefault(finding.path, []).append((finding, task))
+    parts = [_file(work_tree, path, group, write=write) for path, group in by_path.items()]
+    return Applied(
+        tuple(finding for part in parts for finding in part.findings),
+        tuple(pair for part in parts for pair in part.refused),
+        b"".join(part.patch for part in parts),
+    )
+
+
+def _suggestions(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask]]:
+    view = ledger.view()
+    answers = [row.answered for row in view.rows if row.answered and row.answered.findings]
+    tasks = {task.id: task for row in view.rows for task in row.asked.tasks}
+    for finding in ledger.findings(answers):
+        if finding.task and finding.replacement is not None and finding.side is Side.RIGHT:
+            yield finding, tasks[finding.task]
+
+
+def _file(
+    work_tree: WorkTree, path: str, group: Sequence[tuple[Finding, AskedTask]], *, write: bool
+) -> Applied:
+    before = work_tree.read_bytes(path)
+    if before is None:
+        return Applied((), tuple((finding, "the file is gone") for finding, _ in group), b"")
+    proofs = [(finding, _proved(before, path, finding, task)) for finding, task in group]
+    good = {proof: finding for finding, proof in proofs if isinstance(proof, Suggestion)}
+    combined = combine(before, good)
+    if write and combined.after != before:
+        work_tree.write_bytes(path, combined.after)
+    refused = [(finding, proof.reason) for finding, proof in proofs if isinstance(proof, Rejected)]
+    refused += [(good[one], why) for one, why in combined.rejected]
+    return Applied(
+        tuple(good[one] for one in combined.accepted),
+        tuple(refused),
+        make_patch(path, before, combined.after),
+    )
+
+
+def _proved(before: bytes, path: str, finding: Finding, task: AskedTask) -> Suggestion | Rejected:
+    rows = rows_of(before)
+    lines = lines_now(finding, task, [row.rstrip(b"\r\n") for row in rows])
+    if lines is None:
+        return Rejected("the code is no longer there, or stands there more than once")
+    first, last = lines
+    seen = [row.removesuffix(b"\n") for row in rows[first - 1 : last]]
+    return prove(before, first, last, seen, finding.replacement or "", path)

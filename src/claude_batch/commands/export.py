@@ -1,0 +1,50 @@
+"""`export`: the recorded findings whose code stands in the work tree, for other tools."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from claude_batch.edges.work_tree import WorkTree
+from claude_batch.event import AskedTask
+from claude_batch.export import Form
+from claude_batch.export import export as render
+from claude_batch.finding import Finding
+from claude_batch.ledger import Ledger
+from claude_batch.placement import Dropped, Placed
+from claude_batch.relocation import lines_now
+from claude_batch.suggestion import Suggestion, prove, rows_of
+
+
+def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
+    placed: list[Placed] = []
+    unplaced: list[Dropped] = []
+    read = cache(work_tree.read_bytes)
+    for finding, task in (pair for ledger in ledgers for pair in _findings(ledger)):
+        content = read(finding.path)
+        found = _place(finding, task, content) if task and content is not None else None
+        if found:
+            placed.append(found)
+        else:
+            unplaced.append(Dropped(finding, "changed_meanwhile" if task else "unplaced"))
+    return render(form, placed, unplaced)
+
+
+def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
+    view = ledger.view()
+    answers = [row.answered for row in view.rows if row.answered and row.answered.findings]
+    tasks = {task.id: task for row in view.rows for task in row.asked.tasks}
+    for finding in ledger.findings(answers):
+        yield finding, tasks.get(finding.task) if finding.task else None
+
+
+def _place(finding: Finding, task: AskedTask, content: bytes) -> Placed | None:
+    rows = rows_of(content)
+    lines = lines_now(finding, task, [row.rstrip(b"\r\n") for row in rows])
+    if lines is None:
+        return None
+    first, last = lines
+    suggestion = None
+    if finding.replacement is not None:
+        seen = [row.removesuffix(b"\n") for row in rows[first - 1 : last]]
+        proof = prove(content, first, last, seen, finding.replacement, finding.path)
+        suggestion = proof.text if isinstance(proof, Suggestion) else None
+    return Placed(finding, finding.path, finding.side, first, last, suggestion)

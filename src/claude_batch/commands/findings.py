@@ -1,0 +1,36 @@
+"""`findings`: every finding that the ledger holds, and what became of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from claude_batch.finding import Finding
+from claude_batch.ledger import Ledger, View
+
+
+@dataclass(frozen=True)
+class Found:
+    finding: Finding
+    pull_requests: tuple[int, ...]
+    outcome: str  # posted, resolved, deleted, unposted, unplaced, or a signal's word
+
+
+def findings(ledgers: Sequence[Ledger]) -> list[Found]:
+    rows = [found for ledger in ledgers for found in _in(ledger)]
+    return sorted(rows, key=lambda row: (row.finding.severity.rank, row.finding.path))
+
+
+def _in(ledger: Ledger) -> Iterator[Found]:
+    view = ledger.view()
+    answers = [row.answered for row in view.rows if row.answered and row.answered.findings]
+    for finding in ledger.findings(answers):
+        pulls = tuple(sorted({pr for pr, key in view.posts if key == finding.fingerprint}))
+        yield Found(finding, pulls, _outcome(view, finding, pulls))
+
+
+def _outcome(view: View, finding: Finding, pulls: Sequence[int]) -> str:
+    signals = [one.what for one in view.signals if one.fingerprint == finding.fingerprint]
+    if signals:
+        return signals[-1]
+    if pulls:
+        return view.posts[(pulls[-1], finding.fingerprint)].state
+    return "unplaced" if finding.task is None else "unposted"

@@ -1,0 +1,87 @@
+"""`ci`: what the event asks for. An outage is a warning: a review may wait, a merge may not."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from claude_batch.collected import Collection
+from claude_batch.config import Lane
+from claude_batch.done import Done
+from claude_batch.errors import (
+    BudgetExceeded,
+    CannotCollect,
+    CannotFetch,
+    CannotPublish,
+    CannotRecord,
+    CannotSubmit,
+)
+from claude_batch.published import Published
+from claude_batch.submission import Submission
+from claude_batch.trigger import (
+    Cancel,
+    Collect,
+    CollectAndPublish,
+    Nothing,
+    Skip,
+    Submit,
+    decide,
+)
+
+# The world said no. Usage, configuration and our own bugs are not in the list: those are red.
+OUTAGES = (BudgetExceeded, CannotCollect, CannotFetch, CannotPublish, CannotRecord, CannotSubmit)
+
+
+@dataclass(frozen=True)
+class Verbs:
+    """The verbs as this place can call them."""
+
+    submit: Callable[[int, Lane | None], Submission]
+    collect: Callable[[], Collection]
+    publish: Callable[[], list[Published]]  # on all open pull requests with something recorded
+    close: Callable[[int], list[tuple[str, str]]]  # cancels; id and status of each batch
+
+
+def ci(
+    event: str,
+    payload: Mapping[str, object],
+    label: str,
+    forks: Literal["skip", "label"],
+    verbs: Verbs,
+) -> Done:
+    """Each step goes on where the one before it met an outage: paid work is still collected."""
+    trip = decide(event, payload, label, forks)
+    done = Done(event)
+    match trip:
+        case Submit(pr, lane):
+            with _Tolerant(done):
+                done.submission = verbs.submit(pr, lane)
+        case Cancel(pr):
+            with _Tolerant(done):
+                done.notes += [f"batch {batch}: {status}" for batch, status in verbs.close(pr)]
+        case Collect() | CollectAndPublish():
+            with _Tolerant(done):
+                done.collection = verbs.collect()
+            if isinstance(trip, CollectAndPublish):
+                with _Tolerant(done):
+                    done.published = verbs.publish()
+        case Skip(_, reason) | Nothing(reason):
+            done.notes.append(reason)
+        case _:
+            assert_never(trip)
+    return done
+
+
+@dataclass(frozen=True)
+class _Tolerant:
+    """Turns an outage into a warning."""
+
+    done: Done
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, OUTAGES):
+            self.done.warnings.append(error)
+            return True
+        return False
