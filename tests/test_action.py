@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import yaml
 from claude_batch.commands.init import init
 from claude_batch.edges.work_tree import WorkTree
 from claude_batch.installation import COLLECT, SUBMIT
+from claude_batch.sandbox.batches import BatchesServer
+from claude_batch.sandbox.hub import Hub
 
 ROOT = Path(__file__).parents[1]
 ACT = Path(sys.executable).parent / "act"
@@ -32,6 +36,13 @@ PULL = {
     },
     "repository": {"full_name": "octo/shop", "name": "shop", "owner": {"login": "octo"}},
 }
+SUSPICIOUS = """\
+def total(prices):
+    try:
+        return eval("+".join(prices))
+    except:
+        pass
+"""
 # Stands in for the program: what reached it, and one output.
 STAND_IN = """\
 import json, os, sys
@@ -68,15 +79,50 @@ def action_with_stand_in(tmp_path: Path) -> Path:
     return path
 
 
+def released(path: Path) -> Path:
+    """What the runner gets of this repository, without its virtual environment."""
+    path.mkdir()
+    shutil.copy(ROOT / "action.yml", path)
+    for name in ("src", "requirements"):
+        shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return path
+
+
+def with_packages_of_the_tests(action: Path) -> Path:
+    """The same with nothing to install, which takes a minute on a slow machine."""
+    (action / "requirements" / "base.txt").write_text("")
+    packages = sysconfig.get_path("purelib")
+    (action / "src" / "sitecustomize.py").write_text(
+        f"import site\n\nsite.addsitedir({packages!r})\n"
+    )
+    return action
+
+
+def outputs(log: list[dict[str, Any]]) -> dict[str, str]:
+    return {line["name"]: line["arg"] for line in log if line.get("command") == "set-output"}
+
+
+def opened(repository: str, number: int) -> dict[str, Any]:
+    side = {"repo": {"full_name": repository}}
+    pull = {"number": number, "user": {"login": "octocat"}, "head": side, "base": side}
+    return {
+        "action": "opened",
+        "number": number,
+        "pull_request": pull,
+        "repository": {"full_name": repository},
+    }
+
+
 @pytest.fixture
-def act(tmp_path: Path, consumer: Any) -> Callable[..., list[dict[str, Any]]]:
-    """Runs one workflow of the consumer with an action of one's own; the runner's log as JSON."""
+def run_act(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Runs one workflow with an action of one's own; the runner's log as JSON."""
 
     def run(
         workflow: str,
         event: str,
         payload: Mapping[str, Any],
         *,
+        consumer: Path,
         action: Path,
         environ: Mapping[str, str] = {},
         code: int = 0,
@@ -90,13 +136,16 @@ def act(tmp_path: Path, consumer: Any) -> Callable[..., list[dict[str, Any]]]:
         command += ["--secret", "GITHUB_TOKEN=token-of-the-job"]
         for name, value in environ.items():
             command += ["--env", f"{name}={value}"]
-        done = subprocess.run(
-            command, cwd=consumer.path, capture_output=True, text=True, env=os.environ
-        )
+        done = subprocess.run(command, cwd=consumer, capture_output=True, text=True)
         assert done.returncode == code, done.stdout + done.stderr
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
     return run
+
+
+@pytest.fixture
+def act(run_act: Callable[..., Any], consumer: Any) -> Callable[..., list[dict[str, Any]]]:
+    return partial(run_act, consumer=consumer.path)
 
 
 def test_the_workflow_that_init_writes_runs_the_program(act, action_with_stand_in, tmp_path):
@@ -196,6 +245,39 @@ def test_an_old_python_is_said(consumer, act, action_with_stand_in, tmp_path):
         "claude-batch needs Python 3.11 or newer: set the input `python`" in line.get("msg", "")
         for line in log
     )
+
+
+def test_a_pull_request_is_submitted_collected_and_commented_on(tmp_path, work, run_act):
+    """Both workflows of init, the real action, git over HTTP without stored credentials."""
+    work.commit({"shop.py": "def total(prices):\n    return sum(prices)\n"})
+    init(WorkTree(work.path), resolve=lambda url, ref: None, agree=lambda plan: True)
+    work.commit()
+    work.git("checkout", "-q", "-b", "topic")
+    work.commit({"shop.py": SUSPICIOUS})
+    work.git("clone", "-q", "--bare", ".", str(tmp_path / "origin.git"))
+
+    with BatchesServer() as batches, Hub(tmp_path / "origin.git", os.environ) as hub:
+        work.git("remote", "add", "origin", hub.clone_url)
+        urls = {"ANTHROPIC_BASE_URL": batches.url, "GITHUB_API_URL": hub.url}
+        environ = urls | {"GITHUB_REPOSITORY": hub.repository}
+        run = partial(run_act, consumer=work.path, environ=environ)
+        number = hub.open_pull("Suspicious", "topic")
+
+        event = opened(hub.repository, number)
+        submitted = run(SUBMIT, "pull_request", event, action=released(tmp_path / "real"))
+        before = hub.conversation(number)
+        action = with_packages_of_the_tests(released(tmp_path / "quick"))
+        collected = run(COLLECT, "schedule", {}, action=action)
+        after = hub.conversation(number)
+
+    assert outputs(submitted)["batches"] == "1"
+    assert not [said for said in before if said.kind == "review comment"]
+    paid = outputs(collected)
+    assert (paid["findings"], paid["posted"]) == ("2", "3")  # two at their lines, the summary
+    assert 0 < float(paid["usd"]) == float(paid["saved-usd"])
+    comments = [said for said in after if said.kind == "review comment"]
+    assert [(said.path, said.line) for said in comments] == [("shop.py", 3), ("shop.py", 4)]
+    assert [said.kind for said in after] == [*["review comment"] * 2, "comment", "check"]
 
 
 def test_few_inputs_and_all_of_them_through_the_environment():
