@@ -203,7 +203,7 @@ def test_a_symbolic_link_stays_one_and_modes_stay(tmp_path):
 
 def test_what_cannot_be_read_or_written_is_an_error(tmp_path):
     (tmp_path / HOOKS).write_bytes(b"repos: \xff")
-    with pytest.raises(CannotRead, match=r"\.pre-commit-config\.yaml could not be read"):
+    with pytest.raises(CannotRead, match=r"\.pre-commit-config\.yaml is not UTF-8"):
         run(tmp_path)
     (tmp_path / HOOKS).unlink()
     (tmp_path / ".github").write_text("a file")
