@@ -60,7 +60,7 @@ class _Reader(MarkdownIt):
 
 
 # Without images: the page fetches nothing. A newline is a break, as in GitHub's comments.
-READER = _Reader("commonmark", {"breaks": True}, renderer_cls=_Writer)
+READER = _Reader("commonmark", {"breaks": True, "xhtmlOut": False}, renderer_cls=_Writer)
 READER.enable(["table", "strikethrough"]).disable("image")
 
 
