@@ -16,7 +16,7 @@ def document(value: object) -> str:
 
 def _write(value: object, indent: str) -> str:
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return format(value.normalize(), "f")
     if isinstance(value, datetime):
         return json.dumps(value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
     if isinstance(value, BaseModel):

@@ -8,7 +8,7 @@ import typer
 from claude_batch.cli.shared import HERE, As, Directory, Format, show, tell
 from claude_batch.cli.world import World
 from claude_batch.commands.init import init as verb
-from claude_batch.edges.git_process import Git
+from claude_batch.edges.published import resolve
 from claude_batch.edges.work_tree import WorkTree
 from claude_batch.errors import BadUsage
 from claude_batch.installation import Plan
@@ -46,14 +46,6 @@ def init(
     )
 
 
-def resolve(git: Git, url: str, ref: str) -> str | None:
-    """The commit of a tag (peeled) or branch; None without network or without such a ref."""
-    names = (f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}")
-    listed = git.run("ls-remote", url, *names, check=False).out.decode()
-    rows = {name: oid for oid, name in (line.split("\t") for line in listed.splitlines())}
-    return next((rows[name] for name in names if name in rows), None)
-
-
 def _agree(plan: Plan, yes: bool) -> bool:
     for file in plan.writes:
         tell(file.diff)
@@ -61,4 +53,6 @@ def _agree(plan: Plan, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise BadUsage("nothing was written: there is nobody to ask", "run `init --yes`")
-    return typer.confirm("Write these files?", err=True)
+    if not typer.confirm("Write these files?", err=True):
+        raise typer.Abort
+    return True

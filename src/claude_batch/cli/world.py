@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from claude_batch import config, prompt
+from claude_batch import config, plumbing, prompt
 from claude_batch.config import Config
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.environment import environment
@@ -48,7 +48,13 @@ class World:
 
     @cached_property
     def repository(self) -> Repository:
-        return Repository.open(self.directory, self.environ)
+        """In CI with the job's token: a checkout need not keep credentials."""
+        found = Repository.open(self.directory, self.environ)
+        token, url = self._git_token(), found.remote_url("origin")
+        if not token or not url:
+            return found
+        config = plumbing.token_config(url, token)
+        return Repository.open(self.directory, self.environ, config=config)
 
     @cached_property
     def run(self) -> str:
