@@ -6,13 +6,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-dep
 COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test lint requirements clean
+.PHONY: demo test test-browser lint requirements clean
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not browser'
+
+test-browser: .venv/dev.stamp
+	$(BIN)/python -m pytest -m browser
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
