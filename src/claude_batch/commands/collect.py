@@ -45,6 +45,8 @@ class Collector:
     def wait(self, sleep: Callable[[float], None], show: Callable[[Progress], None]) -> Collection:
         """Rounds until nothing is open. Interrupting it loses nothing."""
         start = self.ledger.view()
+        if not start.open_batches():
+            return self.collect()
         pause, notes = FIRST_POLL, []
         show(_progress(start, start))
         while True:

@@ -16,7 +16,7 @@ from claude_batch.sandbox.batches import BatchesServer
 from claude_batch.sandbox.hub import Hub
 from claude_batch.sandbox.page import page
 from claude_batch.sandbox.sample import make_sample
-from claude_batch.source import range_of
+from claude_batch.source import Range, range_of
 from claude_batch.submission import Submission
 
 BASE, HEAD = "main", "demo"
@@ -88,18 +88,14 @@ def _fill(
     """Branches BASE and HEAD in a new bare repository; the pull request's title."""
     if repo is None:
         sample = make_sample(home / "sample", environ)
-        source, base, head, title = sample.path, sample.base, sample.head, sample.title
+        path, asked, title = sample.path, Range(sample.base, sample.head), sample.title
     else:
-        source = repo.resolve()
-        base, head = _ends(Repository.open(source, environ), wanted)
-        title = f"{source.name}: {wanted or 'the last commit'}"
-    borrow(bare, Repository.open(source, environ), {BASE: base, HEAD: head}, environ)
+        path, asked = repo.resolve(), range_of(wanted or "HEAD~1..HEAD")
+        title = f"{path.name}: {wanted or 'the last commit'}"
+    source = Repository.open(path, environ)
+    base, head = source.resolve(asked.base or "HEAD~1"), source.resolve(asked.head)
+    borrow(bare, source, {BASE: base, HEAD: head}, environ)
     return title
-
-
-def _ends(repository: Repository, wanted: str | None) -> tuple[str, str]:
-    asked = range_of(wanted or "HEAD~1..HEAD")
-    return repository.resolve(asked.base or "HEAD~1"), repository.resolve(asked.head)
 
 
 def borrow(
