@@ -94,6 +94,8 @@ class World:
         The action's inputs come as CLAUDE_BATCH_* variables; flags win over them.
         """
         names = (config.OWN_FILE, config.PYPROJECT)
+        if commit is None and self.repository.root is None:
+            commit = "HEAD"  # a bare repository has no work tree to look into
         if commit is not None:
             files = {name: self.repository.blob(commit, name) for name in names}
         else:
