@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from claude_batch.cli import words
-from claude_batch.cli.shared import HERE, As, Directory, Format, show, tell
+from claude_batch.cli.shared import HERE, As, Directory, Format, command, show, tell
 from claude_batch.cli.world import World
 from claude_batch.commands import apply as verb
 from claude_batch.edges.work_tree import WorkTree
 from claude_batch.errors import BadUsage
 from claude_batch.summary import count
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from claude_batch import report
-from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.world import World, now
 from claude_batch.commands import cancel as verb
 from claude_batch.errors import BadUsage
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 from claude_batch import report
 from claude_batch.annotation import Annotation, Level, annotations
 from claude_batch.cli import collect, publish, submit, words
-from claude_batch.cli.shared import HERE, As, Directory, Format
+from claude_batch.cli.shared import HERE, As, Directory, Format, command
 from claude_batch.cli.world import World, now
 from claude_batch.commands.cancel import cancel_for
 from claude_batch.config import Config, Lane
@@ -27,7 +27,7 @@ from claude_batch.summary import Coverage, submitted_summary
 from claude_batch.trips.ci import Verbs
 from claude_batch.trips.ci import ci as trip
 
-app = typer.Typer()
+app = command()
 LABEL = "claude-batch-now"
 LEVELS: dict[str, Level] = {"critical": "error", "high": "warning"}
 

@@ -9,14 +9,14 @@ import typer
 
 from claude_batch import report
 from claude_batch.cli import words
-from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.world import World, now
 from claude_batch.collected import Collection, Progress, together
 from claude_batch.commands.collect import Collector
 from claude_batch.config import Config
 from claude_batch.ledger import Ledger
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

@@ -9,13 +9,13 @@ import typer
 
 from claude_batch import report
 from claude_batch.cli import words
-from claude_batch.cli.shared import HERE, Directory
+from claude_batch.cli.shared import HERE, Directory, command
 from claude_batch.cli.world import World
 from claude_batch.errors import BadUsage
 from claude_batch.output import document
 from claude_batch.spending import as_csv, spending
 
-app = typer.Typer()
+app = command()
 
 
 class Grouping(StrEnum):

@@ -7,7 +7,7 @@ import typer
 
 from claude_batch import report
 from claude_batch.cli import collect, publish, submit, words
-from claude_batch.cli.shared import As, Format, show, tell
+from claude_batch.cli.shared import As, Format, command, show, tell
 from claude_batch.cli.sources import RangeFlag
 from claude_batch.cli.world import World
 from claude_batch.collected import Collection
@@ -20,7 +20,7 @@ from claude_batch.submission import Submission
 from claude_batch.trips.demo import NOTE, Stage, Verbs, stage
 from claude_batch.trips.demo import demo as trip
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

@@ -2,12 +2,12 @@
 
 import typer
 
-from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.world import World
 from claude_batch.commands import doctor as verb
 from claude_batch.commands.doctor import Check, Patient
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.shared import HERE, Directory
+from claude_batch.cli.shared import HERE, Directory, command
 from claude_batch.cli.world import World
 from claude_batch.commands import export as verb
 from claude_batch.edges.work_tree import WorkTree
 
-app = typer.Typer()
+app = command()
 
 
 class Kind(StrEnum):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.shared import HERE, As, Directory, Format, show, tell
+from claude_batch.cli.shared import HERE, As, Directory, Format, command, show, tell
 from claude_batch.cli.world import World
 from claude_batch.commands.init import init as verb
 from claude_batch.edges.published import resolve
@@ -14,7 +14,7 @@ from claude_batch.errors import BadUsage
 from claude_batch.installation import Plan
 from claude_batch.workflow import DEFAULT_ACTION
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

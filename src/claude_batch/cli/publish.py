@@ -7,7 +7,7 @@ import typer
 
 from claude_batch import report
 from claude_batch.cli import words
-from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.sources import PrFlag, event_pull
 from claude_batch.cli.world import World, kinds, now
 from claude_batch.commands.look import Looker
@@ -19,7 +19,7 @@ from claude_batch.prompt import SHIPPED, Kind, kind_of
 from claude_batch.published import Published
 from claude_batch.pull import Pull
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

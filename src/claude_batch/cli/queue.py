@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from claude_batch.cli.shared import command
 from claude_batch.commands import queue as verb
 from claude_batch.edges.environment import environment
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.shared import As, Format, show, tell
+from claude_batch.cli.shared import As, Format, command, show, tell
 from claude_batch.edges.environment import environment
 from claude_batch.edges.git_process import Git
 from claude_batch.sandbox.batches import BatchesServer
 from claude_batch.sandbox.hub import Hub
 from claude_batch.sandbox.hub_desk import Setup
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

@@ -23,6 +23,12 @@ As = Annotated[Format, typer.Option("--format", help="How to print the result.")
 HERE = Path(".")
 
 
+def command(text: str | None = None) -> typer.Typer:
+    """An app of one command, or a group with a help text of its own: plain text, and nothing
+    about completion, which is the whole program's."""
+    return typer.Typer(help=text, add_completion=False, rich_markup_mode=None)
+
+
 def show(value: object, text: Callable[[], str], form: Format) -> None:
     """JSON: exactly one document on stdout. Text: for people."""
     sys.stdout.write((document(value) if form is Format.json else text()).rstrip("\n") + "\n")

@@ -1,10 +1,8 @@
 """`claude-batch submit`."""
 
-import typer
-
 from claude_batch import report
 from claude_batch.cli import words
-from claude_batch.cli.shared import show, tell
+from claude_batch.cli.shared import command, show, tell
 from claude_batch.cli.sources import Call, Ready, about_a_source, prepare
 from claude_batch.cli.world import World, now
 from claude_batch.commands import submit as verb
@@ -12,7 +10,7 @@ from claude_batch.edges.spool import Spool
 from claude_batch.source import Source
 from claude_batch.submission import Submission
 
-app = typer.Typer()
+app = command()
 
 
 def submit(call: Call) -> None:

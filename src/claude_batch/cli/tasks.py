@@ -8,7 +8,7 @@ import typer
 
 from claude_batch import prompt, report, tasks_file
 from claude_batch.cli import words
-from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.sources import BudgetFlag, ModelFlag, NowFlag, ShareFlag
 from claude_batch.cli.world import World, kinds, now
 from claude_batch.commands import submit as verb
@@ -20,7 +20,7 @@ from claude_batch.submission import Subject
 from claude_batch.summary import count
 from claude_batch.task import Task
 
-app = typer.Typer(help="Validate or submit tasks from a file.", no_args_is_help=True)
+app = command("Validate or submit tasks from a file.")
 File = Annotated[str, typer.Argument(help="One JSON object a line; - reads stdin.")]
 
 
