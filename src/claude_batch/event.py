@@ -171,6 +171,7 @@ class Answered(Event):
     usd: Decimal | None = None
     usd_standard: Decimal | None = None
     findings: int = 0
+    refuted: tuple[str, ...] = ()  # finding ids, on the answer of a second look
     error: str | None = None
     retriable: bool = False
     shard: str | None = None
@@ -229,6 +230,7 @@ class Settled(Event):
     n: int
     pr: int | None
     kind: str
+    purpose: Literal["ask", "verify", "primer"] = "ask"
     model: str | None
     lane: Literal["batch", "now"]
     outcome: Outcome
@@ -238,6 +240,8 @@ class Settled(Event):
     usd_standard: Decimal | None
     usd_estimated: Decimal
     findings: int = 0
+    about: tuple[str, ...] = ()
+    refuted: tuple[str, ...] = ()
     shard: str | None = None
 
 

@@ -77,6 +77,8 @@ def asked_of(row: Settled) -> Asked:
         kind=row.kind,
         model=row.model or "",
         effort=None,
+        purpose=row.purpose,
+        about=row.about,
         tasks=tuple(AskedTask(id=task, path="", signs="", hashes="") for task in row.tasks),
         estimate=Estimate(input_tokens=0, output_tokens=0, usd=usd, usd_standard=usd, usd_max=usd),
     )
@@ -97,6 +99,7 @@ def answered_of(row: Settled) -> Answered:
         usd=row.usd,
         usd_standard=row.usd_standard,
         findings=row.findings,
+        refuted=row.refuted,
         retriable=True,
         shard=row.shard,
     )
