@@ -21,6 +21,7 @@ ONLY_IN = {
     "github": "edges/forge.py",
     "typer": "cli/",
     "dbos": "nowhere/",
+    "mcp": "cli/mcp_server.py",
 }
 ANY_EDGE_MAY_IMPORT = {"claude_batch.edges.git_process", "claude_batch.edges.environment"}
 MAY_IMPORT_SANDBOX = ("sandbox/", "trips/demo", "cli/")

@@ -39,7 +39,9 @@ COMMANDS = {
     "doctor": "Check set-up, rights and ledger.",
     "tasks": "Validate or submit tasks from a file.",
     "sandbox": "Serve look-alikes of the two APIs.",
+    "mcp": "Serve the commands to an MCP client (stdio).",
 }
+MODULES = {"mcp": "mcp_server"}  # no module of ours bears the name of one that we import
 PLUGINS = "claude_batch.commands"
 
 
@@ -51,7 +53,8 @@ class Lazy(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS:
-            loaded = import_module(f"claude_batch.cli.{cmd_name}").app
+            module = MODULES.get(cmd_name, cmd_name)
+            loaded = import_module(f"claude_batch.cli.{module}").app
         else:
             found = [entry for entry in _plugins() if entry.name == cmd_name]
             if not found:

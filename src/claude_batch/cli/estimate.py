@@ -6,17 +6,24 @@ from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import show
 from claude_batch.cli.sources import Call, about_a_source, prepare
+from claude_batch.cli.world import World
 from claude_batch.commands import submit as verb
+from claude_batch.source import Source
+from claude_batch.submission import Submission
 
 app = typer.Typer()
 
 
 def estimate(call: Call) -> None:
     """Say what submit would send, and its price."""
-    ready = prepare(call.world, call.source, call.flags)
-    ledger = call.world.ledger_for(ready.config, share=call.share or ready.shared)
-    done = verb.estimate(ready.subject, ready.claimant, ledger)
+    done = run(call.world, call.source, call.flags, share=call.share)
     show(report.estimate(done), lambda: words.estimate(done), call.form)
+
+
+def run(world: World, source: Source, flags: dict[str, object], *, share: bool) -> Submission:
+    ready = prepare(world, source, flags)
+    ledger = world.ledger_for(ready.config, share=share or ready.shared)
+    return verb.estimate(ready.subject, ready.claimant, ledger)
 
 
 app.command()(about_a_source(estimate))

@@ -14,11 +14,19 @@ app = typer.Typer()
 @app.command()
 def findings(form: As = Format.text, directory: Directory = HERE) -> None:
     """List findings with their outcomes."""
-    world = World(directory)
-    rows = verb.findings(world.ledgers(world.config()))
-    items = [
-        {**row.finding.model_dump(), "pull_requests": row.pull_requests, "outcome": row.outcome}
-        for row in rows
-    ]
-    lines = (f"{words.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in rows)
-    show(report.items(items), lambda: "\n".join(lines) or "no finding is recorded", form)
+    found = rows(World(directory))
+    lines = (f"{words.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in found)
+    show(listed(found), lambda: "\n".join(lines) or "no finding is recorded", form)
+
+
+def rows(world: World) -> list[verb.Found]:
+    return verb.findings(world.ledgers(world.config()))
+
+
+def listed(found: list[verb.Found]) -> report.Json:
+    return report.items(
+        [
+            {**row.finding.model_dump(), "pull_requests": row.pull_requests, "outcome": row.outcome}
+            for row in found
+        ]
+    )
