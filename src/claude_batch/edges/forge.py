@@ -4,6 +4,7 @@ Nothing that creates something is ever sent twice: the API has no key for that, 
 been seen to answer 502 to a review that it had posted. https://github.com/src-d/lookout/issues/264
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -39,7 +40,8 @@ ACTIONS_BOT = "github-actions[bot]"
 TOO_QUICK = "submitted too quickly"
 NOT_THE_HEAD = "commit_id is not part"
 NOT_KNOWN = "GitHub cannot be asked: neither GITHUB_TOKEN nor GH_TOKEN is set"
-AGAIN = "run `claude-batch publish` again; what is posted already is recognised and not repeated"
+AGAIN = "run the command again"
+POST_AGAIN = f"{AGAIN}; what is posted already is recognised and not repeated"
 NEXT_PAGE = re.compile(r'<([^>]+)>; rel="next"')
 
 
@@ -59,6 +61,10 @@ class Asked:
     @property
     def unclear(self) -> str:
         return ", so it may or may not have been done" if self.writes else ""
+
+    @property
+    def again(self) -> str:
+        return POST_AGAIN if self.writes else AGAIN
 
 
 class Forge:
@@ -103,6 +109,9 @@ class Forge:
             raise CannotPublish(NOT_KNOWN, remedy)
         from github import Auth, Github
 
+        # It logs each refusal, which Python prints where nobody has set logging up; all that a
+        # person needs to know of one is in our error.
+        logging.getLogger("github").addHandler(logging.NullHandler())
         return Github(
             auth=Auth.Token(self._token),
             base_url=self._url,
@@ -308,7 +317,7 @@ def _translated(asked: Asked, url: str) -> Iterator[None]:
         raise _refusal(error, asked) from error
     except OSError as error:  # every error of requests is one; see requests.exceptions
         said = f"{asked.problem}: {url} could not be reached or broke off{asked.unclear}"
-        remedy = f"check GITHUB_API_URL and the network, then {AGAIN}"
+        remedy = f"check GITHUB_API_URL and the network, then {asked.again}"
         raise CannotPublish(said, remedy) from error
     except (ValidationError, RuntimeError) as error:  # RuntimeError: a redirect elsewhere
         remedy = "check that GITHUB_API_URL is the root of a GitHub API"
@@ -322,13 +331,15 @@ def _refusal(error: "GithubException", asked: Asked) -> CannotPublish:
         told = _headers(error).get("retry-after")
         when = f"wait {told} seconds" if told else "wait some minutes"
         limited = f"{asked.problem}: GitHub's rate limit is used up"
-        return CannotPublish(limited, f"{when}, then {AGAIN}")
+        return CannotPublish(limited, f"{when}, then {asked.again}")
     if error.status >= 500:
         return CannotPublish(
-            f"{asked.problem}: GitHub answered {error.status}{asked.unclear}", AGAIN
+            f"{asked.problem}: GitHub answered {error.status}{asked.unclear}", asked.again
         )
     if error.status == 422 and NOT_THE_HEAD in said:
-        return CannotPublish(f"{asked.problem}: {said}", f"the pull request has moved on: {AGAIN}")
+        return CannotPublish(
+            f"{asked.problem}: {said}", f"the pull request has moved on: {asked.again}"
+        )
     if error.status == 422 and asked.is_review:
         remedy = "leave out what is not in the diff or is too long, or say it in the summary"
         return ReviewRefused(f"{asked.problem}: {said}", remedy)
