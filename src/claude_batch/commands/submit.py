@@ -37,7 +37,7 @@ def submit(
     now: Callable[[], datetime],
 ) -> Submission:
     """Claim in the ledger, send, record. What is claimed is in the ledger before it costs."""
-    claim = _claim(subject, claimant, ledger)
+    claim = _claim(subject, claimant, ledger, claude)
     if claim.refused:
         raise claim.refused
     sender = _Sender(subject, claimant, ledger, claude, now)
@@ -45,11 +45,13 @@ def submit(
     return Submission(claim, claimant.config.lane, sent)
 
 
-def _claim(subject: Subject, claimant: Claimant, ledger: Ledger) -> Claim:
+def _claim(subject: Subject, claimant: Claimant, ledger: Ledger, claude: Claude) -> Claim:
     claims: list[Claim] = []
 
     def decide(view: View) -> Write:
         claims.append(claimant.claim(view, subject))
+        if claims[-1].parcels:
+            claude.check_key()  # without one nothing can be sent, so nothing is claimed
         return claims[-1].write
 
     ledger.transact(decide)

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from claude_batch.errors import CannotCollect, CannotSubmit, SubmitUnclear
+from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
 from claude_batch.event import BatchId
 from claude_batch.refusal import LOOK_FIRST, OTHERWISE, Refusal
 from claude_batch.remote import (
@@ -75,6 +75,10 @@ class Claude:
         client: anthropic.Anthropic | None = self.__dict__.pop("_client", None)
         if client:
             client.close()
+
+    def check_key(self) -> None:
+        """Raises CannotSubmit where there is no usable key; asks nobody."""
+        _ = self._client
 
     def create(self, requests: Iterable[tuple[str, bytes]]) -> RemoteBatch:
         """Send (custom_id, params as JSON) as one batch, in one try.
@@ -140,14 +144,10 @@ class Claude:
 
     def model(self, name: str) -> RemoteModel | None:
         """None: the API does not know it."""
-        import anthropic
-
         try:
             return _read(self._fetch("get", f"/v1/models/{name}", patient=False), WireModel).ours()
-        except CannotCollect as refusal:
-            if isinstance(refusal.__cause__, anthropic.NotFoundError):
-                return None
-            raise
+        except CannotFind:
+            return None
 
     def _send(self, path: str, content: bytes | IO[bytes], timeout: float) -> bytes:
         import anthropic
@@ -217,7 +217,8 @@ class Claude:
             return tries(once)
         except anthropic.APIStatusError as error:
             refusal = _refusal(error)
-            raise CannotCollect(refusal.problem, refusal.remedy) from error
+            kind = CannotFind if error.status_code == 404 else CannotCollect
+            raise kind(refusal.problem, refusal.remedy) from error
         except (anthropic.AnthropicError, httpx2.HTTPError) as error:
             raise CannotCollect(*_unreached(error)) from error
 
