@@ -19,7 +19,7 @@ if sys.platform != "win32":
 HELP = """\
 Usage: claude-batch queue [--strict]
 
-Notes the staged tree for the next submit.
+Note the staged tree for the next submit (the hook).
 
 Options:
   --strict  Fail the commit (exit 3) when the tree cannot be noted.
