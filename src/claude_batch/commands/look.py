@@ -8,7 +8,7 @@ from claude_batch.diff import Comparison, Diff, FileChange, LeftOut
 from claude_batch.edges.forge import Forge
 from claude_batch.edges.repository import Repository
 from claude_batch.edges.spool import Note
-from claude_batch.errors import BadUsage, CannotRead
+from claude_batch.errors import BadUsage
 from claude_batch.exclusion import sift
 from claude_batch.prompt import Kind
 from claude_batch.pull import Pull
@@ -99,7 +99,7 @@ class Looker:
     def noted(self, notes: Sequence[Note], exclude: Sequence[str]) -> Look:
         """The changes of several noted trees together, each against its own HEAD."""
         if not notes:
-            raise CannotRead("no noted tree is on a branch", "commit first, then submit --queued")
+            return Look(Comparison(None, None, "", "", "0 queued changes"), (), ())
         looks = [
             self.diff(self.repository.compare_trees(note.head, note.tree, "queued"), exclude)
             for note in dict.fromkeys(notes)
