@@ -10,7 +10,7 @@ from claude_batch.annotation import Annotation, Level, annotations
 from claude_batch.cli import collect, publish, submit, words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command
 from claude_batch.cli.world import World, now
-from claude_batch.commands.cancel import cancel_for
+from claude_batch.commands.cancel import close
 from claude_batch.config import Config, Lane
 from claude_batch.diff import LeftOut
 from claude_batch.done import Done
@@ -72,8 +72,9 @@ def verbs(world: World, config: Config) -> Verbs:
     def published() -> list[Published]:
         return publish.run(world, publish.pulls(world, None), {})
 
-    def closed(pr: int) -> list[tuple[str, str]]:
-        done = cancel_for(world.shared(config), world.claude, pr, world.run, now)
+    def closed(pr: int, merged: bool) -> list[tuple[str, str]]:
+        ledger = world.shared(config)
+        done = close(ledger, world.claude, pr, merged, world.slug, world.run, now)
         return [(str(batch), status) for batch, status in done]
 
     return Verbs(submitted, lambda: collect.run(world, config), published, closed)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from claude_batch.edges.claude import Claude
 from claude_batch.errors import BadUsage
-from claude_batch.event import BatchId, BatchStatus
+from claude_batch.event import BatchId, BatchStatus, Closed
 from claude_batch.ledger import Ledger, Sending, View, Write
 
 Done = list[tuple[BatchId, str]]  # id, status at the API
@@ -38,6 +38,21 @@ def cancel_for(
         if {asked.pr for asked in sending.requests.values()} == {pr}
     ]
     return _cancel(ledger, claude, found, run, now)
+
+
+def close(
+    ledger: Ledger,
+    claude: Claude,
+    pr: int,
+    merged: bool,
+    repo: str,
+    run: str,
+    now: Callable[[], datetime],
+) -> Done:
+    """`cancel_for`, and that it is closed is remembered: `prune` drops findings by that."""
+    fact = Closed(at=now(), run=run, repo=repo, pr=pr, merged=merged)
+    ledger.transact(lambda view: Write((fact,)) if view.plan(pr) else Write())
+    return cancel_for(ledger, claude, pr, run, now)
 
 
 def _cancel(

@@ -27,5 +27,11 @@ def _droppable(view: View, before: datetime) -> Iterator[str]:
     for row in view.rows:
         if row.answered and row.answered.shard:
             askers.setdefault(row.answered.shard, set()).add(row.asked.pr)
-    gone = {number for number, closed in view.closed.items() if closed.at < before}
+    gone = {number for number in view.closed if _closed(view, number, before)}
     return (shard for shard, numbers in sorted(askers.items()) if numbers <= gone)
+
+
+def _closed(view: View, number: int, before: datetime) -> bool:
+    """And not submitted again since, as one that was reopened is."""
+    at, plan = view.closed[number].at, view.plan(number)
+    return at < before and (plan is None or plan.at <= at)

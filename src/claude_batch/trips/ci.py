@@ -38,7 +38,7 @@ class Verbs:
     submit: Callable[[int, Lane | None], Submission]
     collect: Callable[[], Collection]
     publish: Callable[[], list[Published]]  # on all open pull requests with something recorded
-    close: Callable[[int], list[tuple[str, str]]]  # cancels; id and status of each batch
+    close: Callable[[int, bool], list[tuple[str, str]]]  # merged?; cancels: id, status
 
 
 def ci(
@@ -55,16 +55,19 @@ def ci(
         case Submit(pr, lane):
             with _Tolerant(done):
                 done.submission = verbs.submit(pr, lane)
-        case Cancel(pr):
+        case Cancel(pr, merged):
             with _Tolerant(done):
-                done.notes += [f"batch {batch}: {status}" for batch, status in verbs.close(pr)]
+                ended = [f"batch {batch}: {status}" for batch, status in verbs.close(pr, merged)]
+                done.notes += ended or [f"nothing is open for pull request {pr} alone"]
         case Collect() | CollectAndPublish():
             with _Tolerant(done):
                 done.collection = verbs.collect()
             if isinstance(trip, CollectAndPublish):
                 with _Tolerant(done):
                     done.published = verbs.publish()
-        case Skip(_, reason) | Nothing(reason):
+        case Skip(pr, reason):
+            done.notes.append(f"pull request {pr} is left alone: {reason}")
+        case Nothing(reason):
             done.notes.append(reason)
         case _:
             assert_never(trip)
