@@ -1,17 +1,15 @@
 """`claude-batch estimate`."""
 
-import typer
-
 from claude_batch import report
 from claude_batch.cli import words
-from claude_batch.cli.shared import show
+from claude_batch.cli.shared import command, show
 from claude_batch.cli.sources import Call, about_a_source, prepare
 from claude_batch.cli.world import World
 from claude_batch.commands import submit as verb
 from claude_batch.source import Source
 from claude_batch.submission import Submission
 
-app = typer.Typer()
+app = command()
 
 
 def estimate(call: Call) -> None:

@@ -1,14 +1,12 @@
 """`claude-batch findings`."""
 
-import typer
-
 from claude_batch import report
 from claude_batch.cli import words
-from claude_batch.cli.shared import HERE, As, Directory, Format, show
+from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.world import World
 from claude_batch.commands import findings as verb
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()

@@ -10,12 +10,11 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from pydantic import Field
 
 from claude_batch import __version__, report
 from claude_batch.cli import collect, estimate, findings, submit
-from claude_batch.cli.shared import HERE, Directory
+from claude_batch.cli.shared import HERE, Directory, command
 from claude_batch.cli.sources import source_of
 from claude_batch.cli.world import World, now
 from claude_batch.commands import status as verb
@@ -25,7 +24,7 @@ from claude_batch.output import document
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-app = typer.Typer()
+app = command()
 
 INSTRUCTIONS = (
     "Code review through the Message Batches API: submit what changed, collect the answers "
