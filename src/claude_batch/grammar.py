@@ -1,0 +1,54 @@
+"""Which grammar reads a file. The grammars come as wheels; nothing is fetched at run time."""
+
+from functools import cache
+from importlib import import_module
+from typing import NewType, cast
+
+from tree_sitter import Language, Parser, Tree
+
+Grammar = NewType("Grammar", str)
+
+# suffix -> module and the function in it that gives the language
+GRAMMARS = {
+    ".py": ("tree_sitter_python", "language"),
+    ".pyi": ("tree_sitter_python", "language"),
+    ".js": ("tree_sitter_javascript", "language"),
+    ".jsx": ("tree_sitter_javascript", "language"),
+    ".mjs": ("tree_sitter_javascript", "language"),
+    ".cjs": ("tree_sitter_javascript", "language"),
+    ".ts": ("tree_sitter_typescript", "language_typescript"),
+    ".mts": ("tree_sitter_typescript", "language_typescript"),
+    ".cts": ("tree_sitter_typescript", "language_typescript"),
+    ".tsx": ("tree_sitter_typescript", "language_tsx"),
+    ".go": ("tree_sitter_go", "language"),
+    ".rs": ("tree_sitter_rust", "language"),
+    ".java": ("tree_sitter_java", "language"),
+    ".c": ("tree_sitter_c", "language"),
+    ".h": ("tree_sitter_cpp", "language"),
+    ".cc": ("tree_sitter_cpp", "language"),
+    ".cpp": ("tree_sitter_cpp", "language"),
+    ".cxx": ("tree_sitter_cpp", "language"),
+    ".hh": ("tree_sitter_cpp", "language"),
+    ".hpp": ("tree_sitter_cpp", "language"),
+    ".rb": ("tree_sitter_ruby", "language"),
+    ".json": ("tree_sitter_json", "language"),
+    ".yml": ("tree_sitter_yaml", "language"),
+    ".yaml": ("tree_sitter_yaml", "language"),
+    ".toml": ("tree_sitter_toml", "language"),
+}
+
+
+def grammar_of(path: str) -> Grammar | None:
+    """By the file's suffix; None: there is no grammar for it."""
+    suffix = "." + path.rpartition("/")[2].rpartition(".")[2].lower()
+    return Grammar(suffix) if suffix in GRAMMARS else None
+
+
+def parse(grammar: Grammar, content: bytes) -> Tree:
+    return _parser(grammar).parse(content)
+
+
+@cache
+def _parser(grammar: Grammar) -> Parser:
+    module, function = GRAMMARS[grammar]
+    return Parser(Language(cast(object, getattr(import_module(module), function)())))
