@@ -10,6 +10,7 @@
     ├── CannotSubmit            the Message Batches API said no
     │   └── SubmitUnclear       it may have said yes: never repeat blindly
     ├── CannotCollect
+    │   └── CannotFind          the API does not know it, or not any more
     ├── CannotPublish           GitHub said no
     │   └── ReviewRefused       a 422: at least one comment of the review is at fault
     └── BudgetExceeded          exit 4
@@ -60,6 +61,10 @@ class SubmitUnclear(CannotSubmit):
 
 
 class CannotCollect(ClaudeBatchError):
+    pass
+
+
+class CannotFind(CannotCollect):
     pass
 
 
