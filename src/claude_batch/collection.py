@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from claude_batch.answer import RawAnswer, Unparsable, parse_line, read_findings
-from claude_batch.event import Answered, Asked, BatchStatus, Outcome
+from claude_batch.event import Answered, Asked, BatchStatus, Outcome, Voided
 from claude_batch.finding import Finding
 from claude_batch.ledger import Sending, Shard, View, Write
 from claude_batch.price import Cost, Prices, UnknownModel
@@ -22,11 +22,6 @@ def readable(lines: Iterable[bytes]) -> Iterator[RawAnswer]:
             yield parse_line(line)
         except Unparsable:
             continue
-
-
-def unsent(name: str, why: str) -> RawAnswer:
-    """A request of the lane now that was refused before it cost anything."""
-    return RawAnswer(name, Outcome.ERRORED, error=f"not sent: {why}", retriable=True)
 
 
 def findings_again(requests: Iterable[Asked], raws: Iterable[RawAnswer]) -> Iterator[Finding]:
@@ -50,8 +45,7 @@ class Recorder:
 
     def some(self, view: View, raws: Iterable[RawAnswer]) -> Write:
         """These answers, where `view` does not hold them yet."""
-        found = self._found(raws)
-        return self._write(view, {n: found[n] for n in found})
+        return self._write(view, self._found(raws))
 
     def all(self, view: View, raws: Iterable[RawAnswer]) -> Write:
         """These answers, and that nothing more will come."""
@@ -62,8 +56,19 @@ class Recorder:
         return Write((*written.events, *self._collected(view)), written.shards)
 
     def undecided(self, view: View) -> Write:
-        """Requests of the lane now that may or may not have been answered: possibly paid."""
-        return self._write(view, {n: self._lost(asked, UNDECIDED) for n, asked in self._requests()})
+        """Of the lane now, whose requests go one by one: the first without an answer may have been
+        paid for, and those after it were never sent."""
+        sending = view.sendings[self.sending.intent.id]
+        waiting = [(n, asked) for n, asked in self._requests() if n not in sending.answers]
+        written = self._write(view, {n: self._lost(asked, UNDECIDED) for n, asked in waiting[:1]})
+        rest = self.voided("its run ended before this was sent").events if waiting[1:] else ()
+        return Write((*written.events, *rest))
+
+    def voided(self, reason: str) -> Write:
+        """What has no answer was never sent and is free again."""
+        intent = self.sending.intent
+        fact = Voided(at=self.now, run=self.run, repo=intent.repo, intent=intent.id, reason=reason)
+        return Write((fact,))
 
     def _requests(self) -> list[tuple[int, Asked]]:
         return sorted(self.sending.requests.items())

@@ -145,7 +145,7 @@ class Looked(Event):
 
 
 class Voided(Event):
-    """An intent of which we know that it was never sent: its tasks are free again."""
+    """An intent of which nothing more will be sent: what has no answer is free again."""
 
     type: Literal["voided"] = "voided"
     intent: IntentId

@@ -66,10 +66,10 @@ class Sending:
 
     def status(self, now: datetime) -> str:
         """One of the words of the `status` command."""
-        if self.voided:
-            return "lost"
         if self.is_answered():
             return "collected"
+        if self.voided:
+            return "collected" if self.answers else "lost"
         if self.submitted is None:
             return "intent" if now < self.intent.lease_until else "undecided"
         for word in ("lost", "collected", "ended", "canceling"):
@@ -87,13 +87,14 @@ class Row:
     is_open: bool
 
     def charge(self) -> Decimal:
-        """Dollars paid or reserved; tokens without a price keep their reservation."""
+        """Dollars paid or reserved; what was paid and is not known keeps its reservation."""
         reserved = self.asked.estimate.usd_max
         if self.answered is None:
             return reserved if self.is_open else ZERO
         if self.answered.usd is not None:
             return self.answered.usd
-        return reserved if self.answered.usage else ZERO
+        unsaid = self.answered.usage or self.answered.outcome is Outcome.UNREADABLE
+        return reserved if unsaid else ZERO
 
 
 @dataclass
@@ -190,6 +191,10 @@ class View:
         return sum((row.charge() for row in counted), ZERO) + sum(
             (answer.usd or ZERO for answer in orphans if answer.at >= since), ZERO
         )
+
+    def answers(self) -> list[tuple[Asked, Answered]]:
+        """`answers_of` all tasks."""
+        return self.answers_of(self._rows_of)
 
     def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[Asked, Answered]]:
         """The succeeded answers for any of these tasks, second looks included, oldest first.

@@ -1,12 +1,12 @@
 """`submit`: diff → tasks → minus known → estimate, budget → batches. `estimate` is it, unsent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from claude_batch.answer import parse_message
-from claude_batch.collection import Recorder, unsent
+from claude_batch.collection import Recorder
 from claude_batch.edges.claude import Claude
 from claude_batch.errors import CannotSubmit, SubmitUnclear
 from claude_batch.event import Submitted, Voided
@@ -41,8 +41,7 @@ def submit(
     if claim.refused:
         raise claim.refused
     sender = _Sender(subject, claimant, ledger, claude, now)
-    sent = tuple(sender.send(parcel) for parcel in claim.parcels)
-    return Submission(claim, claimant.config.lane, sent)
+    return Submission(claim, claimant.config.lane, tuple(sender.send_all(claim.parcels)))
 
 
 def _claim(subject: Subject, claimant: Claimant, ledger: Ledger, claude: Claude) -> Claim:
@@ -66,7 +65,17 @@ class _Sender:
     claude: Claude
     now: Callable[[], datetime]
 
-    def send(self, parcel: Parcel) -> Sent:
+    def send_all(self, parcels: Sequence[Parcel]) -> Iterator[Sent]:
+        """In order; when one cannot be sent, nobody has to wait for those after it."""
+        for at, parcel in enumerate(parcels):
+            try:
+                yield self._send(parcel)
+            except CannotSubmit:
+                for rest in parcels[at + 1 :]:
+                    self._void(rest, "a batch before it could not be sent")
+                raise
+
+    def _send(self, parcel: Parcel) -> Sent:
         tasks = sum(len(draft.asked.tasks) for draft in parcel.drafts)
         if parcel.intent.lane == "now":
             self._ask_all(parcel)
@@ -95,6 +104,7 @@ class _Sender:
         return fact
 
     def _void(self, parcel: Parcel, reason: str) -> None:
+        """Nothing more of it will be sent: what has no answer is free again."""
         fact = Voided(
             at=self.now(),
             run=self.subject.run,
@@ -107,16 +117,14 @@ class _Sender:
     def _ask_all(self, parcel: Parcel) -> None:
         """Lane now: one answer at a time, each recorded before the next is paid for."""
         sending = self.ledger.view().sendings[parcel.intent.id]
-        keep = self.claimant.config.retention == "answers"
         run, prices = self.subject.run, self.claimant.prices
-        for at, draft in enumerate(parcel.drafts):
-            recorder = Recorder(sending, prices, self.now(), run, keep)
+        for draft in parcel.drafts:
+            recorder = Recorder(sending, prices, self.now(), run)
             try:
                 answer = parse_message(draft.custom_id, self.claude.ask(draft.params))
             except SubmitUnclear:
                 raise  # may be paid for: `collect` says so when the lease has run out
             except CannotSubmit as refusal:
-                rest = [unsent(one.custom_id, refusal.problem) for one in parcel.drafts[at:]]
-                self.ledger.transact(partial(recorder.some, raws=rest))
+                self._void(parcel, refusal.problem)
                 raise
             self.ledger.transact(partial(recorder.some, raws=[answer]))
