@@ -8,14 +8,16 @@ from typing import assert_never
 
 from claude_batch import doubt
 from claude_batch.collected import Collection, Progress
-from claude_batch.collection import Recorder, readable
-from claude_batch.edges.claude import Claude
-from claude_batch.event import Answered, AnyEvent, BatchId, Looked, Submitted, Voided
+from claude_batch.collection import UNDECIDED, Recorder, readable
+from claude_batch.edges.claude import Claude, RemoteBatch
+from claude_batch.errors import CannotFind
+from claude_batch.event import Answered, AnyEvent, BatchStatus, Looked, Submitted, Voided
 from claude_batch.ledger import Ledger, Sending, View, Write
 from claude_batch.price import Prices
 
 FIRST_POLL = 5.0  # seconds; then half as long again each time
 LONGEST_POLL = 60.0
+RESULTS_STAY = timedelta(days=29)  # at the API, from a batch's creation
 MOST_KEPT = 5_000  # requests; above, findings are fetched from the API when they are needed
 
 
@@ -34,9 +36,9 @@ class Collector:
         notes = list(self._settle_doubts(before))
         for sending in self.ledger.view().open_batches():
             if sending.submitted:
-                self._fetch(sending, sending.submitted.batch)
+                notes += self._fetch(sending, sending.submitted)
             elif sending.intent.lane == "now":
-                self._give_up_on(sending)
+                notes += self._give_up_on(sending)
         after = self.ledger.view()
         return Collection(
             tuple(_batches(before, after, self.now())), tuple(_fresh(before, after)), tuple(notes)
@@ -62,19 +64,34 @@ class Collector:
             tuple(_batches(start, end, self.now())), tuple(_fresh(start, end)), tuple(notes)
         )
 
-    def _fetch(self, sending: Sending, batch: BatchId) -> None:
-        if self.claude.status(batch).status != "ended":
+    def _fetch(self, sending: Sending, fact: Submitted) -> Iterator[str]:
+        try:
+            if self.claude.status(fact.batch).status != "ended":
+                return
+            raws = list(readable(self.claude.results(fact.batch)))
+        except CannotFind:
+            yield self._missing(fact)
             return
         keep = self.keep_findings and len(sending.requests) <= MOST_KEPT
         recorder = Recorder(sending, self.prices, self.now(), self.run, keep)
-        raws = list(readable(self.claude.results(batch)))
         self.ledger.transact(lambda view: recorder.all(view, raws))
 
-    def _give_up_on(self, sending: Sending) -> None:
+    def _missing(self, fact: Submitted) -> str:
+        """One batch that cannot be had does not keep the others from being collected."""
+        if self.now() < fact.created_at + RESULTS_STAY:
+            return f"the API has no batch {fact.batch}: is this key of another workspace?"
+        lost = BatchStatus(
+            at=self.now(), run=self.run, repo=fact.repo, batch=fact.batch, status="lost"
+        )
+        self.ledger.transact(lambda view: Write((lost,)))
+        return f"batch {fact.batch} is lost: the API keeps results for 29 days; its tasks are free"
+
+    def _give_up_on(self, sending: Sending) -> Iterator[str]:
         """Lane now has no listing: after its lease a request without an answer is undecided."""
-        recorder = Recorder(sending, self.prices, self.now(), self.run)
         if sending.status(self.now()) == "undecided":
+            recorder = Recorder(sending, self.prices, self.now(), self.run)
             self.ledger.transact(recorder.undecided)
+            yield f"intent {sending.intent.id} of the lane now: {UNDECIDED}"
 
     def _settle_doubts(self, view: View) -> Iterator[str]:
         doubts = doubt.doubtful(view, self.now())
@@ -84,7 +101,15 @@ class Collector:
         listed = self.claude.recent(since)
         ours = doubt.taken(view)
         for sending in doubts:
-            yield self._settle(sending, doubt.resolve(sending, listed, ours, self.now()))
+            possible = doubt.candidates_of(sending, listed, ours)
+            left = [batch for batch in possible if not self._is_anothers(sending, batch)]
+            yield self._settle(sending, doubt.resolve(sending, left, self.now()))
+
+    def _is_anothers(self, sending: Sending, batch: RemoteBatch) -> bool:
+        if batch.status != "ended":
+            return False
+        raws = readable(self.claude.results(batch.id))
+        return not doubt.is_of(sending, (raw.custom_id for raw in raws))
 
     def _settle(self, sending: Sending, verdict: doubt.Verdict) -> str:
         fact, said = self._judged(sending, verdict)
