@@ -16,7 +16,8 @@ def document(value: object) -> str:
 
 def _write(value: object, indent: str) -> str:
     if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
+        digits = format(value, "f")
+        return digits.rstrip("0").rstrip(".") if "." in digits else digits
     if isinstance(value, datetime):
         return json.dumps(value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
     if isinstance(value, BaseModel):

@@ -60,7 +60,7 @@ def user(asked: Sequence[Task], context: Iterable[Task], rules: Sequence[Rule]) 
     parts = [f"Rule of this repository: {rule.instruction}" for rule in rules]
     ordinals = _ordinals(asked)
     for path, tasks in _by_path([*asked, *context]).items():
-        parts.append(f"<file path={json.dumps(path, ensure_ascii=False)}{_renamed(tasks[0])}>")
+        parts.append(f"<file path={_quoted(path)}{_renamed(tasks[0])}>")
         for task in sorted(tasks, key=lambda task: task.hunk.new_start):
             parts.append(_hunk(task, ordinals.get(id(task))))
         parts.append("</file>")
@@ -86,12 +86,16 @@ def _ordinals(asked: Sequence[Task]) -> dict[int, int]:
 def _renamed(task: Task) -> str:
     source = task.source
     if isinstance(source, Changed) and source.old_path != task.path:
-        return f" was={json.dumps(source.old_path, ensure_ascii=False)}"
+        return f" was={_quoted(source.old_path)}"
     return ""
 
 
+def _quoted(path: str) -> str:
+    return json.dumps(path, ensure_ascii=False).translate(ROW_BREAKS)
+
+
 def _hunk(task: Task, start: int | None) -> str:
-    heading = task.hunk.heading.decode("utf-8", "replace").strip()
+    heading = shown(task.hunk.heading).strip()
     rows = [f"@@ {heading}".rstrip()]
     if isinstance(task.source, Given) and task.source.instruction:
         rows.append(f"@ {' '.join(task.source.instruction.split())}")
