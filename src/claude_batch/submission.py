@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
 
 from claude_batch import budget, request
 from claude_batch.config import Config, Lane
 from claude_batch.diff import Comparison, LeftOut
-from claude_batch.errors import BudgetExceeded
+from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.estimate import estimate, max_tokens
 from claude_batch.event import (
     Asked,
@@ -113,6 +112,12 @@ class Claimant:
 
     def claim(self, view: View, subject: Subject) -> Claim:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
+        if self.config.lane == "now" and self.config.retention == "ids":
+            raise BadConfig(
+                "an answer of the lane now cannot be fetched again, and retention = \"ids\" does "
+                "not keep it",
+                "use the lane batch, or set `retention` to \"answers\"",
+            )
         tasks = unique(subject.tasks)
         known = view.known(task.id for task in tasks)
         new = [task for task in tasks if task.id not in known]
@@ -123,15 +128,17 @@ class Claimant:
         try:
             self._check_budget(view, subject.pr, claim.estimates)
         except BudgetExceeded as refusal:
-            return Claim(self._plan(subject, 0, len(tasks) - len(new)), (), refusal)
+            unsent = self._plan(subject, 0, len(tasks) - len(new))
+            return Claim(unsent, (), refusal, _said_already(view, unsent))
         return replace(claim, repeated=not parcels and _said_already(view, plan))
 
     def _requests(self, new: Sequence[Task], known: Sequence[Task]) -> list[Request]:
         kinds = {kind.name: kind for kind in self.kinds}
         made = []
-        for name, group in groupby(new, key=lambda task: task.kind):
+        for name in dict.fromkeys(task.kind for task in new):
+            asked = [task for task in new if task.kind == name]
             beside = [task for task in known if task.kind == name]
-            made += [self._build(kinds[name], part) for part in request.pack(list(group), beside)]
+            made += [self._build(kinds[name], part) for part in request.pack(asked, beside)]
         return made
 
     def _build(self, kind: Kind, part: Pack) -> Request:
