@@ -44,10 +44,9 @@ def apply(
 
 
 def _suggestions(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask]]:
-    view = ledger.view()
-    answers = [row.answered for row in view.rows if row.answered and row.answered.findings]
-    tasks = {task.id: task for row in view.rows for task in row.asked.tasks}
-    for finding in ledger.findings(answers):
+    pairs = ledger.view().answers()
+    tasks = {task.id: task for asked, _ in pairs for task in asked.tasks}
+    for finding in ledger.findings(answered for _, answered in pairs):
         if finding.task and finding.replacement is not None and finding.side is Side.RIGHT:
             yield finding, tasks[finding.task]
 

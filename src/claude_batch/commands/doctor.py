@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from claude_batch.config import Config
+from claude_batch.config import Config, OwnKind
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.forge import Forge
 from claude_batch.errors import ClaudeBatchError
@@ -52,10 +52,12 @@ def _examined(name: str, examine: Callable[[], Iterator[Check]]) -> list[Check]:
 
 
 def _config(config: Config, prices: Prices) -> Iterator[Check]:
-    yield Check("configuration", "ok", f"kinds {', '.join(map(str, config.kinds))}")
+    names = [kind.name if isinstance(kind, OwnKind) else kind for kind in config.kinds]
+    yield Check("configuration", "ok", f"kinds {', '.join(names)}")
     if config.budget.month is None and config.budget.pull_request is None:
         remedy = "set `budget.month` in the configuration"
         yield Check("budget", "warning", "there is no limit on what may be spent", remedy)
+    prices.rates(config.model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
     yield Check("prices", "ok", f"as of {prices.as_of}")
 
 

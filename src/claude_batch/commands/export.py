@@ -29,10 +29,9 @@ def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
 
 
 def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
-    view = ledger.view()
-    answers = [row.answered for row in view.rows if row.answered and row.answered.findings]
-    tasks = {task.id: task for row in view.rows for task in row.asked.tasks}
-    for finding in ledger.findings(answers):
+    pairs = ledger.view().answers()
+    tasks = {task.id: task for asked, _ in pairs for task in asked.tasks}
+    for finding in ledger.findings(answered for _, answered in pairs):
         yield finding, tasks.get(finding.task) if finding.task else None
 
 

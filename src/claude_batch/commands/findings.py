@@ -21,8 +21,7 @@ def findings(ledgers: Sequence[Ledger]) -> list[Found]:
 
 def _in(ledger: Ledger) -> Iterator[Found]:
     view = ledger.view()
-    answers = [row.answered for row in view.rows if row.answered and row.answered.findings]
-    for finding in ledger.findings(answers):
+    for finding in ledger.findings(answered for _, answered in view.answers()):
         pulls = tuple(sorted({pr for pr, key in view.posts if key == finding.fingerprint}))
         yield Found(finding, pulls, _outcome(view, finding, pulls))
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from claude_batch.ledger import Ledger, View, Write
+from claude_batch.task import TaskId
 
 
 def prune(ledger: Ledger, before: datetime) -> int:
-    """Shards dropped: all they hold was asked for by pull requests closed before then."""
+    """Shards dropped: those that only pull requests use that were closed before then."""
     dropped: tuple[str, ...] = ()
 
     def decide(view: View) -> Write:
@@ -23,12 +24,24 @@ def prune(ledger: Ledger, before: datetime) -> int:
 
 
 def _droppable(view: View, before: datetime) -> Iterator[str]:
-    askers: dict[str, set[int | None]] = {}
+    users: dict[str, set[int | None]] = {}
+    planners = _planners(view)
     for row in view.rows:
         if row.answered and row.answered.shard:
-            askers.setdefault(row.answered.shard, set()).add(row.asked.pr)
+            found = users.setdefault(row.answered.shard, set())
+            found.add(row.asked.pr)
+            found.update(*(planners.get(task.id, ()) for task in row.asked.tasks))
     gone = {number for number in view.closed if _closed(view, number, before)}
-    return (shard for shard, numbers in sorted(askers.items()) if numbers <= gone)
+    return (shard for shard, numbers in sorted(users.items()) if numbers <= gone)
+
+
+def _planners(view: View) -> dict[TaskId, set[int | None]]:
+    """What one pull request paid for may serve another that is still open."""
+    found: dict[TaskId, set[int | None]] = {}
+    for plan in view.plans:
+        for task in (task for file in plan.files for task in file.tasks):
+            found.setdefault(task.id, set()).add(plan.pr)
+    return found
 
 
 def _closed(view: View, number: int, before: datetime) -> bool:

@@ -1,11 +1,12 @@
 """`status`: what is pending, done, failed, spent; `list` and `show`: the same, one by one."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from claude_batch import budget
 from claude_batch.errors import BadUsage
-from claude_batch.ledger import Ledger, Sending, View
+from claude_batch.ledger import Ledger, Sending, Standing, View
 from claude_batch.status import BatchRow, Shown, Status
 from claude_batch.task import TaskId
 
@@ -14,12 +15,12 @@ SHORTEST_PREFIX = 6
 
 def status(ledger: Ledger, now: datetime) -> Status:
     view = ledger.view()
-    rows = tuple(_row(sending, now) for sending in view.open_batches())
+    standings = Counter(view.standing(task) for task in _tasks(view))
     _, month = budget.periods(now)
     return Status(
-        rows,
-        sum(1 for _ in _pending(view)),
-        sum(view.standing(task) == "failed" for task in _tasks(view)),
+        tuple(_row(sending, now) for sending in view.open_batches()),
+        standings[Standing.IN_FLIGHT],
+        standings[Standing.FAILED],
         view.spent(month),
         view.damaged,
     )
@@ -80,7 +81,3 @@ def _row(sending: Sending, now: datetime) -> BatchRow:
 
 def _tasks(view: View) -> list[TaskId]:
     return list(dict.fromkeys(task.id for row in view.rows for task in row.asked.tasks))
-
-
-def _pending(view: View) -> Iterator[TaskId]:
-    return (task for task in _tasks(view) if view.standing(task) == "in_flight")
