@@ -76,6 +76,7 @@ class Repository(Part):
 
 class Side(Part):
     repo: Repository | None  # None: the fork was deleted
+    sha: str | None = None
 
 
 class PullRequest(Part):
@@ -119,6 +120,16 @@ def decide(
             return Collect()
         case _:
             return Nothing(f"nothing to do for {event or 'a run without an event'}")
+
+
+def base_of(event: str, payload: Mapping[str, object]) -> str | None:
+    """The commit whose configuration judges the pull request of this event, if it has one.
+
+    Raises CannotRead.
+    """
+    if event not in ("pull_request", "pull_request_target"):
+        return None
+    return _read(event, payload).pull_request.base.sha
 
 
 def _read(event: str, payload: Mapping[str, object]) -> PullRequestEvent:

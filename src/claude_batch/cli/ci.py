@@ -14,8 +14,8 @@ from claude_batch.commands.cancel import close
 from claude_batch.config import Config, Lane
 from claude_batch.diff import LeftOut
 from claude_batch.done import Done
-from claude_batch.edges.runner import stop_commands
-from claude_batch.errors import BadUsage
+from claude_batch.edges.runner import Runner, stop_commands
+from claude_batch.errors import BadUsage, CannotFetch
 from claude_batch.estimate import total
 from claude_batch.output import document
 from claude_batch.published import Published
@@ -24,6 +24,7 @@ from claude_batch.receipt import receipt
 from claude_batch.source import PullRequest
 from claude_batch.submission import Submission
 from claude_batch.summary import Coverage, submitted_summary
+from claude_batch.trigger import base_of
 from claude_batch.trips.ci import Verbs
 from claude_batch.trips.ci import ci as trip
 
@@ -42,9 +43,7 @@ def ci(form: As = Format.text, directory: Directory = HERE) -> None:
             "no CI event: GITHUB_EVENT_NAME is not set",
             "outside of CI use `claude-batch submit`, `collect` and `publish`",
         )
-    config = world.config()
-    label = world.environ.get("CLAUDE_BATCH_LABEL") or LABEL
-    done = trip(runner.event, runner.payload(), label, config.forks, verbs(world, config))
+    done = _trip(world, runner)
     runner.write_outputs(outputs(done))
     runner.write_summary(summary(done))
     _show(done, form)
@@ -52,6 +51,23 @@ def ci(form: As = Format.text, directory: Directory = HERE) -> None:
         sys.stderr.write(line + "\n")
     if any(one.failing for one in done.published or ()):
         raise typer.Exit(1)
+
+
+def _trip(world: World, runner: Runner) -> Done:
+    label = world.environ.get("CLAUDE_BATCH_LABEL") or LABEL
+    try:
+        config = _config(world, runner)
+    except CannotFetch as outage:
+        return Done(runner.event, warnings=[outage])
+    return trip(runner.event, runner.payload(), label, config.forks, verbs(world, config))
+
+
+def _config(world: World, runner: Runner) -> Config:
+    """A pull request is judged by its base: what the checked out head says is not read."""
+    base = base_of(runner.event, runner.payload())
+    if base is not None:
+        world.repository.bring([base])
+    return world.config(base)
 
 
 def _show(done: Done, form: Format) -> None:

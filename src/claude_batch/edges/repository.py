@@ -130,11 +130,11 @@ class Repository:
         """
         if merge_base:
             try:
-                self._bring([base, head, merge_base])
+                self.bring([base, head, merge_base])
             except CannotFetch:
                 merge_base = None
         if not merge_base:
-            self._bring([base, head])
+            self.bring([base, head])
             merge_base = self._merge_base(base, head)
         return self._compare(merge_base, head, label)
 
@@ -218,7 +218,8 @@ class Repository:
         done = self.git.run("merge-base", base, head, check=False)
         return None if done.code else done.out.decode().split()[0]
 
-    def _bring(self, commits: Sequence[str]) -> None:
+    def bring(self, commits: Sequence[str]) -> None:
+        """Fetch those that are not here. Raises CannotFetch."""
         for commit in commits:
             if not OID.fullmatch(commit):
                 raise CannotRead(f"`{commit}` is no commit id", "give the full id of a commit")
