@@ -109,9 +109,9 @@ class Forge:
             raise CannotPublish(NOT_KNOWN, remedy)
         from github import Auth, Github
 
-        # It logs each refusal, which Python prints where nobody has set logging up; all that a
-        # person needs to know of one is in our error.
-        logging.getLogger("github").addHandler(logging.NullHandler())
+        # It prints each refusal on stderr, by a handler that it adds when it is imported; all that
+        # a person needs to know of one is in our error.
+        logging.getLogger("github").handlers = [logging.NullHandler()]
         return Github(
             auth=Auth.Token(self._token),
             base_url=self._url,
