@@ -11,6 +11,8 @@ CONTEXT = 3
 NO_NEWLINE = b"\n\\ No newline at end of file\n"
 ESCAPES = {7: b"a", 8: b"b", 9: b"t", 10: b"n", 11: b"v", 12: b"f", 13: b"r", 34: b'"', 92: b"\\"}
 
+Change = tuple[int, int, int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Combined:
@@ -82,23 +84,47 @@ def _tabbed(name: bytes) -> bytes:
 
 
 def _hunks(old: list[bytes], new: list[bytes]) -> Iterator[bytes]:
-    # difflib is slow on long files, and most of a file is the same above and below the edits.
-    skip = max(0, alike(old, new) - CONTEXT)
-    same = alike(old[skip:][::-1], new[skip:][::-1])
-    end = max(0, same - CONTEXT)
-    old, new = old[skip : len(old) - end], new[skip : len(new) - end]
-    for group in SequenceMatcher(None, old, new).get_grouped_opcodes(CONTEXT):
-        (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
+    for group in _together(_changes(old, new)):
+        (first, _, new_first, _), (_, last, _, new_last) = group[0], group[-1]
+        lead, trail = min(CONTEXT, first), min(CONTEXT, len(old) - last)
         yield b"@@ -%b +%b @@\n" % (
-            _range(skip + old_start, old_end - old_start),
-            _range(skip + new_start, new_end - new_start),
+            _range(first - lead, last + trail - first + lead),
+            _range(new_first - lead, new_last + trail - new_first + lead),
         )
-        for tag, i, j, k, m in group:
-            if tag == "equal":
-                yield from _signed(b" ", old[i:j])
-            else:
-                yield from _signed(b"-", old[i:j])
-                yield from _signed(b"+", new[k:m])
+        at = first - lead
+        for i, j, k, m in group:
+            yield from _signed(b" ", old[at:i])
+            yield from _signed(b"-", old[i:j])
+            yield from _signed(b"+", new[k:m])
+            at = j
+        yield from _signed(b" ", old[at : last + trail])
+
+
+def _changes(old: list[bytes], new: list[bytes]) -> Iterator[Change]:
+    """Lines i..j of `old` become lines k..m of `new`.
+
+    difflib is slow on long files, and most of a file is the same above and below the edits. It
+    sees nothing of those lines: it could pair them otherwise, and git refuses a hunk that has no
+    context below and does not end the file.
+    """
+    top = alike(old, new)
+    end = alike(old[top:][::-1], new[top:][::-1])
+    matcher = SequenceMatcher(None, old[top : len(old) - end], new[top : len(new) - end])
+    for tag, i, j, k, m in matcher.get_opcodes():
+        if tag != "equal":
+            yield top + i, top + j, top + k, top + m
+
+
+def _together(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """Those whose context would touch."""
+    group: list[Change] = []
+    for change in changes:
+        if group and change[0] - group[-1][1] > 2 * CONTEXT:
+            yield group
+            group = []
+        group.append(change)
+    if group:
+        yield group
 
 
 def _range(start: int, length: int) -> bytes:
