@@ -30,15 +30,15 @@ class Dossier:
         """Those about any task of this pull request, whoever paid for them."""
         return self.view.answers_of(self.current | self.planned)
 
-    def concerning(self, findings: Iterable[Finding], own: Iterable[Finding]) -> Iterator[Finding]:
+    def concerning(self, own: Iterable[Finding], others: Iterable[Finding]) -> Iterator[Finding]:
         """Of all that those answers said, what is about this pull request.
 
         `own` are the findings of answers that it asked for itself: only there an unplaced one is
         known to be about it.
         """
         ids = self.current | self.planned
-        yield from (finding for finding in findings if finding.task in ids)
-        yield from (finding for finding in own if finding.task is None)
+        yield from (finding for finding in own if finding.task is None or finding.task in ids)
+        yield from (finding for finding in others if finding.task in ids)
 
     def own(self) -> list[Answered]:
         return [row.answered for row in self.view.rows if row.asked.pr == self.pr and row.answered]

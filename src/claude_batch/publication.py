@@ -49,6 +49,7 @@ class Remote:
     comments: Sequence[RemoteComment]  # all, of the review and of the conversation
     posts: Mapping[str, Post]
     login: str | None  # ours; None: not known, then only the ledger tells
+    refused: Collection[str] = ()  # fingerprints of comments that were not taken
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def plan_publication(
     """`chosen.dropped` holds whatever was dropped before; `unverified` are finding ids."""
     ours = _ours(remote)
     deleted = remote.posts.keys() - ours.keys()  # what a person has deleted stays deleted
-    comments = _comments(chosen, ours, deleted, Commentable(diff), unverified)
+    comments = _comments(chosen, remote, ours, Commentable(diff), unverified)
     told = Told(len(comments.known) + len(comments.create), comments.folded, comments.dropped)
     stands = ours.get(marker.SUMMARY)
     wanted = (told.standing or stands) and marker.SUMMARY not in deleted
@@ -191,8 +192,8 @@ class _Comments:
 
 def _comments(
     chosen: Chosen,
+    remote: Remote,
     ours: Mapping[str, RemoteComment],
-    deleted: Collection[str],
     lines: Commentable,
     unverified: Collection[str],
 ) -> _Comments:
@@ -206,12 +207,12 @@ def _comments(
         draft = DraftComment(one.path, one.side, one.first_line, one.line, body)
         if key in ours:
             known.append(Known(key, ours[key].id, body))
-        elif key in deleted:
+        elif key in remote.posts:
             dropped.append(Dropped(one.finding, "silenced"))
         elif key not in inline:
             folded.append(one)
             dropped.append(Dropped(one.finding, "over_limit"))
-        elif lines.fault(draft):
+        elif key in remote.refused or lines.fault(draft):
             dropped.append(Dropped(one.finding, "outside_diff"))
         else:
             create.append(Fresh(key, draft))

@@ -20,6 +20,8 @@ from claude_batch.placement import Dropped
 from claude_batch.publication import Chosen, Fresh, Publication, Remote
 from claude_batch.published import Published
 from claude_batch.pull import DraftCheck, Pull
+from claude_batch.receipt import Receipt
+from claude_batch.summary import Coverage
 from claude_batch.task import Task
 
 LEASE = timedelta(minutes=10)
@@ -38,9 +40,13 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Planned:
+class Material:
+    """What there is to say, and what stands already."""
+
     chosen: Chosen
-    publication: Publication
+    remote: Remote
+    coverage: Coverage
+    receipt: Receipt
 
 
 @dataclass
@@ -58,7 +64,7 @@ class Publisher:
         fact = Closed(
             at=self.now(), run=self.run, repo=self.repo, pr=pull.number, merged=pull.merged
         )
-        if pull.number not in view.closed:
+        if view.plan(pull.number) and pull.number not in view.closed:
             self.ledger.transact(lambda view: Write((fact,)))
         dossier = Dossier(view, pull.number, frozenset())
         findings = self._findings(dossier)
@@ -75,68 +81,58 @@ class Publisher:
         if view.plan(number) is None:
             return Published(number, note=f"nothing was submitted for pull request {number}")
         if dry_run:
-            would = self._plan(scene, view, ())
-            outcome = self._outcome(scene, view, would, created=len(would.publication.create))
-            return replace(outcome, preview=would.publication)
-        if not self._take_lease(number):
+            material = self._gather(scene, view)
+            would = self._plan(scene, material)
+            outcome = self._outcome(scene, material, would, created=len(would.create))
+            return replace(outcome, preview=would)
+        leased = self._take_lease(number)
+        if leased is None:
             return Published(number, note=f"another run is publishing on pull request {number}")
-        planned = self._plan(scene, view, ())
-        stands, refused = self._post(scene, planned.publication.create)
-        final = self._plan(scene, view, refused) if refused else planned
-        facts = [
-            *stands,
-            *self._edit(scene, final.publication),
-            *self._summarise(scene, final.publication),
-        ]
-        done = self._lease(f"publish:{number}", self.now())
-        self.ledger.transact(lambda view: Write((*facts, done)))
-        return self._outcome(scene, view, final, created=len(stands))
+        facts: list[Post] = []
+        try:
+            return self._say(scene, self._gather(scene, leased), facts)
+        finally:  # after a failure too: what stands is recorded, and the next run need not wait
+            self._record(number, facts)
 
     # -- what there is to say -------------------------------------------------------------------
 
-    def _plan(self, scene: Scene, view: View, refused: Sequence[Fresh]) -> Planned:
+    def _gather(self, scene: Scene, view: View) -> Material:
         number = scene.pull.number
-        dossier = self._dossier(scene, view)
+        dossier = Dossier(view, number, frozenset(task.id for task in scene.tasks))
         placed, dropped = placement.place(self._findings(dossier), scene.tasks, scene.read_head)
         chosen = publication.choose(
             placed,
             max_comments=scene.config.max_comments,
             silenced={signal.fingerprint for signal in view.signals if signal.what in SILENCING},
         )
-        bad = {fresh.fingerprint for fresh in refused}
-        outside = [one for one in chosen.inline if one.finding.fingerprint in bad]
-        chosen = Chosen(
-            [one for one in chosen.inline if one not in outside],
-            chosen.folded,
-            [*dropped, *chosen.dropped, *(Dropped(one.finding, "outside_diff") for one in outside)],
-        )
         remote = Remote(
             [*self.forge.review_comments(number), *self.forge.comments(number)],
             {key: post for (pr, key), post in view.posts.items() if pr == number},
             self.forge.login(),
         )
-        coverage = dossier.coverage(scene.pull.head_sha, scene.diff.left_out)
-        return Planned(
-            chosen,
-            publication.plan_publication(
-                chosen,
-                remote,
-                scene.diff,
-                coverage,
-                dossier.receipt(),
-                fail_on=scene.config.fail_on,
-            ),
+        return Material(
+            chosen._replace(dropped=[*dropped, *chosen.dropped]),
+            remote,
+            dossier.coverage(scene.pull.head_sha, scene.diff.left_out),
+            dossier.receipt(),
         )
 
-    def _dossier(self, scene: Scene, view: View) -> Dossier:
-        return Dossier(view, scene.pull.number, frozenset(task.id for task in scene.tasks))
+    def _plan(self, scene: Scene, material: Material) -> Publication:
+        return publication.plan_publication(
+            material.chosen,
+            material.remote,
+            scene.diff,
+            material.coverage,
+            material.receipt,
+            fail_on=scene.config.fail_on,
+        )
 
     def _findings(self, dossier: Dossier) -> list[Finding]:
         pairs = dossier.answers()
         own = [answered for asked, answered in pairs if asked.pr == dossier.pr]
-        everything = [answered for _, answered in pairs]
+        others = [answered for asked, answered in pairs if asked.pr != dossier.pr]
         found = dossier.concerning(
-            self._said(dossier.view, everything), self._said(dossier.view, own)
+            list(self._said(dossier.view, own)), self._said(dossier.view, others)
         )
         return list({finding.id: finding for finding in found}.values())
 
@@ -151,7 +147,29 @@ class Publisher:
 
     # -- saying it ------------------------------------------------------------------------------
 
-    def _take_lease(self, number: int) -> bool:
+    def _say(self, scene: Scene, material: Material, facts: list[Post]) -> Published:
+        """`facts` grows with each thing that stands."""
+        planned = self._plan(scene, material)
+        refused = self._post(scene, planned.create, facts)
+        created = len(facts)
+        if refused:
+            told = replace(material.remote, refused={fresh.fingerprint for fresh in refused})
+            planned = self._plan(scene, replace(material, remote=told))
+        facts.extend(self._edit(scene, planned))
+        facts.extend(self._summarise(scene, planned))
+        return self._outcome(scene, material, planned, created=created)
+
+    def _record(self, number: int, facts: Sequence[Post]) -> None:
+        scope = f"publish:{number}"
+
+        def decide(view: View) -> Write:
+            mine = view.leases[scope].owner == self.run  # after ten minutes it may be another's
+            return Write((*facts, self._lease(scope, self.now())) if mine else tuple(facts))
+
+        self.ledger.transact(decide)
+
+    def _take_lease(self, number: int) -> View | None:
+        """The ledger as it stands under the lease; None: another run has it."""
         scope, won = f"publish:{number}", False
 
         def decide(view: View) -> Write:
@@ -160,28 +178,27 @@ class Publisher:
             won = view.lease_holder(scope, self.run, now) is None
             return Write((self._lease(scope, now + LEASE),)) if won else Write()
 
-        self.ledger.transact(decide)
-        return won
+        view = self.ledger.transact(decide)
+        return view if won else None
 
     def _lease(self, scope: str, until: datetime) -> Lease:
         return Lease(
             at=self.now(), run=self.run, repo=self.repo, scope=scope, owner=self.run, until=until
         )
 
-    def _post(self, scene: Scene, fresh: Sequence[Fresh]) -> tuple[list[Post], list[Fresh]]:
+    def _post(self, scene: Scene, fresh: Sequence[Fresh], facts: list[Post]) -> list[Fresh]:
         """Reviews of at most thirty comments. A refused one is halved until the fault is alone."""
-        posts: list[Post] = []
         refused: list[Fresh] = []
         waiting = list(publication.reviews(fresh))
         while waiting:
             part = waiting.pop(0)
             try:
-                posts += self._review(scene, part)
+                facts.extend(self._review(scene, part))
             except ReviewRefused:
                 half = len(part) // 2
                 waiting[:0] = [part[:half], part[half:]] if half else []
                 refused += [] if half else part
-        return posts, refused
+        return refused
 
     def _review(self, scene: Scene, part: Sequence[Fresh]) -> Iterator[Post]:
         number, head = scene.pull.number, scene.pull.head_sha
@@ -231,8 +248,9 @@ class Publisher:
             head=scene.pull.head_sha,
         )
 
-    def _outcome(self, scene: Scene, view: View, planned: Planned, *, created: int) -> Published:
-        final = planned.publication
+    def _outcome(
+        self, scene: Scene, material: Material, final: Publication, *, created: int
+    ) -> Published:
         fresh_summary = final.summary_due and final.summary_id is None
         return Published(
             scene.pull.number,
@@ -240,7 +258,7 @@ class Publisher:
             updated=len(final.edit) + (final.summary_due and not fresh_summary),
             unchanged=final.unchanged + (final.summary is not None and not final.summary_due),
             dropped=final.dropped,
-            placed=(*planned.chosen.inline, *planned.chosen.folded),
+            placed=(*material.chosen.inline, *material.chosen.folded),
             failing=final.check.conclusion == "failure",
-            receipt=self._dossier(scene, view).receipt(),
+            receipt=material.receipt,
         )
