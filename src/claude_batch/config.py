@@ -68,6 +68,7 @@ Dollars = Annotated[
 ]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 Lane = Literal["batch", "now"]
+ModelName = Annotated[str, Field(min_length=1, max_length=100)]
 Pattern = Annotated[str, Field(min_length=1, max_length=1_000)]
 Prose = Annotated[str, Field(min_length=1, max_length=20_000)]
 
@@ -146,6 +147,10 @@ class Config(Table):
         le=30,
         strict=True,
         description="Inline comments on a pull request; further findings go to the summary.",
+    )
+    verify: Annotated[ModelName | None, OFF] = Field(
+        "claude-haiku-5-5",
+        description="The model that takes a second look at each finding; false: none does.",
     )
     budget: Budget = Field(Budget(), description="Limits in dollars; false is no limit.")
     lane: Lane = Field(

@@ -30,6 +30,7 @@ effort = "low"
 kinds = ["review", "security", {name = "i18n", prompt = "Is every text translated?"}]
 exclude = ["*.lock", "vendor/"]
 max_comments = 0
+verify = "claude-sonnet-5-5"
 lane = "now"
 retention = "ids"
 forks = "label"
@@ -57,6 +58,7 @@ PARSED = Config(
     kinds=("review", "security", OwnKind(name="i18n", prompt="Is every text translated?")),
     exclude=("*.lock", "vendor/"),
     max_comments=0,
+    verify="claude-sonnet-5-5",
     lane="now",
     retention="ids",
     forks="label",
@@ -95,8 +97,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
 
 
 def test_false_switches_off_what_can_be_switched_off() -> None:
-    config = parse(OWN, b"effort = false\nfail_on = false\nbudget.pull_request = false")
-    assert (config.effort, config.fail_on, config.budget.pull_request) == (None, None, None)
+    config = parse(
+        OWN, b"effort = false\nfail_on = false\nverify = false\nbudget.pull_request = false"
+    )
+    assert (config.effort, config.fail_on, config.verify) == (None, None, None)
+    assert config.budget.pull_request is None
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,7 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
             "zzz = 1",
             "unknown key `zzz`",
             "known keys are `model`, `effort`, `kinds`, `rules`, `exclude`, `max_comments`, "
-            "`budget`, `lane`, `retention`, `forks`, `state`, `fail_on`",
+            "`verify`, `budget`, `lane`, `retention`, `forks`, `state`, `fail_on`",
         ),
         (
             'max_comments = "5"',
