@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from claude_batch.errors import ClaudeBatchError
+from claude_batch.errors import BadUsage, ClaudeBatchError
 
 # name -> the first line of its help; a test compares it with the command's own.
 COMMANDS = {
@@ -78,14 +78,18 @@ app = typer.Typer(
     cls=Lazy,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     help="Code review through the Message Batches API, remembered on a git branch.",
 )
 
 
-@app.callback()
-def root() -> None:
-    pass
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        sys.stderr.write(context.get_help() + "\n")
+        raise BadUsage(
+            "no command was named",
+            "start with `claude-batch demo`, which needs no key and touches nothing of yours",
+        )
 
 
 def run() -> int:
