@@ -12,19 +12,24 @@ class Commentable:
         self.files = {change.path: change for change in diff.files}
 
     def fault(self, one: DraftComment) -> str | None:
-        """What GitHub would refuse, or None. Removed lines, too, go by the file's new path."""
-        if one.path not in self.files:
-            return "the file is not in the diff"
-        if one.first_line > one.line:
-            return "the range ends before it starts"
-        hunks = [span for span in self._spans(one.path, one.side) if one.line in span]
-        if not hunks:
-            return "the line is not in the diff"
-        if one.first_line not in hunks[0]:
-            return "the range leaves its hunk"
+        """What GitHub would refuse, or None."""
+        fault = self.place_fault(one.path, one.side, one.first_line, one.line)
+        if fault:
+            return fault
         if len(one.body) > marker.LIMIT:
             return "the body is too long"
         return None if marker.read(one.body) else "the body has no marker"
+
+    def place_fault(self, path: str, side: Side, first: int, last: int) -> str | None:
+        """Lines `first..last`, 1-based. Removed lines, too, go by the file's new path."""
+        if path not in self.files:
+            return "the file is not in the diff"
+        if first > last:
+            return "the range ends before it starts"
+        hunks = [span for span in self._spans(path, side) if last in span]
+        if not hunks:
+            return "the line is not in the diff"
+        return None if first in hunks[0] else "the range leaves its hunk"
 
     def _spans(self, path: str, side: Side) -> Iterator[range]:
         for hunk in self.files[path].hunks:

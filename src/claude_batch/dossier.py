@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from claude_batch.diff import LeftOut
+from claude_batch.diff import Diff, LeftOut
 from claude_batch.event import Answered, Asked
 from claude_batch.finding import Finding
 from claude_batch.ledger import Standing, View
+from claude_batch.origin import Past, Readers
 from claude_batch.receipt import ZERO, Receipt, receipt
 from claude_batch.summary import Coverage
 from claude_batch.task import TaskId
@@ -39,6 +40,17 @@ class Dossier:
         ids = self.current | self.planned
         yield from (finding for finding in own if finding.task is None or finding.task in ids)
         yield from (finding for finding in others if finding.task in ids)
+
+    def past(self, diff: Diff, readers: Readers) -> Past:
+        """What places the findings whose tasks are no longer in `diff`."""
+        plans = [plan for plan in self.view.plans if plan.pr == self.pr]
+        asked = {
+            task.id: task
+            for request, _ in self.answers()
+            for task in request.tasks
+            if task.signs  # a folded request has ids only
+        }
+        return Past(plans, asked, diff, readers)
 
     def own(self) -> list[Answered]:
         return [row.answered for row in self.view.rows if row.asked.pr == self.pr and row.answered]

@@ -1,7 +1,8 @@
 """Where a finding stands now.
 
 A finding is bound to its task and to positions in the task's hunk. When the diff of the current
-head holds the same task, its hunk says the lines; when it does not, the code has changed.
+head holds the same task, its hunk says the lines; when it does not, the lines are carried from
+the commit that the finding was made on, and what cannot be carried has changed meanwhile.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from claude_batch.anchor import lines_at
+from claude_batch.commentable import Commentable
 from claude_batch.diff import Line, Side
 from claude_batch.finding import Finding
+from claude_batch.origin import How, Past, stands
 from claude_batch.suggestion import Suggestion, prove
 from claude_batch.task import Task
 
@@ -39,6 +42,7 @@ class Placed:
     first_line: int
     line: int
     suggestion: str | None = None  # proved; each line ends with LF; "" deletes the lines
+    how: How = "task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,18 @@ def place(
     findings: Iterable[Finding],
     tasks: Sequence[Task],
     read_head: Callable[[str], bytes | None],
+    past: Past | None = None,
 ) -> tuple[list[Placed], list[Dropped]]:
-    """`tasks` are those of the current diff; `read_head(path)` gives the head's bytes of a file."""
-    current = {task.id: task for task in reversed(tasks)}  # of equal hunks the first
+    """`tasks` are those of the current diff; `read_head(path)` gives the head's bytes of a file.
+
+    Without `past` only findings whose tasks are still in the diff have a place.
+    """
+    current: dict[str, list[Task]] = {}
+    for task in tasks:
+        current.setdefault(task.id, []).append(task)
     placed, dropped = [], []
     for finding in findings:
-        found = _place(finding, current.get(finding.task) if finding.task else None, read_head)
+        found = _place(finding, current.get(finding.task or "", []), read_head, past)
         if isinstance(found, Placed):
             placed.append(found)
         else:
@@ -67,24 +77,55 @@ def place(
 
 
 def _place(
-    finding: Finding, task: Task | None, read_head: Callable[[str], bytes | None]
+    finding: Finding,
+    twins: Sequence[Task],
+    read_head: Callable[[str], bytes | None],
+    past: Past | None,
 ) -> Placed | Dropped:
     if finding.task is None:
         return Dropped(finding, "unplaced")
-    if task is None:
-        return Dropped(finding, "changed_meanwhile")
+    if not finding.title.strip():
+        return Dropped(finding, "malformed")
+    if twins:
+        return _in_diff(finding, _same(twins, past), read_head)
+    return _carried(finding, past, read_head) if past else Dropped(finding, "changed_meanwhile")
+
+
+def _same(twins: Sequence[Task], past: Past | None) -> Task:
+    """Of equal hunks the one that was asked about: the first, or what is left of it."""
+    origin = past.origins.get(twins[0].id) if past else None
+    if origin is None or len(origin.twins) == len(twins):
+        return twins[0]
+    start = origin.twins[0].new_start
+    return min(twins, key=lambda task: abs(task.hunk.new_start - start))
+
+
+def _in_diff(
+    finding: Finding, task: Task, read_head: Callable[[str], bytes | None]
+) -> Placed | Dropped:
     lines = _lines(finding, task)
-    if not lines or not finding.title.strip():
+    if not lines:
         return Dropped(finding, "malformed")
     first, last = _number(lines[0], finding.side), _number(lines[-1], finding.side)
-    return Placed(
-        finding,
-        task.path,
-        finding.side,
-        first,
-        last,
-        _suggestion(finding, task.path, lines, read_head),
+    seen = [line.text for line in lines]
+    suggestion = _suggestion(finding, task.path, (first, last), seen, read_head)
+    return Placed(finding, task.path, finding.side, first, last, suggestion)
+
+
+def _carried(
+    finding: Finding, past: Past, read_head: Callable[[str], bytes | None]
+) -> Placed | Dropped:
+    now = stands(finding, past, read_head)
+    if now is None:
+        return Dropped(finding, "changed_meanwhile")
+    if Commentable(past.diff).place_fault(now.path, finding.side, now.first, now.last):
+        return Dropped(finding, "outside_diff")
+    suggestion = (
+        _suggestion(finding, now.path, (now.first, now.last), now.seen, read_head)
+        if now.seen is not None
+        else None
     )
+    return Placed(finding, now.path, finding.side, now.first, now.last, suggestion, now.how)
 
 
 def _lines(finding: Finding, task: Task) -> tuple[Line, ...]:
@@ -104,7 +145,8 @@ def _number(line: Line, side: Side) -> int:
 def _suggestion(
     finding: Finding,
     path: str,
-    lines: Sequence[Line],
+    span: tuple[int, int],
+    seen: Sequence[bytes],
     read_head: Callable[[str], bytes | None],
 ) -> str | None:
     if finding.replacement is None or finding.side is Side.LEFT:
@@ -112,7 +154,5 @@ def _suggestion(
     blob = read_head(path)
     if blob is None:
         return None
-    first, last = _number(lines[0], finding.side), _number(lines[-1], finding.side)
-    seen = [line.text for line in lines]
-    proof = prove(blob, first, last, seen, finding.replacement, path)
+    proof = prove(blob, *span, seen, finding.replacement, path)
     return proof.text if isinstance(proof, Suggestion) else None

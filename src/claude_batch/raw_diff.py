@@ -74,6 +74,14 @@ def _raw(raw: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         yield meta, old_path, next(fields) if moved else old_path
 
 
+def parse_renames(out: bytes) -> dict[str, str]:
+    """`git diff-tree -r -M -z --diff-filter=R`: old path to new path."""
+    return {
+        old.decode("utf-8", "backslashreplace"): new.decode("utf-8", "backslashreplace")
+        for _, old, new in _raw(out.removesuffix(b"\0"))
+    }
+
+
 def _unreadable() -> CannotRead:
     return CannotRead(
         "git printed a diff whose files and patches do not pair",

@@ -81,8 +81,9 @@ def _one(world: World, pull: Pull, flags: dict[str, object], *, dry_run: bool) -
         pull,
         look.diff,
         look.tasks(_kinds(settings, ledger, pull.number)),
-        lambda path: world.repository.blob(head, path),
+        looker.head(head),
         settings,
+        looker.readers(head),
     )
     return _publisher(world, ledger).publish(scene, dry_run=dry_run)
 

@@ -1,15 +1,17 @@
 """From a source to the tasks in it: the reading half of `submit`, `estimate` and `publish`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 from claude_batch.diff import Comparison, Diff, FileChange, LeftOut
 from claude_batch.edges.forge import Forge
-from claude_batch.edges.repository import Repository
+from claude_batch.edges.repository import Repository, edits
 from claude_batch.edges.spool import Note
-from claude_batch.errors import BadUsage
+from claude_batch.errors import BadUsage, CannotFetch, CannotRead
 from claude_batch.exclusion import sift
+from claude_batch.origin import Readers
 from claude_batch.prompt import Kind
 from claude_batch.pull import Pull
 from claude_batch.source import Range, Staged
@@ -89,6 +91,15 @@ class Looker:
         kept = self._sift(Diff(comparison, found, left_out), exclude)
         return Look(comparison, kept.files, kept.left_out)
 
+    def head(self, commit: str) -> Callable[[str], bytes | None]:
+        """Reads files of a commit by path."""
+        return cache(lambda path: self.repository.blob(commit, path))
+
+    def readers(self, head: str) -> Readers:
+        """For findings that were made on other commits than `head`."""
+        bygone = Bygone(self.repository, head)
+        return Readers(cache(bygone.blob), cache(edits), bygone.renamed)
+
     def sort(self, notes: Sequence[Note], now: datetime) -> Sorted:
         committed = self.repository.branch_trees()
         ready = tuple(note for note in notes if note.tree in committed)
@@ -115,3 +126,43 @@ class Looker:
     def _sift(self, found: Diff, exclude: Sequence[str]) -> Diff:
         attributes = self.repository.attribute_files(found.comparison.base)
         return sift(found, attributes, exclude)
+
+
+@dataclass(frozen=True)
+class Bygone:
+    """What earlier heads held. After a force-push only the remote may have them, or nobody."""
+
+    repository: Repository
+    head: str
+    tried: dict[str, bool] = field(default_factory=dict)
+    moves: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def blob(self, oid: str, commit: str | None) -> bytes | None:
+        if not oid.strip("0"):
+            return None
+        found = self._read(oid)
+        if found is None and commit and commit not in self.tried and self._bring(commit):
+            found = self._read(oid)
+        return found
+
+    def renamed(self, commit: str, path: str) -> str | None:
+        if commit not in self.moves:
+            here = self._bring(commit)
+            self.moves[commit] = self.repository.renames(commit, self.head) if here else {}
+        return self.moves[commit].get(path)
+
+    def _read(self, oid: str) -> bytes | None:
+        try:
+            return self.repository.read([oid]).get(oid)
+        except CannotRead:  # a partial clone's remote no longer has it
+            return None
+
+    def _bring(self, commit: str) -> bool:
+        """A commit that cannot be had is no outage: without it less can be placed."""
+        if commit not in self.tried:
+            try:
+                self.repository.bring([commit])
+                self.tried[commit] = True
+            except (CannotFetch, CannotRead):
+                self.tried[commit] = False
+        return self.tried[commit]

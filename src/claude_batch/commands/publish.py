@@ -16,6 +16,7 @@ from claude_batch.errors import ReviewRefused
 from claude_batch.event import Answered, Closed, Lease, Post
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, View, Write
+from claude_batch.origin import Readers
 from claude_batch.placement import Dropped
 from claude_batch.publication import Chosen, Fresh, Publication, Remote
 from claude_batch.published import Published
@@ -37,6 +38,7 @@ class Scene:
     tasks: tuple[Task, ...]
     read_head: Callable[[str], bytes | None]
     config: Config
+    readers: Readers | None = None  # for findings that were made on earlier heads
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,10 @@ class Publisher:
     def _gather(self, scene: Scene, view: View) -> Material:
         number = scene.pull.number
         dossier = Dossier(view, number, frozenset(task.id for task in scene.tasks))
-        placed, dropped = placement.place(self._findings(dossier), scene.tasks, scene.read_head)
+        past = dossier.past(scene.diff, scene.readers) if scene.readers else None
+        placed, dropped = placement.place(
+            self._findings(dossier), scene.tasks, scene.read_head, past
+        )
         chosen = publication.choose(
             placed,
             max_comments=scene.config.max_comments,

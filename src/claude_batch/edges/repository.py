@@ -16,11 +16,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from claude_batch.carry import Edit
 from claude_batch.diff import Comparison, Diff, FileChange, LeftOut
 from claude_batch.edges.git_process import Completed, Git, without_credentials
 from claude_batch.errors import BadUsage, CannotFetch, CannotRead
 from claude_batch.pattern import BadPattern, gitignore
-from claude_batch.raw_diff import LARGEST, Entry, changes, parse, parse_tree, whole_file
+from claude_batch.raw_diff import (
+    LARGEST,
+    Entry,
+    changes,
+    parse,
+    parse_renames,
+    parse_tree,
+    whole_file,
+)
 
 if TYPE_CHECKING:
     import pygit2
@@ -264,6 +273,15 @@ class Repository:
         blobs = {oid for r in records if r.binary for oid in (r.old_blob, r.new_blob)}
         return Diff(comparison, *changes(records, self._large(blobs)))
 
+    def renames(self, old: str, new: str) -> dict[str, str]:
+        """Of the files of commit `old`: those that have another path in `new`.
+
+        Raises CannotRead, CannotFetch.
+        """
+        self.bring([old, new])
+        args = ("diff-tree", "-r", "-M", "-l1000", "-z", "--no-abbrev", "--diff-filter=R")
+        return parse_renames(self.git.run(*args, old, new, "--").out)
+
     def whole_files(
         self, commit: str, patterns: Sequence[str]
     ) -> tuple[tuple[FileChange, ...], tuple[LeftOut, ...]]:
@@ -401,6 +419,26 @@ class Repository:
         )
         rows = done.out.decode().splitlines()
         return frozenset(row for row in rows if not row.startswith("commit "))
+
+
+def edits(old: bytes, new: bytes) -> list[Edit]:
+    """What lies between two texts, in order."""
+    import pygit2
+    from pygit2.enums import DiffOption
+
+    # Patience pairs lines by those that stand there once: fewer accidents than with myers.
+    flag = DiffOption.PATIENCE | DiffOption.INDENT_HEURISTIC | DiffOption.FORCE_TEXT
+    patch = pygit2.Patch.create_from(old, new, flag=flag, context_lines=0)
+    return [
+        # A side without lines names the line before.
+        Edit(
+            hunk.old_start - (hunk.old_lines > 0),
+            hunk.old_lines,
+            hunk.new_start - (hunk.new_lines > 0),
+            hunk.new_lines,
+        )
+        for hunk in patch.hunks
+    ]
 
 
 def _path(out: bytes) -> Path:
