@@ -68,7 +68,7 @@ class RawAnswer:
     retriable: bool = False
 
 
-def _lower(value: object) -> object:
+def lower(value: object) -> object:
     # The case of enum values is not guaranteed by structured outputs.
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -80,9 +80,9 @@ class SaidFinding(BaseModel):
 
     start: str = Field(alias="from")
     end: str = Field(alias="to")
-    severity: Annotated[Severity, BeforeValidator(_lower)]
-    confidence: Annotated[Confidence, BeforeValidator(_lower)]
-    category: Annotated[Category, BeforeValidator(_lower)]
+    severity: Annotated[Severity, BeforeValidator(lower)]
+    confidence: Annotated[Confidence, BeforeValidator(lower)]
+    category: Annotated[Category, BeforeValidator(lower)]
     title: str
     body: str
     replacement: str | None
@@ -135,7 +135,7 @@ def read_findings(
     anchors do not hold is unplaced. Its fingerprint is made of the request and its index: nothing
     says that two findings without a place are the same.
     """
-    said = _validated(text, Said)
+    said = validated(text, Said)
     strips = [Strip(task.signs, task.hashes) for task in tasks]
     return tuple(
         _finding(one, custom_id, index, (tasks, strips), kind)
@@ -218,7 +218,7 @@ def _message(custom_id: str, raw: object, shape: type[BaseModel] | None) -> RawA
 
 def _judge(text: str | None, shape: type[BaseModel]) -> tuple[Outcome, str | None]:
     try:
-        answer = _validated(text or "", shape)
+        answer = validated(text or "", shape)
     except Unparsable as reason:
         return Outcome.UNREADABLE, str(reason)
     extra = len(answer.findings) - MAX_FINDINGS if isinstance(answer, Said) else 0
@@ -226,7 +226,8 @@ def _judge(text: str | None, shape: type[BaseModel]) -> tuple[Outcome, str | Non
     return Outcome.SUCCEEDED, remark if extra > 0 else None
 
 
-def _validated(text: str, shape: type[Shape]) -> Shape:
+def validated(text: str, shape: type[Shape]) -> Shape:
+    """Raises Unparsable."""
     try:
         return shape.model_validate_json(text.encode("utf-8", "surrogatepass"))
     except ValidationError as error:

@@ -1,25 +1,32 @@
 """From raw answers to what the ledger records."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from claude_batch.answer import RawAnswer, Unparsable, parse_line, read_findings
+from claude_batch.answer import RawAnswer, Said, Unparsable, parse_line, read_findings
 from claude_batch.event import Answered, Asked, BatchStatus, Outcome, Voided
 from claude_batch.finding import Finding
 from claude_batch.ledger import Sending, Shard, View, Write
 from claude_batch.price import Cost, Prices, UnknownModel
 from claude_batch.request import custom_id
+from claude_batch.verdict import read_verdicts
 
 UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
 MISSING = "the batch ended without a readable line for this request"
 
 
-def readable(lines: Iterable[bytes]) -> Iterator[RawAnswer]:
+def shape_of(sending: Sending) -> type[Said] | None:
+    """What its texts are validated as when they are parsed; verdicts are when they are recorded."""
+    purposes = {asked.purpose for asked in sending.requests.values()}
+    return None if purposes == {"verify"} else Said
+
+
+def readable(lines: Iterable[bytes], shape: type[Said] | None = Said) -> Iterator[RawAnswer]:
     """Result lines that name a request; a request without one is recorded as unreadable."""
     for line in lines:
         try:
-            yield parse_line(line)
+            yield parse_line(line, shape)
         except Unparsable:
             continue
 
@@ -92,11 +99,12 @@ class Recorder:
         return RawAnswer(name, Outcome.UNREADABLE, error=error, retriable=True)
 
     def _answer(self, asked: Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
-        findings = (
-            read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
-            if raw.outcome is Outcome.SUCCEEDED
-            else ()
-        )
+        findings: tuple[Finding, ...] = ()
+        refuted: tuple[str, ...] = ()
+        if asked.purpose == "verify":
+            raw, refuted = _judged(asked, raw)
+        elif raw.outcome is Outcome.SUCCEEDED:
+            findings = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
         cost = self._cost(asked, raw)
         answered = Answered(
             at=self.now,
@@ -111,6 +119,7 @@ class Recorder:
             usd=cost.usd if cost else None,
             usd_standard=cost.usd_standard if cost else None,
             findings=len(findings),
+            refuted=refuted,
             error=raw.error,
             retriable=raw.retriable,
         )
@@ -141,3 +150,13 @@ class Recorder:
                 status="collected",
             ),
         )
+
+
+def _judged(asked: Asked, raw: RawAnswer) -> tuple[RawAnswer, tuple[str, ...]]:
+    """An answer that leaves a claim without a verdict has judged nothing."""
+    if raw.outcome is not Outcome.SUCCEEDED:
+        return raw, ()
+    try:
+        return raw, read_verdicts(raw.text or "", asked.about)
+    except Unparsable as reason:
+        return replace(raw, outcome=Outcome.UNREADABLE, error=str(reason), retriable=True), ()

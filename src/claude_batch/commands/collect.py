@@ -8,7 +8,7 @@ from typing import assert_never
 
 from claude_batch import doubt
 from claude_batch.collected import Collection, Progress
-from claude_batch.collection import UNDECIDED, Recorder, readable
+from claude_batch.collection import UNDECIDED, Recorder, readable, shape_of
 from claude_batch.edges.claude import Claude, RemoteBatch
 from claude_batch.errors import CannotFind
 from claude_batch.event import Answered, AnyEvent, BatchStatus, Looked, Submitted, Voided
@@ -68,7 +68,7 @@ class Collector:
         try:
             if self.claude.status(fact.batch).status != "ended":
                 return
-            raws = list(readable(self.claude.results(fact.batch)))
+            raws = list(readable(self.claude.results(fact.batch), shape_of(sending)))
         except CannotFind:
             yield self._missing(fact)
             return
