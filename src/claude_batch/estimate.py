@@ -65,14 +65,16 @@ def estimate(  # noqa: PLR0913 - one request has this many sides that cost money
     at: date,
     batch: bool,
     limit: int | None = None,
+    output: int | None = None,
 ) -> Estimate:
     """Of one request. Raises UnknownModel.
 
     `chars` is the length of the whole request; its length in UTF-8 is as good and, for scripts
     that take a token or more per character, the safer one. `limit` is the max_tokens that it is
-    sent with, by default that for `chars`.
+    sent with, by default that for `chars`; `output` what is expected where no review is asked for.
     """
-    expected = Usage(input=input_tokens(chars, model), output=output_tokens(tasks, effort))
+    said = output_tokens(tasks, effort) if output is None else output
+    expected = Usage(input=input_tokens(chars, model), output=said)
     most = Usage(input=reserved_tokens(chars), output=limit or max_tokens(chars, tasks, effort))
     cost = prices.cost(model, expected, at=at, batch=batch)
     return Estimate(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol, TypeVar
 
 from claude_batch import budget, request
 from claude_batch.config import Config, Lane
@@ -114,16 +115,16 @@ class Claimant:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
         if self.config.lane == "now" and self.config.retention == "ids":
             raise BadConfig(
-                "an answer of the lane now cannot be fetched again, and retention = \"ids\" does "
+                'an answer of the lane now cannot be fetched again, and retention = "ids" does '
                 "not keep it",
-                "use the lane batch, or set `retention` to \"answers\"",
+                'use the lane batch, or set `retention` to "answers"',
             )
         tasks = unique(subject.tasks)
         known = view.known(task.id for task in tasks)
         new = [task for task in tasks if task.id not in known]
         plan = self._plan(subject, len(new), len(tasks) - len(new))
         requests = self._requests(new, [task for task in tasks if task.id in known])
-        parcels = tuple(self._parcel(part, subject) for part in _parts(requests))
+        parcels = tuple(self._parcel(part, subject) for part in parts(requests))
         claim = Claim(plan, parcels)
         try:
             self._check_budget(view, subject.pr, claim.estimates)
@@ -148,23 +149,8 @@ class Claimant:
 
     def _parcel(self, requests: Sequence[Request], subject: Subject) -> Parcel:
         intent = IntentId(self.new_id())
-        drafts = tuple(self._draft(made, n, intent, subject) for n, made in enumerate(requests))
-        digest = hashlib.sha256()
-        for draft in drafts:
-            digest.update(draft.params)
-        return Parcel(
-            Intent(
-                at=self.now,
-                run=subject.run,
-                repo=subject.repo,
-                id=intent,
-                lease_until=self.now + LEASE,
-                lane=self.config.lane,
-                requests=len(drafts),
-                sha256=digest.hexdigest(),
-            ),
-            drafts,
-        )
+        drafts = [self._draft(made, n, intent, subject) for n, made in enumerate(requests)]
+        return parcel_of(drafts, self.config.lane)
 
     def _draft(self, made: Request, n: int, intent: IntentId, subject: Subject) -> Draft:
         asked = Asked(
@@ -265,9 +251,38 @@ def _blobs(task: Task) -> tuple[str, str, str]:
             return task.path, "", ""
 
 
-def _parts(requests: Sequence[Request]) -> Iterator[list[Request]]:
+def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -> Parcel:
+    """At least one draft. The intent's owner is at it from now on, for LEASE."""
+    first, digest = drafts[0].asked, hashlib.sha256()
+    for draft in drafts:
+        digest.update(draft.params)
+    return Parcel(
+        Intent(
+            at=first.at,
+            run=first.run,
+            repo=first.repo,
+            id=first.intent,
+            lease_until=first.at + LEASE,
+            lane=lane,
+            requests=len(drafts),
+            sha256=digest.hexdigest(),
+            follows=follows,
+        ),
+        tuple(drafts),
+    )
+
+
+class Sendable(Protocol):
+    @property
+    def params(self) -> bytes: ...
+
+
+Made = TypeVar("Made", bound=Sendable)
+
+
+def parts(requests: Sequence[Made]) -> Iterator[list[Made]]:
     """Batches within the API's limits, in order."""
-    part: list[Request] = []
+    part: list[Made] = []
     size = 0
     for made in requests:
         length = len(made.params) + 100  # the envelope with its custom_id
