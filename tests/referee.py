@@ -16,7 +16,11 @@ from claude_batch.sandbox.hub_wire import LoggedRequest
 
 DESCRIPTION = Path(__file__).parent / "data" / "github-openapi.json"
 URI = "urn:github"
-NOT_DESCRIBED = re.compile(r"/repos/[^/]+/[^/]+/collaborators/[^/]+/permission")
+# Our cut of the description has neither permissions nor reactions, and GraphQL is not REST.
+NOT_DESCRIBED = re.compile(
+    r"/repos/[^/]+/[^/]+/(collaborators/[^/]+/permission|pulls/comments/\d+/reactions)"
+    r"|/graphql|/api/graphql"
+)
 ANY_PATH = {400, 401, 403, 404, 422, 429, 502}  # every path may answer so; most do not say it
 
 

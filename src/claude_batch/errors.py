@@ -12,7 +12,8 @@
     ├── CannotCollect
     │   └── CannotFind          the API does not know it, or not any more
     ├── CannotPublish           GitHub said no
-    │   └── ReviewRefused       a 422: at least one comment of the review is at fault
+    │   ├── ReviewRefused       a 422: at least one comment of the review is at fault
+    │   └── ThreadsRefused      GraphQL said no: threads can be neither seen nor resolved
     └── BudgetExceeded          exit 4
 
 Each carries two sentences: what could not be done, and what to do now.
@@ -73,6 +74,10 @@ class CannotPublish(ClaudeBatchError):
 
 
 class ReviewRefused(CannotPublish):
+    pass
+
+
+class ThreadsRefused(CannotPublish):
     pass
 
 

@@ -3,10 +3,10 @@
 Other fields are ignored: GitHub adds some every month.
 """
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from claude_batch.diff import Side
-from claude_batch.pull import Pull, RemoteComment
+from claude_batch.pull import Pull, Reaction, RemoteComment, Thread
 
 
 class UserAnswer(BaseModel):
@@ -73,6 +73,13 @@ class PullAnswer(BaseModel):
         )
 
 
+class RollupAnswer(BaseModel):
+    """Counts of reactions, which a list of comments brings along."""
+
+    up: int = Field(alias="+1")
+    down: int = Field(alias="-1")
+
+
 class CommentAnswer(BaseModel):
     id: int
     user: UserAnswer | None
@@ -82,6 +89,7 @@ class CommentAnswer(BaseModel):
     side: Side | None = None
     in_reply_to_id: int | None = None
     pull_request_review_id: int | None = None
+    reactions: RollupAnswer | None = None
 
     def value(self) -> RemoteComment:
         return RemoteComment(
@@ -92,7 +100,68 @@ class CommentAnswer(BaseModel):
             line=self.line,
             side=self.side or Side.RIGHT,
             in_reply_to=self.in_reply_to_id,
+            thumbs=self.reactions is None or bool(self.reactions.up or self.reactions.down),
         )
+
+
+class ReactionAnswer(BaseModel):
+    user: UserAnswer | None
+    content: str
+
+    def value(self, comment: int) -> Reaction:
+        return Reaction(comment, (self.user or GHOST).login, self.content)
+
+
+class PermissionAnswer(BaseModel):
+    permission: str  # admin, write, read, none
+
+
+# GitHub's REST API knows nothing of threads. Cursors, because a page has at most 100 of them.
+THREADS = """
+query Threads($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      reviewThreads(first: 100, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes { id isResolved resolvedBy { login } comments(first: 1) { nodes { databaseId } } }
+      }
+    }
+  }
+}
+"""
+RESOLVE = """
+mutation Resolve($thread: ID!) {
+  resolveReviewThread(input: {threadId: $thread}) { thread { isResolved } }
+}
+"""
+
+
+class ThreadAnswer(BaseModel):
+    class First(BaseModel):
+        databaseId: int | None
+
+    class Comments(BaseModel):
+        nodes: list["ThreadAnswer.First"]
+
+    id: str
+    isResolved: bool
+    resolvedBy: UserAnswer | None
+    comments: Comments
+
+    def value(self) -> Thread:
+        """Comment 0 is nobody's: a thread whose comments are hidden from us."""
+        first = next((each.databaseId for each in self.comments.nodes), None)
+        resolver = self.resolvedBy.login if self.resolvedBy else None
+        return Thread(self.id, first or 0, self.isResolved, resolver)
+
+
+class ThreadsAnswer(BaseModel):
+    class PageInfo(BaseModel):
+        hasNextPage: bool
+        endCursor: str | None
+
+    pageInfo: PageInfo
+    nodes: list[ThreadAnswer]
 
 
 class CompareAnswer(BaseModel):

@@ -34,6 +34,26 @@ class RemoteComment:
     line: int | None = None
     side: Side = Side.RIGHT
     in_reply_to: int | None = None
+    thumbs: bool = True  # False: GitHub says that nobody gave one, so there is none to ask for
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What somebody thinks of a comment."""
+
+    comment: int
+    login: str
+    content: str  # +1, -1, laugh, …
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A thread of review comments, known by its first one."""
+
+    id: str
+    comment: int
+    resolved: bool
+    resolver: str | None  # an app's login may stand here without its [bot]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from shop import TOKEN, Shop, open_shop
 
 from claude_batch.diff import Side
 from claude_batch.edges.forge import LONGEST_WAIT, Forge
-from claude_batch.errors import CannotPublish, ReviewRefused
-from claude_batch.pull import DraftCheck, DraftComment, RemoteComment
+from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
+from claude_batch.pull import DraftCheck, DraftComment, Reaction, RemoteComment
 from claude_batch.sandbox.hub import Setup
 from claude_batch.sandbox.hub_faults import (
     Script,
@@ -294,3 +294,91 @@ class TestRefusals:
             with pytest.raises(CannotPublish, match="does not answer as GitHub does"):
                 call()
         shop.hub.log.clear()  # the referee would rightly object
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Iterator[Shop]:
+    tokens = {TOKEN: Account(ACTIONS_BOT), "ghs_reader": READER}
+    collaborators = {"mona": "maintain", "tess": "triage"}
+    with open_shop(tmp_path, Setup(tokens=tokens, collaborators=collaborators)) as made:
+        yield made
+
+
+class TestThreads:
+    def test_who_reacted_and_who_may_write(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        first, second = talk.forge().post_review(number, head, "", [at(10), at(11)])
+        talk.hub.react(first.id, "mona", "-1")
+        talk.hub.react(second.id, "tess", "eyes")
+        forge = talk.forge()
+        assert [each.thumbs for each in forge.review_comments(number)] == [True, False]
+        assert forge.reactions(first.id) == [Reaction(first.id, "mona", "-1")]
+        assert [forge.may_write(each) for each in ("mona", "tess", "acme", "mona", "x[bot]")] == [
+            True,
+            False,
+            True,
+            True,
+            False,
+        ]
+        asked = [each.path for each in talk.hub.log if each.path.endswith("/permission")]
+        assert len(asked) == 4
+
+    def test_threads_and_resolving_one(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        first, second = talk.forge().post_review(number, head, "", [at(10), at(11)])
+        talk.hub.resolve(second.id, "mona")
+        forge = talk.forge()
+        one, two = forge.threads(number)
+        assert (one.comment, one.resolved, one.resolver) == (first.id, False, None)
+        assert (two.comment, two.resolved, two.resolver) == (second.id, True, "mona")
+        forge.resolve(one.id)
+        forge.resolve(one.id)
+        assert forge.threads(number)[0].resolver == "github-actions"
+
+    def test_all_pages_of_threads(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        for _ in range(4):
+            talk.forge().post_review(number, head, "", [at(10)] * 30)
+        assert len({each.id for each in talk.forge().threads(number)}) == 120
+        assert posts(talk, "/graphql") == 2
+
+    def test_a_token_without_the_permission(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        talk.forge().post_review(number, head, "", [at(10)])
+        reader = talk.forge("ghs_reader")
+        [thread] = reader.threads(number)
+        with pytest.raises(ThreadsRefused) as caught:
+            reader.resolve(thread.id)
+        assert caught.value.problem == (
+            "cannot resolve a thread: Resource not accessible by integration"
+        )
+        assert "`contents: write`" in caught.value.remedy
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            Reply(404, {"message": "Not Found"}),
+            Reply(502, {"message": "Bad Gateway"}),
+            Reply(200, {"data": None}),
+            Reply(200, {"data": {"repository": None}}),
+            Reply(200, {}),
+        ],
+    )
+    def test_a_server_without_graphql(self, talk: Shop, reply: Reply) -> None:
+        number, _ = talk.feature()
+        talk.hub.fault = lambda each: Trouble(reply) if each.path == "/graphql" else None
+        with pytest.raises(ThreadsRefused, match="cannot see which threads of 1 are resolved"):
+            talk.forge().threads(number)
+
+    def test_a_server_without_reactions_and_permissions(self, talk: Shop) -> None:
+        gone = Trouble(Reply(404, {"message": "Not Found"}))
+        talk.hub.fault = lambda each: gone if each.path.endswith(("ions", "ission")) else None
+        forge = talk.forge()
+        assert (forge.reactions(7), forge.may_write("acme")) == ([], False)
+
+    def test_an_enterprise_server(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        [first] = talk.forge().post_review(number, head, "", [at(10)])
+        forge = talk.forge(GITHUB_API_URL=f"{talk.hub.url}/api/v3")
+        assert [each.comment for each in forge.threads(number)] == [first.id]
+        assert talk.hub.log[-1].path == "/api/graphql"

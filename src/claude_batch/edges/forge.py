@@ -16,16 +16,21 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from claude_batch.errors import CannotPublish, ReviewRefused
+from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
 from claude_batch.github_answer import (
+    RESOLVE,
+    THREADS,
     CommentAnswer,
     CompareAnswer,
     Identified,
+    PermissionAnswer,
     PullAnswer,
+    ReactionAnswer,
     RepositoryAnswer,
+    ThreadsAnswer,
     UserAnswer,
 )
-from claude_batch.pull import DraftCheck, DraftComment, Pull, RemoteComment
+from claude_batch.pull import DraftCheck, DraftComment, Pull, Reaction, RemoteComment, Thread
 
 if TYPE_CHECKING:
     from github import Github, GithubRetry
@@ -47,6 +52,7 @@ NEXT_PAGE = re.compile(r'<([^>]+)>; rel="next"')
 
 PULLS = TypeAdapter(list[PullAnswer])
 COMMENTS = TypeAdapter(list[CommentAnswer])
+REACTIONS = TypeAdapter(list[ReactionAnswer])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class Forge:
         self._sleep = sleep
         self._pause = pause_between_writes
         self._wrote = False
+        self._may_write: dict[str, bool] = {}
 
     def __enter__(self) -> "Forge":
         return self
@@ -137,10 +144,13 @@ class Forge:
             headers, data = self._ask(following[1])
             yield from _entries(data, key)
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+    def _before_writing(self) -> None:
         if self._wrote:
             self._sleep(self._pause)
         self._wrote = True
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        self._before_writing()
         return self._github.requester.requestJsonAndCheck(method, path, input=body)[1]
 
     def _at(self, path: str) -> str:
@@ -213,6 +223,81 @@ class Forge:
 
     def _comments(self, path: str) -> list[CommentAnswer]:
         return COMMENTS.validate_python(list(self._list(self._at(path))))
+
+    def reactions(self, comment_id: int) -> list[Reaction]:
+        """To a review comment; none where a server does not know of reactions."""
+        from github import GithubException
+
+        path = self._at(f"/pulls/comments/{comment_id}/reactions")
+        with self._asking(f"list the reactions to {comment_id}", "pull-requests: read"):
+            try:
+                answers = REACTIONS.validate_python(list(self._list(path)))
+            except GithubException as error:
+                if error.status != 404:
+                    raise
+                return []
+            return [each.value(comment_id) for each in answers]
+
+    def may_write(self, login: str) -> bool:
+        """Whether GitHub says that this person has write access; asked once for each."""
+        if login not in self._may_write:
+            self._may_write[login] = self._permission(login) in ("write", "admin")
+        return self._may_write[login]
+
+    def _permission(self, login: str) -> str:
+        """none: GitHub does not know the person, or does not tell us."""
+        from github import GithubException
+
+        path = self._at(f"/collaborators/{quote(login, safe='')}/permission")
+        with self._asking(f"ask what {login} may do", "metadata: read"):
+            try:
+                return PermissionAnswer.model_validate(self._ask(path)[1]).permission
+            except GithubException as error:
+                if error.status not in (403, 404) or _is_rate_limit(error):
+                    raise
+                return "none"
+
+    def threads(self, number: int) -> list[Thread]:
+        """Raises ThreadsRefused: one can publish without seeing them."""
+        owner, _, name = self._name.partition("/")
+        named: dict[str, Any] = {"owner": owner, "name": name, "number": number}
+        found: list[Thread] = []
+        with self._querying(f"see which threads of {number} are resolved"):
+            after = None
+            while True:
+                data = self._query(THREADS, named | {"after": after})
+                answer = data["repository"]["pullRequest"]["reviewThreads"]
+                page = ThreadsAnswer.model_validate(answer)
+                found += [each.value() for each in page.nodes]
+                after = page.pageInfo.endCursor
+                if not page.pageInfo.hasNextPage:
+                    return found
+
+    def resolve(self, thread_id: str) -> None:
+        """Twice is fine. Raises ThreadsRefused."""
+        with self._querying("resolve a thread"):
+            self._before_writing()
+            self._query(RESOLVE, {"thread": thread_id})
+
+    def _query(self, document: str, variables: Mapping[str, Any]) -> Any:
+        """`data` of the answer. PyGithub knows where GraphQL is on a server of one's own."""
+        return self._github.requester.graphql_query(document, dict(variables))[1]["data"]
+
+    @contextmanager
+    def _querying(self, what: str) -> Iterator[None]:
+        """GraphQL refuses with 200 and a list of errors, which PyGithub makes a 400 or a 404."""
+        from github import GithubException
+
+        with self._asking(what, "pull-requests: write"):
+            try:
+                yield
+            except (GithubException, ValidationError, KeyError, TypeError) as error:
+                said = _message(error) if isinstance(error, GithubException) else "it is not there"
+                # With a workflow's token, resolving needs a permission that is about files.
+                raise ThreadsRefused(
+                    f"cannot {what}: {said}",
+                    "add `contents: write` and `pull-requests: write` under `permissions:`",
+                ) from error
 
     def post_review(
         self, number: int, head: str, body: str, comments: Sequence[DraftComment]
@@ -373,5 +458,7 @@ def _message(error: "GithubException") -> str:
         str(each.get("message") or each.get("code")) if isinstance(each, dict) else str(each)
         for each in data.get("errors") or []
     ]
-    first = str(data.get("message") or f"GitHub answered {error.status}")
-    return f"{first} ({'; '.join(entries)})" if entries else first
+    more, said = "; ".join(entries), data.get("message")
+    if said and more:
+        return f"{said} ({more})"
+    return str(said or more or f"GitHub answered {error.status}")

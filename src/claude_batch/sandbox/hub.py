@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
 
-from claude_batch.sandbox import hub_pulls
+from claude_batch.sandbox import hub_pulls, hub_talk, hub_threads
 from claude_batch.sandbox.hub_conversation import Said, conversation
 from claude_batch.sandbox.hub_desk import Desk, Setup
 from claude_batch.sandbox.hub_git import Bare
@@ -35,6 +35,7 @@ from claude_batch.sandbox.hub_wire import (
 )
 
 ENTERPRISE_ROOT = "/api/v3"  # also taken, because clients of GHES put it before every path
+ENTERPRISE_GRAPHQL = "/api/graphql"
 GIT_PATH = re.compile(r"/([^/]+/[^/]+?)(?:\.git)?(/(?:info/refs|git-upload-pack|git-receive-pack))")
 BOT = Account(ACTIONS_BOT)
 
@@ -135,6 +136,22 @@ class Hub:
             self._desk.follow_refs()
             return conversation(self._desk, number)
 
+    def react(self, comment_id: int, login: str, content: str) -> None:
+        """A person's reaction to a review comment: +1, -1, laugh, … Raises Refused."""
+        with self._lock:
+            hub_threads.react(self._desk, comment_id, login, content)
+
+    def reply(self, comment_id: int, login: str, body: str) -> int:
+        """A person's reply to a review comment; its id. Raises Refused."""
+        with self._lock:
+            first = hub_threads.remark(self._desk, comment_id)
+            return hub_talk.say_in_thread(self._desk, first, login, body).id
+
+    def resolve(self, comment_id: int, login: str) -> None:
+        """A person resolves the thread of a review comment. Raises Refused."""
+        with self._lock:
+            hub_threads.resolve(self._desk, comment_id, login)
+
     def _account(self, token: str | None) -> Account | None:
         if token is None:
             return None
@@ -168,6 +185,7 @@ class Hub:
             return None, refused(400, "Problems parsing JSON").reply
         account = self._account(call.token())
         path = call.path.removeprefix(ENTERPRISE_ROOT)
+        path = "/graphql" if path == ENTERPRISE_GRAPHQL else path
         incoming = Incoming(call.method, path, call.parameters(), body, account)
         trouble = self._trouble(incoming)
         if trouble and not trouble.after:

@@ -24,6 +24,7 @@ class Said:
     diff_hunk: str = ""
     title: str = ""  # of a check
     conclusion: str | None = None
+    resolved_by: str | None = None  # on the first comment of a thread
 
 
 def conversation(desk: Desk, number: int) -> tuple[Said, ...]:
@@ -57,6 +58,7 @@ def _remark(desk: Desk, made: Remark) -> Said:
         start,
         str(made.side),
         made.diff_hunk,
+        resolved_by=desk.resolved.get(made.id),
     )
 
 

@@ -82,6 +82,14 @@ class Remark:
     edited: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    id: int
+    login: str
+    content: str  # +1, -1, laugh, …
+    created_at: str
+
+
 @dataclass
 class Comment:
     id: int
@@ -125,6 +133,8 @@ class Desk:
         self.remarks: dict[int, Remark] = {}
         self.comments: dict[int, Comment] = {}
         self.checks: dict[int, Check] = {}
+        self.reactions: dict[int, list[Reaction]] = {}  # by review comment
+        self.resolved: dict[int, str] = {}  # by the first comment of a thread: who resolved it
         self._ids = itertools.count(1001)
 
     @property

@@ -41,8 +41,9 @@ def get(desk: Desk, incoming: Incoming) -> Reply:
 def permission(desk: Desk, _: Incoming, login: str) -> Reply:
     """The owner is an admin; nobody who is not named as a collaborator may write."""
     known = {desk.owner: "admin", **desk.setup.collaborators}
-    word = known.get(unquote(login), "read")
-    shape = {"permission": word, "role_name": word, "user": shapes.user(desk, unquote(login))}
+    role = known.get(unquote(login), "read")
+    word = {"maintain": "write", "triage": "read"}.get(role, role)
+    shape = {"permission": word, "role_name": role, "user": shapes.user(desk, unquote(login))}
     return Reply(200, shape)
 
 

@@ -4,7 +4,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from claude_batch.sandbox import hub_checks, hub_pulls, hub_repository, hub_talk
+from claude_batch.sandbox import (
+    hub_checks,
+    hub_graphql,
+    hub_pulls,
+    hub_repository,
+    hub_talk,
+    hub_threads,
+)
 from claude_batch.sandbox.hub_desk import Desk
 from claude_batch.sandbox.hub_wire import Incoming, Reply, forbidden, not_found
 
@@ -31,6 +38,7 @@ def _route(row: str, endpoint: Callable[..., Reply], *writes: str) -> Route:
 EVERYWHERE = (
     _route("GET /user", hub_repository.user),
     _route("GET /rate_limit", hub_repository.rate_limit),
+    _route("POST /graphql", hub_graphql.answer),
 )
 IN_REPOSITORY = (
     _route("GET /", hub_repository.get),
@@ -48,6 +56,7 @@ IN_REPOSITORY = (
     _route("POST /pulls/#/comments/#/replies", hub_talk.reply_to_remark, "pull_requests"),
     _route("GET /pulls/comments/#", hub_talk.get_remark),
     _route("PATCH /pulls/comments/#", hub_talk.edit_remark, "pull_requests"),
+    _route("GET /pulls/comments/#/reactions", hub_threads.reactions),
     _route("GET /issues/#/comments", hub_talk.list_comments),
     _route("POST /issues/#/comments", hub_talk.create_comment, *TALK),
     _route("GET /issues/comments/#", hub_talk.get_comment),

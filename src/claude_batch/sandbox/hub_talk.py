@@ -67,7 +67,7 @@ def create_review(desk: Desk, incoming: Incoming, number: str) -> Reply:
     faults = [fault for draft in drafts for fault in _faults(draft, changes)]
     if faults:
         raise unprocessable(*dict.fromkeys(faults))
-    review = _keep_review(desk, pull, incoming, body.get("body") or "", commit)
+    review = _keep_review(desk, pull, _login(incoming), body.get("body") or "", commit)
     review.state = STATES.get(body.get("event", ""), "PENDING")
     for draft in drafts:
         _keep_remark(desk, review, draft, changes)
@@ -85,11 +85,9 @@ def _check_review(body: object, drafts: object) -> None:
         raise unprocessable(BLANK)
 
 
-def _keep_review(
-    desk: Desk, pull: PullRecord, incoming: Incoming, body: str, commit: str
-) -> Review:
+def _keep_review(desk: Desk, pull: PullRecord, login: str, body: str, commit: str) -> Review:
     stamp = desk.stamp()
-    made = Review(desk.next_id(), pull.number, _login(incoming), body, "COMMENTED", commit, stamp)
+    made = Review(desk.next_id(), pull.number, login, body, "COMMENTED", commit, stamp)
     desk.reviews[made.id] = made
     return made
 
@@ -148,7 +146,7 @@ def create_remark(desk: Desk, incoming: Incoming, number: str) -> Reply:
     faults = _faults(body, changes)
     if faults:
         raise invalid("PullRequestReviewComment", LINE_FIELD, " and ".join(faults))
-    review = _keep_review(desk, pull, incoming, "", commit)
+    review = _keep_review(desk, pull, _login(incoming), "", commit)
     return Reply(201, shapes.remark(desk, _keep_remark(desk, review, body, changes)))
 
 
@@ -161,14 +159,18 @@ def _reply(desk: Desk, incoming: Incoming, pull: PullRecord, to: int, body: str)
     first = desk.remarks.get(to)
     if first is None or first.pull != pull.number:
         raise not_found()
+    return Reply(201, shapes.remark(desk, say_in_thread(desk, first, _login(incoming), body)))
+
+
+def say_in_thread(desk: Desk, first: Remark, login: str, body: str) -> Remark:
     _check_body(body, "PullRequestReviewComment")
-    review = _keep_review(desk, pull, incoming, "", first.commit_id)
+    review = _keep_review(desk, desk.pulls[first.pull], login, "", first.commit_id)
     known = {name: getattr(first, name) for name in Remark.__dataclass_fields__}
     known |= {"id": desk.next_id(), "review": review.id, "login": review.login, "body": body}
     known |= {"created_at": review.submitted_at, "updated_at": review.submitted_at, "edited": False}
     made = Remark(**known | {"in_reply_to": first.in_reply_to or first.id})
     desk.remarks[made.id] = made
-    return Reply(201, shapes.remark(desk, made))
+    return made
 
 
 def _check_body(body: str, resource: str) -> None:

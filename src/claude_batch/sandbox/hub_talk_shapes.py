@@ -1,8 +1,10 @@
 """The JSON that GitHub's API gives for what was said on a pull request."""
 
-from claude_batch.sandbox.hub_desk import Check, Comment, Desk, Remark, Review
+from claude_batch.sandbox.hub_desk import Check, Comment, Desk, Reaction, Remark, Review
 from claude_batch.sandbox.hub_shapes import BORN, Json, node, number_of, pull_page, pull_url, user
 from claude_batch.sandbox.hub_wire import ACTIONS_BOT
+
+REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
 
 
 def review(desk: Desk, made: Review) -> Json:
@@ -55,12 +57,28 @@ def remark(desk: Desk, made: Remark) -> Json:
         "pull_request_url": pull,
         "_links": {name: {"href": link} for name, link in links.items()},
         "author_association": "NONE",
+        "reactions": _rollup(desk, made.id, f"{url}/reactions"),
     }
     if made.in_reply_to is not None:
         shape["in_reply_to_id"] = made.in_reply_to
     if made.line is None:
         del shape["line"], shape["original_line"]
     return shape
+
+
+def _rollup(desk: Desk, remark_id: int, url: str) -> Json:
+    given = [each.content for each in desk.reactions.get(remark_id, ())]
+    return {"url": url, "total_count": len(given)} | {word: given.count(word) for word in REACTIONS}
+
+
+def reaction(desk: Desk, made: Reaction) -> Json:
+    return {
+        "id": made.id,
+        "node_id": node("Reaction", made.id),
+        "user": user(desk, made.login),
+        "content": made.content,
+        "created_at": made.created_at,
+    }
 
 
 def comment(desk: Desk, made: Comment) -> Json:
