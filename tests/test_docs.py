@@ -304,6 +304,19 @@ def test_the_commands_print_what_the_readme_shows(work: Work) -> None:
     assert settled(printed) == settled(shown)
 
 
+def test_what_the_readme_says_to_run_leaves_nothing_behind(work: Work) -> None:
+    commit = work.commit({"cart.py": BEFORE})
+    work.git("update-ref", "refs/claude-batch/local", commit)
+    work.git("update-ref", "refs/claude-batch/remote/origin/claude-batch-state", commit)
+    run("queue", cwd=work.path)
+    assert (work.path / ".git" / "claude-batch").is_dir()
+
+    in_the_clone = blocks(section(README, "## Remove it"), "sh")[-1]
+    subprocess.run(["sh", "-eu", "-c", in_the_clone], cwd=work.path, check=True)
+    assert work.git("for-each-ref", "refs/claude-batch") == b""
+    assert not (work.path / ".git" / "claude-batch").exists()
+
+
 # -- the arithmetic of docs/costs.md -----------------------------------------------------------
 
 PRICED_ON = date(2026, 11, 22)
