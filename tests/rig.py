@@ -142,7 +142,9 @@ class Rig:
 
     def apart(self, *paths: str, pr: int | None = 7) -> Subject:
         """Tasks so large that each has a request of its own."""
-        return self.given(*({"path": path, "text": f"{path}\n" * 5000} for path in paths), pr=pr)
+        return self.given(
+            *({"path": path, "text": f"{path} {'x' * 99}\n" * 250} for path in paths), pr=pr
+        )
 
     def submit(self, subject: Subject) -> Submission:
         return submit(subject, self.claimant(), self.ledger, self.claude, self.clock)

@@ -224,7 +224,7 @@ class TestLaneNow:
 def test_no_key_claims_nothing(work: Work) -> None:
     with open_rig(work.path, reviewer=lambda params: NOTHING) as rig:
         keyless = Claude({"ANTHROPIC_BASE_URL": rig.server.url}, sleep=rig.slept.append)
+        subject = rig.given({"path": "a.py", "text": "a"})
         with pytest.raises(CannotSubmit, match="no key"):
-            subject = rig.given({"path": "a.py", "text": "a"})
             submit(subject, rig.claimant(), rig.ledger, keyless, rig.clock)
         assert rig.ledger.tip() is None
