@@ -3,6 +3,7 @@
 A command's module is imported when it is called: `--help` and each command pay for no other.
 """
 
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -43,6 +44,7 @@ COMMANDS = {
 }
 MODULES = {"mcp": "mcp_server"}  # no module of ours bears the name of one that we import
 PLUGINS = "claude_batch.commands"
+INTERRUPTED = 130
 
 
 class Lazy(TyperGroup):
@@ -63,6 +65,17 @@ class Lazy(TyperGroup):
         command = get_command(loaded)
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: Any) -> Any:
+        """Typer would make exit code 1 of a closed pipe, and that means findings here."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # What is still buffered has to go somewhere when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return code
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         rows = [*COMMANDS.items(), *((entry.name, "From an add-on.") for entry in _plugins())]
@@ -101,14 +114,13 @@ def run() -> int:
     except ClaudeBatchError as error:
         return _say(error.problem, error.remedy, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted", "run the command again; nothing that was recorded is lost", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        code = INTERRUPTED
     except Exception:  # noqa: BLE001 - the one place: a bug of ours becomes a log and exit 70
         from claude_batch.cli.bug import report
 
         return _say(*report(sys.argv), 70)
+    if code == INTERRUPTED:  # Typer's code for it, too
+        return _say("interrupted", "run the command again; nothing that was recorded is lost", code)
     return code if isinstance(code, int) else 0
 
 
