@@ -155,7 +155,7 @@ def plan_publication(
         summary_due=text is not None
         and (stands is None or _edit_due(marker.SUMMARY, text, ours, remote)),
         check=check,
-        check_due=_check_due(check, remote.posts.get("check")),
+        check_due=_check_due(check, remote),
     )
 
 
@@ -258,5 +258,9 @@ def _conclusion(told: Told, coverage: Coverage, *, failing: bool) -> str:
     return "neutral" if told.standing or coverage.pending or coverage.failed else "success"
 
 
-def _check_due(check: DraftCheck, post: Post | None) -> bool:
+def _check_due(check: DraftCheck, remote: Remote) -> bool:
+    """Only an app, such as the one behind a workflow's token, may write checks."""
+    if remote.login is not None and not remote.login.endswith("[bot]"):
+        return False
+    post = remote.posts.get("check")
     return post is None or (post.head, post.sha) != (check.head_sha, sha_of(check))

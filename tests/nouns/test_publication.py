@@ -343,3 +343,9 @@ def test_reviews_hold_thirty() -> None:
 def test_an_empty_diff_takes_nothing() -> None:
     empty = Diff(DIFF.comparison, ())
     assert check([draft(1, 1)], empty) == ["src/a.py:1: the file is not in the diff"]
+
+
+def test_a_persons_token_cannot_write_a_check_so_none_is_due():
+    chosen = Chosen([placed(1)], [], [])
+    assert plan(chosen, Remote((), {}, BOT)).check_due
+    assert not plan(chosen, Remote((), {}, "octocat")).check_due
