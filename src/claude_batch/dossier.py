@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from claude_batch.diff import Diff, LeftOut
@@ -12,6 +13,20 @@ from claude_batch.origin import Past, Readers
 from claude_batch.receipt import ZERO, Receipt, receipt
 from claude_batch.summary import Coverage
 from claude_batch.task import TaskId
+
+# A second look may take six hours; until then a finding that waits for it is still news.
+RECENT = timedelta(hours=8)
+
+
+def has_news(view: View, pr: int, now: datetime) -> bool:
+    """Whether anything was planned or answered since we last wrote on this pull request."""
+    plan = view.plan(pr)
+    if plan is None:
+        return False
+    posted = [post.at for (number, _), post in view.posts.items() if number == pr]
+    ids = {task.id for file in plan.files for task in file.tasks}
+    answers = [answered.at for _, answered in view.answers_of(ids)]
+    return not posted or max([plan.at, *answers]) > max(posted) or now - max(posted) < RECENT
 
 
 @dataclass(frozen=True)

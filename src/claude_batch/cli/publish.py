@@ -13,6 +13,7 @@ from claude_batch.cli.world import World, kinds, now
 from claude_batch.commands.look import Looker
 from claude_batch.commands.publish import Publisher, Scene
 from claude_batch.config import Config
+from claude_batch.dossier import has_news
 from claude_batch.errors import BadUsage
 from claude_batch.ledger import Ledger
 from claude_batch.prompt import SHIPPED, Kind, kind_of
@@ -50,13 +51,15 @@ def run(
 
 
 def pulls(world: World, pr: int | None) -> list[Pull]:
-    """The one named; the event's; on a schedule all open ones; on a laptop the branch's."""
+    """The one named; the event's; on a schedule all open ones with news; else the branch's."""
     number = pr if pr is not None else event_pull(world)
     if number is not None:
         return [world.forge.pull(number)]
     if world.runner:
-        planned = {plan.pr for plan in world.shared(world.config()).view().plans}
-        return [pull for pull in world.forge.open_pulls() if pull.number in planned]
+        view = world.shared(world.config()).view()
+        if not view.plans:
+            return []
+        return [pull for pull in world.forge.open_pulls() if has_news(view, pull.number, now())]
     branch = world.repository.current_branch()
     found = world.forge.pulls_of_branch(branch) if branch else []
     if not found:
