@@ -26,7 +26,7 @@ LEADING = 12
 WINDOW = 5
 LONGEST_ROW = 300
 SHORTEST_NAME = 4  # shorter ones are the names of too many things
-MOST_FILES = 200  # that are parsed for definitions: a sweep over a whole repository has no callers
+MOST_KNOWN = 200  # files
 WORD = re.compile(rb"[A-Za-z_$][\w$]*")
 # What an import binds: not the folders and modules on the way to it.
 BOUND = re.compile(rb"[A-Za-z_$][\w$]*+(?!\s*(?:::|\.|/))")
@@ -46,9 +46,12 @@ class Material:
     """Where context comes from. Nothing is read before there is something new to ask."""
 
     title: str = ""
-    description: str = ""
+    description: str = ""  # both as their author wrote them
     blobs: Callable[[Iterable[str]], Mapping[str, bytes]] = _nothing  # by object id
     papers: Callable[[], Mapping[str, bytes]] = dict  # the base's own rules, by path
+
+
+NOTHING_BESIDE = Material()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,24 @@ class Head:
     read: Callable[[Iterable[str]], Mapping[str, bytes]]
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        new: Sequence[Task],
+        known: Sequence[Task],
+        read: Callable[[Iterable[str]], Mapping[str, bytes]],
+    ) -> "Head":
+        """What is known already is parsed only for what it defines, and only if it is not much."""
+        few = len({task.path for task in known}) <= MOST_KNOWN
+        return cls((*known, *new) if few else new, read)
+
     def rows(self, path: str) -> Sequence[bytes]:
-        """None for a file that is not here."""
+        """Its lines; empty for a file that is not here."""
         return self._rows.get(path, ())
+
+    def has(self, task: Task) -> bool:
+        """Of several trees noted together one holds the file; tasks of the others go without."""
+        return _blob(task) == self._blobs.get(task.path) and task.path in self._rows
 
     def outline(self, path: str) -> Outline | None:
         """Of the lines that changed. None: no grammar reads this file."""
@@ -108,24 +126,28 @@ class Head:
         ]
 
     @cached_property
+    def _blobs(self) -> dict[str, str]:
+        return {task.path: _blob(task) for task in self.tasks if _blob(task)}
+
+    @cached_property
     def _rows(self) -> dict[str, list[bytes]]:
-        blobs = {task.path: _blob(task) for task in self.tasks}
-        content = self.read(dict.fromkeys(oid for oid in blobs.values() if oid))
-        return {path: content[oid].split(b"\n") for path, oid in blobs.items() if oid in content}
+        content = self.read(dict.fromkeys(self._blobs.values()))
+        return {
+            path: content[oid].split(b"\n") for path, oid in self._blobs.items() if oid in content
+        }
 
     @cached_property
     def _changed(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
-        for task in self.tasks:
+        for task in filter(self.has, self.tasks):
             found.setdefault(task.path, []).extend(changed_lines(task))
         return found
 
     @cached_property
     def _defined(self) -> dict[bytes, list[Definition]]:
         found: dict[bytes, list[Definition]] = {}
-        paths = list(self._changed)
-        for path in paths if len(paths) <= MOST_FILES else []:
-            for block in _innermost(self.outline(path), self._changed[path]):
+        for path, lines in self._changed.items():
+            for block in _innermost(self.outline(path), lines):
                 if len(block.name) >= SHORTEST_NAME:
                     found.setdefault(block.name.encode(), []).append(Definition(path, block))
         return found
@@ -173,7 +195,7 @@ def _visible(task: Task) -> Iterator[int]:
 
 def _wanted(asked: Sequence[Task], head: Head) -> Iterator[Wanted]:
     """What matters most comes first, for all tasks."""
-    here = [task for task in asked if head.rows(task.path)]
+    here = [task for task in asked if head.has(task)]
     for source in (_heads, _imports, _used, _rest, _window):
         for task in here:
             yield from source(task, head)

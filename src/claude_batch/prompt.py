@@ -6,18 +6,37 @@ diff starts with its sign alone. So no line of code can pass for a tag or an anc
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from claude_batch.anchor import Strip, anchor
 from claude_batch.config import OwnKind, Rule
+from claude_batch.context import Piece
 from claude_batch.diff import Hunk
+from claude_batch.house_rules import Paper
 from claude_batch.task import Changed, Given, Task
 
 SHIPPED = {"review": 1, "refactor": 1, "security": 1, "docs": 1, "tests": 1}
 FRAME = 1
+MOST_TITLE = 200  # characters
+MOST_DESCRIPTION = 1_500
+REMARK = re.compile("<!--.*?(?:-->|$)", re.DOTALL)  # GitHub shows nobody what is in it
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What goes along with the tasks of a request, all of it as data."""
+
+    pieces: tuple[Piece, ...] = ()
+    papers: tuple[Paper, ...] = ()
+    title: str = ""
+    description: str = ""
+
+
+NOTHING = Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +74,58 @@ def system(kind: Kind) -> str:
     return f"{text(f'frame.{FRAME}.md')}\nKind: {kind.name}\n\n{kind.instructions}"
 
 
-def user(asked: Sequence[Task], context: Iterable[Task], rules: Sequence[Rule]) -> str:
+def user(
+    asked: Sequence[Task],
+    context: Iterable[Task],
+    rules: Sequence[Rule],
+    beside: Beside = NOTHING,
+) -> str:
     """The change. `asked` lines carry anchors, counted from 1 in the order given."""
     parts = [f"Rule of this repository: {rule.instruction}" for rule in rules]
+    parts += [_paper(paper) for paper in beside.papers]
+    parts += _pull_request(beside)
     ordinals = _ordinals(asked)
-    for path, tasks in _by_path([*asked, *context]).items():
-        parts.append(f"<file path={_quoted(path)}{_renamed(tasks[0])}>")
-        for task in sorted(tasks, key=lambda task: task.hunk.new_start):
-            parts.append(_hunk(task, ordinals.get(id(task))))
+    for path, group in _by_path([*asked, *context, *beside.pieces]).items():
+        parts.append(f"<file path={_quoted(path)}{_renamed(group[0])}>")
+        rows = {row.strip() for one in group for row in _code(one)}
+        for one in sorted(group, key=_start):
+            if isinstance(one, Piece):
+                parts += ["@@", *(f" {shown(line)}" for line in one.lines)]
+            else:
+                parts.append(_hunk(one, ordinals.get(id(one)), rows))
         parts.append("</file>")
     return "\n".join(parts)
 
 
-def _by_path(tasks: Iterable[Task]) -> dict[str, list[Task]]:
-    grouped: dict[str, list[Task]] = {}
-    for task in tasks:
-        grouped.setdefault(task.path, []).append(task)
+def _code(one: Task | Piece) -> Iterable[bytes]:
+    return one.lines if isinstance(one, Piece) else (line.text for line in one.hunk.lines)
+
+
+def _paper(paper: Paper) -> str:
+    return "\n".join([f"<rules path={_quoted(paper.path)}>", *_text(paper.text), "</rules>"])
+
+
+def _pull_request(beside: Beside) -> list[str]:
+    title = " ".join(beside.title.split())[:MOST_TITLE]
+    if not title:
+        return []
+    said = "\n".join(_text(REMARK.sub("", beside.description)))[:MOST_DESCRIPTION]
+    return [f"<pull-request title={_quoted(title)}>", *filter(None, [said]), "</pull-request>"]
+
+
+def _text(prose: str) -> list[str]:
+    """Each row starts with a blank, so that none can pass for a tag of ours."""
+    return [f" {row.translate(ROW_BREAKS)}".rstrip() for row in prose.split("\n") if row.strip()]
+
+
+def _start(one: Task | Piece) -> int:
+    return one.first if isinstance(one, Piece) else one.hunk.new_start
+
+
+def _by_path(things: Iterable[Task | Piece]) -> dict[str, list[Task | Piece]]:
+    grouped: dict[str, list[Task | Piece]] = {}
+    for one in things:
+        grouped.setdefault(one.path, []).append(one)
     return grouped
 
 
@@ -83,10 +138,9 @@ def _ordinals(asked: Sequence[Task]) -> dict[int, int]:
     return starts
 
 
-def _renamed(task: Task) -> str:
-    source = task.source
-    if isinstance(source, Changed) and source.old_path != task.path:
-        return f" was={_quoted(source.old_path)}"
+def _renamed(one: Task | Piece) -> str:
+    if isinstance(one, Task) and isinstance(one.source, Changed):
+        return f" was={_quoted(one.source.old_path)}" if one.source.old_path != one.path else ""
     return ""
 
 
@@ -94,9 +148,11 @@ def _quoted(path: str) -> str:
     return json.dumps(path, ensure_ascii=False).translate(ROW_BREAKS)
 
 
-def _hunk(task: Task, start: int | None) -> str:
-    heading = shown(task.hunk.heading).strip()
-    rows = [f"@@ {heading}".rstrip()]
+def _hunk(task: Task, start: int | None, in_sight: Collection[bytes]) -> str:
+    heading = task.hunk.heading.strip()
+    if any(row.startswith(heading) for row in in_sight):  # git cuts it at eighty bytes
+        heading = b""
+    rows = [f"@@ {shown(heading)}".rstrip()]
     if isinstance(task.source, Given) and task.source.instruction:
         rows.append(f"@ {' '.join(task.source.instruction.split())}")
     rows += _anchored(task.hunk, start) if start is not None else _bare(task.hunk)

@@ -11,7 +11,7 @@ from claude_batch import prompt
 from claude_batch.anchor import Strip
 from claude_batch.config import Config, Rule
 from claude_batch.event import AskedTask, IntentId
-from claude_batch.prompt import Kind
+from claude_batch.prompt import NOTHING, Beside, Kind
 from claude_batch.task import Task
 
 # One request of this size is answered well and pays for its instructions once; larger ones
@@ -28,6 +28,7 @@ class Pack:
 
     asked: tuple[Task, ...]
     context: tuple[Task, ...] = ()
+    beside: Beside = NOTHING
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,12 @@ def build(kind: Kind, packed: Pack, config: Config, max_tokens: int) -> Request:
     if config.effort:
         output["effort"] = config.effort
     rules = _rules_for({task.path for task in packed.asked}, config.rules)
+    content = prompt.user(packed.asked, packed.context, rules, packed.beside)
     params = {
         "model": config.model,
         "max_tokens": max_tokens,
         "system": [{"type": "text", "text": prompt.system(kind)}],
-        "messages": [{"role": "user", "content": prompt.user(packed.asked, packed.context, rules)}],
+        "messages": [{"role": "user", "content": content}],
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from claude_batch import budget, request
+from claude_batch import budget, house_rules, request
 from claude_batch.config import Config, Lane
+from claude_batch.context import NOTHING_BESIDE, Head, Material, pick
 from claude_batch.diff import Comparison, LeftOut
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.estimate import estimate, max_tokens
@@ -25,7 +26,7 @@ from claude_batch.event import (
 )
 from claude_batch.ledger import View, Write
 from claude_batch.price import Prices
-from claude_batch.prompt import Kind
+from claude_batch.prompt import Beside, Kind
 from claude_batch.request import Pack, Request
 from claude_batch.task import Changed, Named, Task, unique
 
@@ -45,6 +46,7 @@ class Subject:
     comparison: Comparison
     tasks: tuple[Task, ...]
     left_out: tuple[LeftOut, ...]
+    material: Material = NOTHING_BESIDE
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class Claimant:
         known = view.known(task.id for task in tasks)
         new = [task for task in tasks if task.id not in known]
         plan = self._plan(subject, len(new), len(tasks) - len(new))
-        requests = self._requests(new, [task for task in tasks if task.id in known])
+        already = [task for task in tasks if task.id in known]
+        requests = self._requests(new, already, subject.material) if new else []
         parcels = tuple(self._parcel(part, subject) for part in parts(requests))
         claim = Claim(plan, parcels)
         try:
@@ -133,13 +136,24 @@ class Claimant:
             return Claim(unsent, (), refusal, _said_already(view, unsent))
         return replace(claim, repeated=not parcels and _said_already(view, plan))
 
-    def _requests(self, new: Sequence[Task], known: Sequence[Task]) -> list[Request]:
+    def _requests(
+        self, new: Sequence[Task], known: Sequence[Task], material: Material
+    ) -> list[Request]:
+        """Context is read by object id: the same claim has the same bytes whenever it runs."""
         kinds = {kind.name: kind for kind in self.kinds}
+        head, papers = Head.of(new, known, material.blobs), material.papers()
         made = []
         for name in dict.fromkeys(task.kind for task in new):
             asked = [task for task in new if task.kind == name]
             beside = [task for task in known if task.kind == name]
-            made += [self._build(kinds[name], part) for part in request.pack(asked, beside)]
+            for part in request.pack(asked, beside):
+                along = Beside(
+                    pick(part.asked, (*part.asked, *part.context), head),
+                    house_rules.choose(papers, {task.path for task in part.asked}),
+                    material.title,
+                    material.description,
+                )
+                made.append(self._build(kinds[name], replace(part, beside=along)))
         return made
 
     def _build(self, kind: Kind, part: Pack) -> Request:

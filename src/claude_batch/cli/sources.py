@@ -6,10 +6,12 @@ from typing import Annotated, assert_never
 
 import typer
 
+from claude_batch import house_rules
 from claude_batch.cli.shared import HERE, As, Directory, Format, tell
 from claude_batch.cli.world import World, kinds, now
 from claude_batch.commands.look import Look, Looker
 from claude_batch.config import Config
+from claude_batch.context import Material
 from claude_batch.edges.spool import Note, Spool
 from claude_batch.errors import BadUsage
 from claude_batch.source import Paths, PullRequest, Queued, Range, Source, Staged, range_of
@@ -139,7 +141,8 @@ def prepare(world: World, source: Source, flags: dict[str, object]) -> Ready:
             look, notes = _queued(world, looker, config)
         case _:
             assert_never(source)
-    return _ready(world, look, config, pr=None, notes=notes)
+    material = _material(world, look.comparison.base)
+    return _ready(world, look, config, material, notes=notes)
 
 
 def _pull(world: World, source: PullRequest, flags: dict[str, object]) -> Ready:
@@ -147,7 +150,19 @@ def _pull(world: World, source: PullRequest, flags: dict[str, object]) -> Ready:
     looker = Looker(world.repository)
     comparison = looker.compare_pull(world.forge, pull)
     config = world.config(pull.base_sha, flags)
-    return _ready(world, looker.diff(comparison, config.exclude), config, pr=pull.number)
+    look = looker.diff(comparison, config.exclude)
+    # By the same commit as the configuration: nobody picks their rules by an old merge base.
+    material = _material(world, pull.base_sha, pull.title, pull.body)
+    return _ready(world, look, config, material, pr=pull.number)
+
+
+def _material(world: World, base: str | None, title: str = "", body: str = "") -> Material:
+    return Material(
+        title,
+        body,
+        world.repository.read,
+        lambda: world.repository.named_files(base, house_rules.FILE_NAMES),
+    )
 
 
 def _queued(world: World, looker: Looker, config: Config) -> tuple[Look, tuple[Note, ...]]:
@@ -162,7 +177,13 @@ def _queued(world: World, looker: Looker, config: Config) -> tuple[Look, tuple[N
 
 
 def _ready(
-    world: World, look: Look, config: Config, *, pr: int | None, notes: tuple[Note, ...] = ()
+    world: World,
+    look: Look,
+    config: Config,
+    material: Material,
+    *,
+    pr: int | None = None,
+    notes: tuple[Note, ...] = (),
 ) -> Ready:
     subject = Subject(
         repo=world.slug,
@@ -171,5 +192,6 @@ def _ready(
         comparison=look.comparison,
         tasks=look.tasks(kinds(config)),
         left_out=look.left_out,
+        material=material,
     )
     return Ready(subject, world.claimant(config), config, pr is not None, notes)

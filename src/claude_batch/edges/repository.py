@@ -321,12 +321,16 @@ class Repository:
 
     def attribute_files(self, commit: str | None) -> dict[str, bytes]:
         """Every .gitattributes of a commit by its path."""
+        return self.named_files(commit, {".gitattributes"})
+
+    def named_files(self, commit: str | None, names: Collection[str]) -> dict[str, bytes]:
+        """Every file of a commit that has one of these names, in any folder, by its path."""
         if commit is None:
             return {}
         entries = {
             entry.path.decode(): entry.blob
             for entry in self._entries(self.resolve(commit))
-            if entry.path.rpartition(b"/")[2] == b".gitattributes" and not entry.reason
+            if not entry.reason and entry.path.decode().rpartition("/")[2] in names
         }
         content = self.read(entries.values())
         return {path: content[oid] for path, oid in entries.items() if oid in content}
