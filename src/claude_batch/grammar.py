@@ -2,11 +2,13 @@
 
 from functools import cache
 from importlib import import_module
+from pathlib import PurePosixPath
 from typing import NewType, cast
 
 from tree_sitter import Language, Parser, Tree
 
 Grammar = NewType("Grammar", str)
+PIECE = 65_536  # bytes
 
 # suffix -> module and the function in it that gives the language
 GRAMMARS = {
@@ -40,12 +42,33 @@ GRAMMARS = {
 
 def grammar_of(path: str) -> Grammar | None:
     """By the file's suffix; None: there is no grammar for it."""
-    suffix = "." + path.rpartition("/")[2].rpartition(".")[2].lower()
+    suffix = PurePosixPath(path).suffix.lower()
     return Grammar(suffix) if suffix in GRAMMARS else None
 
 
 def parse(grammar: Grammar, content: bytes) -> Tree:
     return _parser(grammar).parse(content)
+
+
+def parse_within(grammar: Grammar, content: bytes, steps: int) -> Tree | None:
+    """None when it takes more steps: what is no code at all can take minutes and gigabytes.
+
+    A step is one report of the parser's progress, about a tenth of a millisecond; one where it
+    looks for a way out of an error can take ten times as long, and counts as ten.
+    """
+    parser, taken = _parser(grammar), 0
+
+    def enough(_at: int, in_error: bool) -> bool:
+        nonlocal taken
+        taken += 10 if in_error else 1
+        return taken > steps
+
+    try:
+        # Progress is reported only to those who hand out the text piece by piece.
+        return parser.parse(lambda at, _: content[at : at + PIECE], progress_callback=enough)
+    except ValueError:
+        parser.reset()  # or the next parse would go on with this one
+        return None
 
 
 @cache

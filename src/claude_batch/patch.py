@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from claude_batch.suggestion import Suggestion, alike, applied, parses, rows_of
+from claude_batch.soundness import faults, no_worse
+from claude_batch.suggestion import Suggestion, alike, applied, rows_of
 
 CONTEXT = 3
 NO_NEWLINE = b"\n\\ No newline at end of file\n"
@@ -31,7 +32,7 @@ def combine(blob: bytes, suggestions: Iterable[Suggestion]) -> Combined:
             rejected.append((suggestion, "another suggestion changes the same lines"))
             continue
         together = _all_applied(blob, [*accepted, suggestion])
-        if parses(suggestion.path, after) and not parses(suggestion.path, together):
+        if not no_worse(suggestion.path, faults(suggestion.path, after), together):
             rejected.append((suggestion, "the file would no longer parse with the others"))
             continue
         accepted.append(suggestion)

@@ -4,17 +4,13 @@ Lines are cut at LF only: `bytes.splitlines` also cuts at a lone CR and at form 
 GitHub do not.
 """
 
-import ast
-import json
 import re
-import tomllib
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import PurePosixPath
 
 from claude_batch.quoting import HIDDEN
+from claude_batch.soundness import UNREAD, faults, no_worse
 
 MAX_REPEATED = 3
 ONE_WORD = re.compile(r"\w*\W?")  # `end`, `else:`, `}`: such a line may well stand there twice
@@ -59,22 +55,31 @@ def prove(
     if [row.removesuffix(b"\n") for row in old] != list(seen):
         return Rejected("the lines are not those that were reviewed")
     before = b"".join(old)
+    was = faults(path, blob)
+    if was == UNREAD:
+        return Rejected("the file is too large or too tangled to be parsed")
+    if objection := _objection(before, replacement):
+        return Rejected(objection)
+    tried = {before}
+    for after in _afters(rows, first_line, last_line, replacement):
+        if after in tried:
+            continue
+        tried.add(after)
+        suggestion = Suggestion(path, first_line, last_line, before, after, parsed=was == 0)
+        if no_worse(path, was, applied(blob, suggestion)):
+            return suggestion
+    return Rejected("the file would no longer parse" if len(tried) > 1 else "it changes nothing")
+
+
+def _objection(before: bytes, replacement: str) -> str | None:
+    """Why the text is no replacement, whatever the file."""
     if _unfit(before, replacement):
-        return Rejected("the text holds characters that cannot be shown")
+        return "the text holds characters that cannot be shown"
     if replacement.strip() and replacement.strip("\n").split("\n") == [
         line.strip() for line in _lines(before)
     ]:
-        return Rejected("it changes nothing but the indentation")
-    was = parses(path, blob)
-    reason = "it changes nothing"
-    for after in _afters(rows, first_line, last_line, replacement):
-        if after == before:
-            continue
-        suggestion = Suggestion(path, first_line, last_line, before, after, parsed=was is True)
-        if not was or parses(path, applied(blob, suggestion)):
-            return suggestion
-        reason = "the file would no longer parse"
-    return Rejected(reason)
+        return "it changes nothing but the indentation"
+    return None
 
 
 def _afters(rows: Sequence[bytes], first: int, last: int, replacement: str) -> Iterator[bytes]:
@@ -200,42 +205,3 @@ def _repeats(old: Sequence[str], edge: Sequence[str], rest: Sequence[str]) -> bo
 def _open(lines: Sequence[str]) -> int:
     text = "".join(lines)
     return sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))
-
-
-def _python(blob: bytes) -> bool:
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            ast.parse(blob)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
-def _json(blob: bytes) -> bool:
-    try:
-        json.loads(blob)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _toml(blob: bytes) -> bool:
-    try:
-        tomllib.loads(blob.decode())
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-PARSERS: dict[str, Callable[[bytes], bool]] = {
-    ".py": _python,
-    ".pyi": _python,
-    ".json": _json,
-    ".toml": _toml,
-}
-
-
-def parses(path: str, blob: bytes) -> bool | None:
-    """None: no parser for such files."""
-    parser = PARSERS.get(PurePosixPath(path).suffix.lower())
-    return parser(blob) if parser else None
