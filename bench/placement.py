@@ -1,0 +1,380 @@
+"""Places made-up findings on the real pushes of pull-request-like histories and judges each.
+
+    python -m bench.placement REPOSITORY... [--pulls N]
+
+The judges know nothing of how a finding was placed: the text of the file at the line, GitHub's
+rules as the look-alike has them, and `git blame` for whether it is the same line or its twin.
+"""
+
+import argparse
+import os
+import random
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from bench.answers import Meant, Shown, answer, read_request
+from bench.histories import Pull, pulls
+from claude_batch import marker
+from claude_batch.commands.look import Look, Looker
+from claude_batch.config import Budget, Config
+from claude_batch.diff import Side
+from claude_batch.edges.repository import Repository
+from claude_batch.errors import CannotRead
+from claude_batch.event import Plan
+from claude_batch.finding import Finding
+from claude_batch.ledger import View
+from claude_batch.origin import Past
+from claude_batch.placement import Placed, place
+from claude_batch.price import Prices
+from claude_batch.prompt import kind_of
+from claude_batch.publication import check
+from claude_batch.pull import DraftComment
+from claude_batch.sandbox.hub_git import Bare, Touched
+from claude_batch.sandbox.hub_rules import anchor_faults
+from claude_batch.submission import Claim, Claimant, Subject
+
+SEED = 20261122
+MOST_FILES = 25
+MOST_BYTES = 200_000  # of hunks: a larger first push is left to another benchmark
+HEADER = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) (\d+) (\d+)(?: \d+)?")
+MODES = ("plan of the first push", "a plan for each push", "old files gone")
+CONFIG = Config(budget=Budget(pull_request=None, day=None, month=None))
+WHEN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Tally:
+    """What became of the findings at one stage."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, word: str) -> None:
+        self.counts[word] += 1
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        self.counts += other.counts
+        self.faults += other.faults
+        return self
+
+
+@dataclass
+class Outcome:
+    first: Tally = field(default_factory=Tally)
+    later: dict[str, Tally] = field(default_factory=lambda: {mode: Tally() for mode in MODES})
+    pulls: int = 0
+    pushes: int = 0  # later ones
+    skipped: int = 0
+
+    def __iadd__(self, other: "Outcome") -> "Outcome":
+        self.first += other.first
+        for mode in MODES:
+            self.later[mode] += other.later[mode]
+        self.pulls += other.pulls
+        self.pushes += other.pushes
+        self.skipped += other.skipped
+        return self
+
+    @property
+    def faults(self) -> list[str]:
+        return [*self.first.faults, *(f for tally in self.later.values() for f in tally.faults)]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A pull request after one push."""
+
+    base: str
+    head: str
+    look: Look
+    touched: Sequence[Touched]
+
+
+class Court:
+    """One repository with all that the judges ask it."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        self.repository = Repository.open(path, environ)
+        self.looker = Looker(self.repository)
+        self.bare = Bare(self.repository.git.where, environ)
+        self.kinds = (kind_of("review"),)
+        self.blob = cache(self.repository.blob)
+        self.blame = cache(self._blame)
+
+    def scene(self, base: str, head: str) -> Scene:
+        comparison = self.repository.compare_commits(base, head, "pull request 7")
+        look = self.looker.diff(comparison, ())
+        touched = self.bare.changes(base, head) if len(look.files) <= MOST_FILES else ()
+        return Scene(comparison.base or base, head, look, touched)
+
+    def claim(self, scene: Scene, number: int) -> Claim:
+        claimant = Claimant(CONFIG, self.kinds, Prices.load(), WHEN, lambda: f"{number:016x}")
+        subject = Subject(
+            repo="octo/repository",
+            run="bench",
+            pr=7,
+            comparison=scene.look.comparison,
+            tasks=scene.look.tasks(self.kinds),
+            left_out=scene.look.left_out,
+        )
+        return claimant.claim(View.of([]), subject)
+
+    def rows(self, commit: str, path: str) -> list[bytes]:
+        return (self.blob(commit, path) or b"").split(b"\n")
+
+    def _blame(self, old: str, new: str, path: str) -> dict[int, tuple[str, int]]:
+        """Lines of `path` in `new` that `old` had: their path and number there."""
+        args = ("blame", "-M", "--line-porcelain", f"{old}..{new}", "--", path)
+        found: dict[int, tuple[str, int]] = {}
+        commit, before, now = "", 0, 0
+        for raw in self.repository.git.run(*args).out.split(b"\n"):
+            row = raw.decode("utf-8", "replace")
+            if match := HEADER.fullmatch(row):
+                commit, before, now = match[1], int(match[2]), int(match[3])
+            elif row.startswith("filename ") and commit == old:
+                found[now] = (row.removeprefix("filename "), before)
+        return found
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The findings about the first push of one pull request."""
+
+    court: Court
+    start: Scene
+    claim: Claim
+    said: Sequence[tuple[Finding, Meant]]
+
+    def first_push(self) -> Tally:
+        tally = Tally()
+        scene = self.start
+        for meant, placed in self._placed(scene, None):
+            kind = "damaged" if meant.damage else "true"
+            tally.add(kind)
+            if placed is None:
+                continue
+            tally.add(f"{kind} placed")
+            if meant.damage:
+                tally.faults.append(f"{scene.head[:12]} {meant.path}: {meant.damage} was placed")
+            else:
+                self._judge(tally, scene, meant, placed, loose=False)
+        return tally
+
+    def later_push(self, scene: Scene, mode: str, plans: Sequence[Plan]) -> Tally:
+        tally = Tally()
+        readers = self.court.looker.readers(scene.head)
+        if mode == MODES[2]:
+            readers = replace(readers, blob=lambda oid, commit: None)
+        asked = {
+            task.id: task
+            for parcel in self.claim.parcels
+            for draft in parcel.drafts
+            for task in draft.asked.tasks
+        }
+        past = Past(plans, asked, scene.look.diff, readers)
+        for meant, placed in self._placed(scene, past):
+            if meant.damage:
+                continue
+            tally.add("true")
+            if placed is None:
+                if self._still_there(scene, meant):
+                    tally.add("held back")
+                continue
+            tally.add(placed.how)
+            self._judge(tally, scene, meant, placed, loose=placed.how == "hashes")
+        return tally
+
+    def _placed(self, scene: Scene, past: Past | None) -> Iterator[tuple[Meant, Placed | None]]:
+        found, _ = place(
+            [finding for finding, _ in self.said],
+            scene.look.tasks(self.court.kinds),
+            self.court.looker.head(scene.head),
+            past,
+        )
+        by_id = {one.finding.id: one for one in found}
+        for finding, meant in self.said:
+            yield meant, by_id.get(finding.id)
+
+    def _judge(
+        self, tally: Tally, scene: Scene, meant: Meant, placed: Placed, *, loose: bool
+    ) -> None:
+        for fault in self._faults(tally, scene, meant, placed, loose=loose):
+            where = f"{placed.path}:{placed.first_line}-{placed.line} {placed.side}"
+            tally.faults.append(
+                f"{self.start.head[:12]}..{scene.head[:12]} {where} ({placed.how}): {fault}; "
+                f"meant {meant.path}:{meant.numbers}"
+            )
+
+    def _faults(
+        self, tally: Tally, scene: Scene, meant: Meant, placed: Placed, *, loose: bool
+    ) -> Iterator[str]:
+        tally.add("judged")
+        body = marker.marked("text", placed.finding.fingerprint)
+        draft = DraftComment(placed.path, placed.side, placed.first_line, placed.line, body)
+        yield from anchor_faults(_wire(draft), scene.touched)
+        yield from check([draft], scene.look.diff)
+        texts, wanted = self._texts(scene, placed), meant.texts
+        if loose:
+            texts, wanted = ([b" ".join(t.split()) for t in rows] for rows in (texts, wanted))
+        if texts != wanted:
+            yield "another text"
+        same = self._is_same(scene, meant, placed)
+        tally.add("derivable" if same is not None else "not derivable")
+        if same is False:
+            yield "a twin of the line"
+
+    def _texts(self, scene: Scene, placed: Placed) -> list[bytes]:
+        if placed.side is Side.RIGHT:
+            rows = self.court.rows(scene.head, placed.path)
+        else:
+            old_path = next(t.old_path for t in scene.touched if t.path == placed.path)
+            rows = self.court.rows(scene.base, old_path)
+        return rows[placed.first_line - 1 : placed.line]
+
+    def _is_same(self, scene: Scene, meant: Meant, placed: Placed) -> bool | None:
+        """None: git does not know where the line comes from."""
+        numbers = range(placed.first_line, placed.line + 1)
+        if scene.head == self.start.head or meant.side is Side.LEFT:
+            same_base = scene.base == self.start.base
+            return list(numbers) == meant.numbers if same_base else None
+        known = self.court.blame(self.start.head, scene.head, placed.path)
+        origins = [known.get(number) for number in numbers]
+        if None in origins:
+            return None
+        return origins == [(meant.path, number) for number in meant.numbers]
+
+    def _still_there(self, scene: Scene, meant: Meant) -> bool:
+        """Could it have been placed, as far as git blame can tell?"""
+        touched = next((t for t in scene.touched if t.path == meant.path), None)
+        if meant.side is Side.LEFT or touched is None:
+            return False
+        known = self.court.blame(self.start.head, scene.head, meant.path)
+        now = {origin: number for number, origin in known.items()}
+        numbers = [now.get((meant.path, number), 0) for number in meant.numbers]
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or not numbers[0]:
+            return False
+        draft = DraftComment(meant.path, meant.side, numbers[0], numbers[-1], "")
+        return not anchor_faults(_wire(draft), scene.touched)
+
+
+def _wire(draft: DraftComment) -> dict[str, object]:
+    shape: dict[str, object] = {"path": draft.path, "side": str(draft.side), "line": draft.line}
+    if draft.first_line != draft.line:
+        shape |= {"start_line": draft.first_line, "start_side": str(draft.side)}
+    return shape
+
+
+def try_pull(court: Court, pull: Pull, number: int, others: list[Shown]) -> Outcome | None:
+    """None: there is nothing to review, or too much."""
+    outcome = Outcome()
+    dice = random.Random(SEED + number)  # noqa: S311
+    start = court.scene(pull.base, pull.heads[0])
+    tasks = start.look.tasks(court.kinds)
+    size = sum(len(task.hunk.body) for task in tasks)
+    if not tasks or len(start.look.files) > MOST_FILES or size > MOST_BYTES:
+        return None
+    claim = court.claim(start, number)
+    pages = [read_request(d, tasks) for parcel in claim.parcels for d in parcel.drafts]
+    said = [pair for page in pages for pair in answer(page, others[-5:], 30, 12, dice)]
+    others += pages
+    trial = Trial(court, start, claim, said)
+    outcome.first += trial.first_push()
+    plans = [claim.plan]
+    for at, head in enumerate(pull.heads[1:], 1):
+        scene = court.scene(pull.base, head)
+        if not scene.touched:
+            continue
+        outcome.pushes += 1
+        plans.append(court.claim(scene, number).plan)
+        for mode, known in zip(MODES, ([claim.plan], plans, [claim.plan]), strict=True):
+            outcome.later[mode] += trial.later_push(scene, mode, known[: at + 1])
+    outcome.pulls = 1
+    return outcome
+
+
+def measure(path: Path, environ: Mapping[str, str], wanted: int) -> Outcome:
+    """`wanted` pull requests of one repository, or as many as it has."""
+    court, total, others = Court(path, environ), Outcome(), list[Shown]()
+    for number, pull in enumerate(pulls(court.repository.git, SEED)):
+        if total.pulls == wanted:
+            break
+        try:
+            found = try_pull(court, pull, number, others)
+        except CannotRead:  # an object that this copy lacks
+            found = None
+        if found:
+            total += found
+        else:
+            total.skipped += 1
+    return total
+
+
+def table(total: Outcome) -> str:
+    first = total.first.counts
+    rows = [
+        f"{total.pulls} pull requests, {total.pushes} later pushes",
+        "",
+        "| First push | |",
+        "|---|---:|",
+        f"| true anchors | {first['true']:,} |",
+        f"| of them placed | {_share(first['true placed'], first['true'])} |",
+        f"| damaged anchors | {first['damaged']:,} |",
+        f"| of them placed | {first['damaged placed']:,} |",
+        f"| wrong line, outside the diff, or refused | {len(total.first.faults):,} |",
+        "",
+        "| After each later push | " + " | ".join(MODES) + " |",
+        "|---|" + "---:|" * len(MODES),
+    ]
+    later = [total.later[mode] for mode in MODES]
+    names = {
+        "the task is still in the diff": "task",
+        "the same file": "blob",
+        "carried past edits": "walk",
+        "moved, found verbatim": "moved",
+        "by the hunk's hashes": "hashes",
+    }
+    rows.append(_row("findings", [f"{t.counts['true']:,}" for t in later]))
+    for name, key in names.items():
+        rows.append(_row(name, [_share(t.counts[key], t.counts["true"]) for t in later]))
+    gone = [_share(t.counts["true"] - t.counts["judged"], t.counts["true"]) for t in later]
+    rows.append(_row("not placed", gone))
+    held = [_share(t.counts["held back"], t.counts["true"]) for t in later]
+    rows.append(_row("not placed although git blame knows the lines", held))
+    known = [_share(t.counts["derivable"], t.counts["judged"]) for t in later]
+    rows.append(_row("placed, and git blame can tell which line it is", known))
+    rows.append(_row("wrong line, outside the diff, or refused", [len(t.faults) for t in later]))
+    return "\n".join(rows)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def _row(name: str, cells: Sequence[object]) -> str:
+    return f"| {name} | " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="How findings are placed on real histories.")
+    parser.add_argument("repository", nargs="+", type=Path)
+    parser.add_argument("--pulls", type=int, default=60, help="of each repository")
+    given = parser.parse_args()
+    total = Outcome()
+    for path in given.repository:
+        total += measure(path, os.environ, given.pulls)
+    faults = total.faults
+    sys.stdout.write(table(total) + "\n")
+    sys.stderr.write("".join(f"{fault}\n" for fault in faults))
+    first = total.first.counts
+    enough = first["true placed"] >= 0.99 * first["true"]
+    return 0 if enough and not faults else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
