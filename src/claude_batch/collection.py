@@ -1,13 +1,13 @@
 """From raw answers to what the ledger records."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from claude_batch.answer import RawAnswer, Said, Unparsable, parse_line, read_findings
-from claude_batch.event import Answered, Asked, BatchStatus, Outcome, Voided
+from claude_batch.event import Answered, Asked, BatchId, BatchStatus, Outcome, Voided
 from claude_batch.finding import Finding
-from claude_batch.ledger import Sending, Shard, View, Write
+from claude_batch.ledger import Ledger, Sending, Shard, View, Write
 from claude_batch.price import Cost, Prices, UnknownModel
 from claude_batch.request import custom_id
 from claude_batch.verdict import read_verdicts
@@ -38,6 +38,22 @@ def findings_again(requests: Iterable[Asked], raws: Iterable[RawAnswer]) -> Iter
         asked = places.get(raw.custom_id)
         if asked is not None and raw.outcome is Outcome.SUCCEEDED:
             yield from read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+
+
+def recall(
+    ledger: Ledger,
+    view: View,
+    answers: Sequence[Answered],
+    results: Callable[[BatchId], Iterable[bytes]],
+) -> Iterator[Finding]:
+    """What these answers said: from the ledger; where it keeps ids only, once more from the API
+    (29 days)."""
+    yield from ledger.findings([one for one in answers if one.shard])
+    missing = [one for one in answers if one.findings and not one.shard and one.batch]
+    for batch in dict.fromkeys(one.batch for one in missing if one.batch):
+        wanted = {(one.intent, one.n) for one in missing if one.batch == batch}
+        asked = [row.asked for row in view.rows if (row.asked.intent, row.asked.n) in wanted]
+        yield from findings_again(asked, readable(results(batch)))
 
 
 @dataclass(frozen=True)

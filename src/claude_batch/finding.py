@@ -67,6 +67,11 @@ class Finding(BaseModel):
     replacement: str | None = None
     unplaced: str | None = None
 
+    @property
+    def is_faint(self) -> bool:
+        """Neither posted nor looked at a second time."""
+        return self.severity is Severity.LOW and self.confidence is Confidence.LOW
+
 
 def fingerprint(path: str, hashes: str, kind: str, category: Category) -> str:
     """How we know that we have said it already: never prose, model or prompt version.
