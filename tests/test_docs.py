@@ -1,6 +1,5 @@
 """The docs are run: what they list, print, link to and compute is what the program does."""
 
-import ast
 import json
 import os
 import re
@@ -115,12 +114,9 @@ def exit_codes() -> Iterator[int]:
         one = classes.pop()
         yield one.exit_code
         classes += one.__subclasses__()
-    for path in (SRC / "cli").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_say", "typer.Exit"):
-                last = node.args[-1]
-                if isinstance(last, ast.Constant) and isinstance(last.value, int):
-                    yield last.value
+    front = [path.read_text() for path in (SRC / "cli").glob("*.py")]
+    by_hand = re.findall(r"\b(?:_say\(.*, |typer\.Exit\(|INTERRUPTED = )(\d+)\b", "".join(front))
+    yield from map(int, by_hand)
 
 
 def test_every_exit_code_is_in_the_table() -> None:
