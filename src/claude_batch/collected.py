@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from claude_batch.event import Answered, Outcome
+from claude_batch.submission import Sent
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Collection:
     batches: tuple[tuple[str, str], ...]  # id (the intent's while it has none), status
     answers: tuple[Answered, ...]  # those recorded by this run
     notes: tuple[str, ...]
+    submitted: tuple[Sent, ...] = ()  # what followed: second looks
 
     def counts(self) -> dict[str, int]:
         """Disjoint, by outcome; sums to the requests that this run recorded."""
@@ -28,10 +30,12 @@ class Collection:
 
 
 def together(parts: Iterable[Collection]) -> Collection:
-    """Of several ledgers."""
+    """Of several ledgers or rounds; a batch as the last of them saw it."""
     rows = list(parts)
+    batches = {name: status for one in rows for name, status in one.batches}
     return Collection(
-        tuple(batch for one in rows for batch in one.batches),
+        tuple(batches.items()),
         tuple(answered for one in rows for answered in one.answers),
-        tuple(note for one in rows for note in one.notes),
+        tuple(dict.fromkeys(note for one in rows for note in one.notes)),
+        tuple(sent for one in rows for sent in one.submitted),
     )

@@ -1,7 +1,7 @@
 """What commands print with `--format json`. Scripts of other people rely on these keys."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from claude_batch.collected import Collection
@@ -11,19 +11,17 @@ from claude_batch.published import Published
 from claude_batch.receipt import Receipt, receipt
 from claude_batch.spending import Group, Spending
 from claude_batch.status import BatchRow, Shown, Status
-from claude_batch.submission import Submission
+from claude_batch.submission import Sent, Submission
 
 Json = Mapping[str, object]
 
 
 def submission(done: Submission) -> Json:
-    return {"batches": _batches(done), **estimate(done)}
+    return {"batches": _batches(done.sent), **estimate(done)}
 
 
-def _batches(done: Submission) -> list[Json]:
-    return [
-        {"id": sent.batch, "requests": sent.requests, "tasks": sent.tasks} for sent in done.sent
-    ]
+def _batches(sent: Iterable[Sent]) -> list[Json]:
+    return [{"id": one.batch, "requests": one.requests, "tasks": one.tasks} for one in sent]
 
 
 def estimate(done: Submission) -> Json:
@@ -49,6 +47,8 @@ def collection(done: Collection) -> Json:
         "batches": [{"id": name, "status": status} for name, status in done.batches],
         "answers": done.counts(),
         "findings": sum(answered.findings for answered in done.answers),
+        "refuted": sum(len(answered.refuted) for answered in done.answers),
+        "submitted": _batches(done.submitted),
         "receipt": receipt_of(receipt(done.answers)),
         "notes": list(done.notes),
     }

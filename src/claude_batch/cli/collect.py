@@ -10,11 +10,14 @@ import typer
 from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World, new_id, now
 from claude_batch.collected import Collection, Progress, together
 from claude_batch.commands.collect import Collector
+from claude_batch.commands.follow_up import FollowUp
 from claude_batch.config import Config
 from claude_batch.ledger import Ledger
+from claude_batch.trips.collect import Verbs
+from claude_batch.trips.collect import collect as trip
 
 app = command()
 
@@ -22,16 +25,21 @@ app = command()
 @app.command()
 def collect(
     wait: Annotated[bool, typer.Option("--wait", help="Poll until nothing is open.")] = False,
+    no_submit: Annotated[
+        bool, typer.Option("--no-submit", help="Send no second look at what was found.")
+    ] = False,
     form: As = Format.text,
     directory: Directory = HERE,
 ) -> None:
     """Fetch ended batches into the ledger."""
     world = World(directory)
-    done = run(world, world.config(), wait=wait)
+    done = run(world, world.config(), wait=wait, submit=not no_submit)
     show(report.collection(done), lambda: words.collection(done), form)
 
 
-def run(world: World, config: Config, *, wait: bool = False) -> Collection:
+def run(world: World, config: Config, *, wait: bool = False, submit: bool = True) -> Collection:
+    if not submit:
+        config = config.model_copy(update={"verify": None})
     return together(_one(world, config, ledger, wait=wait) for ledger in world.ledgers(config))
 
 
@@ -39,7 +47,14 @@ def _one(world: World, config: Config, ledger: Ledger, *, wait: bool) -> Collect
     collector = Collector(
         ledger, world.claude, world.prices, world.run, now, config.retention == "answers"
     )
-    return collector.wait(time.sleep, shower()) if wait else collector.collect()
+    after = FollowUp(
+        ledger, world.claude, world.repository, config, world.prices, world.run, now, new_id
+    )
+
+    def collected() -> Collection:
+        return collector.wait(time.sleep, shower()) if wait else collector.collect()
+
+    return trip(Verbs(collected, after.send), wait=wait)
 
 
 def shower() -> Callable[[Progress], None]:

@@ -64,6 +64,13 @@ def collection(done: Collection) -> str:
     rows += [f"note: {note}" for note in done.notes]
     if done.answers:
         rows += [f"answers: {counts}; {count(found, 'finding')}", *paid(receipt(done.answers))]
+    refuted = sum(len(answered.refuted) for answered in done.answers)
+    rows += [f"refuted by a second look: {count(refuted, 'finding')}"] if refuted else []
+    rows += [
+        f"sent for a second look: batch {sent.batch} ({count(sent.requests, 'request')})"
+        for sent in done.submitted
+        if sent.batch
+    ]
     failed = [answered for answered in done.answers if answered.error]
     rows += [f"{one.outcome}: {one.error}" for one in failed[:SHOWN_FILES]]
     return "\n".join(rows) if rows else "nothing is open"

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Literal
 
 from claude_batch.sandbox.rules import Rule, rules_for
+from claude_batch.sandbox.second_look import verdicts
 
 CHARACTERS_PER_TOKEN = 2.2
 MOST = 20  # findings of one answer, as a reviewer would stop too
@@ -34,7 +35,10 @@ class Reply:
 def review(params: Mapping[str, object]) -> Reply:
     """Pure: the same request gets the same answer."""
     shape = _schema(params)
-    if shape and "findings" not in _mapping(shape.get("properties")):
+    fields = _mapping(shape.get("properties"))
+    if "verdicts" in fields:
+        return Reply(verdicts("\n".join(_said(params.get("messages")))))
+    if shape and "findings" not in fields:
         return Reply(json.dumps(_least(shape)))
     system = "\n".join(texts(params.get("system")))
     found = KIND.search(system)

@@ -1,0 +1,72 @@
+"""The sandbox's second look: which claims of its own reviewer it refutes, by rules as plain.
+
+It sees what a model would see, the claims and the rows around them, and upholds what no rule
+here disproves.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+FILE = re.compile(r'<file path="((?:\\.|[^"\\])*)"')
+CLAIM = re.compile(r'<claim id="([^"]*)" rows="(\d+)-(\d+)"')
+ROW = re.compile(r"(\d+)[ +-](.*)")
+SCRIPT = re.compile(r"(?:^|/)(?:tests?|scripts?|examples?)/")
+NONE = re.compile(r"(\w+)\s*[!=]=\s*None\b")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`rows`: the code as far as it is shown, numbered rows by their number."""
+
+    path: str
+    numbered: dict[int, str]
+    code: str
+
+
+def verdicts(shown: str) -> str:
+    """The answer, as JSON."""
+    scene = _scene(shown)
+    said = [_verdict(*claim, scene) for claim in _claims(shown)]
+    return json.dumps({"verdicts": said}, ensure_ascii=False)
+
+
+def _scene(shown: str) -> Scene:
+    rows = shown.split("\n")
+    path = next((found[1] for found in map(FILE.match, rows) if found), "")
+    numbered = {int(found[1]): found[2] for found in map(ROW.fullmatch, rows) if found}
+    code = [found[2] for found in map(ROW.fullmatch, rows) if found]
+    code += [row[1:] for row in rows if row.startswith("|")]
+    return Scene(path, numbered, "\n".join(code))
+
+
+def _claims(shown: str) -> Iterator[tuple[str, str, str]]:
+    """Of each claim its id, its first row's number and its title."""
+    rows = shown.split("\n")
+    for at, row in enumerate(rows[:-1]):
+        if found := CLAIM.match(row):
+            yield found[1], found[2], rows[at + 1].removeprefix("> ")
+
+
+def _verdict(claim: str, first: str, title: str, scene: Scene) -> dict[str, str]:
+    why = _refutation(title, scene.numbered.get(int(first), ""), scene)
+    reason = why or "No rule of the sandbox disproves it."
+    return {"claim": claim, "reason": reason, "verdict": "refuted" if why else "holds"}
+
+
+def _refutation(title: str, line: str, scene: Scene) -> str | None:
+    if title == "Comparison with None by value" and (name := _dataclass(line, scene.code)):
+        return f"{name} is a dataclass: the __eq__ made for it never equals None."
+    if title == "A trace of debugging was left" and SCRIPT.search(scene.path):
+        return "Only who runs this script sees what it writes."
+    return None
+
+
+def _dataclass(line: str, code: str) -> str | None:
+    """The dataclass that what is compared with None is else, if it has no __eq__ of its own."""
+    compared = NONE.search(line)
+    kind = compared and re.search(rf"\b{compared[1]}: (\w+) \| None\b", code)
+    if not kind or "def __eq__" in code:
+        return None
+    return kind[1] if re.search(rf"@dataclass[^\n]*\nclass {kind[1]}\b", code) else None
