@@ -127,9 +127,9 @@ def plan_publication(
     unverified: Collection[str] = (),
 ) -> Publication:
     """`chosen.dropped` holds whatever was dropped before; `unverified` are finding ids."""
-    ours = _ours(remote)
-    deleted = remote.posts.keys() - ours.keys()  # what a person has deleted stays deleted
-    comments = _comments(chosen, remote, ours, Commentable(diff), unverified)
+    ours = _standing(remote)
+    deleted = _deleted(remote, ours)
+    comments = _comments(chosen, remote, ours, deleted, Commentable(diff), unverified)
     told = Told(len(comments.known) + len(comments.create), comments.folded, comments.dropped)
     stands = ours.get(marker.SUMMARY)
     wanted = (told.standing or stands) and marker.SUMMARY not in deleted
@@ -137,7 +137,7 @@ def plan_publication(
     check = DraftCheck(
         name=CHECK,
         head_sha=coverage.head,
-        conclusion=_conclusion(told, coverage, failing=_failing(chosen, deleted, fail_on)),
+        conclusion="failure" if _failing(chosen, deleted, fail_on) else "neutral",
         title=summary.check_title(told, coverage),
         summary=summary.check_summary(told, coverage, receipt, whole=text is None),
     )
@@ -147,7 +147,7 @@ def plan_publication(
     return Publication(
         create=comments.create,
         edit=edit,
-        found=tuple(one for one in comments.known if one.fingerprint not in remote.posts),
+        found=tuple(one for one in comments.known if not _is_recorded(one, remote)),
         unchanged=len(comments.known) - len(edit),
         dropped=comments.dropped,
         summary=text,
@@ -194,6 +194,7 @@ def _comments(
     chosen: Chosen,
     remote: Remote,
     ours: Mapping[str, RemoteComment],
+    deleted: Collection[str],
     lines: Commentable,
     unverified: Collection[str],
 ) -> _Comments:
@@ -207,7 +208,7 @@ def _comments(
         draft = DraftComment(one.path, one.side, one.first_line, one.line, body)
         if key in ours:
             known.append(Known(key, ours[key].id, body))
-        elif key in remote.posts:
+        elif key in deleted:
             dropped.append(Dropped(one.finding, "silenced"))
         elif key not in inline:
             folded.append(one)
@@ -219,22 +220,59 @@ def _comments(
     return _Comments(tuple(create), tuple(known), tuple(folded), tuple(dropped))
 
 
-def _ours(remote: Remote) -> dict[str, RemoteComment]:
-    """By key: what the ledger has by its id, or what has our marker and our login."""
+def ours(remote: Remote) -> dict[int, str]:
+    """The review comments of ours with their fingerprints, also those whose thread is resolved."""
+    return {
+        one.id: key
+        for one, key in _marked(remote)
+        if key != marker.SUMMARY and one.path is not None
+    }
+
+
+def _marked(remote: Remote) -> Iterator[tuple[RemoteComment, str]]:
+    """What the ledger has by its id, then what has our marker and our login, oldest first."""
     recorded = {
         (post.what == "summary", post.remote_id): key
         for key, post in remote.posts.items()
         if post.what in ("comment", "summary")
     }
-    ours: dict[str, RemoteComment] = {}
+    later = []
     for one in sorted(remote.comments, key=lambda one: one.id):
         in_conversation = one.path is None
-        key = recorded.get((in_conversation, one.id))
-        if key is None and remote.login is not None and one.login == remote.login:
-            key = marker.read(one.body)
+        known = recorded.get((in_conversation, one.id))
+        is_ours = remote.login is not None and one.login == remote.login
+        key = known or (marker.read(one.body) if is_ours else None)
         if key and (key == marker.SUMMARY) == in_conversation and one.in_reply_to is None:
-            ours.setdefault(key, one)
-    return ours
+            if known:
+                yield one, key
+            else:
+                later.append((one, key))
+    yield from later
+
+
+def _standing(remote: Remote) -> dict[str, RemoteComment]:
+    """By key, without those whose thread we have resolved: what comes back is said anew."""
+    standing: dict[str, RemoteComment] = {}
+    for one, key in _marked(remote):
+        post = remote.posts.get(key)
+        resolved = post and post.state == "resolved" and post.remote_id == one.id
+        if not resolved:
+            standing.setdefault(key, one)
+    return standing
+
+
+def _deleted(remote: Remote, standing: Collection[str]) -> set[str]:
+    """What a person has deleted stays deleted."""
+    return {
+        key
+        for key, post in remote.posts.items()
+        if key not in standing and post.state != "resolved"
+    }
+
+
+def _is_recorded(known: Known, remote: Remote) -> bool:
+    post = remote.posts.get(known.fingerprint)
+    return post is not None and post.remote_id == known.id
 
 
 def _edit_due(key: str, body: str, ours: Mapping[str, RemoteComment], remote: Remote) -> bool:
@@ -250,12 +288,6 @@ def _failing(chosen: Chosen, deleted: Collection[str], fail_on: Severity | None)
     return fail_on is not None and any(
         one.severity.rank <= fail_on.rank and one.fingerprint not in deleted for one in findings
     )
-
-
-def _conclusion(told: Told, coverage: Coverage, *, failing: bool) -> str:
-    if failing:
-        return "failure"
-    return "neutral" if told.standing or coverage.pending or coverage.failed else "success"
 
 
 def _check_due(check: DraftCheck, remote: Remote) -> bool:

@@ -71,6 +71,6 @@ class DraftComment:
 class DraftCheck:
     name: str
     head_sha: str
-    conclusion: str  # success, neutral, failure
+    conclusion: str  # neutral, failure
     title: str
     summary: str

@@ -189,7 +189,7 @@ def test_nothing_found_leaves_only_a_check() -> None:
     publication = plan(Chosen([], [], []))
     assert publication.summary is None
     assert not publication.summary_due
-    assert publication.check.conclusion == "success"
+    assert publication.check.conclusion == "neutral"
     assert publication.check.title == "Nothing found"
 
 
@@ -249,7 +249,7 @@ def test_what_a_person_deleted_stays_deleted() -> None:
     assert publication.create == ()
     assert publication.summary is None
     assert publication.dropped == (Dropped(one.finding, "silenced"),)
-    assert publication.check.conclusion == "success"
+    assert publication.check.conclusion == "neutral"
 
 
 def test_a_finding_that_stands_at_its_line_is_not_folded() -> None:

@@ -3,30 +3,30 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 
-from claude_batch import marker, placement, publication
+from claude_batch import life, placement, publication
 from claude_batch.collection import findings_again, readable
 from claude_batch.config import Config
 from claude_batch.diff import Diff
 from claude_batch.dossier import Dossier
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.forge import Forge
-from claude_batch.errors import ReviewRefused
-from claude_batch.event import Answered, Closed, Lease, Post
+from claude_batch.errors import ThreadsRefused
+from claude_batch.event import Answered, Closed, Lease, Post, Signal
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, View, Write
+from claude_batch.life import Ending, Opinion, Talk, Today
 from claude_batch.origin import Readers
 from claude_batch.placement import Dropped
-from claude_batch.publication import Chosen, Fresh, Publication, Remote
+from claude_batch.publication import Chosen, Publication, Remote
 from claude_batch.published import Published
-from claude_batch.pull import DraftCheck, Pull
+from claude_batch.pull import Pull
 from claude_batch.receipt import Receipt
+from claude_batch.speaker import Scribe, Speaker
 from claude_batch.summary import Coverage
 from claude_batch.task import Task
 
 LEASE = timedelta(minutes=10)
-SILENCING = ("thumbs_down", "resolved", "wontfix")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class Material:
     remote: Remote
     coverage: Coverage
     receipt: Receipt
+    opinions: Sequence[Opinion]  # new ones, of people who count
+    endings: Sequence[Ending]  # comments whose finding is fixed
+    note: str  # what could not be seen
 
 
 @dataclass
@@ -85,12 +88,11 @@ class Publisher:
         if dry_run:
             material = self._gather(scene, view)
             would = self._plan(scene, material)
-            outcome = self._outcome(scene, material, would, created=len(would.create))
-            return replace(outcome, preview=would)
+            return replace(self._outcome(scene, material, would), preview=would)
         leased = self._take_lease(number)
         if leased is None:
             return Published(number, note=f"another run is publishing on pull request {number}")
-        facts: list[Post] = []
+        facts: list[Post | Signal] = []
         try:
             return self._say(scene, self._gather(scene, leased), facts)
         finally:  # after a failure too: what stands is recorded, and the next run need not wait
@@ -105,22 +107,41 @@ class Publisher:
         placed, dropped = placement.place(
             self._findings(dossier), scene.tasks, scene.read_head, past
         )
-        chosen = publication.choose(
-            placed,
-            max_comments=scene.config.max_comments,
-            silenced={signal.fingerprint for signal in view.signals if signal.what in SILENCING},
-        )
         remote = Remote(
             [*self.forge.review_comments(number), *self.forge.comments(number)],
             {key: post for (pr, key), post in view.posts.items() if pr == number},
             self.forge.login(),
+        )
+        talk, note = self._talk(number, remote)
+        today = Today(view, number, scene.diff, scene.tasks, placed, dropped)
+        fixed = {one.fingerprint: one for one in today.fixed(talk.ours.values())}
+        opinions = life.news(talk.opinions(fixed), view, number, self.forge.may_write)
+        chosen = publication.choose(
+            placed,
+            max_comments=scene.config.max_comments,
+            silenced=life.silenced(view.signals, opinions),
         )
         return Material(
             chosen._replace(dropped=[*dropped, *chosen.dropped]),
             remote,
             dossier.coverage(scene.pull.head_sha, scene.diff.left_out),
             dossier.receipt(),
+            opinions,
+            list(talk.endings(fixed, scene.read_head)),
+            note,
         )
+
+    def _talk(self, number: int, remote: Remote) -> tuple[Talk, str]:
+        """What stands around our comments, and why threads cannot be seen if so."""
+        ours, note = publication.ours(remote), ""
+        talk = Talk(ours, remote.comments, posts=remote.posts, login=remote.login)
+        reacted = [one.id for one in remote.comments if one.path and one.id in ours and one.thumbs]
+        reactions = [each for comment in reacted for each in self.forge.reactions(comment)]
+        try:
+            threads = self.forge.threads(number) if ours else []
+        except ThreadsRefused as refusal:
+            threads, note = [], refusal.problem
+        return replace(talk, reactions=reactions, threads=threads), note
 
     def _plan(self, scene: Scene, material: Material) -> Publication:
         return publication.plan_publication(
@@ -152,19 +173,21 @@ class Publisher:
 
     # -- saying it ------------------------------------------------------------------------------
 
-    def _say(self, scene: Scene, material: Material, facts: list[Post]) -> Published:
+    def _say(self, scene: Scene, material: Material, facts: list[Post | Signal]) -> Published:
         """`facts` grows with each thing that stands."""
+        speaker = Speaker(self.forge, Scribe(self.run, self.repo, scene.pull, self.now), facts)
+        speaker.note(material.opinions)
         planned = self._plan(scene, material)
-        refused = self._post(scene, planned.create, facts)
-        created = len(facts)
+        refused = speaker.post(planned.create)
         if refused:
             told = replace(material.remote, refused={fresh.fingerprint for fresh in refused})
             planned = self._plan(scene, replace(material, remote=told))
-        facts.extend(self._edit(scene, planned))
-        facts.extend(self._summarise(scene, planned))
-        return self._outcome(scene, material, planned, created=created)
+        speaker.update(planned)
+        note = speaker.resolve(material.endings)
+        done = self._outcome(scene, material, planned)
+        return replace(done, note=note or done.note)
 
-    def _record(self, number: int, facts: Sequence[Post]) -> None:
+    def _record(self, number: int, facts: Sequence[Post | Signal]) -> None:
         scope = f"publish:{number}"
 
         def decide(view: View) -> Write:
@@ -191,79 +214,16 @@ class Publisher:
             at=self.now(), run=self.run, repo=self.repo, scope=scope, owner=self.run, until=until
         )
 
-    def _post(self, scene: Scene, fresh: Sequence[Fresh], facts: list[Post]) -> list[Fresh]:
-        """Reviews of at most thirty comments. A refused one is halved until the fault is alone."""
-        refused: list[Fresh] = []
-        waiting = list(publication.reviews(fresh))
-        while waiting:
-            part = waiting.pop(0)
-            try:
-                facts.extend(self._review(scene, part))
-            except ReviewRefused:
-                half = len(part) // 2
-                waiting[:0] = [part[:half], part[half:]] if half else []
-                refused += [] if half else part
-        return refused
-
-    def _review(self, scene: Scene, part: Sequence[Fresh]) -> Iterator[Post]:
-        number, head = scene.pull.number, scene.pull.head_sha
-        stands = self.forge.post_review(number, head, "", [fresh.comment for fresh in part])
-        ids = {marker.read(one.body): one.id for one in stands}
-        for fresh in part:
-            if fresh.fingerprint in ids:
-                yield self._fact(
-                    scene, "comment", fresh.fingerprint, ids[fresh.fingerprint], fresh.comment.body
-                )
-
-    def _edit(self, scene: Scene, final: Publication) -> Iterator[Post]:
-        for known in final.edit:
-            self.forge.edit_review_comment(known.id, known.body)
-        for known in dict.fromkeys([*final.edit, *final.found]):
-            yield self._fact(scene, "comment", known.fingerprint, known.id, known.body)
-
-    def _summarise(self, scene: Scene, final: Publication) -> Iterator[Post]:
-        if final.summary is not None and final.summary_due:
-            remote_id = final.summary_id
-            if remote_id is None:
-                remote_id = self.forge.post_comment(scene.pull.number, final.summary).id
-            else:
-                self.forge.edit_comment(remote_id, final.summary)
-            yield self._fact(scene, "summary", marker.SUMMARY, remote_id, final.summary)
-        if final.check_due:
-            remote_id = self.forge.check_run(final.check)
-            yield self._fact(scene, "check", "check", remote_id, final.check)
-
-    def _fact(
-        self,
-        scene: Scene,
-        what: Literal["comment", "summary", "check"],
-        key: str,
-        remote_id: int,
-        body: str | DraftCheck,
-    ) -> Post:
-        return Post(
-            at=self.now(),
-            run=self.run,
-            repo=self.repo,
-            pr=scene.pull.number,
-            what=what,
-            key=key,
-            remote_id=remote_id,
-            sha=publication.sha_of(body),
-            head=scene.pull.head_sha,
-        )
-
-    def _outcome(
-        self, scene: Scene, material: Material, final: Publication, *, created: int
-    ) -> Published:
+    def _outcome(self, scene: Scene, material: Material, final: Publication) -> Published:
         fresh_summary = final.summary_due and final.summary_id is None
         return Published(
             scene.pull.number,
-            posted=created + fresh_summary,
+            posted=len(final.create) + fresh_summary,
             updated=len(final.edit) + (final.summary_due and not fresh_summary),
             unchanged=final.unchanged + (final.summary is not None and not final.summary_due),
             dropped=final.dropped,
             placed=(*material.chosen.inline, *material.chosen.folded),
             failing=final.check.conclusion == "failure",
             receipt=material.receipt,
+            note=material.note,
         )
