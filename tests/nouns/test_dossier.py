@@ -1,0 +1,72 @@
+from decimal import Decimal
+
+from ledger_events import answered, asked, at, failed, finding, intent, plan, settled
+
+from claude_batch.diff import LeftOut
+from claude_batch.dossier import Dossier
+from claude_batch.event import AnyEvent, Plan, PlannedFile, PlannedTask
+from claude_batch.ledger import View
+from claude_batch.task import TaskId
+
+
+def planned(name: str, *tasks: str, pr: int = 7, minute: float = 0) -> Plan:
+    file = PlannedFile(
+        path="a.py",
+        old_path="a.py",
+        old_blob="1",
+        new_blob="2",
+        tasks=tuple(
+            PlannedTask(id=TaskId(task), kind="review", old_start=1, new_start=1) for task in tasks
+        ),
+    )
+    return plan(name, minute, pr).model_copy(update={"files": (file,)})
+
+
+EVENTS: list[AnyEvent] = [
+    planned("p1", "t1", "t2", "t3"),
+    planned("p2", "t9", pr=8),
+    intent("i1", requests=2),
+    asked("i1", 0, "t1", "t2"),
+    answered("i1", 0),
+    asked("i1", 1, "t3"),
+    failed("i1", 1),
+    intent("i2"),  # another pull request paid for t4, and for t9 that is its own
+    asked("i2", 0, "t4", "t9", pr=8),
+    answered("i2", 0, usd=Decimal("0.06")),
+    intent("i3"),
+    asked("i3", 0, "t5"),
+]
+DOSSIER = Dossier(View.of(EVENTS), 7, frozenset(map(TaskId, ("t1", "t4", "t5", "t6"))))
+
+
+def test_its_answers_are_those_for_what_is_and_what_was_planned() -> None:
+    assert [answer.intent for _, answer in DOSSIER.answers()] == ["i1", "i2"]
+    assert DOSSIER.planned == {"t1", "t2", "t3"}
+
+
+def test_what_concerns_it() -> None:
+    own = [finding("a", "t1"), finding("b", None), finding("c", "t9")]
+    others = [finding("d", "t4"), finding("e", None), finding("f", "t9")]
+    assert [one.id for one in DOSSIER.concerning(own, others)] == ["a", "b", "d"]
+
+
+def test_how_far_the_review_has_come() -> None:
+    found = DOSSIER.coverage("c" * 40, [LeftOut("x.bin", "binary")])
+    assert (found.answered, found.reused) == (2, 1)
+    assert found.pending == 2, "in flight, or not asked yet"
+    assert found.failed == 0
+    assert found.left_out == (LeftOut("x.bin", "binary"),)
+
+
+def test_the_receipt_is_what_it_paid_itself() -> None:
+    receipt = DOSSIER.receipt()
+    assert (receipt.requests, receipt.usd) == (2, Decimal("0.02"))
+    assert receipt.saved_by_dedupe == Decimal("0.03"), "half of an answer for two tasks"
+
+
+def test_folded_answers_count_as_before() -> None:
+    view = View.of([planned("p1", "t1"), settled("i1", 0, "t1", minute=10)])
+    dossier = Dossier(view, 7, frozenset([TaskId("t1")]))
+    assert dossier.coverage("c", []).answered == 1
+    assert dossier.receipt().usd == Decimal("0.02")
+    assert [answer.at for _, answer in dossier.answers()] == [at(10)]

@@ -1,0 +1,69 @@
+from decimal import Decimal
+
+import pytest
+from ledger_events import answered, asked, at, failed, intent, settled
+
+from claude_batch.ledger import View
+from claude_batch.spending import By, as_csv, spending
+
+VIEW = View.of(
+    [
+        intent("i1", requests=3),
+        asked("i1", 0, "t1", pr=7),
+        asked("i1", 1, "t2", pr=8, kind="security"),
+        asked("i1", 2, "t3", pr=None),
+        answered("i1", 0),
+        answered("i1", 1, minute=60 * 24, usd=Decimal("0.10"), usd_standard=Decimal("0.20")),
+        failed("i1", 2),
+        intent("i2"),
+        asked("i2", 0, "t4"),  # still open: nothing is paid
+        settled("i3", 0, "t5", model="claude-haiku-5-5"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("day", {"2026-11-22": ("0.04", 3), "2026-11-23": ("0.10", 1)}),
+        ("repository", {"octo/demo": ("0.14", 4)}),
+        ("pull_request", {"7": ("0.04", 2), "8": ("0.10", 1), "none": ("0", 1)}),
+        ("kind", {"review": ("0.04", 3), "security": ("0.10", 1)}),
+        ("model", {"claude-haiku-5-5": ("0.02", 1), "claude-sonnet-5-5": ("0.12", 3)}),
+    ],
+)
+def test_receipts_in_groups(by: By, groups: dict[str, tuple[str, int]]) -> None:
+    found = spending([VIEW], by, None)
+    assert {one.name: (one.receipt.usd, one.receipt.requests) for one in found.groups} == {
+        name: (Decimal(usd), requests) for name, (usd, requests) in groups.items()
+    }
+    assert (found.total.receipt.usd, found.total.usd_estimated) == (
+        Decimal("0.14"),
+        Decimal("0.04"),
+    )
+
+
+def test_since_a_time() -> None:
+    found = spending([VIEW], "day", at(60))
+    assert [one.name for one in found.groups] == ["2026-11-23"]
+    assert spending([VIEW], "day", at(60 * 48)).groups == ()
+
+
+def test_several_ledgers_are_one_sum() -> None:
+    assert spending([VIEW, VIEW], "day", None).total.receipt.usd == Decimal("0.28")
+
+
+def test_csv() -> None:
+    assert as_csv(spending([VIEW], "kind", None)) == (
+        "kind,usd,usd_standard,saved_usd,requests,input_tokens,output_tokens,"
+        "cache_read_tokens,cache_write_tokens,usd_estimated\n"
+        "review,0.04,0.08,0.04,3,200,80,0,0,0.03\n"
+        "security,0.10,0.20,0.10,1,100,40,0,0,0.01\n"
+        "total,0.14,0.28,0.14,4,300,120,0,0,0.04\n"
+    )
+
+
+def test_nothing_paid_is_a_total_of_nothing() -> None:
+    found = spending([], "model", None)
+    assert found.groups == ()
+    assert as_csv(found).endswith("total,0,0,0,0,0,0,0,0,0\n")
