@@ -15,15 +15,15 @@ from claude_batch.outline import Block, Outline, outline
 from claude_batch.task import Changed, Named, Task
 
 # Bytes of a request for context, by those of its hunks; docs/context.md has the measurements.
-SHARE = 0.35
-LEAST = 800  # a hunk of three lines is understood from more than one line around it
+SHARE = 0.4
+LEAST = 1_500  # a small hunk is understood from more than its own size around it
 MOST = 12_000
 
 HEAD_LINES = 12
-SMALL_FUNCTION = 40  # lines
+SMALL_FUNCTION = 80  # lines
 SMALL_DEFINITION = 10
-LEADING = 12
-WINDOW = 5
+LEADING = 20
+WINDOW = 4
 LONGEST_ROW = 300
 SHORTEST_NAME = 4  # shorter ones are the names of too many things
 MOST_KNOWN = 200  # files
@@ -215,7 +215,7 @@ def _imports(task: Task, head: Head) -> Iterator[Wanted]:
     for first, last in found.imports if found else ():
         named = [at for at in range(first, last + 1) if words & set(_bound(rows[at - 1]))]
         if named:
-            yield Wanted(task.path, tuple(sorted({first, *named, last})))
+            yield Wanted(task.path, tuple(sorted({first, *named})))
 
 
 def _used(task: Task, head: Head) -> Iterator[Wanted]:

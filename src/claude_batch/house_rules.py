@@ -4,6 +4,7 @@ They come from the base, so a pull request cannot write its own; what it is show
 bounded, because some repositories keep a whole manual there.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ COPILOT = ".github/copilot-instructions.md"
 FILE_NAMES = frozenset({*NAMES, "copilot-instructions.md"})
 MOST = 4_000  # characters, for all of them together
 CUT = "[…]"
+POINTER = re.compile(r"(?:@\S+\s*)+")  # says only: see that file, which is read as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ def choose(
     room, said = most, set()
     for path in _order(papers, paths):
         text = papers[path].decode("utf-8", "replace").strip()
-        if text and text not in said:
+        if text and text not in said and not POINTER.fullmatch(text):
             said.add(text)
             kept = _cut(text, room)
             room -= len(kept)

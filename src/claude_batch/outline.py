@@ -5,11 +5,15 @@ The tree is used and dropped: the trees of a thousand files would be most of a g
 
 import re
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from tree_sitter import Node, Tree
+from tree_sitter import Node, Point, Tree
 
-from claude_batch.grammar import Grammar, parse
+from claude_batch.grammar import Grammar, parse_within
+
+STEPS = 5_000  # half a second: what takes longer is no code, or was not written by people
+DEEPEST = 200
 
 # Node types of all grammars together: what one means here, another does not use for something else.
 FUNCTIONS = frozenset(
@@ -103,33 +107,46 @@ class Outline:
         return [block for block in self.blocks if block.first <= line <= block.last]
 
 
-def outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Outline:
-    tree = parse(grammar, content)
+def outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Outline | None:
+    """None: this would take too long to read."""
+    tree = parse_within(grammar, content, STEPS)
+    if tree is None:
+        return None
     rows = content.split(b"\n")
-    is_json = grammar == ".json"
-    blocks: dict[Block, None] = {}
-    for line in lines:
-        if 1 <= line <= len(rows):
-            blocks |= dict.fromkeys(_around(tree, rows, line, is_json))
+    wanted = FUNCTIONS | HOLDERS | KEYS | ({JSON_KEY} if grammar == ".json" else set())
+    spots = (Point(line - 1, at) for line in _within(lines, rows) for at in _spots(rows[line - 1]))
+    blocks: dict[int, Block] = {}
+    for spot in spots:
+        for depth, node in enumerate(_holding(tree, spot, wanted)):
+            if node.id not in blocks:
+                blocks[node.id] = _block(node, rows, depth)
     return Outline(
-        tuple(sorted(blocks, key=lambda block: (block.first, -block.last))),
+        tuple(sorted(blocks.values(), key=lambda block: (block.first, -block.last))),
         tuple(_imports(tree.root_node)),
     )
 
 
-def _around(tree: Tree, rows: list[bytes], line: int, is_json: bool) -> list[Block]:
-    row = rows[line - 1]
-    start = len(row) - len(row.lstrip())
-    # One byte inside the line: its end may already belong to what comes after it.
-    spot = (line - 1, start), (line - 1, max(start, len(row.rstrip()) - 1))
-    node = tree.root_node.named_descendant_for_point_range(*spot)
-    found = []
-    while node is not None:
-        if node.type in FUNCTIONS | HOLDERS | KEYS or (is_json and node.type == JSON_KEY):
-            # The program of some grammars has the type of a definition in others.
-            found += [node] if node.parent else []
-        node = node.parent
-    return [_block(node, rows, depth) for depth, node in enumerate(reversed(found))]
+def _within(lines: Iterable[int], rows: list[bytes]) -> Iterator[int]:
+    return (line for line in lines if 1 <= line <= len(rows))
+
+
+def _spots(row: bytes) -> set[int]:
+    """The first and the last byte of a line: a function may start within it, or end."""
+    return {len(row) - len(row.lstrip()), max(len(row.rstrip()) - 1, 0)}
+
+
+def _holding(tree: Tree, spot: Point, wanted: AbstractSet[str]) -> list[Node]:
+    """From the top: asking a node for its parent starts there as well, each time."""
+    cursor, found = tree.walk(), []
+    for _ in range(DEEPEST):
+        if cursor.goto_first_child_for_point(spot) is None:
+            break
+        node = cursor.node
+        if node is None or not node.start_point <= spot < node.end_point:
+            break
+        if node.is_named and node.type in wanted:
+            found.append(node)
+    return found
 
 
 def _block(node: Node, rows: list[bytes], depth: int) -> Block:

@@ -115,7 +115,7 @@ def _pull_request(beside: Beside) -> list[str]:
 
 def _text(prose: str) -> list[str]:
     """Each row starts with a blank, so that none can pass for a tag of ours."""
-    return [f" {row.translate(ROW_BREAKS)}".rstrip() for row in prose.split("\n") if row.strip()]
+    return [f" {row.rstrip().translate(ROW_BREAKS)}" for row in prose.split("\n") if row.strip()]
 
 
 def _start(one: Task | Piece) -> int:
