@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
+from claude_batch.benchmark import Score
 from claude_batch.collected import Collection
 from claude_batch.done import Done, Trip
 from claude_batch.estimate import total
+from claude_batch.precision import Precision
 from claude_batch.published import Published
 from claude_batch.receipt import Receipt, receipt
 from claude_batch.spending import Group, Spending
@@ -126,6 +128,18 @@ def items(rows: Sequence[object]) -> Json:
     return {"items": list(rows), "total": len(rows)}
 
 
+def precision(row: Precision) -> Json:
+    """`precision` is null where nobody has judged a finding of that kind and severity."""
+    return {
+        "kind": row.kind,
+        "severity": row.severity,
+        "posted": row.posted,
+        "accepted": row.accepted,
+        "rejected": row.rejected,
+        "precision": row.share,
+    }
+
+
 def shown(found: Shown) -> Json:
     """`type` is batch, task or finding; the rest is that thing."""
     if found.finding:
@@ -191,4 +205,23 @@ def _group(group: Group) -> Json:
         "requests": group.receipt.requests,
         "usd_estimated": group.usd_estimated,
         **receipt_of(group.receipt),
+    }
+
+
+def score(found: Score) -> Json:
+    """Shares are null where there is nothing to take a share of."""
+    return {
+        "pull_requests": found.pull_requests,
+        "golden": found.golden,
+        "findings": found.said,
+        "placed": found.placed,
+        "placement": found.placement,
+        "comments": found.inline,
+        "precision": found.precision,
+        "recall": found.recall,
+        "comments_per_pull_request": found.comments_per_pull_request,
+        "input_tokens": found.input_tokens,
+        "output_tokens": found.output_tokens,
+        "usd": found.usd,
+        "missing_answers": found.missing,
     }

@@ -38,6 +38,7 @@ COMMANDS = {
     "retry": "Let failed tasks be asked again.",
     "prune": "Drop what the ledger no longer needs.",
     "doctor": "Check set-up, rights and ledger.",
+    "bench": "Replay pull requests with known findings.",
     "tasks": "Validate or submit tasks from a file.",
     "sandbox": "Serve look-alikes of the two APIs.",
     "mcp": "Serve the commands to an MCP client (stdio).",

@@ -141,7 +141,7 @@ def prepare(world: World, source: Source, flags: dict[str, object]) -> Ready:
             look, notes = _queued(world, looker, config)
         case _:
             assert_never(source)
-    material = _material(world, look.comparison.base)
+    material = material_of(world, look.comparison.base)
     return _ready(world, look, config, material, notes=notes)
 
 
@@ -152,11 +152,11 @@ def _pull(world: World, source: PullRequest, flags: dict[str, object]) -> Ready:
     config = world.config(pull.base_sha, flags)
     look = looker.diff(comparison, config.exclude)
     # By the same commit as the configuration: nobody picks their rules by an old merge base.
-    material = _material(world, pull.base_sha, pull.title, pull.body)
+    material = material_of(world, pull.base_sha, pull.title, pull.body)
     return _ready(world, look, config, material, pr=pull.number)
 
 
-def _material(world: World, base: str | None, title: str = "", body: str = "") -> Material:
+def material_of(world: World, base: str | None, title: str = "", body: str = "") -> Material:
     return Material(
         title,
         body,

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from claude_batch.benchmark import Score
 from claude_batch.collected import Collection
 from claude_batch.done import Done
 from claude_batch.estimate import total
 from claude_batch.finding import Finding
 from claude_batch.placement import Placed
+from claude_batch.precision import Precision
 from claude_batch.published import Published
 from claude_batch.receipt import Receipt, dollars, receipt
 from claude_batch.spending import Spending
@@ -183,6 +185,20 @@ def spending(found: Spending) -> str:
     return table(rows)
 
 
+def precision(found: Sequence[Precision]) -> str:
+    """Of those that were posted, by what people did with them."""
+    heads = ("kind, severity", "posted", "accepted", "rejected", "precision")
+    rows = [
+        (
+            f"{row.kind}, {row.severity}",
+            *(f"{number:,}" for number in (row.posted, row.accepted, row.rejected)),
+            "-" if row.share is None else f"{row.share:.0%}",
+        )
+        for row in found
+    ]
+    return table([heads, *rows])
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """The first column to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -191,3 +207,23 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         right = (text.rjust(width) for text, width in zip(figures, widths[1:], strict=True))
         lines.append("  ".join([name.ljust(widths[0]), *right]).rstrip())
     return "\n".join(lines)
+
+
+def score(found: Score, skipped: Mapping[str, str]) -> str:
+    rows = [
+        f"{count(found.pull_requests, 'pull request')} replayed, {found.golden:,} known findings",
+        f"placement: {_percent(found.placement)} of {count(found.said, 'finding')} have lines",
+        f"precision: {_percent(found.precision)} of {count(found.inline, 'comment')} are on the "
+        "lines of a known finding",
+        f"recall: {_percent(found.recall)} of the known findings have a comment on their lines",
+        f"{found.comments_per_pull_request or 0:.1f} comments a pull request",
+        f"{found.input_tokens:,} tokens in, {found.output_tokens:,} out, {dollars(found.usd)}",
+    ]
+    if found.missing:
+        rows.append(f"{count(found.missing, 'request')} without a recorded answer (--produce asks)")
+    rows += [f"skipped: {url}: {why}" for url, why in skipped.items()]
+    return "\n".join(rows)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
