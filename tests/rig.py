@@ -239,6 +239,7 @@ class PullRig:
             look.tasks(self.rig.kinds),
             lambda path: repository.blob(pull.head_sha, path),
             self.rig.config,
+            Looker(repository).readers(pull.head_sha),
         )
 
     def publish(self, *, dry_run: bool = False, run: str | None = None) -> Published:

@@ -172,6 +172,13 @@ def news(
     return list(fresh.values())
 
 
+def latest(placed: Iterable[Placed]) -> list[Placed]:
+    """A finding carried from an earlier head gives way to the same one said of today's."""
+    rows = list(placed)
+    today = {one.finding.fingerprint for one in rows if one.how == "task"}
+    return [one for one in rows if one.how == "task" or one.finding.fingerprint not in today]
+
+
 def silenced(signals: Iterable[Signal], opinions: Iterable[Opinion]) -> set[str]:
     said: Sequence[Signal | Opinion] = [*signals, *opinions]
     return {one.fingerprint for one in said if one.what in SILENCING}

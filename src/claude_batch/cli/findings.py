@@ -5,6 +5,7 @@ from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.world import World
 from claude_batch.commands import findings as verb
+from claude_batch.precision import Precision, precision
 
 app = command()
 
@@ -13,8 +14,7 @@ app = command()
 def findings(form: As = Format.text, directory: Directory = HERE) -> None:
     """List findings with their outcomes."""
     found = rows(World(directory))
-    lines = (f"{words.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in found)
-    show(listed(found), lambda: "\n".join(lines) or "no finding is recorded", form)
+    show(listed(found), lambda: _text(found), form)
 
 
 def rows(world: World) -> list[verb.Found]:
@@ -22,9 +22,19 @@ def rows(world: World) -> list[verb.Found]:
 
 
 def listed(found: list[verb.Found]) -> report.Json:
-    return report.items(
-        [
-            {**row.finding.model_dump(), "pull_requests": row.pull_requests, "outcome": row.outcome}
-            for row in found
-        ]
-    )
+    shown = [
+        {**row.finding.model_dump(), "pull_requests": row.pull_requests, "outcome": row.outcome}
+        for row in found
+    ]
+    return {**report.items(shown), "precision": [report.precision(row) for row in judged(found)]}
+
+
+def judged(found: list[verb.Found]) -> list[Precision]:
+    return precision((row.finding, row.outcome) for row in found)
+
+
+def _text(found: list[verb.Found]) -> str:
+    rows = [f"{words.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in found]
+    shares = judged(found)
+    table = ["", words.precision(shares)] if shares else []
+    return "\n".join([*rows, *table]) or "no finding is recorded"

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, View
+from claude_batch.precision import outcome
 
 
 @dataclass(frozen=True)
 class Found:
     finding: Finding
     pull_requests: tuple[int, ...]
-    outcome: str  # posted, resolved, deleted, unposted, unplaced, or a signal's word
+    outcome: str  # fixed, posted, deleted, unposted, unplaced, or a signal's word
 
 
 def findings(ledgers: Sequence[Ledger]) -> list[Found]:
@@ -27,9 +28,6 @@ def _in(ledger: Ledger) -> Iterator[Found]:
 
 
 def _outcome(view: View, finding: Finding, pulls: Sequence[int]) -> str:
-    signals = [one.what for one in view.signals if one.fingerprint == finding.fingerprint]
-    if signals:
-        return signals[-1]
-    if pulls:
-        return view.posts[(pulls[-1], finding.fingerprint)].state
-    return "unplaced" if finding.task is None else "unposted"
+    signals = [one for one in view.signals if one.fingerprint == finding.fingerprint]
+    found = outcome(signals, [view.posts[(pr, finding.fingerprint)] for pr in pulls])
+    return found or ("unplaced" if finding.task is None else "unposted")

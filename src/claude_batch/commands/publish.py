@@ -117,7 +117,7 @@ class Publisher:
         fixed = {one.fingerprint: one for one in today.fixed(talk.ours.values())}
         opinions = life.news(talk.opinions(fixed), view, number, self.forge.may_write)
         chosen = publication.choose(
-            placed,
+            life.latest(placed),
             max_comments=scene.config.max_comments,
             silenced=life.silenced(view.signals, opinions),
         )
