@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from claude_batch.answer import RawAnswer, Said, Unparsable, parse_line, read_findings
+from claude_batch.errors import CannotFind
 from claude_batch.event import Answered, Asked, BatchId, BatchStatus, Outcome, Voided
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, Sending, Shard, View, Write
@@ -53,7 +54,11 @@ def recall(
     for batch in dict.fromkeys(one.batch for one in missing if one.batch):
         wanted = {(one.intent, one.n) for one in missing if one.batch == batch}
         asked = [row.asked for row in view.rows if (row.asked.intent, row.asked.n) in wanted]
-        yield from findings_again(asked, readable(results(batch)))
+        try:
+            lines = list(results(batch))
+        except CannotFind:
+            continue  # after 29 days what it said is lost, as a dropped shard is
+        yield from findings_again(asked, readable(lines))
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,8 @@ class View:
         if any(row.is_open and not row.answered for row in rows):
             return Standing.IN_FLIGHT
         final = any(a.outcome is Outcome.ERRORED and not a.retriable for a in answers)
-        return Standing.FAILED if final or len(answers) >= ATTEMPTS else Standing.NEW
+        tries = [answer for answer in answers if answer.outcome is not Outcome.CANCELED]
+        return Standing.FAILED if final or len(tries) >= ATTEMPTS else Standing.NEW
 
     def _holds(self, task: TaskId, answer: Answered) -> bool:
         forgotten = self.forgotten.get(task)

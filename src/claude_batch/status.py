@@ -4,9 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from claude_batch.errors import BadUsage
 from claude_batch.event import Answered, Asked
 from claude_batch.finding import Finding
 from claude_batch.task import TaskId
+
+SHORTEST_PREFIX = 6
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises BadUsage for a prefix that could be meant for anything."""
+    if len(prefix.removeprefix("msgbatch_")) < SHORTEST_PREFIX:
+        raise BadUsage(f"{prefix!r} is too short", "give at least six characters of an id")
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,10 @@ def _cancel(
     for sending in found:
         if sending.submitted:
             batch, repo = sending.submitted.batch, sending.intent.repo
-            done.append((batch, claude.cancel(batch).status))
-            facts.append(BatchStatus(at=now(), run=run, repo=repo, batch=batch, status="canceling"))
+            status = claude.cancel(batch).status
+            done.append((batch, status))
+            if status == "canceling":  # it may have ended before it was told to
+                facts.append(BatchStatus(at=now(), run=run, repo=repo, batch=batch, status=status))
     if facts:
         ledger.transact(lambda view: Write(tuple(facts)))
     return done

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from claude_batch.errors import BadUsage
 from claude_batch.event import Forgotten
 from claude_batch.ledger import Ledger, Standing, View, Write
+from claude_batch.status import check_prefix
 from claude_batch.task import TaskId
 
 
@@ -25,18 +26,17 @@ def retry(
             "--reanswer pays again for what it names, and it names nothing",
             "give the ids of the tasks or batches; `claude-batch list` shows them",
         )
-    freed: dict[TaskId, None] = {}
-    found = False
-    for ledger in ledgers:
-        named = _named(ledger.view(), tuple(prefixes))
-        found = found or bool(named)
-        freed |= dict.fromkeys(_free(ledger, named, reanswer, Fact(repo, run, now)))
-    if prefixes and not found:
-        raise BadUsage(
-            f"no task or batch is called {', '.join(prefixes)}",
-            "see `claude-batch list` for the ids",
-        )
-    return list(freed)
+    for prefix in prefixes:
+        check_prefix(prefix)
+    named = [(ledger, _named(ledger.view(), prefixes)) for ledger in ledgers]
+    for prefix in prefixes:
+        if not any(_named(ledger.view(), [prefix]) for ledger, _ in named):
+            raise BadUsage(
+                f"no task or batch is called {prefix!r}", "see `claude-batch list` for the ids"
+            )
+    fact = Fact(repo, run, now)
+    freed = (task for ledger, tasks in named for task in _free(ledger, tasks, reanswer, fact))
+    return list(dict.fromkeys(freed))
 
 
 class Fact(NamedTuple):
@@ -63,15 +63,14 @@ def _free(
     return freed
 
 
-def _named(view: View, prefixes: tuple[str, ...]) -> list[TaskId]:
+def _named(view: View, prefixes: Collection[str]) -> list[TaskId]:
     found: dict[TaskId, None] = {}
+    starts = tuple(prefixes)
     for sending in view.sendings.values():
         names = [sending.intent.id, sending.submitted.batch if sending.submitted else ""]
-        whole = not prefixes or any(name.startswith(prefixes) for name in names)
+        whole = not prefixes or any(name.startswith(starts) for name in names)
         for asked in sending.requests.values():
-            found |= {
-                task.id: None for task in asked.tasks if whole or task.id.startswith(prefixes)
-            }
+            found |= {task.id: None for task in asked.tasks if whole or task.id.startswith(starts)}
     return list(found)
 
 

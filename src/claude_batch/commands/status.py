@@ -7,10 +7,8 @@ from datetime import datetime
 from claude_batch import budget
 from claude_batch.errors import BadUsage
 from claude_batch.ledger import Ledger, Sending, Standing, View
-from claude_batch.status import BatchRow, Shown, Status
+from claude_batch.status import BatchRow, Shown, Status, check_prefix
 from claude_batch.task import TaskId
-
-SHORTEST_PREFIX = 6
 
 
 def status(ledger: Ledger, now: datetime) -> Status:
@@ -35,8 +33,7 @@ def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchRow, ...]:
 
 def show(ledgers: Sequence[Ledger], prefix: str, now: datetime) -> Shown:
     """The batch, task or finding whose id starts with `prefix`. Raises BadUsage."""
-    if len(prefix.removeprefix("msgbatch_")) < SHORTEST_PREFIX:
-        raise BadUsage(f"{prefix!r} is too short", "give at least six characters of an id")
+    check_prefix(prefix)
     found = [one for ledger in ledgers for one in _matches(ledger, prefix, now)]
     if not found:
         raise BadUsage(f"nothing is called {prefix!r}", "see `claude-batch list` for the ids")
