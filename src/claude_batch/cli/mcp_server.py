@@ -29,7 +29,8 @@ app = command()
 INSTRUCTIONS = (
     "Code review through the Message Batches API: submit what changed, collect the answers "
     "minutes to 24 hours later, then read the findings. Every tool answers with one JSON document. "
-    "Submit spends money, within the budget of the repository's configuration; estimate is free."
+    "Submit, and the second looks of collect, cost money within the budget of the repository's "
+    "configuration; estimate is free."
 )
 
 Range = Annotated[str | None, Field(description="A..B, from the merge base.")]
@@ -99,7 +100,8 @@ class Tools:
         return document(report.status([verb.status(ledger, now()) for ledger in ledgers]))
 
     def collect(self) -> str:
-        """Fetch the answers of batches that have ended. Does not wait: call it again later."""
+        """Fetch the answers of batches that have ended, and send second looks at what they found.
+        Does not wait: call it again later."""
         world = World(self.directory)
         return document(report.collection(collect.run(world, world.config())))
 
