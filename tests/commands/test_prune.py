@@ -1,0 +1,83 @@
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from conftest import Work
+from rig import REPO, Rig, find, open_rig
+
+from claude_batch.commands.cancel import close
+from claude_batch.commands.prune import prune
+from claude_batch.submission import Subject
+
+
+@pytest.fixture
+def rig(work: Work) -> Iterator[Rig]:
+    with open_rig(work.path, reviewer=find("a = 1")) as made:
+        yield made
+
+
+def reviewed(rig: Rig, pr: int | None = 7, path: str = "a.py") -> Subject:
+    subject = rig.given({"path": path, "text": "a = 1\n"}, pr=pr)
+    rig.submit(subject)
+    rig.collect()
+    return subject
+
+
+def closed(rig: Rig, pr: int) -> None:
+    close(rig.ledger, rig.claude, pr, True, REPO, "run-1", rig.clock)
+
+
+def findings(rig: Rig) -> int:
+    return len(list(rig.ledger.findings(answered for _, answered in rig.view.answers())))
+
+
+def test_findings_go_when_their_pull_request_has_long_been_closed(rig: Rig) -> None:
+    reviewed(rig)
+    closed(rig, 7)
+    assert prune(rig.ledger, rig.clock.at - timedelta(days=1)) == 0
+    rig.clock.forward(days=2)
+    spent = rig.view.spent(rig.clock.at - timedelta(days=30))
+    assert prune(rig.ledger, rig.clock.at - timedelta(days=1)) == 1
+    assert findings(rig) == 0
+    assert rig.view.spent(rig.clock.at - timedelta(days=30)) == spent > 0
+    assert rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"})).sent == ()
+
+
+def test_an_open_one_keeps_its_findings(rig: Rig) -> None:
+    reviewed(rig)
+    assert prune(rig.ledger, rig.clock.at + timedelta(days=1)) == 0
+    assert findings(rig) == 1
+
+
+def test_what_belongs_to_no_pull_request_stays(rig: Rig) -> None:
+    reviewed(rig, pr=None)
+    assert prune(rig.ledger, rig.clock.at + timedelta(days=1)) == 0
+
+
+def test_what_an_open_one_reuses_stays(rig: Rig) -> None:
+    reviewed(rig, pr=7)
+    assert rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}, pr=8)).sent == ()
+    closed(rig, 7)
+    rig.clock.forward(days=2)
+    assert prune(rig.ledger, rig.clock.at) == 0
+    closed(rig, 8)
+    rig.clock.forward(days=2)
+    assert prune(rig.ledger, rig.clock.at) == 1
+
+
+def test_one_that_was_reopened_and_submitted_again_is_open(rig: Rig) -> None:
+    reviewed(rig)
+    closed(rig, 7)
+    reviewed(rig, path="b.py")
+    rig.clock.forward(days=2)
+    assert prune(rig.ledger, rig.clock.at) == 0
+
+
+def test_twice_is_once(rig: Rig) -> None:
+    reviewed(rig)
+    closed(rig, 7)
+    rig.clock.forward(days=2)
+    assert prune(rig.ledger, rig.clock.at) == 1
+    tip = rig.ledger.tip()
+    prune(rig.ledger, rig.clock.at)
+    assert rig.ledger.tip() == tip
