@@ -9,10 +9,11 @@ from claude_batch import comment, marker, summary
 from claude_batch.commentable import Commentable
 from claude_batch.diff import Diff, Side
 from claude_batch.event import Post
-from claude_batch.finding import Category, Confidence, Severity
+from claude_batch.finding import Category, Confidence, Finding, Severity
 from claude_batch.placement import Dropped, Placed
 from claude_batch.pull import DraftCheck, DraftComment, RemoteComment
 from claude_batch.receipt import Receipt
+from claude_batch.second_look import BLIND, GRAVE, Trust
 from claude_batch.summary import Coverage, Told
 
 PER_REVIEW = 30  # above, reviews were refused as "submitted too quickly" (reviewdog#355)
@@ -23,6 +24,7 @@ class Chosen(NamedTuple):
     inline: list[Placed]
     folded: list[Placed]
     dropped: list[Dropped]
+    waiting: tuple[Placed, ...] = ()  # for a second look
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +73,49 @@ def choose(
     *,
     max_comments: int,
     silenced: Collection[str],
-    refuted: Collection[str] = (),
+    trust: Trust = BLIND,
 ) -> Chosen:
-    """`silenced` are fingerprints, `refuted` finding ids. Beyond `max_comments`: folded."""
+    """`silenced` are fingerprints. The worthiest `max_comments` come inline, the others are folded,
+    as is what is unverified and not grave. What waits keeps its place: no other takes it."""
     kept: list[Placed] = []
     dropped: list[Dropped] = []
     said = _Said()
-    for one in sorted(placed, key=_gravest_first):
+    for one in sorted(placed, key=_worthiest_first):
         finding = one.finding
-        if finding.id in refuted:
+        if finding.id in trust.refuted:
             dropped.append(Dropped(finding, "refuted"))
         elif finding.fingerprint in silenced:
             dropped.append(Dropped(finding, "silenced"))
-        elif finding.severity is Severity.LOW and finding.confidence is Confidence.LOW:
+        elif finding.is_faint:
             dropped.append(Dropped(finding, "low_confidence"))
         elif said.already(one):
             dropped.append(Dropped(finding, "duplicate"))
         else:
             kept.append(one)
-    return Chosen(kept[:max_comments], kept[max_comments:], dropped)
+    able = [one for one in kept if _may_be_inline(one.finding, trust)]
+    inline = able[:max_comments]
+    waiting = tuple(one for one in kept if one.finding.id in trust.waiting)
+    return Chosen(
+        [one for one in inline if one not in waiting],
+        [one for one in kept if one not in inline and one not in waiting],
+        dropped,
+        waiting,
+    )
 
 
-def _gravest_first(one: Placed) -> tuple[int, int, str, int, str]:
-    confidence = list(Confidence).index(one.finding.confidence)
-    return one.finding.severity.rank, confidence, one.path, one.first_line, one.finding.id
+def _may_be_inline(finding: Finding, trust: Trust) -> bool:
+    return finding.id not in trust.unverified or finding.severity in GRAVE
+
+
+def _worth(one: Placed) -> int:
+    """The expected value of saying it: twice as much for each step of severity, times how likely
+    it is to be right."""
+    severity, confidence = one.finding.severity, list(Confidence).index(one.finding.confidence)
+    return (len(Confidence) - confidence) << (len(Severity) - severity.rank)
+
+
+def _worthiest_first(one: Placed) -> tuple[int, int, str, int, str]:
+    return -_worth(one), one.finding.severity.rank, one.path, one.first_line, one.finding.id
 
 
 class _Said:
@@ -130,7 +151,9 @@ def plan_publication(
     ours = _standing(remote)
     deleted = _deleted(remote, ours)
     comments = _comments(chosen, remote, ours, deleted, Commentable(diff), unverified)
-    told = Told(len(comments.known) + len(comments.create), comments.folded, comments.dropped)
+    told = Told(
+        len(comments.known) + len(comments.create), comments.folded, comments.dropped, unverified
+    )
     stands = ours.get(marker.SUMMARY)
     wanted = (told.standing or stands) and marker.SUMMARY not in deleted
     text = summary.summary(told, coverage, receipt) if wanted else None

@@ -23,6 +23,7 @@ from claude_batch.publication import (
 )
 from claude_batch.pull import DraftComment, RemoteComment
 from claude_batch.receipt import Receipt
+from claude_batch.second_look import Trust
 from claude_batch.summary import Coverage
 
 BOT = "github-actions[bot]"
@@ -88,13 +89,13 @@ def carried_out(publication: Publication, remote: Remote, record: bool = True) -
 # choose
 
 
-def test_the_gravest_come_first_and_the_rest_is_folded() -> None:
+def test_what_is_worth_most_comes_first_and_the_rest_is_folded() -> None:
     low = placed(1, (1, 1), severity=Severity.LOW)
     unsure = placed(2, (2, 2), severity=Severity.HIGH, confidence=Confidence.MEDIUM)
     sure = placed(3, (3, 3), severity=Severity.HIGH)
     grave = placed(4, (4, 4), severity=Severity.CRITICAL, confidence=Confidence.LOW)
     assert choose([low, unsure, sure, grave], max_comments=2, silenced=()) == Chosen(
-        [grave, sure], [unsure, low], []
+        [sure, grave], [unsure, low], []
     )
 
 
@@ -121,7 +122,7 @@ def test_what_is_refuted_silenced_or_faint_is_dropped() -> None:
         [placed(1), placed(2, (9, 9)), faint],
         max_comments=5,
         silenced={key(1)},
-        refuted={placed(2).finding.id},
+        trust=Trust(refuted=frozenset({placed(2).finding.id})),
     )
     assert chosen == Chosen(
         [],
