@@ -11,6 +11,7 @@ from claude_batch.finding import Finding
 from claude_batch.ledger import Standing, View
 from claude_batch.origin import Past, Readers
 from claude_batch.receipt import ZERO, Receipt, receipt
+from claude_batch.second_look import PATIENCE
 from claude_batch.summary import Coverage
 from claude_batch.task import TaskId
 
@@ -25,8 +26,20 @@ def has_news(view: View, pr: int, now: datetime) -> bool:
         return False
     posted = [post.at for (number, _), post in view.posts.items() if number == pr]
     ids = {task.id for file in plan.files for task in file.tasks}
-    answers = [answered.at for _, answered in view.answers_of(ids)]
+    answers = [
+        at
+        for row in view.rows
+        if row.answered and any(task.id in ids for task in row.asked.tasks)
+        for at in _news_of(row.answered, now)
+    ]
     return not posted or max([plan.at, *answers]) > max(posted) or now - max(posted) < RECENT
+
+
+def _news_of(answered: Answered, now: datetime) -> Iterator[datetime]:
+    """Its findings may have waited for a second look, and are said without it in the end."""
+    yield answered.at
+    if answered.findings and answered.at + PATIENCE <= now:
+        yield answered.at + PATIENCE
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Published:
     unchanged: int = 0
     dropped: tuple[Dropped, ...] = ()
     placed: tuple[Placed, ...] = ()  # the findings that have their lines, folded ones included
+    waiting: int = 0  # findings whose second look is open
     failing: bool = False  # a finding stands at or above `fail_on`
     receipt: Receipt = EMPTY
     note: str = ""

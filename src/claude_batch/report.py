@@ -98,6 +98,7 @@ def _counts(done: Sequence[Published]) -> Json:
         "posted": sum(one.posted for one in done),
         "updated": sum(one.updated for one in done),
         "unchanged": sum(one.unchanged for one in done),
+        "waiting": sum(one.waiting for one in done),
         "dropped": [{"reason": why, "count": count} for why, count in sorted(reasons.items())],
     }
 

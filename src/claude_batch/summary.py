@@ -1,7 +1,7 @@
 """The Markdown of the one summary comment, of the check run and of the step summary."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -42,6 +42,7 @@ class Coverage:
     reused: int = 0  # of those answered: known before this pull request asked
     pending: int = 0
     failed: int = 0
+    waiting: int = 0  # findings whose second look is open
     left_out: tuple[LeftOut, ...] = ()
 
 
@@ -52,6 +53,7 @@ class Told:
     inline: int
     folded: tuple[Placed, ...]
     dropped: tuple[Dropped, ...]
+    unverified: Collection[str] = ()  # finding ids: a second look was due and did not come
 
     @property
     def listed(self) -> tuple[Dropped, ...]:
@@ -69,7 +71,8 @@ def summary(told: Told, coverage: Coverage, receipt: Receipt) -> str:
 
 def check_title(told: Told, coverage: Coverage) -> str:
     found = count(told.standing, "finding") if told.standing else "Nothing found"
-    return f"{found}, {coverage.pending:,} pending" if coverage.pending else found
+    pending = coverage.pending + coverage.waiting
+    return f"{found}, {pending:,} pending" if pending else found
 
 
 def check_summary(told: Told, coverage: Coverage, receipt: Receipt, *, whole: bool) -> str:
@@ -133,12 +136,14 @@ def _counts(told: Told, coverage: Coverage) -> str:
         done += f", {coverage.pending:,} still under way"
     if coverage.failed:
         done += f", {coverage.failed:,} failed"
+    if coverage.waiting:
+        done += f". {count(coverage.waiting, 'finding')} waiting for a second look"
     return f"{found}. {done}."
 
 
 def _folded(told: Told) -> list[str]:
-    rows = [_item(one.finding, f"{one.path}:{_span(one)}") for one in told.folded] + [
-        _item(one.finding, one.finding.path) for one in told.listed
+    rows = [_item(one.finding, f"{one.path}:{_span(one)}", told) for one in told.folded] + [
+        _item(one.finding, one.finding.path, told) for one in told.listed
     ]
     if not rows:
         return []
@@ -146,9 +151,10 @@ def _folded(told: Told) -> list[str]:
     return [_details(title, _within(rows, ROOM_FOR_FINDINGS, "`claude-batch findings` lists all"))]
 
 
-def _item(finding: Finding, where: str) -> str:
+def _item(finding: Finding, where: str, told: Told) -> str:
     title, text = quote_line(finding.title), quote_line(finding.body, 600)
-    return f"- {code(where)} {label(finding)}: **{title}** {text}".rstrip()
+    said = label(finding, unverified=finding.id in told.unverified)
+    return f"- {code(where)} {said}: **{title}** {text}".rstrip()
 
 
 def _span(placed: Placed) -> str:

@@ -101,7 +101,9 @@ def _published(one: Published) -> str:
     dropped = ", ".join(f"{n} {reason}" for reason, n in _tally(one).items())
     rows = [
         f"pull request {one.pull_request}: {one.posted} posted, {one.updated} updated, "
-        f"{one.unchanged} unchanged" + (f"; not posted: {dropped}" if dropped else "")
+        f"{one.unchanged} unchanged"
+        + (f"; not posted: {dropped}" if dropped else "")
+        + (f"; waiting for a second look: {one.waiting}" if one.waiting else "")
     ]
     if one.note:
         rows.append(f"  {one.note}")

@@ -1,11 +1,11 @@
 """`publish`: posts what is recorded. Looks first, posts once, records last; twice is once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from claude_batch import life, placement, publication
-from claude_batch.collection import findings_again, readable
+from claude_batch import life, placement, publication, second_look
+from claude_batch.collection import recall
 from claude_batch.config import Config
 from claude_batch.diff import Diff
 from claude_batch.dossier import Dossier
@@ -17,11 +17,12 @@ from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, View, Write
 from claude_batch.life import Ending, Opinion, Talk, Today
 from claude_batch.origin import Readers
-from claude_batch.placement import Dropped
+from claude_batch.placement import Dropped, Placed
 from claude_batch.publication import Chosen, Publication, Remote
 from claude_batch.published import Published
 from claude_batch.pull import Pull
 from claude_batch.receipt import Receipt
+from claude_batch.second_look import BLIND, Trust
 from claude_batch.speaker import Scribe, Speaker
 from claude_batch.summary import Coverage
 from claude_batch.task import Task
@@ -46,6 +47,7 @@ class Material:
     """What there is to say, and what stands already."""
 
     chosen: Chosen
+    trust: Trust
     remote: Remote
     coverage: Coverage
     receipt: Receipt
@@ -116,15 +118,19 @@ class Publisher:
         today = Today(view, number, scene.diff, scene.tasks, placed, dropped)
         fixed = {one.fingerprint: one for one in today.fixed(talk.ours.values())}
         opinions = life.news(talk.opinions(fixed), view, number, self.forge.may_write)
+        trust = self._trust(scene, view, placed)
         chosen = publication.choose(
             life.latest(placed),
             max_comments=scene.config.max_comments,
             silenced=life.silenced(view.signals, opinions),
+            trust=trust,
         )
+        coverage = dossier.coverage(scene.pull.head_sha, scene.diff.left_out)
         return Material(
             chosen._replace(dropped=[*dropped, *chosen.dropped]),
+            trust,
             remote,
-            dossier.coverage(scene.pull.head_sha, scene.diff.left_out),
+            replace(coverage, waiting=len(chosen.waiting)),
             dossier.receipt(),
             opinions,
             list(talk.endings(fixed, scene.read_head)),
@@ -151,25 +157,23 @@ class Publisher:
             material.coverage,
             material.receipt,
             fail_on=scene.config.fail_on,
+            unverified=material.trust.unverified,
         )
+
+    def _trust(self, scene: Scene, view: View, placed: Iterable[Placed]) -> Trust:
+        if scene.config.verify is None:
+            return BLIND
+        return second_look.trust(view, (one.finding for one in placed), self.now())
 
     def _findings(self, dossier: Dossier) -> list[Finding]:
         pairs = dossier.answers()
         own = [answered for asked, answered in pairs if asked.pr == dossier.pr]
         others = [answered for asked, answered in pairs if asked.pr != dossier.pr]
-        found = dossier.concerning(
-            list(self._said(dossier.view, own)), self._said(dossier.view, others)
-        )
+        found = dossier.concerning(list(self._said(dossier, own)), self._said(dossier, others))
         return list({finding.id: finding for finding in found}.values())
 
-    def _said(self, view: View, answers: Sequence[Answered]) -> Iterator[Finding]:
-        """From the ledger; where it keeps ids only, once more from the API (29 days)."""
-        yield from self.ledger.findings([one for one in answers if one.shard])
-        missing = [one for one in answers if one.findings and not one.shard and one.batch]
-        for batch in dict.fromkeys(one.batch for one in missing if one.batch):
-            wanted = {(one.intent, one.n) for one in missing if one.batch == batch}
-            asked = [row.asked for row in view.rows if (row.asked.intent, row.asked.n) in wanted]
-            yield from findings_again(asked, readable(self.claude.results(batch)))
+    def _said(self, dossier: Dossier, answers: Sequence[Answered]) -> Iterator[Finding]:
+        return recall(self.ledger, dossier.view, answers, self.claude.results)
 
     # -- saying it ------------------------------------------------------------------------------
 
@@ -224,6 +228,7 @@ class Publisher:
             dropped=final.dropped,
             placed=(*material.chosen.inline, *material.chosen.folded),
             failing=final.check.conclusion == "failure",
+            waiting=len(material.chosen.waiting),
             receipt=material.receipt,
             note=material.note,
         )
