@@ -15,20 +15,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from claude_batch import estimate, house_rules, prompt, request
+from claude_batch import estimate, house_rules, prompt, request, verify
 from claude_batch.commands.look import Look, Looker
 from claude_batch.config import Config
 from claude_batch.context import Material
 from claude_batch.edges.repository import Repository
+from claude_batch.event import PlannedTask
+from claude_batch.evidence import code_of
+from claude_batch.finding import Finding
 from claude_batch.ledger import View
 from claude_batch.price import Prices
-from claude_batch.submission import Claimant, Subject
+from claude_batch.submission import Claimant, Draft, Subject
+from claude_batch.task import Changed
+from claude_batch.verify import Case
 
 EACH = 30  # pull requests of one repository
 CLASSES = (("< 2 KB", 2_000), ("2–8 KB", 8_000), ("8–32 KB", 32_000), ("> 32 KB", 10**12))
 PARTS = ("instructions, schema", "diff with anchors", "context", "rules, title, description")
 SQUASHED = re.compile(r"\(#\d+\)$")
 MERGED = re.compile(r"Merge (?:pull request|PR|branch|remote)")
+TITLE, BODY = 60, 250  # characters of a finding
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -48,6 +54,7 @@ class Measured:
     requests: int
     tasks: int
     parts: tuple[int, ...]
+    looks: int  # bytes of second looks, at one finding of each request
 
     @property
     def total(self) -> int:
@@ -92,22 +99,55 @@ def measure(repository: Repository, pull: Pull) -> Measured | None:
         papers=lambda: repository.named_files(pull.base, house_rules.FILE_NAMES),
     )
     claimed = [
-        _params(replace(subject, material=material)) for material in (Material(), context, whole)
+        _drafts(replace(subject, material=material)) for material in (Material(), context, whole)
     ]
-    sums = [sum(map(len, params)) for params in claimed]
+    sums = [sum(len(draft.params) for draft in drafts) for drafts in claimed]
     bare = _instructions() * len(claimed[0])
+    looks = sum(_second_look(draft, subject, repository) for draft in claimed[-1])
     parts = (bare, sums[0] - bare, sums[1] - sums[0], sums[2] - sums[1])
     tasks = len({task.id for task in subject.tasks})
-    return Measured(_diff_bytes(repository, look), len(claimed[0]), tasks, parts)
+    return Measured(_diff_bytes(repository, look), len(claimed[0]), tasks, parts, looks)
 
 
-def _params(subject: Subject) -> list[bytes]:
+def _drafts(subject: Subject) -> list[Draft]:
     config = Config.model_validate({"budget": {"pull_request": False, "month": False}})
     ids = (f"{n:016x}" for n in range(10**9))
     kinds = (prompt.kind_of("review"),)
     claimant = Claimant(config, kinds, Prices.load(), NOW, lambda: next(ids))
     claim = claimant.claim(View.of(()), subject)
-    return [draft.params for parcel in claim.parcels for draft in parcel.drafts]
+    return [draft for parcel in claim.parcels for draft in parcel.drafts]
+
+
+def _second_look(draft: Draft, subject: Subject, repository: Repository) -> int:
+    """At a finding on the middle line of the middle task."""
+    asked = draft.asked.tasks[len(draft.asked.tasks) // 2]
+    task = next(task for task in subject.tasks if task.id == asked.id)
+    planned = PlannedTask(
+        id=task.id, kind="review", old_start=task.hunk.old_start, new_start=task.hunk.new_start
+    )
+    assert isinstance(task.source, Changed)  # noqa: S101 - the tasks come from a diff
+    blobs = task.source.old_blob, task.source.new_blob
+    content = repository.read(oid for oid in blobs if oid.strip("0"))
+    code = code_of(asked, planned, *(content.get(oid, b"") for oid in blobs))
+    if code is None:
+        return 0
+    at = len(asked.signs) // 2
+    finding = Finding(
+        id="0" * 16,
+        fingerprint="0" * 16,
+        task=task.id,
+        kind="review",
+        path=task.path,
+        first=at,
+        last=at,
+        category="bug",
+        severity="high",
+        confidence="high",
+        title="x" * TITLE,
+        body="x" * BODY,
+    )
+    case = Case(finding, draft.asked, "batch", asked, code)
+    return len(verify.build([case], Config().verify or "").params)
 
 
 def _instructions() -> int:
@@ -161,6 +201,12 @@ def after_each_part(rows: Sequence[Measured]) -> Iterator[str]:
         label = name if at == 0 else f"+ {name}"
         each, share = running // requests, running / diff
         yield _row([label, f"{each:,}", f"{_tokens(running) // requests:,}", f"{share:.2f}"])
+    looks = sum(row.looks for row in rows)
+    each, share = looks // requests, looks / diff
+    label = "second look, one finding a request"
+    yield _row([label, f"{each:,}", f"{_tokens(looks) // requests:,}", f"{share:.2f}"])
+    said = estimate.output_tokens(sum(row.tasks for row in rows), Config().effort)
+    yield _row(["output, thinking included (assumed)", "", f"{said // requests:,}", ""])
 
 
 def _tokens(size: int) -> int:

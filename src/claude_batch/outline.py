@@ -12,7 +12,9 @@ from tree_sitter import Node, Point, Tree
 
 from claude_batch.grammar import Grammar, parse_within
 
-STEPS = 5_000  # half a second: what takes longer is no code, or was not written by people
+# Of the parser's progress: code takes one for eighty bytes or more. What takes longer is no code;
+# a file of more than 200 KB can be too much, and goes without its outline.
+STEPS, STEP_BYTES, MOST_STEPS = 500, 80, 2_500
 DEEPEST = 200
 
 # Node types of all grammars together: what one means here, another does not use for something else.
@@ -109,7 +111,7 @@ class Outline:
 
 def outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Outline | None:
     """None: this would take too long to read."""
-    tree = parse_within(grammar, content, STEPS)
+    tree = parse_within(grammar, content, min(STEPS + len(content) // STEP_BYTES, MOST_STEPS))
     if tree is None:
         return None
     rows = content.split(b"\n")
