@@ -58,14 +58,15 @@ def _file(
     if before is None:
         return Applied((), tuple((finding, "the file is gone") for finding, _ in group), b"")
     proofs = [(finding, _proved(before, path, finding, task)) for finding, task in group]
-    good = {proof: finding for finding, proof in proofs if isinstance(proof, Suggestion)}
+    good = dict.fromkeys(proof for _, proof in proofs if isinstance(proof, Suggestion))
     combined = combine(before, good)
     if write and combined.after != before:
         work_tree.write_bytes(path, combined.after)
     refused = [(finding, proof.reason) for finding, proof in proofs if isinstance(proof, Rejected)]
-    refused += [(good[one], why) for one, why in combined.rejected]
+    reasons = dict(combined.rejected)
+    refused += [(finding, reasons[proof]) for finding, proof in proofs if proof in reasons]
     return Applied(
-        tuple(good[one] for one in combined.accepted),
+        tuple(finding for finding, proof in proofs if proof in combined.accepted),
         tuple(refused),
         make_patch(path, before, combined.after),
     )
