@@ -92,7 +92,8 @@ def _afters(rows: Sequence[bytes], first: int, last: int, replacement: str) -> I
     )
     for lines in _readings(_shown(old), _lines(replacement.encode()), edges):
         joined = ending.join(line.encode() for line in lines)
-        yield joined + ending if newline and lines else joined
+        # A file without a final newline gets none from a blank line at the end either.
+        yield joined + ending * bool(lines) if newline else joined.rstrip(b"\r\n")
 
 
 def rows_of(blob: bytes) -> list[bytes]:

@@ -37,6 +37,7 @@ def test_every_language_of_the_grammars_is_among_the_pieces() -> None:
         ("a.js", b"\xef\xbb\xbflet a = 1;\r\n", 0),
         ("a.js", b"", 0),
         ("a.go", b"\xff", 1),
+        ("a.go", b"package p\ntype T struct {\n}", 0),
         ("a.txt", b"", None),
         ("py", b"no suffix", None),
         (".py", b"no suffix", None),
