@@ -86,7 +86,8 @@ def verbs(world: World, config: Config) -> Verbs:
         return submit.run(world, PullRequest(pr), {"lane": lane}, share=True)
 
     def published() -> list[Published]:
-        return publish.run(world, publish.pulls(world, None), {})
+        done = publish.run(world, publish.pulls(world, None), {})
+        return done + publish.refactorings(world)
 
     def closed(pr: int, merged: bool) -> list[tuple[str, str]]:
         ledger = world.shared(config)

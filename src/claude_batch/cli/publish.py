@@ -12,8 +12,11 @@ from claude_batch.cli.sources import PrFlag, event_pull
 from claude_batch.cli.world import World, kinds, now
 from claude_batch.commands.look import Looker
 from claude_batch.commands.publish import Publisher, Scene
+from claude_batch.commands.publish_refactor import Refactorer, Target
 from claude_batch.config import Config
 from claude_batch.dossier import has_news
+from claude_batch.edges.branch import Branches
+from claude_batch.edges.patch_folder import PatchFolder
 from claude_batch.errors import BadUsage
 from claude_batch.ledger import Ledger
 from claude_batch.prompt import SHIPPED, Kind, kind_of
@@ -39,6 +42,8 @@ def publish(
     world = World(directory)
     flags: dict[str, object] = {"fail_on": fail_on}
     done = run(world, pulls(world, pr), flags, dry_run=dry_run)
+    if world.runner and pr is None and event_pull(world) is None:
+        done += refactorings(world, dry_run=dry_run)
     show(report.publication(done), lambda: words.publication(done), form)
     if any(one.failing for one in done):
         raise typer.Exit(1)
@@ -48,6 +53,27 @@ def run(
     world: World, wanted: Sequence[Pull], flags: dict[str, object], *, dry_run: bool = False
 ) -> list[Published]:
     return [_one(world, pull, flags, dry_run=dry_run) for pull in wanted]
+
+
+def refactorings(world: World, *, dry_run: bool = False) -> list[Published]:
+    """Patch sets of what was asked about paths by hand, against today's default branch."""
+    settings = world.config()
+    remote = settings.state.remote
+    looker = Looker(world.repository, remote)
+    name = world.repository.default_branch(remote)
+    head = world.repository.resolve(name or "HEAD")
+    branch = (name or world.repository.current_branch() or "main").removeprefix(f"{remote}/")
+    refactorer = Refactorer(
+        world.shared(settings),
+        world.forge,
+        Branches(world.repository.git, remote),
+        PatchFolder(world.patches),
+        world.run,
+        world.slug,
+        now,
+    )
+    target = Target(branch, head, looker.head(head), looker.readers(head))
+    return refactorer.publish(target, dry_run=dry_run)
 
 
 def pulls(world: World, pr: int | None) -> list[Pull]:

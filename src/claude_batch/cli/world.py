@@ -149,6 +149,12 @@ class World:
             token=self._git_token() if remote else None,
         )
 
+    @property
+    def patches(self) -> Path:
+        """Where patches are left for the job to keep as artifacts."""
+        folder = self.environ.get("RUNNER_TEMP")
+        return (Path(folder) if folder else self.repository.git.where) / "claude-batch-patches"
+
     def _git_token(self) -> str | None:
         """In CI the job's token pushes the state; elsewhere git's own set-up does."""
         if not self.runner:

@@ -316,6 +316,11 @@ class Forge:
             found = self._comments(f"/pulls/{number}/comments")
             return [each.value() for each in found if each.pull_request_review_id == made.id]
 
+    def open_pull(self, title: str, head: str, base: str, body: str, *, draft: bool) -> Pull:
+        with self._writing("open a pull request", "pull-requests: write"):
+            asked = {"title": title, "head": head, "base": base, "body": body, "draft": draft}
+            return PullAnswer.model_validate(self._send("POST", self._at("/pulls"), asked)).value()
+
     def post_comment(self, number: int, body: str) -> RemoteComment:
         with self._writing(f"comment on {number}", "pull-requests: write"):
             answer = self._send("POST", self._at(f"/issues/{number}/comments"), {"body": body})

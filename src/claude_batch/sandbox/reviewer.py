@@ -69,15 +69,28 @@ def _said(messages: object) -> Iterator[str]:
 
 
 def _findings(shown: str, rules: Sequence[Rule]) -> Iterator[dict[str, object]]:
-    path = ""
+    for path, rows in _files(shown):
+        signs = {row[2] for row in rows}
+        # A file that somebody named whole has neither added nor removed lines.
+        judged = "+" if signs & {"+", "-"} else " "
+        for anchored in rows:
+            for rule in rules:
+                if anchored[2] != judged or not rule.applies_to(path):
+                    continue
+                if found := rule.finds(anchored[3]):
+                    yield _finding(rule, anchored[1], found, anchored[3])
+
+
+def _files(shown: str) -> Iterator[tuple[str, list[re.Match[str]]]]:
+    """The anchored rows of each file."""
+    path, rows = "", list[re.Match[str]]()
     for row in shown.split("\n"):
         if named := FILE.match(row):
-            path = named[1].strip('"')
-        anchored = ANCHORED.fullmatch(row)
-        if anchored and anchored[2] == "+":
-            for rule in rules:
-                if rule.applies_to(path) and (found := rule.finds(anchored[3])):
-                    yield _finding(rule, anchored[1], found, anchored[3])
+            yield path, rows
+            path, rows = named[1].strip('"'), []
+        elif anchored := ANCHORED.fullmatch(row):
+            rows.append(anchored)
+    yield path, rows
 
 
 def _finding(rule: Rule, mark: str, found: re.Match[str], line: str) -> dict[str, object]:
