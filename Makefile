@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-dep
 COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test test-browser lint requirements clean
+.PHONY: demo test test-browser lint requirements screenshot clean
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
@@ -27,6 +27,12 @@ lint: .venv/dev.stamp
 requirements:
 	$(COMPILE) --output-file requirements/base.txt
 	$(COMPILE) --all-extras --group dev --output-file requirements/dev.txt
+
+# The picture in the README; Chromium takes it.
+screenshot: .venv/base.stamp
+	@mkdir -p build
+	PYTHONPATH=src $(BIN)/python -m claude_batch demo --out build/demo.html
+	$(BIN)/python docs/screenshot.py build/demo.html docs/pull-request.png
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

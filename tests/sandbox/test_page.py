@@ -192,6 +192,7 @@ def test_a_reply_stands_in_its_thread() -> None:
         ({"line": None, "diff_hunk": ""}, "The whole file"),
         ({"side": "LEFT", "line": 4}, "Old line 4"),
         ({"side": "LEFT", "line": 4, "start_line": 2}, "Old lines 2 to 4"),
+        ({"line": None, "resolved_by": "<mona>"}, "Outdated · resolved by <b>&lt;mona&gt;</b>"),
     ],
 )
 def test_where_a_comment_stands(changes: dict[str, object], where: str) -> None:

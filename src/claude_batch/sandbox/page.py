@@ -120,7 +120,9 @@ def _thread(thread: Thread) -> str:
     quotation = page_diff.hunk(shown) if shown else ""
     about = shown.about if shown else None
     comments = "".join(_comment(each, "commented", about) for each in thread)
-    where = f'<p class="where">{_where(thread[0])}</p>'
+    by = thread[0].resolved_by
+    resolved = f" · resolved by {_who(by)}" if by else ""
+    where = f'<p class="where">{_where(thread[0])}{resolved}</p>'
     return f'<div class="thread">{where}{quotation}\n{comments}</div>\n'
 
 
