@@ -164,6 +164,17 @@ class View:
         tries = [answer for answer in answers if answer.outcome is not Outcome.CANCELED]
         return Standing.FAILED if final or len(tries) >= ATTEMPTS else Standing.NEW
 
+    def cut_short(self, ids: Iterable[TaskId]) -> set[TaskId]:
+        """Those whose request was refused or truncated: together with others it would be again."""
+        return {
+            task
+            for task in ids
+            for row in self._rows_of.get(task, ())
+            if row.answered
+            and row.answered.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
+            and self._holds(task, row.answered)
+        }
+
     def _holds(self, task: TaskId, answer: Answered) -> bool:
         forgotten = self.forgotten.get(task)
         return forgotten is None or answer.at > forgotten

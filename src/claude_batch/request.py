@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pathspec
@@ -12,7 +12,7 @@ from claude_batch.anchor import Strip
 from claude_batch.config import Config, Rule
 from claude_batch.event import AskedTask, IntentId
 from claude_batch.prompt import NOTHING, Beside, Kind
-from claude_batch.task import Task
+from claude_batch.task import Task, TaskId
 
 # One request of this size is answered well and pays for its instructions once; larger ones
 # lose attention and a cut answer would cost more. Bytes of hunk bodies.
@@ -48,16 +48,20 @@ def custom_id(intent: IntentId, n: int, sha: str) -> str:
     return f"{intent}-{n}-{sha[:16]}"
 
 
-def pack(asked: Sequence[Task], known: Iterable[Task]) -> Iterator[Pack]:
+def pack(
+    asked: Sequence[Task], known: Iterable[Task], apart: Collection[TaskId] = ()
+) -> Iterator[Pack]:
     """Whole files together while they fit; a file over the size in several packs.
 
-    `known`: tasks of the same diff that are already answered or under way.
+    `known`: tasks of the same diff that are already answered or under way. `apart`: each of
+    these goes alone, because the request that it shared was cut short.
     """
     beside: dict[str, list[Task]] = {}
     for task in known:
         beside.setdefault(task.path, []).append(task)
+    yield from (_with_context([task], beside) for task in asked if task.id in apart)
     filling: list[Task] = []
-    for group in _groups(asked):
+    for group in _groups([task for task in asked if task.id not in apart]):
         if filling and _size([*filling, *group]) > REQUEST_BYTES:
             yield _with_context(filling, beside)
             filling = []

@@ -1,7 +1,7 @@
 """From tasks to what is sent: minus known, packed, priced, within budget, claimed in the ledger."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ from claude_batch.ledger import View, Write
 from claude_batch.price import Prices
 from claude_batch.prompt import Beside, Kind
 from claude_batch.request import Pack, Request
-from claude_batch.task import Changed, Named, Task, unique
+from claude_batch.task import Changed, Named, Task, TaskId, unique
 
 LEASE = timedelta(minutes=30)
 # The API's limits as of 2026-11-22, with room for the envelope around each request.
@@ -126,7 +126,8 @@ class Claimant:
         new = [task for task in tasks if task.id not in known]
         plan = self._plan(subject, len(new), len(tasks) - len(new))
         already = [task for task in tasks if task.id in known]
-        requests = self._requests(new, already, subject.material) if new else []
+        apart = view.cut_short(task.id for task in new)
+        requests = self._requests(new, already, apart, subject.material) if new else []
         parcels = tuple(self._parcel(part, subject) for part in parts(requests))
         claim = Claim(plan, parcels)
         try:
@@ -137,7 +138,11 @@ class Claimant:
         return replace(claim, repeated=not parcels and _said_already(view, plan))
 
     def _requests(
-        self, new: Sequence[Task], known: Sequence[Task], material: Material
+        self,
+        new: Sequence[Task],
+        known: Sequence[Task],
+        apart: Collection[TaskId],
+        material: Material,
     ) -> list[Request]:
         """Context is read by object id: the same claim has the same bytes whenever it runs."""
         kinds = {kind.name: kind for kind in self.kinds}
@@ -146,7 +151,7 @@ class Claimant:
         for name in dict.fromkeys(task.kind for task in new):
             asked = [task for task in new if task.kind == name]
             beside = [task for task in known if task.kind == name]
-            for part in request.pack(asked, beside):
+            for part in request.pack(asked, beside, apart):
                 along = Beside(
                     pick(part.asked, (*part.asked, *part.context), head),
                     house_rules.choose(papers, {task.path for task in part.asked}),

@@ -9,7 +9,7 @@ from claude_batch import submission
 from claude_batch.config import Budget, Config
 from claude_batch.diff import Comparison, Hunk, LeftOut
 from claude_batch.errors import BadConfig, BudgetExceeded
-from claude_batch.event import AnyEvent
+from claude_batch.event import AnyEvent, Outcome
 from claude_batch.ledger import View, Write
 from claude_batch.price import UnknownModel
 from claude_batch.prompt import kind_of
@@ -172,3 +172,14 @@ def test_the_lane_now_is_at_standard_price_and_keeps_its_answers() -> None:
 def test_a_model_without_a_price_is_refused_before_anything_is_claimed() -> None:
     with pytest.raises(UnknownModel):
         claim([], task("t1"), model="claude-sonet-5-5")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.TRUNCATED])
+def test_a_request_that_was_cut_short_is_split_once(outcome: Outcome) -> None:
+    cut = answered("i1", outcome=outcome)
+    once: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1", "t2"), cut]
+    (parcel,) = claim(once, task("t1"), task("t2"), task("t3"), task("t4")).parcels
+    asks = [[str(one.id) for one in draft.asked.tasks] for draft in parcel.drafts]
+    assert asks == [["t1"], ["t2"], ["t3", "t4"]]
+    twice = [*once, intent("i2"), asked("i2", 0, "t1"), answered("i2", outcome=outcome)]
+    assert asked_for(claim(twice, task("t1"))) == []
