@@ -251,8 +251,8 @@ class Trial:
 
     def _still_there(self, scene: Scene, meant: Meant) -> bool:
         """Could it have been placed, as far as git blame can tell?"""
-        touched = next((t for t in scene.touched if t.path == meant.path), None)
-        if meant.side is Side.LEFT or touched is None:
+        here = {touched.path for touched in scene.touched if touched.status != "removed"}
+        if meant.side is Side.LEFT or meant.path not in here:
             return False
         known = self.court.blame(self.start.head, scene.head, meant.path)
         now = {origin: number for number, origin in known.items()}
@@ -318,7 +318,8 @@ def measure(path: Path, environ: Mapping[str, str], wanted: int) -> Outcome:
 def table(total: Outcome) -> str:
     first = total.first.counts
     rows = [
-        f"{total.pulls} pull requests, {total.pushes} later pushes",
+        f"{total.pulls} pull requests, {total.pushes} later pushes; {total.skipped} histories with "
+        "nothing to review, too much of it, or objects that are not in the copy were passed over",
         "",
         "| First push | |",
         "|---|---:|",

@@ -5,6 +5,7 @@ is carried has to be the same line, not one that reads the same, so an edit coun
 could as well have been, and a line between edits needs something beside it that says who it is.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -78,7 +79,7 @@ def _walk(
             break
         else:
             return None
-    whole = len(edits) == 0 or _known_by(old, new, range(above, below), (start, stop))
+    whole = len(edits) == 0 or _known_by(old, new, range(above, below))
     return start + shift if whole else None
 
 
@@ -92,14 +93,12 @@ def _extent(old: Sequence[bytes], new: Sequence[bytes], edit: Edit) -> tuple[int
     return edit.old - sum(1 for _ in up), edit.old + edit.removed + sum(1 for _ in down)
 
 
-def _known_by(
-    old: Sequence[bytes], new: Sequence[bytes], run: range, span: tuple[int, int]
-) -> bool:
-    """Are the lines between two edits more than a coincidence of the diff?"""
-    if _letters(old[run.start : run.stop]) >= EVIDENCE:
-        return True
-    wanted = list(old[span[0] : span[1]])
-    return _letters(wanted) > 0 and _hits(old, wanted) == 1 and _hits(new, wanted) == 1
+def _known_by(old: Sequence[bytes], new: Sequence[bytes], run: range) -> bool:
+    """Does a line between the two edits stand once in each text, and say something?"""
+    here = {row for row in old[run.start : run.stop] if _letters([row])}
+    before = Counter(row for row in old if row in here)
+    after = Counter(row for row in new if row in here)
+    return any(before[row] == after[row] == 1 for row in here)
 
 
 def _found_again(
