@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from rig import PullRig, find, open_rig
-from shop import open_shop
+from shop import TOKEN, open_shop
 
 from claude_batch.commands.findings import findings
 from claude_batch.precision import precision
@@ -14,9 +14,10 @@ from claude_batch.published import Published
 from claude_batch.sandbox.batches import Reply
 from claude_batch.sandbox.hub import Setup
 from claude_batch.sandbox.hub_conversation import Said
-from claude_batch.sandbox.hub_wire import Incoming, Trouble, refused
+from claude_batch.sandbox.hub_wire import Account, Incoming, Trouble, refused
 
 MONA, STRANGER, BOT = "mona", "passer-by", "github-actions[bot]"
+TOKENS = {TOKEN: Account(BOT), "ghp_mona": Account(MONA)}
 BLANK = "\n" * 12  # so that every function has a hunk of its own
 FIXABLE = "    return eval(price)"
 FIXED = "    return Decimal(price)"
@@ -46,9 +47,11 @@ class Reviewer:
 
     def __init__(self) -> None:
         self.body = "It goes wrong."
+        self.replacement: str | None = None
 
     def __call__(self, params: Mapping[str, object]) -> Reply:
-        return find(FIXABLE, ARGUED, UNLOVED, KEPT, body=self.body)(params)
+        said = {"body": self.body, "replacement": self.replacement}
+        return find(FIXABLE, ARGUED, UNLOVED, KEPT, **said)(params)
 
 
 def refuses_graphql(incoming: Incoming) -> Trouble | None:
@@ -57,7 +60,7 @@ def refuses_graphql(incoming: Incoming) -> Trouble | None:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator["Story"]:
-    setup = Setup(collaborators={MONA: "write", STRANGER: "read"})
+    setup = Setup(tokens=TOKENS, collaborators={MONA: "write", STRANGER: "read"})
     reviewer = Reviewer()
     with open_shop(tmp_path, setup) as shop, open_rig(shop.work, reviewer=reviewer) as rig:
         shop.git("checkout", "-q", "main")
@@ -73,7 +76,7 @@ def story(tmp_path: Path) -> Iterator["Story"]:
 class Story:
     def __init__(self, pull: PullRig, reviewer: Reviewer) -> None:
         self.pull, self.reviewer, self.shop, self.hub = pull, reviewer, pull.shop, pull.shop.hub
-        self.text = SHOP
+        self.text, self.token = SHOP, TOKEN
 
     def push(self, old: str, new: str) -> None:
         assert self.text.count(old) == 1
@@ -89,7 +92,7 @@ class Story:
 
     def publish(self) -> Published:
         self.pull.forge.close()
-        self.pull.forge = self.shop.forge()
+        self.pull.forge = self.shop.forge(self.token)
         return self.pull.publish()
 
     @property
@@ -102,7 +105,7 @@ class Story:
             each
             for each in self.said
             if each.kind == "review comment"
-            and each.login == BOT
+            and each.in_reply_to is None
             and f"**About {line.strip()}**" in each.body.replace("\\", "")
         ]
         return found
@@ -208,6 +211,57 @@ def test_a_fixed_finding_waits_for_the_answer_about_its_new_lines(story: Story) 
     story.pull.rig.collect()
     story.publish()
     assert story.comment(FIXABLE).resolved_by == BOT
+
+
+def test_a_suggestion_that_is_applied_counts_as_accepted(story: Story) -> None:
+    story.reviewer.replacement = FIXED
+    story.review()
+    assert "```suggestion" in story.comment(FIXABLE).body
+    story.push(FIXABLE, FIXED)
+    story.review()
+    assert story.comment(FIXABLE).resolved_by == BOT
+    assert [one.what for one in story.pull.rig.view.signals] == ["applied"]
+    [row] = precision((row.finding, row.outcome) for row in findings([story.pull.rig.ledger]))
+    assert (row.posted, row.accepted, row.rejected) == (4, 1, 0)
+
+
+def test_on_a_laptop_the_reviewer_is_a_person_too(story: Story) -> None:
+    """What the token resolves is not taken for an opinion of its owner; what the owner does is."""
+    story.token = "ghp_mona"
+    story.review()
+    story.push(FIXABLE, FIXED)
+    story.review()
+    assert story.comment(FIXABLE).resolved_by == MONA
+    assert story.publish().posted == 0
+    assert story.pull.rig.view.signals == []
+    story.hub.resolve(story.comment(KEPT).id, MONA)
+    story.publish()
+    assert [one.what for one in story.pull.rig.view.signals] == ["resolved"]
+
+
+def test_killed_between_resolving_and_recording(story: Story) -> None:
+    """The record is made up for, and what we did is not taken for somebody's opinion."""
+    story.review()
+    story.push(FIXABLE, FIXED)
+    story.pull.submit()
+    story.pull.rig.collect()
+    story.hub.resolve(story.comment(FIXABLE).id, BOT)
+    story.publish()
+    view = story.pull.rig.view
+    assert view.signals == []
+    assert [post.state for post in view.posts.values()].count("resolved") == 1
+
+
+def test_a_closed_pull_request_is_left_alone(story: Story) -> None:
+    story.review()
+    story.push(FIXABLE, FIXED)
+    story.pull.submit()
+    story.pull.rig.collect()
+    before = story.said
+    story.hub.close(story.pull.number)
+    done = story.pull.publisher().close(story.pull.forge.pull(story.pull.number))
+    assert {each.reason for each in done.dropped} == {"closed"}
+    assert story.said == before
 
 
 def test_a_token_that_may_not_resolve_says_so_and_posts_all_the_same(story: Story) -> None:
