@@ -4,7 +4,6 @@ Read with suspicion. The line comes from the API, whose shapes grow; the text in
 model that has read somebody's code.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -24,8 +23,9 @@ from claude_batch.finding import (
     fingerprint,
 )
 from claude_batch.price import Usage
+from claude_batch.quoting import cleaned
 
-MAX_FINDINGS = 200  # of one answer
+MAX_FINDINGS = 200  # of one answer; of those beyond it nothing is kept but that they were there
 MAX_TITLE = 200  # characters
 MAX_BODY = 4_000
 MAX_REPLACEMENT = 20_000  # a longer one is left out: half a replacement is wrong code
@@ -44,7 +44,7 @@ FINAL_ERRORS = {
     "request_too_large",
 }
 Shape = TypeVar("Shape", bound=BaseModel)
-BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+NOTHING_SAID = {"start": "", "end": "", "title": "", "body": "", "replacement": None}
 
 
 class Unparsable(ValueError):
@@ -129,7 +129,7 @@ def parse_message(
 def read_findings(
     text: str, custom_id: str, tasks: Sequence[AskedTask], kind: str
 ) -> tuple[Finding, ...]:
-    """The findings of a complete answer, at most MAX_FINDINGS. Raises Unparsable.
+    """The findings of a complete answer. Raises Unparsable.
 
     `tasks` are those of the request, in the order in which they were shown. A finding whose
     anchors do not hold is unplaced. Its fingerprint is made of the request and its index: nothing
@@ -138,9 +138,13 @@ def read_findings(
     said = validated(text, Said)
     strips = [Strip(task.signs, task.hashes) for task in tasks]
     return tuple(
-        _finding(one, custom_id, index, (tasks, strips), kind)
-        for index, one in enumerate(said.findings[:MAX_FINDINGS])
+        _finding(_bounded(one, index), custom_id, index, (tasks, strips), kind)
+        for index, one in enumerate(said.findings)
     )
+
+
+def _bounded(said: SaidFinding, index: int) -> SaidFinding:
+    return said if index < MAX_FINDINGS else said.model_copy(update=NOTHING_SAID)
 
 
 def _finding(
@@ -160,7 +164,8 @@ def _finding(
     task = tasks[where.task] if where else None
     path = task.path if task else next((task.path for task in tasks), "")
     hashes = _hashes(strips[where.task], where) if where else f"{custom_id}:{index}"
-    body = _plain(said.body, MAX_BODY)
+    title, body = _words(said)
+    replacement = said.replacement if title else None
     return Finding(
         id=finding_id(custom_id, index),
         fingerprint=fingerprint(path, hashes, kind, said.category),
@@ -173,11 +178,19 @@ def _finding(
         category=said.category,
         severity=said.severity,
         confidence=said.confidence,
-        title=_title(said.title) or _title(body) or f"A finding about {said.category}",
+        title=title,
         body=body,
-        replacement=said.replacement if len(said.replacement or "") <= MAX_REPLACEMENT else None,
+        replacement=replacement if len(replacement or "") <= MAX_REPLACEMENT else None,
         unplaced=unplaced,
     )
+
+
+def _words(said: SaidFinding) -> tuple[str, str]:
+    """Title and body; neither where there is no letter to read."""
+    body = _plain(said.body, MAX_BODY)
+    titles = _title(said.title), _title(body)
+    title = next((title for title in titles if any(map(str.isalnum, title))), "")
+    return title, body if title else ""
 
 
 def _hashes(strip: Strip, where: Place) -> str:
@@ -318,14 +331,10 @@ def _mapping(value: object) -> dict[str, object]:
 
 
 def _title(text: str) -> str:
-    return _plain(" ".join(text.split()), MAX_TITLE)
+    return _plain(" ".join(text[: 8 * MAX_TITLE].split()), MAX_TITLE)
 
 
 def _plain(text: str, limit: int) -> str:
-    """Without control characters and without marks that turn the reading direction around."""
-    kept = "".join(
-        char
-        for char in text.replace("\r\n", "\n")
-        if char in "\n\t" or (unicodedata.category(char) not in ("Cc", "Cs") and char not in BIDI)
-    ).strip()
+    """Without what cannot be seen: control characters, marks that turn the reading direction."""
+    kept = cleaned(text[: 8 * limit]).strip()
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"

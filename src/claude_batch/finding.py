@@ -47,6 +47,7 @@ class Finding(BaseModel):
 
     `first` and `last` are positions in the task's hunk (`Hunk.lines`), inclusive. A finding whose
     anchors did not hold has `task` None and says why in `unplaced`; it is shown, never guessed at.
+    One that says nothing, or is one of too many, has no title and no body.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +67,11 @@ class Finding(BaseModel):
     body: str
     replacement: str | None = None
     unplaced: str | None = None
+
+    @property
+    def is_malformed(self) -> bool:
+        """Nothing is said that could be read: counted, never shown."""
+        return not self.title.strip()
 
     @property
     def is_faint(self) -> bool:

@@ -5,7 +5,7 @@ head holds the same task, its hunk says the lines; when it does not, the lines a
 the commit that the finding was made on, and what cannot be carried has changed meanwhile.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -67,7 +67,10 @@ def place(
     for task in tasks:
         current.setdefault(task.id, []).append(task)
     placed, dropped = [], []
-    for finding in findings:
+    for finding, reason in _sifted(findings):
+        if reason:
+            dropped.append(Dropped(finding, reason))
+            continue
         found = _place(finding, current.get(finding.task or "", []), read_head, past)
         if isinstance(found, Placed):
             placed.append(found)
@@ -76,16 +79,28 @@ def place(
     return placed, dropped
 
 
+def _sifted(findings: Iterable[Finding]) -> Iterator[tuple[Finding, Reason | None]]:
+    """Those without a place are shown for their words alone: not twice, and not if faint."""
+    said: set[tuple[str, str, str]] = set()
+    for finding in findings:
+        words = (finding.path, finding.title, finding.body)
+        if finding.is_malformed:
+            yield finding, "malformed"
+        elif finding.task is not None:
+            yield finding, None
+        elif finding.is_faint:
+            yield finding, "low_confidence"
+        else:
+            yield finding, "duplicate" if words in said else "unplaced"
+            said.add(words)
+
+
 def _place(
     finding: Finding,
     twins: Sequence[Task],
     read_head: Callable[[str], bytes | None],
     past: Past | None,
 ) -> Placed | Dropped:
-    if finding.task is None:
-        return Dropped(finding, "unplaced")
-    if not finding.title.strip():
-        return Dropped(finding, "malformed")
     if twins:
         return _in_diff(finding, _same(twins, past), read_head)
     return _carried(finding, past, read_head) if past else Dropped(finding, "changed_meanwhile")

@@ -40,7 +40,7 @@ BLIND = Trust()  # without second looks every finding is posted as it is
 
 def is_worth(finding: Finding) -> bool:
     """Whether it would be considered for posting."""
-    return finding.task is not None and not finding.is_faint
+    return finding.task is not None and not finding.is_faint and not finding.is_malformed
 
 
 def looks(view: View) -> dict[str, Look]:

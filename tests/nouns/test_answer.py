@@ -286,16 +286,26 @@ def test_prose_is_capped_and_cleaned() -> None:
     assert finding.body.startswith("x\n\tyx\n\ty")
 
 
-def test_a_finding_without_a_title_gets_one() -> None:
-    text = text_of(said(mark(1), mark(1), title=" "), said(mark(1), mark(1), title="", body="\n"))
+def test_a_finding_without_a_title_gets_one_and_without_words_is_malformed() -> None:
+    text = text_of(
+        said(mark(1), mark(1), title=" "),
+        said(mark(1), mark(1), title="", body="\n", replacement="x"),
+        said(mark(1), mark(1), title="\u200b\x00", body="```\n***"),
+    )
     found = read_findings(text, "i-0-abc", TASKS, "review")
-    titles = [finding.title for finding in found]
-    assert titles == ["It is wrong for an empty list.", "A finding about bug"]
+    assert [finding.title for finding in found] == ["It is wrong for an empty list.", "", ""]
+    assert [finding.is_malformed for finding in found] == [False, True, True]
+    assert {(finding.body, finding.replacement) for finding in found[1:]} == {("", None)}
 
 
-def test_too_many_findings_are_counted() -> None:
-    text = text_of(*[said(mark(1), mark(1))] * (MAX_FINDINGS + 7))
-    assert len(read_findings(text, "i-0-abc", TASKS, "review")) == MAX_FINDINGS
+def test_of_too_many_findings_only_their_number_is_kept() -> None:
+    text = text_of(*[said(mark(1), mark(1), replacement="x")] * (MAX_FINDINGS + 7))
+    found = read_findings(text, "i-0-abc", TASKS, "review")
+    assert [finding.is_malformed for finding in found] == [False] * MAX_FINDINGS + [True] * 7
+    assert {(one.task, one.body, one.replacement) for one in found[MAX_FINDINGS:]} == {
+        (None, "", None)
+    }
+    assert len({finding.id for finding in found}) == MAX_FINDINGS + 7
     assert success(text).error == "7 findings beyond the first 200 were left out"
 
 

@@ -32,7 +32,8 @@ def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
     pairs = ledger.view().answers()
     tasks = {task.id: task for asked, _ in pairs for task in asked.tasks}
     for finding in ledger.findings(answered for _, answered in pairs):
-        yield finding, tasks.get(finding.task) if finding.task else None
+        if not finding.is_malformed:
+            yield finding, tasks.get(finding.task) if finding.task else None
 
 
 def _place(finding: Finding, task: AskedTask, content: bytes) -> Placed | None:

@@ -12,7 +12,7 @@ from claude_batch.precision import outcome
 class Found:
     finding: Finding
     pull_requests: tuple[int, ...]
-    outcome: str  # fixed, posted, deleted, unposted, unplaced, or a signal's word
+    outcome: str  # fixed, posted, deleted, unposted, unplaced, malformed, or a signal's word
 
 
 def findings(ledgers: Sequence[Ledger]) -> list[Found]:
@@ -30,4 +30,6 @@ def _in(ledger: Ledger) -> Iterator[Found]:
 def _outcome(view: View, finding: Finding, pulls: Sequence[int]) -> str:
     signals = [one for one in view.signals if one.fingerprint == finding.fingerprint]
     found = outcome(signals, [view.posts[(pr, finding.fingerprint)] for pr in pulls])
+    if finding.is_malformed:
+        return "malformed"
     return found or ("unplaced" if finding.task is None else "unposted")
