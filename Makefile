@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-dep
 COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test test-browser lint requirements screenshot clean
+.PHONY: demo test test-browser lint bench-context requirements screenshot clean bench-placement
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
@@ -23,6 +23,14 @@ lint: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/zizmor --offline --no-progress --strict-collection action.yml .github
 	$(BIN)/actionlint
+
+# REPOSITORIES: clones whose merged pull requests are measured.
+bench-context: .venv/dev.stamp
+	$(BIN)/python bench/context_cost.py $(REPOSITORIES)
+
+# make bench-placement REPOSITORIES="/path/to/clone /path/to/another"
+bench-placement: .venv/dev.stamp
+	$(BIN)/python -m bench.placement $(REPOSITORIES)
 
 requirements:
 	$(COMPILE) --output-file requirements/base.txt

@@ -29,7 +29,7 @@ from claude_batch.submission import Claimant, Draft, Subject
 from claude_batch.task import Changed
 from claude_batch.verify import Case
 
-EACH = 30  # pull requests of one repository
+EACH = 90  # pull requests of one repository
 CLASSES = (("< 2 KB", 2_000), ("2–8 KB", 8_000), ("8–32 KB", 32_000), ("> 32 KB", 10**12))
 PARTS = ("instructions, schema", "diff with anchors", "context", "rules, title, description")
 SQUASHED = re.compile(r"\(#\d+\)$")

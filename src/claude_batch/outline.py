@@ -14,7 +14,7 @@ from claude_batch.grammar import Grammar, parse_within
 
 # Of the parser's progress: code takes one for eighty bytes or more. What takes longer is no code;
 # a file of more than 200 KB can be too much, and goes without its outline.
-STEPS, STEP_BYTES, MOST_STEPS = 500, 80, 2_500
+STEPS, STEP_BYTES, MOST_STEPS = 300, 80, 1_500
 DEEPEST = 200
 
 # Node types of all grammars together: what one means here, another does not use for something else.
