@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from claude_batch.errors import ClaudeBatchError
 from claude_batch.placement import Dropped, Placed
 from claude_batch.publication import Publication
 from claude_batch.receipt import Receipt
@@ -23,4 +24,5 @@ class Published:
     failing: bool = False  # a finding stands at or above `fail_on`
     receipt: Receipt = EMPTY
     note: str = ""
+    error: ClaudeBatchError | None = None  # this pull request could not be published on
     preview: Publication | None = None  # with dry_run: what would be done

@@ -64,6 +64,8 @@ def verbs(at: Stage) -> Verbs:
     def published() -> Published:
         tell("publish: posting on the pull request ...")
         done = publish.run(world, [world.forge.pull(at.pull)], {})
+        if done[0].error:
+            raise done[0].error
         tell(words.publication(done))
         return done[0]
 

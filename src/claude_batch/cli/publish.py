@@ -17,7 +17,13 @@ from claude_batch.config import Config
 from claude_batch.dossier import has_news
 from claude_batch.edges.branch import Branches
 from claude_batch.edges.patch_folder import PatchFolder
-from claude_batch.errors import BadUsage
+from claude_batch.errors import (
+    BadUsage,
+    CannotCollect,
+    CannotFetch,
+    CannotPublish,
+    CannotRead,
+)
 from claude_batch.ledger import Ledger
 from claude_batch.prompt import SHIPPED, Kind, kind_of
 from claude_batch.published import Published
@@ -45,6 +51,9 @@ def publish(
     if world.runner and pr is None and event_pull(world) is None:
         done += refactorings(world, dry_run=dry_run)
     show(report.publication(done), lambda: words.publication(done), form)
+    for one in done:
+        if one.error:
+            raise one.error
     if any(one.failing for one in done):
         raise typer.Exit(1)
 
@@ -52,7 +61,15 @@ def publish(
 def run(
     world: World, wanted: Sequence[Pull], flags: dict[str, object], *, dry_run: bool = False
 ) -> list[Published]:
-    return [_one(world, pull, flags, dry_run=dry_run) for pull in wanted]
+    """Trouble with one pull request does not keep the others waiting."""
+    return [_tried(world, pull, flags, dry_run=dry_run) for pull in wanted]
+
+
+def _tried(world: World, pull: Pull, flags: dict[str, object], *, dry_run: bool) -> Published:
+    try:
+        return _one(world, pull, flags, dry_run=dry_run)
+    except (CannotCollect, CannotFetch, CannotPublish, CannotRead) as error:
+        return Published(pull.number, note=error.problem, error=error)
 
 
 def refactorings(world: World, *, dry_run: bool = False) -> list[Published]:

@@ -65,6 +65,7 @@ def ci(
             if isinstance(trip, CollectAndPublish):
                 with _Tolerant(done):
                     done.published = verbs.publish()
+                done.warnings += [one.error for one in done.published or () if one.error]
         case Skip(pr, reason):
             done.notes.append(f"pull request {pr} is left alone: {reason}")
         case Nothing(reason):
