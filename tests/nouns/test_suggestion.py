@@ -142,3 +142,40 @@ def test_applying_to_another_file_is_a_fault() -> None:
     assert isinstance(found, Suggestion)
     with pytest.raises(ValueError, match=r"lines 1\.\.1 are not those that were proved"):
         applied(b"z\n", found)
+
+
+@pytest.mark.parametrize(
+    ("blob", "first", "last", "replacement", "expected"),
+    [
+        (b"", 1, 1, "x = 1", "the file has no such lines"),
+        (b"x = 1", 1, 1, "", b""),
+        (b"x = 1", 1, 1, "\n", b""),
+        (b"x = 1", 1, 1, "x = 2\n\n\n", b"x = 2"),
+        (b"x = 1\ny = 2\n", 1, 2, "z = 3", b"z = 3\n"),
+        (b"x = 1\ny = 2\n", 1, 2, "", b""),
+        (b"x = 1\n", 1, 1, "x = 2\0", "the text holds characters that cannot be shown"),
+        (b"x = 1\n", 1, 1, "x = '\udfff'", "the text holds characters that cannot be shown"),
+        (b"x = 1\n", 1, 1, "if x:\n\ty = 1\n        z = 2", "the file would no longer parse"),
+        (b"x = 1\n", 1, 1, "x = 2\n" * 17_000, b"x = 2\n" * 17_000),
+        (b"x = 1\n", 1, 1, "(" * 100_000, "the file would no longer parse"),
+        (
+            b"#" * 1_000_001 + b"\nx = 1\n",
+            2,
+            2,
+            "x = 2",
+            "the file is too large or too tangled to be parsed",
+        ),
+        (b"\xff = 1\nx = 1\n", 1, 1, "x = 2", "the text holds characters that cannot be shown"),
+    ],
+    ids=range(13),
+)
+def test_odd_files_and_odd_replacements(
+    blob: bytes, first: int, last: int, replacement: str, expected: bytes | str
+) -> None:
+    assert proved(blob, first, last, replacement) == expected
+
+
+def test_a_broken_file_may_stay_broken_and_not_get_worse() -> None:
+    blob = b"int f() { FOO( }\nint g() {\n    return 0;\n}\n"
+    assert proved(blob, 3, 3, "    return 1;", "a.c") == blob.replace(b"return 0", b"return 1")
+    assert proved(blob, 3, 3, "    return (1;", "a.c") == "the file would no longer parse"
