@@ -141,9 +141,11 @@ class Place:
         return sum(each.method == "POST" and each.path in asking for each in log)
 
     def written(self) -> int:
-        """What was posted or edited on GitHub."""
+        """What was posted or edited on GitHub; a query of GraphQL is a POST and writes nothing."""
         return sum(
-            each.method in ("POST", "PATCH") and ".git/" not in each.path
+            each.method in ("POST", "PATCH")
+            and ".git/" not in each.path
+            and not str((each.body or {}).get("query")).lstrip().startswith("query")
             for each in self.shop.hub.log
         )
 
