@@ -207,6 +207,7 @@ class PullRig:
     shop: Shop
     number: int
     forge: Forge
+    looks_again: bool = False  # else a finding is published without a second look
 
     def look(self) -> Look:
         repository = Repository.open(self.shop.work, environ())
@@ -232,13 +233,15 @@ class PullRig:
 
     def scene(self) -> Scene:
         look, repository = self.look(), Repository.open(self.shop.work, environ())
-        pull = self.forge.pull(self.number)
+        pull, config = self.forge.pull(self.number), self.rig.config
+        if not self.looks_again:
+            config = config.model_copy(update={"verify": None})
         return Scene(
             pull,
             look.diff,
             look.tasks(self.rig.kinds),
             lambda path: repository.blob(pull.head_sha, path),
-            self.rig.config,
+            config,
             Looker(repository).readers(pull.head_sha),
         )
 

@@ -57,14 +57,14 @@ def trip(tmp_path_factory):
         note("submit", "submit", "--pr", number)
         note("submit again", "submit", "--pr", number)
         note("pending", "status")
-        note("collect", "collect")
+        note("collect", "collect", "--wait")
         note("collect again", "collect")
         note("dry run", "publish", "--pr", number, "--dry-run")
         note("publish", "publish", "--pr", number)
         note("publish again", "publish", "--pr", number)
         note("bare publish", "publish")
         note("status", "status")
-        batch = note("list", "list")["items"][0]["id"]
+        batch = note("list", "list")["items"][-1]["id"]
         finding = note("findings", "findings")["items"][0]
         note("show batch", "show", batch[: len("msgbatch_") + 6])
         note("show task", "show", finding["task"][:6])
@@ -143,12 +143,16 @@ def test_times_are_in_utc_and_statuses_of_the_list(trip, name):
 
 def test_answers_are_disjoint_and_sum_to_the_requests(trip):
     collected = trip["collect"]
+    [second_look] = collected["submitted"]
+    assert set(second_look) == {"id", "requests", "tasks"}
     assert collected["batches"] == [
-        {"id": trip["submit"]["batches"][0]["id"], "status": "collected"}
+        {"id": trip["submit"]["batches"][0]["id"], "status": "collected"},
+        {"id": second_look["id"], "status": "collected"},
     ]
     assert set(collected["answers"]) == OUTCOMES
     assert all(type(count) is int for count in collected["answers"].values())
-    assert sum(collected["answers"].values()) == trip["submit"]["requests"]
+    asked = trip["submit"]["requests"] + second_look["requests"]
+    assert sum(collected["answers"].values()) == asked
     assert collected["findings"] == len(TITLES)
 
 
@@ -162,7 +166,7 @@ def test_the_receipt_of_a_collect(trip):
 
 def test_a_second_collect_has_nothing_and_costs_nothing(trip):
     again = trip["collect again"]
-    assert again["batches"] == []
+    assert again["batches"] == again["submitted"] == []
     assert sum(again["answers"].values()) == again["findings"] == again["receipt"]["usd"] == 0
     assert set(again["receipt"]) == set(trip["collect"]["receipt"])
 
@@ -221,15 +225,16 @@ def test_cost(trip):
     assert [group["name"] for group in cost["groups"]] == ["1"]
     sums(cost["totals"])
     assert cost["totals"]["usd"] == trip["collect"]["receipt"]["usd"]
-    header, row, total = trip["csv"].splitlines()
+    header, second_look, row, total = trip["csv"].splitlines()
     assert header.startswith("model,usd,usd_standard,saved_usd,requests,")
     assert row.startswith("claude-sonnet-5-5,")
+    assert second_look.startswith("claude-haiku-5-5,")
     assert Decimal(total.split(",")[1]) == cost["totals"]["usd"]
 
 
 def test_a_range_without_changes_is_nothing_to_do(trip):
     assert trip["nothing"]["tasks"] == {"planned": 0, "known": 0, "new": 0}
-    assert trip["nothing sent"] == trip["submit sent"]
+    assert trip["nothing sent"] == trip["status sent"]
 
 
 def test_no_money_went_through_a_float(trip):
