@@ -130,6 +130,14 @@ def test_writes_that_nobody_read_cost_more_than_no_cache() -> None:
     assert made.saved_by_batch == 0
 
 
+def test_the_newest_price_is_younger_than_half_a_year() -> None:
+    """The one test that reads the clock: a table that nobody looks at turns wrong by itself."""
+    age = datetime.now(UTC).date() - PRICES.as_of
+    assert age < timedelta(days=180), (
+        f"prices.json is of {PRICES.as_of}: compare it with the page that it names, then set as_of"
+    )
+
+
 def test_thinking_is_part_of_the_output_and_not_billed_again() -> None:
     assert cost("claude-opus-5-5", output=500, thinking=400) == cost("claude-opus-5-5", output=500)
 
