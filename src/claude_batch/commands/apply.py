@@ -11,6 +11,7 @@ from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger
 from claude_batch.patch import combine, make_patch
 from claude_batch.relocation import lines_now
+from claude_batch.second_look import Look, looks
 from claude_batch.suggestion import Rejected, Suggestion, prove, rows_of
 
 
@@ -24,8 +25,13 @@ class Applied:
 def apply(
     ledgers: Sequence[Ledger], work_tree: WorkTree, prefix: str | None, *, write: bool
 ) -> Applied:
-    """All suggestions that fit, or the one whose finding's id starts with `prefix`."""
-    wanted = [(finding, task) for ledger in ledgers for finding, task in _suggestions(ledger)]
+    """All suggestions that fit and were not refuted, or the one whose finding's id starts with
+    `prefix`."""
+    wanted = [
+        (finding, task)
+        for ledger in ledgers
+        for finding, task in _suggestions(ledger, named=prefix is not None)
+    ]
     if prefix is not None:
         wanted = [(finding, task) for finding, task in wanted if finding.id.startswith(prefix)]
         if not wanted:
@@ -43,11 +49,14 @@ def apply(
     )
 
 
-def _suggestions(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask]]:
-    pairs = ledger.view().answers()
+def _suggestions(ledger: Ledger, *, named: bool) -> Iterator[tuple[Finding, AskedTask]]:
+    view = ledger.view()
+    pairs, judged = view.answers(), looks(view)
     tasks = {task.id: task for asked, _ in pairs for task in asked.tasks}
     for finding in ledger.findings(answered for _, answered in pairs):
-        if finding.task and finding.replacement is not None and finding.side is Side.RIGHT:
+        wanted = named or judged.get(finding.id) is not Look.REFUTED
+        applies = finding.replacement is not None and finding.side is Side.RIGHT
+        if finding.task and wanted and applies:
             yield finding, tasks[finding.task]
 
 

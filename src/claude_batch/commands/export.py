@@ -11,6 +11,7 @@ from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger
 from claude_batch.placement import Dropped, Placed
 from claude_batch.relocation import lines_now
+from claude_batch.second_look import Look, looks
 from claude_batch.suggestion import Suggestion, prove, rows_of
 
 
@@ -29,10 +30,11 @@ def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
 
 
 def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
-    pairs = ledger.view().answers()
+    view = ledger.view()
+    pairs, judged = view.answers(), looks(view)
     tasks = {task.id: task for asked, _ in pairs for task in asked.tasks}
     for finding in ledger.findings(answered for _, answered in pairs):
-        if not finding.is_malformed:
+        if not finding.is_malformed and judged.get(finding.id) is not Look.REFUTED:
             yield finding, tasks.get(finding.task) if finding.task else None
 
 
