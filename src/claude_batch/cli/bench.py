@@ -9,7 +9,7 @@ import typer
 from claude_batch import report
 from claude_batch.benchmark import Case, read_cases, score
 from claude_batch.cli import words
-from claude_batch.cli.shared import As, Format, show, tell
+from claude_batch.cli.shared import As, Format, command, show, tell
 from claude_batch.cli.sources import KindFlag, ModelFlag, material_of
 from claude_batch.cli.world import World
 from claude_batch.commands.bench import Bench, Opened
@@ -19,7 +19,7 @@ from claude_batch.edges.answer_file import AnswerFile
 from claude_batch.errors import BadUsage, CannotRead
 from claude_batch.submission import Subject
 
-app = typer.Typer()
+app = command()
 
 
 @app.command()
