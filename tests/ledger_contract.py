@@ -117,6 +117,21 @@ class LedgerContract:
         assert found == [*shards[1].findings, *shards[0].findings]
         assert list(make_ledger().findings([answered("i1", 0)])) == []
 
+    def test_the_view_names_the_shards_until_they_are_dropped(
+        self, make_ledger: MakeLedger
+    ) -> None:
+        ledger = make_ledger()
+        shard = Shard(intent("i1").id, 0, (finding("1"),))
+        stored = ledger.transact(
+            always(intent("i1"), asked("i1", 0), answered("i1", 0), shards=(shard,))
+        )
+        [row] = stored.rows
+        assert row.answered
+        assert stored.shards == {row.answered.shard}
+        dropped = ledger.transact(lambda view: Write(drops=tuple(view.shards)))
+        assert dropped.shards == make_ledger().view().shards == frozenset()
+        assert list(ledger.findings([row.answered])) == []
+
     def test_a_shard_of_an_unknown_name_is_skipped(self, make_ledger: MakeLedger) -> None:
         make_ledger().transact(always(plan("p1")))
         lost = answered("i1", shard="answers/i1/0-0123456789abcdef.jsonl.gz")

@@ -111,9 +111,15 @@ class View:
     forgotten: dict[TaskId, datetime] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()  # what the store could not read and left alone: "path: why"
     orphans: dict[tuple[IntentId, int], Answered] = field(default_factory=dict)  # intent unreadable
+    shards: frozenset[str] = frozenset()  # names of those that the store still holds
 
     @classmethod
-    def of(cls, events: Iterable[AnyEvent], damaged: tuple[str, ...] = ()) -> "View":
+    def of(
+        cls,
+        events: Iterable[AnyEvent],
+        damaged: tuple[str, ...] = (),
+        shards: Iterable[str] = (),
+    ) -> "View":
         """The fold. The order of events does not matter: the latest `at` wins where one must."""
         log = Log(events)
         sendings = _sendings(log)
@@ -133,6 +139,7 @@ class View:
             forgotten=forgotten_at(log),
             damaged=(*damaged, *unread),
             orphans=orphans,
+            shards=frozenset(shards),
         )
 
     @cached_property

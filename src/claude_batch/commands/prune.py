@@ -27,7 +27,7 @@ def _droppable(view: View, before: datetime) -> Iterator[str]:
     users: dict[str, set[int | None]] = {}
     planners = _planners(view)
     for row in view.rows:
-        if row.answered and row.answered.shard:
+        if row.answered and row.answered.shard in view.shards:
             found = users.setdefault(row.answered.shard, set())
             found.add(row.asked.pr)
             found.update(*(planners.get(task.id, ()) for task in row.asked.tasks))

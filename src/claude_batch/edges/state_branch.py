@@ -321,7 +321,8 @@ class GitLedger:
             damaged += [
                 f"{path}: not a file of the ledger" for path in blobs if ledger_files.is_stray(path)
             ]
-        view = View.of((event for file in parsed for event in file.events), tuple(damaged))
+        events = (event for file in parsed for event in file.events)
+        view = View.of(events, tuple(damaged), filter(SHARD.fullmatch, blobs))
         return Snapshot(tip, blobs, meta, view)
 
     def _contents(self, oids: set[str]) -> dict[str, bytes]:
