@@ -23,6 +23,7 @@ PROGRAM = Path(sys.executable).parent / "claude-batch"
 NOWHERE = "http://127.0.0.1:9"  # discard: nothing listens there
 STATE = "refs/heads/claude-batch-state"
 LOCAL = "refs/claude-batch/local"
+ONCE = "verify = false\n"  # a configuration without a second look
 # Each line is one finding of the sandbox's rules; the second and the fourth have a suggestion.
 SUSPICIOUS = """\
 def run(text, seen=[]):
@@ -135,12 +136,14 @@ class Place:
         return self.shop.hub.open_pull("Change the cart", "feature")
 
     def created(self) -> int:
-        """Batches that were ever sent, and questions at full price."""
+        """Batches that were accepted, and questions that were answered at full price."""
         asking = ("/v1/messages/batches", "/v1/messages")
         log = self.batches.log
-        return sum(each.method == "POST" and each.path in asking for each in log)
+        posts = [each for each in log if each.method == "POST" and each.path in asking]
+        return sum(each.status == 200 for each in posts)
 
     def written(self) -> int:
+<<<<<<< Updated upstream
         """What was posted or edited on GitHub; a query of GraphQL is a POST and writes nothing."""
         return sum(
             each.method in ("POST", "PATCH")
@@ -148,13 +151,26 @@ class Place:
             and not str((each.body or {}).get("query")).lstrip().startswith("query")
             for each in self.shop.hub.log
         )
+=======
+        """What was posted or edited on GitHub."""
+        writes = [each for each in self.shop.hub.log if each.method in ("POST", "PATCH")]
+        asks = [each for each in writes if "mutation" not in str(each.body)]
+        reads = [each for each in asks if ".git/" in each.path or each.path.endswith("/graphql")]
+        return len(writes) - len(reads)
+>>>>>>> Stashed changes
 
 
 @contextmanager
 def open_place(
-    path: Path, setup: Setup | None = None, batches: Callable[[], BatchesServer] = BatchesServer
+    path: Path,
+    setup: Setup | None = None,
+    batches: Callable[[], BatchesServer] = BatchesServer,
+    config: str = "",
 ) -> Iterator[Place]:
-    """In a box of its own: a fixture of a whole module begins before that of the test."""
+    """In a box of its own: a fixture of a whole module begins before that of the test.
+
+    `config` is the configuration on `main`, from which `feature` goes out.
+    """
     home = path / "home"
     home.mkdir()
     (home / ".gitconfig").write_text(GIT_CONFIG)
@@ -167,6 +183,11 @@ def open_place(
         for name, value in box.items():
             patch.setenv(name, value)
         with open_shop(path, setup) as shop, batches() as server:
+            if config:
+                shop.commit({".claude-batch.toml": config})
+                shop.git("rebase", "-q", "main", "feature")
+                shop.git("push", "-q", "--force", "origin", "main", "feature")
+                shop.git("checkout", "-q", "main")
             given = {
                 "ANTHROPIC_API_KEY": "key",
                 "ANTHROPIC_BASE_URL": server.url,
