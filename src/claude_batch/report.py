@@ -205,6 +205,7 @@ def _group(group: Group) -> Json:
         "name": group.name,
         "requests": group.receipt.requests,
         "usd_estimated": group.usd_estimated,
+        "unknown": group.unknown,
         **receipt_of(group.receipt),
     }
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from claude_batch.event import Answered, Asked
+from claude_batch.entry import Entry, Reuse, Spot, entries, reuses
 from claude_batch.ledger import View
-from claude_batch.receipt import Receipt, receipt
+from claude_batch.receipt import ZERO, Receipt, receipt
 
 By = Literal["day", "repository", "pull_request", "kind", "model"]
 COLUMNS = (
@@ -30,6 +30,7 @@ class Group:
     name: str
     receipt: Receipt
     usd_estimated: Decimal  # what submit had said
+    unknown: int  # answers that may have been billed, and are in no figure in dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +42,51 @@ class Spending:
 
 
 def spending(views: Iterable[View], by: By, since: datetime | None) -> Spending:
-    """Of answers recorded at or after `since`; None: of all."""
-    rows = [
-        (row.asked, row.answered)
-        for view in views
-        for row in view.rows
-        if row.answered and (since is None or row.answered.at >= since)
-    ]
-    named: dict[str, list[tuple[Asked, Answered]]] = {}
-    for asked, answered in rows:
-        named.setdefault(KEYS[by](asked, answered), []).append((asked, answered))
-    groups = tuple(_group(name, found) for name, found in sorted(named.items()))
-    return Spending(by, since, groups, _group("total", rows))
+    """Of answers recorded, and tasks not asked again, at or after `since`; None: of all."""
+    views = list(views)
+    found = [one for one in entries(views) if since is None or one.answer.at >= since]
+    reused = [one for one in reuses(views) if since is None or one.spot.at >= since]
+    spots = [*(one.spot for one in found), *(one.spot for one in reused)]
+    groups = tuple(
+        _group(
+            name,
+            [one for one in found if KEYS[by](one.spot) == name],
+            [one for one in reused if KEYS[by](one.spot) == name],
+        )
+        for name in sorted({KEYS[by](spot) for spot in spots})
+    )
+    return Spending(by, since, groups, _group("total", found, reused))
 
 
-KEYS: dict[By, Callable[[Asked, Answered], str]] = {
-    "day": lambda asked, answered: f"{answered.at.astimezone(UTC):%Y-%m-%d}",
-    "repository": lambda asked, answered: asked.repo,
-    "pull_request": lambda asked, answered: f"{asked.pr}" if asked.pr else "none",
-    "kind": lambda asked, answered: asked.kind,
-    "model": lambda asked, answered: answered.model or asked.model,
+KEYS: dict[By, Callable[[Spot], str]] = {
+    "day": lambda spot: day(spot.at),
+    "repository": lambda spot: spot.repo,
+    "pull_request": lambda spot: f"{spot.pr}" if spot.pr else "none",
+    "kind": lambda spot: spot.kind,
+    "model": lambda spot: spot.model,
 }
 
 
-def _group(name: str, rows: list[tuple[Asked, Answered]]) -> Group:
-    estimated = sum((asked.estimate.usd for asked, _ in rows), Decimal(0))
-    return Group(name, receipt(answered for _, answered in rows), estimated)
+def day(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def _group(name: str, found: list[Entry], reused: list[Reuse]) -> Group:
+    return Group(
+        name=name,
+        receipt=receipt((one.answer for one in found), sum((one.usd for one in reused), ZERO)),
+        usd_estimated=sum((one.asked.estimate.usd for one in found), ZERO),
+        unknown=sum(one.is_unknown for one in found),
+    )
 
 
 def as_csv(found: Spending) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([found.by, *COLUMNS, "usd_estimated"])
+    writer.writerow([found.by, *COLUMNS, "usd_estimated", "unknown"])
     for group in (*found.groups, found.total):
         figures = [getattr(group.receipt, column) for column in COLUMNS]
         money = [format(one, "f") if isinstance(one, Decimal) else one for one in figures]
-        writer.writerow([group.name, *money, format(group.usd_estimated, "f")])
+        estimated = format(group.usd_estimated, "f")
+        writer.writerow([group.name, *money, estimated, group.unknown])
     return out.getvalue()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from claude_batch.benchmark import Score
 from claude_batch.collected import Collection
@@ -182,9 +183,17 @@ def spending(found: Spending) -> str:
     rows: list[tuple[str, ...]] = [heads]
     for group in (*found.groups, found.total):
         paid_for = group.receipt
-        money = (paid_for.usd, paid_for.usd_standard, paid_for.saved_usd, group.usd_estimated)
-        rows.append((group.name, *map(dollars, money), f"{paid_for.requests:,}"))
+        money = (paid_for.usd_standard, paid_for.saved_usd, group.usd_estimated)
+        figures = (amount(paid_for.usd, group.unknown), *map(dollars, money))
+        rows.append((group.name, *figures, f"{paid_for.requests:,}"))
     return table(rows)
+
+
+def amount(usd: Decimal, unknown: int) -> str:
+    """What was paid, where some of it may have no known price."""
+    if not unknown:
+        return dollars(usd)
+    return f"{dollars(usd)} + unknown" if usd else "unknown"
 
 
 def precision(found: Sequence[Precision]) -> str:

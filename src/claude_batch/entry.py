@@ -1,0 +1,104 @@
+"""What reports add up: each answered request with its lane and its wait, and each task not asked
+again."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from claude_batch.event import Answered, Asked, Outcome, Plan, Settled
+from claude_batch.fold import asked_of
+from claude_batch.ledger import Sending, View
+from claude_batch.task import TaskId
+
+SHARE = Decimal("1e-9")  # a third of a cent has no last digit
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where in a report something counts."""
+
+    at: datetime
+    repo: str
+    pr: int | None
+    kind: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    asked: Asked  # of a folded request: what `fold.asked_of` says
+    answer: Answered | Settled
+    batched: bool
+    waited: timedelta | None  # from its batch's creation to the record of its answer; None: unknown
+
+    @property
+    def spot(self) -> Spot:
+        model = self.answer.model or self.asked.model
+        return Spot(self.answer.at, self.asked.repo, self.asked.pr, self.asked.kind, model)
+
+    @property
+    def is_unknown(self) -> bool:
+        """It may have been billed, and nothing says how much."""
+        unsaid = self.answer.usage or self.answer.outcome is Outcome.UNREADABLE
+        return self.answer.usd is None and bool(unsaid)
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """A task of a submission that had been answered before, and its share of that answer."""
+
+    spot: Spot
+    usd: Decimal
+
+
+def entries(views: Iterable[View]) -> list[Entry]:
+    return [entry for view in views for entry in _entries(view)]
+
+
+def _entries(view: View) -> Iterator[Entry]:
+    for sending in view.sendings.values():
+        for n, asked in sending.requests.items():
+            if n in sending.answers:
+                answer = sending.answers[n]
+                in_batch = sending.intent.lane == "batch"
+                yield Entry(asked, answer, in_batch, _waited(sending, answer))
+    for row in view.settled.values():
+        yield Entry(asked_of(row), row, row.lane == "batch", None)  # folding keeps one time only
+
+
+def _waited(sending: Sending, answer: Answered) -> timedelta | None:
+    """None where a clock went backwards."""
+    began = sending.submitted.created_at if sending.submitted else sending.intent.at
+    return answer.at - began if answer.at >= began else None
+
+
+def reuses(views: Iterable[View]) -> list[Reuse]:
+    """A submission that is repeated for the same head counts once."""
+    return [reuse for view in views for plan in _first_plans(view) for reuse in _reuses(view, plan)]
+
+
+def _first_plans(view: View) -> Iterator[Plan]:
+    seen = set()
+    for plan in view.plans:
+        key = (plan.repo, plan.pr, plan.label, plan.head)
+        if plan.reused and (plan.head is None or key not in seen):
+            yield plan
+        seen.add(key)
+
+
+def _reuses(view: View, plan: Plan) -> Iterator[Reuse]:
+    for task in (task for file in plan.files for task in file.tasks):
+        served = _answer_before(view, task.id, plan.at)
+        if served and served[1].usd is not None:
+            asked, answered = served
+            model = answered.model or asked.model
+            spot = Spot(plan.at, plan.repo, plan.pr, task.kind, model)
+            yield Reuse(spot, (served[1].usd / len(asked.tasks)).quantize(SHARE))
+
+
+def _answer_before(view: View, task: TaskId, at: datetime) -> tuple[Asked, Answered] | None:
+    """The newest that had been asked for before `at`."""
+    found = view.answers_of([task])
+    older = [pair for pair in found if pair[0].purpose != "verify" and pair[0].at < at]
+    return older[-1] if older else None
