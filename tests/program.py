@@ -143,7 +143,6 @@ class Place:
         return sum(each.status == 200 for each in posts)
 
     def written(self) -> int:
-<<<<<<< Updated upstream
         """What was posted or edited on GitHub; a query of GraphQL is a POST and writes nothing."""
         return sum(
             each.method in ("POST", "PATCH")
@@ -151,13 +150,6 @@ class Place:
             and not str((each.body or {}).get("query")).lstrip().startswith("query")
             for each in self.shop.hub.log
         )
-=======
-        """What was posted or edited on GitHub."""
-        writes = [each for each in self.shop.hub.log if each.method in ("POST", "PATCH")]
-        asks = [each for each in writes if "mutation" not in str(each.body)]
-        reads = [each for each in asks if ".git/" in each.path or each.path.endswith("/graphql")]
-        return len(writes) - len(reads)
->>>>>>> Stashed changes
 
 
 @contextmanager

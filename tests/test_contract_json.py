@@ -57,12 +57,7 @@ def trip(tmp_path_factory):
         note("submit", "submit", "--pr", number)
         note("submit again", "submit", "--pr", number)
         note("pending", "status")
-<<<<<<< Updated upstream
         note("collect", "collect", "--wait")
-=======
-        note("collect", "collect")
-        note("second look", "collect")
->>>>>>> Stashed changes
         note("collect again", "collect")
         note("dry run", "publish", "--pr", number, "--dry-run")
         note("publish", "publish", "--pr", number)
@@ -166,23 +161,7 @@ def test_the_receipt_of_a_collect(trip):
     sums(receipt)
     assert receipt["usd"] * 2 == receipt["usd_standard"]
     assert receipt["usd"] > 0
-
-
-def test_the_second_look_is_a_batch_of_its_own(trip):
-    [batch] = trip["collect"]["submitted"]
-    assert set(batch) == {"id", "requests", "tasks"}
-    second = trip["second look"]
-    assert second["batches"] == [{"id": batch["id"], "status": "collected"}]
-    assert (second["submitted"], second["findings"], second["refuted"]) == ([], 0, 0)
-    sums(second["receipt"])
-    assert trip["second look sent"] == trip["collect sent"] == 2
-    assert trip["status"]["spent_usd"] == paid(trip)
-
-
-def paid(trip: dict[str, Any]) -> Decimal:
-    """By both batches."""
-    total: Decimal = sum(trip[name]["receipt"]["usd"] for name in ("collect", "second look"))
-    return total
+    assert trip["status"]["spent_usd"] == receipt["usd"]
 
 
 def test_a_second_collect_has_nothing_and_costs_nothing(trip):
@@ -233,7 +212,7 @@ def test_lists(trip):
 
 def test_show(trip):
     assert trip["show batch"]["type"] == "batch"
-    assert trip["show batch"]["id"] == trip["collect"]["submitted"][0]["id"]
+    assert trip["show batch"]["id"] == trip["submit"]["batches"][0]["id"]
     assert trip["show task"]["type"] == "task"
     assert trip["show task"]["standing"] == "answered"
     assert trip["show finding"]["type"] == "finding"
@@ -245,28 +224,17 @@ def test_cost(trip):
     assert set(cost) == {"groups", "totals", "period"}
     assert [group["name"] for group in cost["groups"]] == ["1"]
     sums(cost["totals"])
-<<<<<<< Updated upstream
     assert cost["totals"]["usd"] == trip["collect"]["receipt"]["usd"]
     header, second_look, row, total = trip["csv"].splitlines()
     assert header.startswith("model,usd,usd_standard,saved_usd,requests,")
     assert row.startswith("claude-sonnet-5-5,")
     assert second_look.startswith("claude-haiku-5-5,")
-=======
-    assert cost["totals"]["usd"] == paid(trip)
-    header, *rows, total = trip["csv"].splitlines()
-    assert header.startswith("model,usd,usd_standard,saved_usd,requests,")
-    assert [row.partition(",")[0] for row in rows] == ["claude-haiku-5-5", "claude-sonnet-5-5"]
->>>>>>> Stashed changes
     assert Decimal(total.split(",")[1]) == cost["totals"]["usd"]
 
 
 def test_a_range_without_changes_is_nothing_to_do(trip):
     assert trip["nothing"]["tasks"] == {"planned": 0, "known": 0, "new": 0}
-<<<<<<< Updated upstream
     assert trip["nothing sent"] == trip["status sent"]
-=======
-    assert trip["nothing sent"] == trip["collect sent"]
->>>>>>> Stashed changes
 
 
 def test_no_money_went_through_a_float(trip):
