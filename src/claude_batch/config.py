@@ -25,6 +25,7 @@ from pydantic import (
 from claude_batch.errors import BadConfig, BadUsage
 from claude_batch.finding import Severity
 from claude_batch.misconfig import BUILT_IN_KIND, OWN_KIND, complaint, did_you_mean
+from claude_batch.negotiated import Negotiated
 
 OWN_FILE = ".claude-batch.toml"
 PYPROJECT = "pyproject.toml"
@@ -156,6 +157,9 @@ class Config(Table):
     lane: Lane = Field(
         "batch", description="batch: half price, minutes to 24 hours; now: full price, at once."
     )
+    prices: dict[ModelName, Negotiated] = Field(
+        {}, description="Your own rates by model, in dollars per million tokens of a class."
+    )
     retention: Literal["answers", "ids"] = Field(
         "answers", description="Whether the ledger keeps findings, or ids and costs only."
     )
@@ -280,6 +284,8 @@ def _as_toml(node: Any) -> Any:
             del made["default"]
         case {"default": None}:
             made["default"] = False
+        case {"default": str(amount), "type": "number"}:
+            made["default"] = json.loads(amount)
         case {"default": str(amount), "anyOf": [{"type": "number"}, *_]}:
             made["default"] = json.loads(amount)
         case _:

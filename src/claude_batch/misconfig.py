@@ -82,7 +82,8 @@ def _keys(node: Schema, schema: Schema) -> Iterator[str]:
     for name, child in _resolved(node, schema).get("properties", {}).items():
         yield name
         spot = _resolved(child, schema)
-        for inside in (spot, *_branches(_resolved(spot.get("items", {}), schema), schema)):
+        each = spot.get("items") or spot.get("additionalProperties") or {}
+        for inside in (spot, *_branches(_resolved(each, schema), schema)):
             yield from (f"{name}.{key}" for key in _keys(inside, schema))
 
 
@@ -95,6 +96,8 @@ def _at(location: Location, schema: Schema) -> Schema:
             spot = inner["items"]
         elif part in inner.get("properties", {}):
             spot = inner["properties"][part]
+        elif part != OWN_KIND and inner.get("additionalProperties"):
+            spot = inner["additionalProperties"]  # a table whose keys are names of the user's own
         elif part == OWN_KIND:
             spot = next(one for one in _branches(inner, schema) if one.get("type") == "object")
     return spot
@@ -136,6 +139,8 @@ def _plain(node: Schema, schema: Schema) -> str:
             return f"a list; each item is {_wanted(items, schema)}"
         case {"type": "object", "properties": keys}:
             return "a table with " + ", ".join(f"`{key}`" for key in keys)
+        case {"type": "object"}:
+            return "a table with a table for each name"
         case {"type": "string"}:
             return _text(node)
         case _:

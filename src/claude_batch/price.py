@@ -126,6 +126,16 @@ class Prices(BaseModel):
             named.update(dict.fromkeys(entry.aliases, entry))
         return named
 
+    def name_of(self, model: str) -> str | None:
+        """What the table calls it; None: it has no such model."""
+        known = (name for name, entry in self.models.items() if model in (name, *entry.aliases))
+        return next(known, None)
+
+    def suggest(self, model: str) -> str | None:
+        """A question about the nearest name."""
+        near = difflib.get_close_matches(model, self._by_name, n=1)
+        return f"did you mean {near[0]}?" if near else None
+
     def rates(self, model: str, *, at: date, prompt_tokens: int) -> Rates:
         """The standard rates of one request. Raises UnknownModel."""
         entry = self._by_name.get(model)
@@ -146,13 +156,10 @@ class Prices(BaseModel):
         return Cost(usd=usd, usd_standard=rates.uncached(usage), saved_by_batch=cached - usd)
 
     def _unknown(self, model: str) -> UnknownModel:
-        near = difflib.get_close_matches(model, self._by_name, n=1)
         listed = ", ".join(sorted(self.models))
         return UnknownModel(
             f"no price is known for the model {model!r} (prices as of {self.as_of})",
-            f"did you mean {near[0]}?"
-            if near
-            else f"name one of {listed}, or upgrade claude-batch",
+            self.suggest(model) or f"name one of {listed}, or upgrade claude-batch",
         )
 
 

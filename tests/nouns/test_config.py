@@ -20,6 +20,7 @@ from claude_batch.config import (
 )
 from claude_batch.errors import BadConfig, BadUsage
 from claude_batch.finding import Severity
+from claude_batch.negotiated import Negotiated
 
 OWN = ".claude-batch.toml"
 PROJECT = "pyproject.toml"
@@ -35,6 +36,8 @@ lane = "now"
 retention = "ids"
 forks = "label"
 fail_on = "high"
+prices.claude-opus-5-5.input = 3.60
+prices.claude-haiku-5-5.discount = 0.15
 
 [[rules]]
 instruction = "No print."
@@ -63,6 +66,10 @@ PARSED = Config(
     retention="ids",
     forks="label",
     fail_on=Severity.HIGH,
+    prices={
+        "claude-opus-5-5": Negotiated(input=Decimal("3.60")),
+        "claude-haiku-5-5": Negotiated(discount=Decimal("0.15")),
+    },
     rules=(
         Rule(instruction="No print."),
         Rule(path="*.sql", instruction="Name every column."),
@@ -126,7 +133,7 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
             "zzz = 1",
             "unknown key `zzz`",
             "known keys are `model`, `effort`, `kinds`, `rules`, `exclude`, `max_comments`, "
-            "`verify`, `budget`, `lane`, `retention`, `forks`, `state`, `fail_on`",
+            "`verify`, `budget`, `lane`, `prices`, `retention`, `forks`, `state`, `fail_on`",
         ),
         (
             'max_comments = "5"',
@@ -157,6 +164,45 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
             "budget.month = nan",
             "`budget.month` is NaN, but it must be a number from 0 to 1000000, or false",
             "correct it, or leave it out for the default, 25",
+        ),
+        (
+            "prices.claude-opus-5-5.input = -1",
+            "`prices.claude-opus-5-5.input` is -1, but it must be a number from 0.0001 to 10000, "
+            "or false",
+            "correct it, or leave it out for the default, false",
+        ),
+        (
+            "prices.claude-opus-5-5.cache_read = 10_000.01",
+            "`prices.claude-opus-5-5.cache_read` is 10000.01, but it must be a number from 0.0001 "
+            "to 10000, or false",
+            "correct it, or leave it out for the default, false",
+        ),
+        (
+            "prices.claude-opus-5-5.output = true",
+            "`prices.claude-opus-5-5.output` is true, but it must be a number from 0.0001 to "
+            "10000, or false",
+            "correct it, or leave it out for the default, false",
+        ),
+        (
+            "prices.claude-opus-5-5.discount = 1",
+            "`prices.claude-opus-5-5.discount` is 1, but it must be a number from 0 to 0.99",
+            "correct it, or leave it out for the default, 0",
+        ),
+        (
+            "prices.claude-opus-5-5.outptu = 1",
+            "unknown key `prices.claude-opus-5-5.outptu`",
+            "did you mean `prices.output`?",
+        ),
+        (
+            "prices.claude-opus-5-5 = 3",
+            "`prices.claude-opus-5-5` is 3, but it must be a table with `input`, `output`, "
+            "`cache_read`, `cache_write_5m`, `cache_write_1h`, `discount`",
+            "correct it",
+        ),
+        (
+            "prices = 3",
+            "`prices` is 3, but it must be a table with a table for each name",
+            "correct it",
         ),
         (
             "budget = 5",

@@ -44,12 +44,11 @@ def run(world: World, config: Config, *, wait: bool = False, submit: bool = True
 
 
 def _one(world: World, config: Config, ledger: Ledger, *, wait: bool) -> Collection:
+    prices = world.prices(config)
     collector = Collector(
-        ledger, world.claude, world.prices, world.run, now, config.retention == "answers"
+        ledger, world.claude, prices, world.run, now, config.retention == "answers"
     )
-    after = FollowUp(
-        ledger, world.claude, world.repository, config, world.prices, world.run, now, new_id
-    )
+    after = FollowUp(ledger, world.claude, world.repository, config, prices, world.run, now, new_id)
 
     def collected() -> Collection:
         return collector.wait(time.sleep, shower()) if wait else collector.collect()

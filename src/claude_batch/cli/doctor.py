@@ -6,6 +6,7 @@ from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.world import World
 from claude_batch.commands import doctor as verb
 from claude_batch.commands.doctor import Check, Patient
+from claude_batch.price import Prices
 
 app = command()
 
@@ -19,7 +20,7 @@ def doctor(form: As = Format.text, directory: Directory = HERE) -> None:
         ledger=lambda: world.shared(world.config()),
         claude=lambda: world.claude,
         forge=lambda: world.forge,
-        prices=world.prices,
+        prices=Prices.load(),
     )
     checks = verb.doctor(patient)
     healthy = all(check.verdict != "fault" for check in checks)

@@ -19,6 +19,7 @@ from claude_batch.edges.runner import Runner
 from claude_batch.edges.state_branch import GitLedger
 from claude_batch.errors import BadUsage, CannotFetch
 from claude_batch.ledger import Ledger
+from claude_batch.negotiated import negotiate
 from claude_batch.price import Prices
 from claude_batch.prompt import Kind
 from claude_batch.submission import Claimant
@@ -82,9 +83,10 @@ class World:
     def forge(self) -> Forge:
         return Forge(self.environ, self.slug, sleep=time.sleep)
 
-    @cached_property
-    def prices(self) -> Prices:
-        return Prices.load()
+    @staticmethod
+    def prices(settings: Config) -> Prices:
+        """The table that ships, with the rates that the configuration has negotiated."""
+        return negotiate(Prices.load(), settings.prices)
 
     def config(
         self, commit: str | None = None, flags: Mapping[str, object] | None = None
@@ -109,7 +111,7 @@ class World:
 
     def claimant(self, settings: Config, wanted: Sequence[Kind] = ()) -> Claimant:
         chosen = tuple(wanted) or kinds(settings)
-        return Claimant(settings, chosen, self.prices, now(), new_id)
+        return Claimant(settings, chosen, self.prices(settings), now(), new_id)
 
     def shared(self, settings: Config) -> GitLedger:
         """The state branch on the remote."""

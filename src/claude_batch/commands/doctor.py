@@ -9,6 +9,7 @@ from claude_batch.edges.claude import Claude
 from claude_batch.edges.forge import Forge
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.ledger import Ledger
+from claude_batch.negotiated import negotiate
 from claude_batch.price import Prices
 
 Verdict = Literal["ok", "warning", "fault"]
@@ -57,8 +58,11 @@ def _config(config: Config, prices: Prices) -> Iterator[Check]:
     if config.budget.month is None and config.budget.pull_request is None:
         remedy = "set `budget.month` in the configuration"
         yield Check("budget", "warning", "there is no limit on what may be spent", remedy)
-    prices.rates(config.model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
-    yield Check("prices", "ok", f"as of {prices.as_of}")
+    negotiated = negotiate(prices, config.prices)
+    for model in filter(None, (config.model, config.verify)):
+        negotiated.rates(model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
+    own = f", with your own rates of {', '.join(config.prices)}" if config.prices else ""
+    yield Check("prices", "ok", f"as of {prices.as_of}{own}")
 
 
 def _model(claude: Claude, name: str) -> Iterator[Check]:
