@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from claude_batch.budget import periods
 from claude_batch.entry import Entry, entries
 from claude_batch.ledger import View
-from claude_batch.receipt import ZERO
+from claude_batch.receipt import ZERO, dollars
 
 SOONEST = timedelta(days=1)  # a line through less than a day says nothing
 
@@ -25,6 +25,14 @@ class Month:
     previous_usd: Decimal | None
     forecast_usd: Decimal | None
     budget_usd: Decimal | None
+
+    @property
+    def change_percent(self) -> int | None:
+        """Against the same part of the month before; None where nothing was paid then."""
+        if not self.previous_usd:
+            return None
+        share = (self.usd - self.previous_usd) / self.previous_usd * 100
+        return int(share.quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def month(views: Sequence[View], now: datetime, budget_usd: Decimal | None) -> Month:
@@ -46,6 +54,36 @@ def month(views: Sequence[View], now: datetime, budget_usd: Decimal | None) -> M
         forecast_usd=None if pace is None else (usd * pace).quantize(Decimal("0.0001")),
         budget_usd=budget_usd,
     )
+
+
+def sentences(found: Month) -> list[str]:
+    """For people, on the terminal and on the page."""
+    budget = "" if found.budget_usd is None else f", of {dollars(found.budget_usd)} a month"
+    rows = [
+        f"{found.start:%B %Y} (UTC): {dollars(found.usd)} paid, {dollars(found.reserved_usd)} "
+        f"reserved for open batches{budget}",
+        _ahead(found),
+    ]
+    if found.previous_usd is not None:
+        before = found.start - timedelta(days=1)
+        rows.append(f"the same part of {before:%B}: {dollars(found.previous_usd)}{_trend(found)}")
+    if found.unknown:
+        rows.append(f"answers of unknown price, in none of these figures: {found.unknown:,}")
+    return rows
+
+
+def _ahead(found: Month) -> str:
+    if found.forecast_usd is None:
+        return "it is too early in the month for a forecast"
+    said = f"at this pace {dollars(found.forecast_usd)} by the end of the month"
+    if found.budget_usd is not None and found.forecast_usd > found.budget_usd:
+        return f"{said}, {dollars(found.forecast_usd - found.budget_usd)} over the budget"
+    return said
+
+
+def _trend(found: Month) -> str:
+    change = found.change_percent
+    return "" if change is None else f" ({change:+,} %)"
 
 
 def _previous(found: Sequence[Entry], start: datetime, elapsed: timedelta) -> Decimal | None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from claude_batch.entry import Entry, Reuse, Spot, entries, reuses
 from claude_batch.ledger import View
-from claude_batch.receipt import ZERO, Receipt, receipt
+from claude_batch.receipt import ZERO, Receipt, dollars, receipt
 
 By = Literal["day", "repository", "pull_request", "kind", "model"]
 COLUMNS = (
@@ -78,6 +78,13 @@ def _group(name: str, found: list[Entry], reused: list[Reuse]) -> Group:
         usd_estimated=sum((one.asked.estimate.usd for one in found), ZERO),
         unknown=sum(one.is_unknown for one in found),
     )
+
+
+def amount(usd: Decimal, unknown: int) -> str:
+    """What was paid, where some of it may have no known price."""
+    if not unknown:
+        return dollars(usd)
+    return f"{dollars(usd)} + unknown" if usd else "unknown"
 
 
 def as_csv(found: Spending) -> str:

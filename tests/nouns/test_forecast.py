@@ -6,7 +6,7 @@ from ledger_events import answered, asked, at, failed, intent, settled
 from claude_batch.accuracy import Accuracy, accuracy
 from claude_batch.entry import entries
 from claude_batch.event import Outcome
-from claude_batch.forecast import month
+from claude_batch.forecast import Month, month, sentences
 from claude_batch.ledger import View
 
 BUDGET = Decimal(25)
@@ -41,6 +41,42 @@ def test_a_line_through_what_was_paid() -> None:
     assert (found.usd, found.forecast_usd) == (Decimal("3.00"), Decimal("6.0000"))
     assert found.previous_usd == Decimal("2.00")
     assert (found.reserved_usd, found.budget_usd) == (Decimal("0.05"), BUDGET)
+
+
+def told(**more: object) -> list[str]:
+    given = {
+        "start": datetime(2026, 11, 1, tzinfo=UTC),
+        "end": datetime(2026, 12, 1, tzinfo=UTC),
+        "usd": Decimal("3"),
+        "reserved_usd": Decimal("0.05"),
+        "unknown": 0,
+        "previous_usd": None,
+        "forecast_usd": None,
+        "budget_usd": None,
+    }
+    return sentences(Month(**(given | more)))
+
+
+def test_a_month_in_words() -> None:
+    assert told() == [
+        "November 2026 (UTC): $3.00 paid, $0.0500 reserved for open batches",
+        "it is too early in the month for a forecast",
+    ]
+    assert told(
+        unknown=2,
+        previous_usd=Decimal(2),
+        forecast_usd=Decimal(30),
+        budget_usd=BUDGET,
+    ) == [
+        "November 2026 (UTC): $3.00 paid, $0.0500 reserved for open batches, of $25.00 a month",
+        "at this pace $30.00 by the end of the month, $5.00 over the budget",
+        "the same part of October: $2.00 (+50 %)",
+        "answers of unknown price, in none of these figures: 2",
+    ]
+    assert told(previous_usd=Decimal(0), forecast_usd=Decimal(6))[1:] == [
+        "at this pace $6.00 by the end of the month",
+        "the same part of October: $0.00",
+    ]
 
 
 def test_nothing_is_foretold_on_the_first_day() -> None:

@@ -1,0 +1,80 @@
+"""What `cost --format json` prints. Scripts of other people rely on these keys."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from claude_batch import report
+from claude_batch.accuracy import Accuracy
+from claude_batch.forecast import Month
+from claude_batch.reconciliation import Difference, Reconciliation
+from claude_batch.spending import Spending
+from claude_batch.usage_report import Tokens
+
+Json = Mapping[str, object]
+
+
+def spending(found: Spending, running: Month, accurate: Sequence[Accuracy]) -> Json:
+    """The groups as ever; the totals also say where the month leads and how far estimates were."""
+    document = report.spending(found)
+    totals = {
+        **cast(Json, document["totals"]),
+        "month": _month(running),
+        "estimates": [_accuracy(one) for one in accurate],
+    }
+    return {**document, "totals": totals}
+
+
+def _month(found: Month) -> Json:
+    return {
+        "start": found.start,
+        "end": found.end,
+        "usd": found.usd,
+        "reserved_usd": found.reserved_usd,
+        "budget_usd": found.budget_usd,
+        "forecast_usd": found.forecast_usd,
+        "previous_usd": found.previous_usd,
+        "change_percent": found.change_percent,
+        "unknown": found.unknown,
+    }
+
+
+def _accuracy(one: Accuracy) -> Json:
+    return {
+        "kind": one.kind,
+        "model": one.model,
+        "requests": one.requests,
+        "usd_estimated": one.usd_estimated,
+        "usd": one.usd,
+        "error_percent": one.error_percent,
+    }
+
+
+def reconciliation(found: Reconciliation) -> Json:
+    return {
+        "differences": [_difference(row) for row in found.rows],
+        "usd": found.usd,
+        "outside": found.outside,
+        "unsaid": found.unsaid,
+        "has_more": found.is_cut,
+    }
+
+
+def _difference(row: Difference) -> Json:
+    return {
+        "date": row.day,
+        "model": row.model,
+        "service_tier": row.tier,
+        "agrees": row.agrees,
+        "ledger": _tokens(row.ledger),
+        "report": _tokens(row.report),
+        "usd": row.usd,
+    }
+
+
+def _tokens(found: Tokens) -> Json:
+    return {
+        "input_tokens": found.input,
+        "output_tokens": found.output,
+        "cache_read_tokens": found.cache_read,
+        "cache_write_tokens": found.cache_write,
+    }
