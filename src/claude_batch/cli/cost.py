@@ -1,21 +1,30 @@
 """`claude-batch cost`."""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from claude_batch import report
-from claude_batch.cli import words
+from claude_batch import reconciliation, spending_report, usage_report
+from claude_batch.accuracy import accuracy
+from claude_batch.cli import cost_words
 from claude_batch.cli.shared import HERE, Directory, command
-from claude_batch.cli.world import World
-from claude_batch.errors import BadUsage
+from claude_batch.cli.world import World, now
+from claude_batch.config import Config
+from claude_batch.entry import entries
+from claude_batch.errors import BadUsage, CannotRead, CannotRecord
+from claude_batch.forecast import month
+from claude_batch.ledger import View
 from claude_batch.output import document
 from claude_batch.spending import as_csv, spending
+from claude_batch.spending_page import page
 
 app = command()
+PAGE = Path("claude-batch-cost.html")
 
 
 class Grouping(StrEnum):
@@ -30,6 +39,7 @@ class Table(StrEnum):
     text = "text"
     json = "json"
     csv = "csv"
+    html = "html"
 
 
 @app.command()
@@ -39,20 +49,70 @@ def cost(
         str | None, typer.Option("--since", help="First day, as 2026-11-01 (UTC).")
     ] = None,
     form: Annotated[Table, typer.Option("--format", help="How to print it.")] = Table.text,
+    out: Annotated[
+        Path | None, typer.Option("--out", help=f"Where the HTML page goes; else ./{PAGE}.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--reconcile", help="A usage report to compare with (JSON or CSV)."),
+    ] = None,
     directory: Directory = HERE,
 ) -> None:
     """Show what was spent, in groups."""
+    first = _day(since)
+    if form is not Table.html and out:
+        raise BadUsage("--out is for the HTML page", "add --format html, or leave --out away")
+    if form is Table.html and report:
+        raise BadUsage("there is no page for --reconcile", "choose text, json or csv")
+    exported = usage_report.read(str(report), _read(report)) if report else None
     world = World(directory)
-    views = [ledger.view() for ledger in world.ledgers(world.config())]
-    found = spending(views, by.value, _day(since))
+    config = world.config()
+    views = [ledger.view() for ledger in world.ledgers(config)]
+    if exported:
+        found = reconciliation.reconcile(entries(views), exported, world.prices(config))
+        text = _reconciled(found, form)
+    elif form is Table.html:
+        target = out or PAGE
+        _write(target, _page(views, by, first, config))
+        text = f"page: {target}"
+    else:
+        text = _spent(views, by, first, config, form)
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def _spent(
+    views: Sequence[View], by: Grouping, since: datetime | None, config: Config, form: Table
+) -> str:
+    found = spending(views, by.value, since)
+    if form is Table.csv:
+        return as_csv(found)
+    running = month(views, now(), config.budget.month)
+    rows = [row for row in entries(views) if since is None or row.answer.at >= since]
+    if form is Table.json:
+        return document(spending_report.spending(found, running, accuracy(rows)))
+    return cost_words.cost(found, running, accuracy(rows))
+
+
+def _page(views: Sequence[View], by: Grouping, since: datetime | None, config: Config) -> str:
+    at = now()
+    return page(
+        spending(views, by.value, since),
+        spending(views, "day", since),
+        [row for row in entries(views) if since is None or row.answer.at >= since],
+        month(views, at, config.budget.month),
+        config.budget,
+        at,
+    )
+
+
+def _reconciled(found: reconciliation.Reconciliation, form: Table) -> str:
     match form:
         case Table.json:
-            text = document(report.spending(found))
+            return document(spending_report.reconciliation(found))
         case Table.csv:
-            text = as_csv(found)
+            return reconciliation.as_csv(found)
         case _:
-            text = words.spending(found)
-    sys.stdout.write(text.rstrip("\n") + "\n")
+            return cost_words.reconciliation(found)
 
 
 def _day(text: str | None) -> datetime | None:
@@ -62,3 +122,21 @@ def _day(text: str | None) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as error:
         raise BadUsage(f"{text!r} is not a day", "write it as 2026-11-01") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CannotRead(
+            f"{path} could not be read: {error.strerror}", "name an exported usage report"
+        ) from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CannotRecord(
+            f"the page {path} cannot be written: {error.strerror}", "name another place with --out"
+        ) from error

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from claude_batch.benchmark import Score
 from claude_batch.collected import Collection
@@ -13,7 +12,7 @@ from claude_batch.placement import Placed
 from claude_batch.precision import Precision
 from claude_batch.published import Published
 from claude_batch.receipt import Receipt, dollars, receipt
-from claude_batch.spending import Spending
+from claude_batch.spending import Spending, amount
 from claude_batch.status import BatchRow, Shown, Status
 from claude_batch.submission import Submission
 from claude_batch.summary import count
@@ -187,13 +186,6 @@ def spending(found: Spending) -> str:
         figures = (amount(paid_for.usd, group.unknown), *map(dollars, money))
         rows.append((group.name, *figures, f"{paid_for.requests:,}"))
     return table(rows)
-
-
-def amount(usd: Decimal, unknown: int) -> str:
-    """What was paid, where some of it may have no known price."""
-    if not unknown:
-        return dollars(usd)
-    return f"{dollars(usd)} + unknown" if usd else "unknown"
 
 
 def precision(found: Sequence[Precision]) -> str:
