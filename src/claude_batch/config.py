@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -71,7 +71,16 @@ Effort = Literal["low", "medium", "high", "xhigh", "max"]
 Lane = Literal["batch", "now"]
 ModelName = Annotated[str, Field(min_length=1, max_length=100)]
 Pattern = Annotated[str, Field(min_length=1, max_length=1_000)]
+RISKY_ONLY, EFFORT = "risky-only", "effort="  # steps of the ladder that name no model
 Prose = Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+def _step(step: str) -> str:
+    effort = step.removeprefix(EFFORT) if step.startswith(EFFORT) else None
+    is_name = re.fullmatch(r"[A-Za-z0-9][\w.:@/-]{0,99}", step)
+    if effort not in get_args(Effort) if effort is not None else not is_name:
+        raise ValueError(f'a model, "{EFFORT}low" (or another effort), or "{RISKY_ONLY}"')
+    return step
 
 
 class Budget(Table):
@@ -154,6 +163,11 @@ class Config(Table):
         description="The model that takes a second look at each finding; false: none does.",
     )
     budget: Budget = Field(Budget(), description="Limits in dollars; false is no limit.")
+    ladder: tuple[Annotated[str, AfterValidator(_step)], ...] = Field(
+        (),
+        max_length=10,
+        description="What is tried in turn when the budget is too small for a submission.",
+    )
     lane: Lane = Field(
         "batch", description="batch: half price, minutes to 24 hours; now: full price, at once."
     )

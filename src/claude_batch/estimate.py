@@ -66,16 +66,19 @@ def estimate(  # noqa: PLR0913 - one request has this many sides that cost money
     batch: bool,
     limit: int | None = None,
     output: int | None = None,
+    prompt: int | None = None,
 ) -> Estimate:
     """Of one request. Raises UnknownModel.
 
     `chars` is the length of the whole request; its length in UTF-8 is as good and, for scripts
     that take a token or more per character, the safer one. `limit` is the max_tokens that it is
-    sent with, by default that for `chars`; `output` what is expected where no review is asked for.
+    sent with, by default that for `chars`. `output` and `prompt` are the tokens that are expected
+    where more is known than the length and the number of tasks; never more than the most.
     """
     said = output_tokens(tasks, effort) if output is None else output
-    expected = Usage(input=input_tokens(chars, model), output=said)
+    heard = input_tokens(chars, model) if prompt is None else prompt
     most = Usage(input=reserved_tokens(chars), output=limit or max_tokens(chars, tasks, effort))
+    expected = Usage(input=min(heard, most.input), output=min(said, most.output))
     cost = prices.cost(model, expected, at=at, batch=batch)
     return Estimate(
         input_tokens=expected.input,

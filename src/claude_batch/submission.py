@@ -1,18 +1,18 @@
 """From tasks to what is sent: minus known, packed, priced, within budget, claimed in the ledger."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
-from claude_batch import budget, house_rules, request
-from claude_batch.config import Config, Lane
+from claude_batch import budget, house_rules, ladder, request
+from claude_batch.config import RISKY_ONLY, Config, Lane
 from claude_batch.context import NOTHING_BESIDE, Head, Material, pick
 from claude_batch.diff import Comparison, LeftOut
 from claude_batch.errors import BadConfig, BudgetExceeded
-from claude_batch.estimate import estimate, max_tokens
+from claude_batch.estimate import estimate, input_tokens, max_tokens
 from claude_batch.event import (
     Asked,
     BatchId,
@@ -20,15 +20,16 @@ from claude_batch.event import (
     Intent,
     IntentId,
     Plan,
-    PlannedFile,
-    PlannedTask,
     SkippedFile,
 )
+from claude_batch.history import Basis, History
 from claude_batch.ledger import View, Write
+from claude_batch.planning import planned, said_already
 from claude_batch.price import Prices
 from claude_batch.prompt import Beside, Kind
 from claude_batch.request import Pack, Request
-from claude_batch.task import Changed, Named, Task, TaskId, unique
+from claude_batch.risk import ranked
+from claude_batch.task import Task, TaskId, unique
 
 LEASE = timedelta(minutes=30)
 # The API's limits as of 2026-11-22, with room for the envelope around each request.
@@ -50,12 +51,34 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """The estimate that is shown, and what it rests on.
+
+    The ledger keeps its tokens in as the length alone would have them, because only what was
+    guessed without history can tell later how far such a guess is off.
+    """
+
+    estimate: Estimate
+    basis: Basis
+    by_length: int
+
+    @property
+    def kept(self) -> Estimate:
+        return self.estimate.model_copy(update={"input_tokens": self.by_length})
+
+
+@dataclass(frozen=True)
 class Draft:
     """A request on its way, with what the ledger will know of it."""
 
     custom_id: str
     params: bytes
     asked: Asked
+    expected: Expected | None = None  # None: all that there is to say is in `asked`
+
+    @property
+    def estimate(self) -> Estimate:
+        return self.expected.estimate if self.expected else self.asked.estimate
 
 
 @dataclass(frozen=True)
@@ -72,6 +95,7 @@ class Claim:
     parcels: tuple[Parcel, ...]
     refused: BudgetExceeded | None = None
     repeated: bool = False  # the ledger's latest plan already says all of this
+    steps: tuple[str, ...] = ()  # of the ladder that were taken, for people
 
     @property
     def write(self) -> Write:
@@ -83,7 +107,14 @@ class Claim:
 
     @property
     def estimates(self) -> list[Estimate]:
-        return [draft.asked.estimate for parcel in self.parcels for draft in parcel.drafts]
+        return [draft.estimate for parcel in self.parcels for draft in parcel.drafts]
+
+    @property
+    def basis(self) -> Basis:
+        """History where every request's estimate rests on it."""
+        found = [draft.expected for parcel in self.parcels for draft in parcel.drafts]
+        known = found and all(one and one.basis == "history" for one in found)
+        return "history" if known else "defaults"
 
 
 @dataclass(frozen=True)
@@ -103,6 +134,45 @@ class Submission:
     sent: tuple[Sent, ...] = ()
 
 
+class Spent(TypedDict):
+    """Dollars, as `budget.check` wants them."""
+
+    spent_pr: Decimal | None
+    spent_day: Decimal
+    spent_month: Decimal
+
+
+@dataclass(frozen=True)
+class Work:
+    """A subject as the ledger stands to it."""
+
+    subject: Subject
+    new: tuple[Task, ...]
+    known: tuple[Task, ...]
+    apart: frozenset[TaskId]  # each of these goes alone
+    history: History
+
+    @classmethod
+    def of(cls, view: View, subject: Subject) -> "Work":
+        tasks = unique(subject.tasks)
+        known = view.known(task.id for task in tasks)
+        new = tuple(task for task in tasks if task.id not in known)
+        return cls(
+            subject,
+            new,
+            tuple(task for task in tasks if task.id in known),
+            frozenset(view.cut_short(task.id for task in new)),
+            History.of(view),
+        )
+
+    def files(self) -> dict[str, list[Task]]:
+        """What is new, by path."""
+        found: dict[str, list[Task]] = {}
+        for task in self.new:
+            found.setdefault(task.path, []).append(task)
+        return found
+
+
 @dataclass(frozen=True)
 class Claimant:
     """How one process claims: its settings, its clock's reading and its source of fresh ids."""
@@ -115,37 +185,82 @@ class Claimant:
 
     def claim(self, view: View, subject: Subject) -> Claim:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
+        self._check_settings()
+        work = Work.of(view, subject)
+        spent = self._spent(view, subject.pr)
+        offer, steps = self._descend(work, spent)
+        if offer.refused:
+            unsent = self._plan(work, (), sent=0)
+            refusal = ladder.exhausted(offer.refused, steps)
+            return Claim(unsent, (), refusal, said_already(view, unsent), steps)
+        plan = self._plan(work, offer.tasks, sent=len(offer.tasks))
+        parcels = tuple(offer.parcels(subject))
+        repeated = not parcels and said_already(view, plan)
+        return Claim(plan, parcels, repeated=repeated, steps=steps)
+
+    def _check_settings(self) -> None:
         if self.config.lane == "now" and self.config.retention == "ids":
             raise BadConfig(
                 'an answer of the lane now cannot be fetched again, and retention = "ids" does '
                 "not keep it",
                 'use the lane batch, or set `retention` to "answers"',
             )
-        tasks = unique(subject.tasks)
-        known = view.known(task.id for task in tasks)
-        new = [task for task in tasks if task.id not in known]
-        plan = self._plan(subject, len(new), len(tasks) - len(new))
-        already = [task for task in tasks if task.id in known]
-        apart = view.cut_short(task.id for task in new)
-        requests = self._requests(new, already, apart, subject.material) if new else []
-        parcels = tuple(self._parcel(part, subject) for part in parts(requests))
-        claim = Claim(plan, parcels)
-        try:
-            self._check_budget(view, subject.pr, claim.estimates)
-        except BudgetExceeded as refusal:
-            unsent = self._plan(subject, 0, len(tasks) - len(new))
-            return Claim(unsent, (), refusal, _said_already(view, unsent))
-        return replace(claim, repeated=not parcels and _said_already(view, plan))
+        for model in ladder.models(self.config.ladder):  # raises for one without a price
+            self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
 
-    def _requests(
-        self,
-        new: Sequence[Task],
-        known: Sequence[Task],
-        apart: Collection[TaskId],
-        material: Material,
-    ) -> list[Request]:
+    def _descend(self, work: Work, spent: Spent) -> "tuple[Offer, tuple[str, ...]]":
+        """The first step of the ladder that the budget holds, else the last one, refused; with
+        all steps down to it. A model or effort that makes nothing cheaper is passed over."""
+        offer = self._offer(work, work.new, spent)
+        steps: list[str] = []
+        narrow = False
+        for step in self.config.ladder:
+            if not offer.refused:
+                break
+            lower = offer.claimant
+            if step == RISKY_ONLY:
+                narrow = True
+            else:
+                lower = replace(lower, config=ladder.lowered(lower.config, step))
+            tried = lower._riskiest(work, spent) if narrow else lower._offer(work, work.new, spent)
+            if step == RISKY_ONLY or tried.most < offer.most:
+                steps.append(ladder.said(offer.claimant.config, step))
+                offer = tried
+        return offer, tuple(steps)
+
+    def _offer(self, work: Work, tasks: Sequence[Task], spent: Spent) -> "Offer":
+        made = self._requests(tasks, work) if tasks else []
+        expected = [self._expected(one, work.history) for one in made]
+        most = sum((one.estimate.usd_max for one in expected), Decimal(0))
+        refused = None
+        try:
+            budget.check(self.config.budget, wanted=most, **spent)
+        except BudgetExceeded as refusal:
+            refused = refusal
+        return Offer(self, tuple(tasks), tuple(zip(made, expected, strict=True)), most, refused)
+
+    def _riskiest(self, work: Work, spent: Spent) -> "Offer":
+        """As many whole files as the budget holds, the riskiest first. A file that is too dear by
+        itself is passed over; where nothing fits, all of it is refused."""
+        files = work.files()
+        order = ranked({path: _size(tasks) for path, tasks in files.items()})
+        fitting = [path for path in order if not self._offer(work, files[path], spent).refused]
+        best: Offer | None = None
+        low, high = 0, len(fitting)  # so many fit; more than so many do not
+        while low < high:
+            middle = (low + high + 1) // 2
+            chosen = set(fitting[:middle])
+            tried = self._offer(work, [one for one in work.new if one.path in chosen], spent)
+            if tried.refused:
+                high = middle - 1
+            else:
+                low, best = middle, tried
+        return best or self._offer(work, work.new, spent)
+
+    def _requests(self, new: Sequence[Task], work: Work) -> list[Request]:
         """Context is read by object id: the same claim has the same bytes whenever it runs."""
-        kinds = {kind.name: kind for kind in self.kinds}
+        kinds, material = {kind.name: kind for kind in self.kinds}, work.subject.material
+        known, apart = work.known, work.apart
         head, papers = Head.of(new, known, material.blobs), material.papers()
         made = []
         for name in dict.fromkeys(task.kind for task in new):
@@ -166,12 +281,30 @@ class Claimant:
         limit = max_tokens(chars, len(part.asked), self.config.effort)
         return request.build(kind, part, self.config, limit)
 
-    def _parcel(self, requests: Sequence[Request], subject: Subject) -> Parcel:
-        intent = IntentId(self.new_id())
-        drafts = [self._draft(made, n, intent, subject) for n, made in enumerate(requests)]
-        return parcel_of(drafts, self.config.lane)
+    def _expected(self, made: Request, history: History) -> Expected:
+        config, tasks, chars = self.config, len(made.pack.asked), len(made.params)
+        by_length = input_tokens(chars, config.model)
+        output = history.output_tokens(made.kind.name, config.model, config.effort, tasks)
+        return Expected(
+            estimate(
+                self.prices,
+                config.model,
+                config.effort,
+                chars=chars,
+                tasks=tasks,
+                at=self.now.date(),
+                batch=config.lane == "batch",
+                limit=made.max_tokens,
+                output=output,
+                prompt=history.input_tokens(by_length, config.model),
+            ),
+            "defaults" if output is None else "history",
+            by_length,
+        )
 
-    def _draft(self, made: Request, n: int, intent: IntentId, subject: Subject) -> Draft:
+    def draft(
+        self, made: Request, expected: Expected, n: int, intent: IntentId, subject: Subject
+    ) -> Draft:
         asked = Asked(
             at=self.now,
             run=subject.run,
@@ -184,31 +317,27 @@ class Claimant:
             model=self.config.model,
             effort=self.config.effort,
             tasks=request.asked_tasks(made.pack),
-            estimate=estimate(
-                self.prices,
-                self.config.model,
-                self.config.effort,
-                chars=len(made.params),
-                tasks=len(made.pack.asked),
-                at=self.now.date(),
-                batch=self.config.lane == "batch",
-                limit=made.max_tokens,
-            ),
+            estimate=expected.kept,
         )
-        return Draft(request.custom_id(intent, n, made.sha), made.params, asked)
+        return Draft(request.custom_id(intent, n, made.sha), made.params, asked, expected)
 
-    def _check_budget(self, view: View, pr: int | None, wanted: Sequence[Estimate]) -> None:
+    def _spent(self, view: View, pr: int | None) -> Spent:
         day, month = budget.periods(self.now)
-        budget.check(
-            self.config.budget,
-            wanted=sum((item.usd_max for item in wanted), Decimal(0)),
-            spent_pr=view.spent(datetime.min.replace(tzinfo=self.now.tzinfo), pr) if pr else None,
+        ever = datetime.min.replace(tzinfo=self.now.tzinfo)
+        return Spent(
+            spent_pr=view.spent(ever, pr) if pr else None,
             spent_day=view.spent(day),
             spent_month=view.spent(month),
         )
 
-    def _plan(self, subject: Subject, new: int, reused: int) -> Plan:
-        comparison = subject.comparison
+    def _plan(self, work: Work, tasks: Sequence[Task], *, sent: int) -> Plan:
+        """`tasks` are sent; files of which the ladder left something out are named as left out."""
+        subject, comparison = work.subject, work.subject.comparison
+        left_out = [SkippedFile(path=one.path, reason=one.reason) for one in subject.left_out]
+        if sent:
+            ids = {task.id for task in tasks}
+            unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
+            left_out += [SkippedFile(path=path, reason=ladder.OVER) for path in unsent]
         return Plan(
             at=self.now,
             run=subject.run,
@@ -218,56 +347,37 @@ class Claimant:
             label=comparison.label,
             base=comparison.base,
             head=comparison.head,
-            files=tuple(_planned(subject.tasks)),
-            left_out=tuple(
-                SkippedFile(path=item.path, reason=item.reason) for item in subject.left_out
-            ),
-            new=new,
-            reused=reused,
+            files=tuple(planned(subject.tasks)),
+            left_out=tuple(left_out),
+            new=sent,
+            reused=len(work.known),
         )
 
 
-def _said_already(view: View, plan: Plan) -> bool:
-    """Whether the latest plan about the same thing has the same content."""
+@dataclass(frozen=True)
+class Offer:
+    """What one step of the ladder would send."""
 
-    def content(one: Plan) -> object:
-        return one.base, one.head, one.files, one.left_out
+    claimant: Claimant
+    tasks: tuple[Task, ...]
+    requests: tuple[tuple[Request, Expected], ...]
+    most: Decimal
+    refused: BudgetExceeded | None
 
-    same = [one for one in view.plans if (one.pr, one.label) == (plan.pr, plan.label)]
-    return bool(same) and content(max(same, key=lambda one: one.at)) == content(plan)
-
-
-def _planned(tasks: Sequence[Task]) -> Iterator[PlannedFile]:
-    grouped: dict[str, list[Task]] = {}
-    for task in tasks:
-        grouped.setdefault(task.path, []).append(task)
-    for path, group in grouped.items():
-        old_path, old_blob, new_blob = _blobs(group[0])
-        yield PlannedFile(
-            path=path,
-            old_path=old_path,
-            old_blob=old_blob,
-            new_blob=new_blob,
-            tasks=tuple(
-                PlannedTask(
-                    id=task.id,
-                    kind=task.kind,
-                    old_start=task.hunk.old_start,
-                    new_start=task.hunk.new_start,
-                )
-                for task in group
-            ),
-        )
+    def parcels(self, subject: Subject) -> Iterator[Parcel]:
+        """With fresh ids."""
+        expected = {id(made): one for made, one in self.requests}
+        for part in parts([made for made, _ in self.requests]):
+            intent = IntentId(self.claimant.new_id())
+            drafts = [
+                self.claimant.draft(made, expected[id(made)], n, intent, subject)
+                for n, made in enumerate(part)
+            ]
+            yield parcel_of(drafts, self.claimant.config.lane)
 
 
-def _blobs(task: Task) -> tuple[str, str, str]:
-    match task.source:
-        case Changed(old_path, old_blob, new_blob):
-            return old_path, old_blob, new_blob
-        case Named(blob):
-            return task.path, blob, blob
-        case _:
-            return task.path, "", ""
+def _size(tasks: Sequence[Task]) -> int:
+    return sum(len(task.hunk.body) for task in tasks)
 
 
 def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -> Parcel:

@@ -86,13 +86,16 @@ def submitted_summary(
     batches: Sequence[str],
     estimate: Estimate | None,
     expires_at: datetime | None,
+    steps: Sequence[str] = (),
 ) -> str:
-    """After a submit. Without batches there was nothing to send."""
+    """After a submit. Without batches there was nothing to send. `steps` of the ladder."""
     new = count(coverage.pending, "task")
     known = f"{coverage.answered:,} already known"
     parts = ["## claude-batch", f"{new} sent for review, {known}."]
     if not batches:
         parts[-1] = f"Nothing to send: {count(coverage.answered, 'task')} known, none new."
+    if steps:
+        parts.append("Over budget, so: " + "; ".join(map(code, steps)) + ".")
     if estimate:
         parts.append(
             f"Estimated: {dollars(estimate.usd)} ({dollars(estimate.usd_standard)} without "

@@ -36,6 +36,7 @@ lane = "now"
 retention = "ids"
 forks = "label"
 fail_on = "high"
+ladder = ["claude-haiku-5-5", "effort=low", "risky-only"]
 prices.claude-opus-5-5.input = 3.60
 prices.claude-haiku-5-5.discount = 0.15
 
@@ -66,6 +67,7 @@ PARSED = Config(
     retention="ids",
     forks="label",
     fail_on=Severity.HIGH,
+    ladder=("claude-haiku-5-5", "effort=low", "risky-only"),
     prices={
         "claude-opus-5-5": Negotiated(input=Decimal("3.60")),
         "claude-haiku-5-5": Negotiated(discount=Decimal("0.15")),
@@ -133,7 +135,8 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
             "zzz = 1",
             "unknown key `zzz`",
             "known keys are `model`, `effort`, `kinds`, `rules`, `exclude`, `max_comments`, "
-            "`verify`, `budget`, `lane`, `prices`, `retention`, `forks`, `state`, `fail_on`",
+            "`verify`, `budget`, `ladder`, `lane`, `prices`, `retention`, `forks`, `state`, "
+            "`fail_on`",
         ),
         (
             'max_comments = "5"',
@@ -197,6 +200,18 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
             "prices.claude-opus-5-5 = 3",
             "`prices.claude-opus-5-5` is 3, but it must be a table with `input`, `output`, "
             "`cache_read`, `cache_write_5m`, `cache_write_1h`, `discount`",
+            "correct it",
+        ),
+        (
+            'ladder = ["risky-only", "effort=tiny"]',
+            '`ladder[1]` is "effort=tiny", but it must be a model, "effort=low" (or another '
+            'effort), or "risky-only"',
+            "correct it",
+        ),
+        (
+            'ladder = ["a cheap model"]',
+            '`ladder[0]` is "a cheap model", but it must be a model, "effort=low" (or another '
+            'effort), or "risky-only"',
             "correct it",
         ),
         (

@@ -138,6 +138,7 @@ def _submitted(done: Submission) -> str:
         batches,
         total(estimates) if estimates else None,
         max(ends) if ends else None,
+        done.claim.steps,
     )
 
 

@@ -25,12 +25,13 @@ def estimate(done: Submission) -> str:
     rows = [
         f"{plan.label}: {count(plan.new + plan.reused, 'task')}, {plan.reused:,} already known, "
         f"{plan.new:,} new",
+        *(f"over budget, so: {step}" for step in done.claim.steps),
         *_left_out(done),
     ]
     if plan.new:
         rows.append(
-            f"estimate: {count(len(done.claim.estimates), 'request')}, about "
-            f"{whole.input_tokens:,} tokens in and {whole.output_tokens:,} out, "
+            f"estimate from {done.claim.basis}: {count(len(done.claim.estimates), 'request')}, "
+            f"about {whole.input_tokens:,} tokens in and {whole.output_tokens:,} out, "
             f"{dollars(whole.usd)} (at most {dollars(whole.usd_max)}; "
             f"{dollars(whole.usd_standard)} at standard price)"
         )

@@ -1,0 +1,50 @@
+"""What one submit looks at, as the ledger keeps it."""
+
+from collections.abc import Iterator, Sequence
+
+from claude_batch.event import Plan, PlannedFile, PlannedTask
+from claude_batch.ledger import View
+from claude_batch.task import Changed, Named, Task
+
+
+def said_already(view: View, plan: Plan) -> bool:
+    """Whether the latest plan about the same thing has the same content."""
+
+    def content(one: Plan) -> object:
+        return one.base, one.head, one.files, one.left_out
+
+    same = [one for one in view.plans if (one.pr, one.label) == (plan.pr, plan.label)]
+    return bool(same) and content(max(same, key=lambda one: one.at)) == content(plan)
+
+
+def planned(tasks: Sequence[Task]) -> Iterator[PlannedFile]:
+    grouped: dict[str, list[Task]] = {}
+    for task in tasks:
+        grouped.setdefault(task.path, []).append(task)
+    for path, group in grouped.items():
+        old_path, old_blob, new_blob = _blobs(group[0])
+        yield PlannedFile(
+            path=path,
+            old_path=old_path,
+            old_blob=old_blob,
+            new_blob=new_blob,
+            tasks=tuple(
+                PlannedTask(
+                    id=task.id,
+                    kind=task.kind,
+                    old_start=task.hunk.old_start,
+                    new_start=task.hunk.new_start,
+                )
+                for task in group
+            ),
+        )
+
+
+def _blobs(task: Task) -> tuple[str, str, str]:
+    match task.source:
+        case Changed(old_path, old_blob, new_blob):
+            return old_path, old_blob, new_blob
+        case Named(blob):
+            return task.path, blob, blob
+        case _:
+            return task.path, "", ""
