@@ -6,15 +6,16 @@ has a label. None among values is drawn as a word: what is unknown is not zero.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from html import escape
 
 WIDTH, HEIGHT = 720, 240
 LEFT, RIGHT, TOP, BOTTOM = 72, 12, 16, 32
-LABELS = 10  # more would run into each other
+LABELS = 8  # more would run into each other
 NEAR = 4  # a limit further above the highest mark would flatten all: it is not drawn
 CHARACTER = 7  # its width
-STEPS = 4  # lines across
+STEPS = 4  # about so many lines across
+ROUND = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 
 ZERO = Decimal(0)
 
@@ -42,6 +43,7 @@ class Plot:
     series: Sequence[Series]
     show: Callable[[Decimal], str]
     limit: Limit | None = None
+    counts: bool = False  # no half of a thing on the scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Scale:
 
     low: Decimal
     high: Decimal
+    step: Decimal
     slots: int
 
     def y(self, amount: Decimal) -> float:
@@ -82,7 +85,17 @@ def _scale(plot: Plot) -> Scale:
     low, high = min([*known, ZERO]), max([*known, ZERO])
     if plot.limit and plot.limit.value <= high * NEAR:
         high = max(high, plot.limit.value)
-    return Scale(low, high if high > low else low + 1, len(plot.labels))
+    step = _round_step((high - low) / STEPS or Decimal(1) / STEPS)
+    step = max(step, Decimal(1)) if plot.counts else step
+    top = (high / step).to_integral_value(ROUND_CEILING) or Decimal(not low)
+    foot = (low / step).to_integral_value(ROUND_FLOOR)
+    return Scale(foot * step, top * step, step, len(plot.labels))
+
+
+def _round_step(least: Decimal) -> Decimal:
+    """The next of 1, 2, 2.5 and 5 times a power of ten."""
+    power = Decimal(10) ** least.adjusted()
+    return next(power * times for times in ROUND if power * times >= least)
 
 
 def _whole(plot: Plot, marks: Sequence[str]) -> str:
@@ -98,8 +111,8 @@ def _whole(plot: Plot, marks: Sequence[str]) -> str:
 
 
 def _grid(plot: Plot, scale: Scale) -> Iterator[str]:
-    for step in range(STEPS + 1):
-        amount = scale.low + (scale.high - scale.low) * step / STEPS
+    for step in range(int((scale.high - scale.low) / scale.step) + 1):
+        amount = scale.low + scale.step * step
         y = scale.y(amount)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield _text(plot.show(amount), LEFT - 6, y + 4, anchor="end")

@@ -140,8 +140,8 @@ def _waits(rows: Sequence[Entry]) -> Plot:
     tally = dict.fromkeys([*(f"≤ {hours} h" for hours in WAITS), "longer", "unknown"], 0)
     for row in rows:
         tally[_wait(row)] += 1
-    values = [Decimal(number) for number in tally.values()]
-    return Plot("Time from submit to answer", list(tally), [Series("requests", values)], _number)
+    series = Series("requests", [Decimal(number) for number in tally.values()])
+    return Plot("Time from submit to answer", list(tally), [series], _number, counts=True)
 
 
 def _wait(row: Entry) -> str:
@@ -207,4 +207,4 @@ def _percent(share: Decimal) -> str:
 
 
 def _number(count: Decimal) -> str:
-    return f"{count:,.0f}" if count == count.to_integral_value() else f"{count:,.1f}"
+    return f"{count:,.0f}"

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from decimal import Decimal
 from xml.etree import ElementTree
 
@@ -75,6 +76,22 @@ def test_a_line_has_a_gap_where_nothing_is_known() -> None:
     assert [(one["y1"], one["y2"]) for one in joined] == [("112.0", "16.0"), ("16.0", "112.0")]
 
 
+@pytest.mark.parametrize(
+    ("values", "counts", "scale"),
+    [
+        (["1.77", "0.3"], False, ["$0.00", "$0.50", "$1.00", "$1.50", "$2.00"]),
+        (["3", "-1"], False, ["-$1.00", "$0.00", "$1.00", "$2.00", "$3.00"]),
+        (["-2"], False, ["-$2.00", "-$1.50", "-$1.00", "-$0.50", "$0.00"]),
+        (["0"], False, ["$0.00", "$0.25"]),
+        (["0.012"], False, ["$0.00", "$0.0050", "$0.0100", "$0.0150"]),
+        (["2"], True, ["$0.00", "$1.00", "$2.00"]),
+    ],
+)
+def test_the_scale_is_of_round_amounts(values: list[str], counts: bool, scale: list[str]) -> None:
+    drawn = bars(replace(plot(*values, labels=DAYS[: len(values)]), counts=counts))
+    assert re.findall(r'end">([^<]*)<', drawn) == scale
+
+
 def test_series_stand_side_by_side() -> None:
     two = Plot(
         "Estimate against actual",
@@ -91,8 +108,8 @@ def test_labels_never_run_into_each_other() -> None:
     names = [f"{'long name ' * 9}{number}" for number in range(45)]
     drawn = bars(plot(*["1"] * 45, labels=names))
     labels = [text for text in re.findall(r'middle">([^<]*)<', drawn) if text]
-    assert len(labels) == 9
-    assert all(len(label) <= 10 for label in labels)
+    assert len(labels) == 8
+    assert all(len(label) <= 12 for label in labels)
 
 
 def test_names_are_text() -> None:
@@ -104,4 +121,4 @@ def test_names_are_text() -> None:
 def test_nothing_at_all_is_an_empty_frame() -> None:
     for draw in (bars, line):
         assert marks(draw(plot(labels=[])), "rect") == []
-        assert len(marks(draw(plot("0", labels=["a"])), "text")) == 6
+        assert len(marks(draw(plot("0", labels=["a"])), "text")) == 3
