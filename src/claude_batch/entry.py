@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from claude_batch.event import Answered, Asked, Outcome, Plan, Settled
+from claude_batch.event import Answered, Asked, Plan, Settled, is_unpriced
 from claude_batch.fold import asked_of
 from claude_batch.ledger import Sending, View
 from claude_batch.task import TaskId
@@ -40,8 +40,7 @@ class Entry:
     @property
     def is_unknown(self) -> bool:
         """It may have been billed, and nothing says how much."""
-        unsaid = self.answer.usage or self.answer.outcome is Outcome.UNREADABLE
-        return self.answer.usd is None and bool(unsaid)
+        return is_unpriced(self.answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,16 @@ AnyEvent = Annotated[
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
+# They come with a message, so the API bills them; one that was lost may have been billed.
+BILLED = (Outcome.SUCCEEDED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.UNREADABLE)
+
+
+def is_unpriced(answer: Answered | Settled) -> bool:
+    """It may have cost something, and nothing says how much: its model has no price, or its usage
+    is missing, negative or absurd."""
+    return answer.usd is None and (answer.usage is not None or answer.outcome in BILLED)
+
+
 def to_line(event: AnyEvent) -> bytes:
     """One line of a log file, without its newline. Keys at their default are left out."""
     row = EVENT.dump_json(event, exclude_defaults=True)

@@ -26,6 +26,7 @@ from claude_batch.event import (
     Signal,
     Submitted,
     Voided,
+    is_unpriced,
 )
 from claude_batch.finding import Finding
 from claude_batch.fold import Log, answered_of, asked_of, forgotten_at
@@ -93,8 +94,7 @@ class Row:
             return reserved if self.is_open else ZERO
         if self.answered.usd is not None:
             return self.answered.usd
-        unsaid = self.answered.usage or self.answered.outcome is Outcome.UNREADABLE
-        return reserved if unsaid else ZERO
+        return reserved if is_unpriced(self.answered) else ZERO
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
-from claude_batch.event import Answered, Model, Settled
+from claude_batch.event import Answered, Model, Settled, is_unpriced
 from claude_batch.price import BATCH, Usage
 
 ZERO = Decimal(0)
@@ -23,7 +23,7 @@ class Receipt(Model):
     cache_write_tokens: int = 0
     models: tuple[str, ...] = ()
     requests: int = 0
-    unpriced: int = 0  # answers of a model without a price: shown, never counted as zero
+    unpriced: int = 0  # answers that may have cost something unknown: shown, never taken for zero
 
     # What `saved_by_cache` and `saved_by_batch` mean exactly: price.Cost.
 
@@ -51,7 +51,7 @@ def receipt(answers: Iterable[Answered | Settled], reused_usd: Decimal = ZERO) -
         saved_by_dedupe=reused_usd,
         models=tuple(sorted({row.model for row in rows if row.usage and row.model})),
         requests=len(rows),
-        unpriced=sum(row.usage is not None and row.usd is None for row in rows),
+        unpriced=sum(map(is_unpriced, rows)),
         **_tokens(usages),
     )
 

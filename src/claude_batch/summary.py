@@ -224,5 +224,5 @@ def _receipt(receipt: Receipt) -> list[str]:
     parts = [f"| Receipt | |\n|---|---:|\n{table}"]
     if receipt.unpriced:
         answers = count(receipt.unpriced, "answer")
-        parts.append(f"{answers} of a model without a known price: not in these sums.")
+        parts.append(f"{answers} without a known price or usage: not in these sums.")
     return parts

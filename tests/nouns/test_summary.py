@@ -51,7 +51,7 @@ RECEIPT_TABLE = """\
 | Saved by caching | $0.0025 |
 | Not asked again | $1.50 |
 
-1 answer of a model without a known price: not in these sums."""
+1 answer without a known price or usage: not in these sums."""
 
 
 def test_a_summary_with_everything() -> None:

@@ -90,7 +90,7 @@ def paid(found: Receipt) -> list[str]:
     if found.saved_by_dedupe:
         rows.append(f"reused: answers worth {dollars(found.saved_by_dedupe)} were paid for before")
     if found.unpriced:
-        rows.append(f"unknown: {count(found.unpriced, 'answer')} of a model without a price")
+        rows.append(f"unknown: {count(found.unpriced, 'answer')} without a known price or usage")
     return rows
 
 
