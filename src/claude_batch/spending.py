@@ -2,10 +2,12 @@
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Literal
 
 from claude_batch.entry import Entry, Reuse, Spot, entries, reuses
@@ -46,15 +48,12 @@ def spending(views: Iterable[View], by: By, since: datetime | None) -> Spending:
     views = list(views)
     found = [one for one in entries(views) if since is None or one.answer.at >= since]
     reused = [one for one in reuses(views) if since is None or one.spot.at >= since]
-    spots = [*(one.spot for one in found), *(one.spot for one in reused)]
-    groups = tuple(
-        _group(
-            name,
-            [one for one in found if KEYS[by](one.spot) == name],
-            [one for one in reused if KEYS[by](one.spot) == name],
-        )
-        for name in sorted({KEYS[by](spot) for spot in spots})
-    )
+    named: dict[str, tuple[list[Entry], list[Reuse]]] = defaultdict(lambda: ([], []))
+    for paid in found:
+        named[KEYS[by](paid.spot)][0].append(paid)
+    for saved in reused:
+        named[KEYS[by](saved.spot)][1].append(saved)
+    groups = tuple(_group(name, *rows) for name, rows in sorted(named.items(), key=itemgetter(0)))
     return Spending(by, since, groups, _group("total", found, reused))
 
 
