@@ -45,7 +45,8 @@ def trip(tmp_path_factory):
         number = str(place.suspicious({".claude-batch.toml": "max_comments = 2\n"}))
 
         def note(name: str, *args: str) -> Any:
-            documents[name] = place.json(*args)
+            ran = place.run(*args, "--format", "json", code=None)
+            documents[name], documents[f"{name} code"] = ran.json(), ran.code
             documents[f"{name} sent"], documents[f"{name} written"] = (
                 place.created(),
                 place.written(),
@@ -62,7 +63,7 @@ def trip(tmp_path_factory):
         note("dry run", "publish", "--pr", number, "--dry-run")
         note("publish", "publish", "--pr", number)
         note("publish again", "publish", "--pr", number)
-        note("bare publish", "publish")
+        note("bare publish", "publish", "--fail-on", "high")
         note("status", "status")
         batch = note("list", "list")["items"][-1]["id"]
         finding = note("findings", "findings")["items"][0]
@@ -191,7 +192,14 @@ def test_a_second_publish_posts_nothing(trip):
     for name in ("publish again", "bare publish"):
         assert (trip[name]["posted"], trip[name]["updated"]) == (0, 0)
         assert trip[name]["unchanged"] == trip["publish"]["posted"]
-        assert trip[f"{name} written"] == trip["publish written"]
+    assert trip["publish again written"] == trip["publish written"]
+    assert trip["bare publish written"] == trip["publish written"] + 1  # the check's conclusion
+
+
+def test_fail_on_is_the_exit_code_and_the_document_is_whole(trip):
+    codes = {name: code for name, code in trip.items() if name.endswith(" code")}
+    assert codes.pop("bare publish code") == 1
+    assert set(codes.values()) == {0}
 
 
 def test_what_stands_on_the_pull_request(trip):
