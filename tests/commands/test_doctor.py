@@ -50,6 +50,15 @@ def test_each_part_has_its_say(rig: Rig, shop: Shop) -> None:
     assert "contents: write" in found["github"].remedy
 
 
+def test_prices_of_ones_own_and_models_of_the_ladder_are_looked_at(rig: Rig, shop: Shop) -> None:
+    own = {"claude-sonnet-5-5": {"discount": Decimal("0.1")}}
+    found = examine(rig, shop, Config.model_validate({"prices": own}))
+    assert found["prices"].said.endswith(", with your own rates of claude-sonnet-5-5")
+    found = examine(rig, shop, Config(ladder=("claude-haiku-5-6",)))
+    assert found["configuration"].verdict == "fault"
+    assert "claude-haiku-5-6" in found["configuration"].said
+
+
 @pytest.mark.parametrize(
     ("model", "name", "verdict", "said"),
     [

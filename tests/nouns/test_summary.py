@@ -187,6 +187,20 @@ To cancel:
     )
 
 
+def test_a_submit_says_what_was_given_up_for_the_budget() -> None:
+    said = submitted_summary(
+        Coverage(HEAD, answered=0, pending=3),
+        ["msgbatch_01"],
+        None,
+        None,
+        ["claude-haiku-5-5 instead of claude-sonnet-5-5", "only the riskiest files"],
+    )
+    assert said.split("\n\n")[2] == (
+        "Over budget, so: `claude-haiku-5-5 instead of claude-sonnet-5-5`; "
+        "`only the riskiest files`."
+    )
+
+
 def test_a_submit_with_nothing_to_send() -> None:
     assert (
         submitted_summary(Coverage(HEAD, answered=31), [], None, None)
