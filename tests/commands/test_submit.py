@@ -83,6 +83,28 @@ def test_over_budget_the_plan_is_recorded_and_nothing_sent(rig: Rig) -> None:
     assert rig.server.log == []
 
 
+def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> None:
+    subject = rig.apart("src/login.py", "src/view.py")
+    one = estimate(rig.apart("src/login.py"), rig.claimant(), rig.ledger).claim.estimates[0]
+    rig.config = Config(
+        budget=Budget(pull_request=one.usd_max), ladder=("effort=high", "risky-only")
+    )
+    first = rig.submit(subject)
+    ((_, _, params),) = rig.server.submitted()
+    assert "src/login.py" in params["messages"][0]["content"]
+    assert params["output_config"]["effort"] == "medium", "more effort saves nothing"
+    assert first.claim.steps == ("only the riskiest files",)
+    said = json.loads(document(report.submission(first)))
+    assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
+    assert said["left_out"] == [
+        {"path": "src/view.py", "reason": "over budget: only the riskiest files are sent"}
+    ]
+    rig.config = Config(ladder=("claude-haiku-5-5",))
+    then = rig.submit(subject)
+    assert (then.claim.plan.new, then.claim.plan.reused, then.claim.steps) == (1, 1, ())
+    assert then.claim.plan.left_out == ()
+
+
 def test_four_at_once_stay_within_one_budget(work: Work, tmp_path: Path) -> None:
     """Each has a clone and a pull request of its own; the month is everybody's."""
     bare = tmp_path / "origin.git"
