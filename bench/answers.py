@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from claude_batch.answer import read_findings
 from claude_batch.diff import Line, Side
 from claude_batch.finding import Finding
+from claude_batch.parcel import Draft
 from claude_batch.prompt import shown
 from claude_batch.request import custom_id
-from claude_batch.submission import Draft
 from claude_batch.task import Task
 
 ROW = re.compile(r"([0-9]+)([a-z]{3})([ +-])(.*)")

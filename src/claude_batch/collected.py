@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from claude_batch.event import Answered, Outcome
-from claude_batch.submission import Sent
+from claude_batch.parcel import Sent
 
 
 @dataclass(frozen=True)

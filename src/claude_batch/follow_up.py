@@ -11,10 +11,10 @@ from claude_batch.errors import BudgetExceeded
 from claude_batch.estimate import estimate
 from claude_batch.event import Answered, Asked, Estimate, IntentId
 from claude_batch.ledger import View, Write
+from claude_batch.parcel import Draft, Parcel, Sent, parcel_of, parts
 from claude_batch.price import Prices
 from claude_batch.request import custom_id
 from claude_batch.second_look import due
-from claude_batch.submission import Draft, Parcel, Sent, parcel_of, parts
 from claude_batch.verify import Case, Question, questions
 
 

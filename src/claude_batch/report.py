@@ -8,12 +8,13 @@ from claude_batch.benchmark import Score
 from claude_batch.collected import Collection
 from claude_batch.done import Done, Trip
 from claude_batch.estimate import total
+from claude_batch.parcel import Sent
 from claude_batch.precision import Precision
 from claude_batch.published import Published
 from claude_batch.receipt import Receipt, receipt
 from claude_batch.spending import Group, Spending
 from claude_batch.status import BatchRow, Shown, Status
-from claude_batch.submission import Sent, Submission
+from claude_batch.submission import Submission
 
 Json = Mapping[str, object]
 

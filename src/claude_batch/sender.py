@@ -11,9 +11,9 @@ from claude_batch.collection import Recorder, shape_of
 from claude_batch.errors import CannotSubmit, SubmitUnclear
 from claude_batch.event import Submitted, Voided
 from claude_batch.ledger import Ledger, Write
+from claude_batch.parcel import Parcel, Sent
 from claude_batch.price import Prices
 from claude_batch.remote import RemoteBatch
-from claude_batch.submission import Parcel, Sent
 
 
 class Client(Protocol):

@@ -6,7 +6,7 @@ import pytest
 from conftest import Work
 from rig import NOTHING, Reviewer, Rig, find, open_rig
 
-from claude_batch import report, submission
+from claude_batch import report
 from claude_batch.collected import Progress, together
 from claude_batch.commands import cancel as verb
 from claude_batch.config import Budget, Config
@@ -227,7 +227,7 @@ class TestACrashBetweenSendingAndRecording:
 
 class TestWaiting:
     def test_until_nothing_is_open(self, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(submission, "BATCH_REQUESTS", 1)
+        monkeypatch.setattr("claude_batch.parcel.BATCH_REQUESTS", 1)
         with open_rig(work.path, seconds=600) as rig:
             rig.submit(rig.apart("a.py", "b.py", "c.py"))
             pauses: list[float] = []

@@ -9,7 +9,7 @@ import pytest
 from conftest import Work
 from rig import NOTHING, PRICES, Clock, Rig, ledger_in, open_rig
 
-from claude_batch import report, submission
+from claude_batch import report
 from claude_batch.commands.submit import estimate, submit
 from claude_batch.config import Budget, Config
 from claude_batch.edges.claude import Claude
@@ -175,7 +175,7 @@ def test_an_unclear_answer_keeps_the_intent(work: Work) -> None:
 def test_batches_after_one_that_failed_are_free_at_once(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "BATCH_REQUESTS", 1)
+    monkeypatch.setattr("claude_batch.parcel.BATCH_REQUESTS", 1)
     lost = failing("POST", "/batches", None, Fault(502, after=True))
     with open_rig(work.path, faults=lost) as rig:
         with pytest.raises(SubmitUnclear):

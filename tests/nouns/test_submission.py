@@ -5,15 +5,15 @@ import pytest
 from ledger_events import answered, asked, at, intent
 from rig import PRICES
 
-from claude_batch import submission
 from claude_batch.config import Budget, Config
 from claude_batch.diff import Comparison, Hunk, LeftOut
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.event import AnyEvent, Outcome
 from claude_batch.ledger import View, Write
+from claude_batch.parcel import LEASE
 from claude_batch.price import UnknownModel
 from claude_batch.prompt import kind_of
-from claude_batch.submission import LEASE, Claim, Claimant, Subject
+from claude_batch.submission import Claim, Claimant, Subject
 from claude_batch.task import Changed, Given, Named, Source, Task, TaskId
 
 COMPARISON = Comparison("b" * 40, "c" * 40, "", "", "pull request 7")
@@ -151,10 +151,10 @@ class TestBudgets:
 def test_batches_stay_within_the_limits_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = [task(f"t{n}", f"{n}.py") for n in range(5)]
     big = [replace(one, hunk=Hunk(1, 1, b"+" + b"x" * 30_000)) for one in tasks]
-    monkeypatch.setattr(submission, "BATCH_REQUESTS", 2)
+    monkeypatch.setattr("claude_batch.parcel.BATCH_REQUESTS", 2)
     assert [parcel.intent.requests for parcel in claim([], *big).parcels] == [2, 2, 1]
-    monkeypatch.setattr(submission, "BATCH_REQUESTS", 100)
-    monkeypatch.setattr(submission, "BATCH_BYTES", 110_000)
+    monkeypatch.setattr("claude_batch.parcel.BATCH_REQUESTS", 100)
+    monkeypatch.setattr("claude_batch.parcel.BATCH_BYTES", 110_000)
     parcels = claim([], *big).parcels
     assert sum(parcel.intent.requests for parcel in parcels) == 5
     for parcel in parcels:

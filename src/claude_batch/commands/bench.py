@@ -11,10 +11,11 @@ from claude_batch.edges.claude import Claude
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.event import Outcome
 from claude_batch.ledger import View
+from claude_batch.parcel import Draft
 from claude_batch.placement import place
 from claude_batch.price import Usage
 from claude_batch.publication import choose
-from claude_batch.submission import Claimant, Draft, Subject
+from claude_batch.submission import Claimant, Subject
 
 POLL = 20.0  # seconds
 

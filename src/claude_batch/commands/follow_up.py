@@ -14,10 +14,10 @@ from claude_batch.evidence import code_of
 from claude_batch.finding import Finding
 from claude_batch.follow_up import Followed, NextSteps, Planner
 from claude_batch.ledger import Ledger, View, Write
+from claude_batch.parcel import Parcel, Sent
 from claude_batch.price import Prices, UnknownModel
 from claude_batch.second_look import due, is_worth
 from claude_batch.sender import Sender
-from claude_batch.submission import Parcel, Sent
 from claude_batch.task import TaskId
 from claude_batch.verify import Case
 

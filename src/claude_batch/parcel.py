@@ -1,0 +1,107 @@
+"""What is sent: requests on their way with what the ledger will know of them, as batches."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from claude_batch.config import Lane
+from claude_batch.event import Asked, BatchId, Estimate, Intent
+from claude_batch.history import Basis
+
+LEASE = timedelta(minutes=30)
+# The API's limits as of 2026-11-22, with room for the envelope around each request.
+BATCH_REQUESTS = 100_000
+BATCH_BYTES = 250_000_000
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The estimate that is shown, and what it rests on.
+
+    The ledger keeps its tokens in as the length alone would have them, because only what was
+    guessed without history can tell later how far such a guess is off.
+    """
+
+    estimate: Estimate
+    basis: Basis
+    by_length: int
+
+    @property
+    def kept(self) -> Estimate:
+        return self.estimate.model_copy(update={"input_tokens": self.by_length})
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A request on its way, with what the ledger will know of it."""
+
+    custom_id: str
+    params: bytes
+    asked: Asked
+    expected: Expected | None = None  # None: all that there is to say is in `asked`
+
+    @property
+    def estimate(self) -> Estimate:
+        return self.expected.estimate if self.expected else self.asked.estimate
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One batch to be: an intent and its requests."""
+
+    intent: Intent
+    drafts: tuple[Draft, ...]
+
+
+@dataclass(frozen=True)
+class Sent:
+    batch: BatchId | None  # None: lane now
+    requests: int
+    tasks: int
+    expires_at: datetime | None = None
+
+
+def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -> Parcel:
+    """At least one draft. The intent's owner is at it from now on, for LEASE."""
+    first, digest = drafts[0].asked, hashlib.sha256()
+    for draft in drafts:
+        digest.update(draft.params)
+    return Parcel(
+        Intent(
+            at=first.at,
+            run=first.run,
+            repo=first.repo,
+            id=first.intent,
+            lease_until=first.at + LEASE,
+            lane=lane,
+            requests=len(drafts),
+            sha256=digest.hexdigest(),
+            follows=follows,
+        ),
+        tuple(drafts),
+    )
+
+
+class Sendable(Protocol):
+    @property
+    def params(self) -> bytes: ...
+
+
+Made = TypeVar("Made", bound=Sendable)
+
+
+def parts(requests: Sequence[Made]) -> Iterator[list[Made]]:
+    """Batches within the API's limits, in order."""
+    part: list[Made] = []
+    size = 0
+    for made in requests:
+        length = len(made.params) + 100  # the envelope with its custom_id
+        if part and (len(part) == BATCH_REQUESTS or size + length > BATCH_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(made)
+        size += length
+    if part:
+        yield part
