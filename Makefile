@@ -12,7 +12,7 @@ demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -m 'not browser'
+	$(BIN)/python -m pytest -m 'not browser' -n auto --dist loadfile
 
 test-browser: .venv/dev.stamp
 	$(BIN)/python -m pytest -m browser

@@ -290,6 +290,8 @@ def test_an_interrupted_wait_loses_nothing(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A job that runs in the background is started deaf to it, and so are its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         assert waiting.stderr is not None
         said = ""
