@@ -73,6 +73,19 @@ def test_flags_win_over_inputs_and_those_over_the_file(place):
     assert by_input < by_file == by_flag["estimate"]["usd"]
 
 
+def test_a_laptop_does_not_pay_for_what_the_shared_ledger_knows(tmp_path):
+    with open_place(tmp_path) as place:
+        number = place.suspicious()
+        sent = place.json("submit", "--pr", str(number))["tasks"]["new"]
+        again = place.json("submit")
+        assert again["tasks"] == {"planned": sent, "known": sent, "new": 0}
+        assert place.created() == 1
+        place.shop.git("remote", "set-url", "origin", str(place.shop.bare / "gone"))
+        alone = place.run("estimate", "--format", "json")
+        assert alone.json()["tasks"]["new"] == sent
+        assert "note: the shared ledger was not asked what it knows: " in alone.err
+
+
 def test_work_on_a_laptop_stays_there_unless_it_is_shared(place):
     """And nothing that is the user's own is touched by either."""
     place.shop.commit({"mine.py": "mine = 1\n"})

@@ -41,6 +41,7 @@ class Subject:
     tasks: tuple[Task, ...]
     left_out: tuple[LeftOut, ...]
     material: Material = NOTHING_BESIDE
+    elsewhere: frozenset[TaskId] = frozenset()  # known to another ledger that this place can read
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Work:
     @classmethod
     def of(cls, view: View, subject: Subject) -> "Work":
         tasks = unique(subject.tasks)
-        known = view.known(task.id for task in tasks)
+        known = view.known(task.id for task in tasks) | subject.elsewhere
         new = tuple(task for task in tasks if task.id not in known)
         return cls(
             subject,

@@ -3,7 +3,7 @@
 from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import command, show
-from claude_batch.cli.sources import Call, about_a_source, prepare
+from claude_batch.cli.sources import Call, about_a_source, destined, prepare
 from claude_batch.cli.world import World
 from claude_batch.commands import submit as verb
 from claude_batch.source import Source
@@ -20,8 +20,8 @@ def estimate(call: Call) -> None:
 
 def run(world: World, source: Source, flags: dict[str, object], *, share: bool) -> Submission:
     ready = prepare(world, source, flags)
-    ledger = world.ledger_for(ready.config, share=share or ready.shared)
-    return verb.estimate(ready.subject, ready.claimant, ledger)
+    ledger, subject = destined(world, ready, share=share)
+    return verb.estimate(subject, ready.claimant, ledger)
 
 
 app.command()(about_a_source(estimate))

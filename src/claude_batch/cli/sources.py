@@ -1,7 +1,7 @@
 """The flags of `submit` and `estimate`, and what they name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, assert_never
 
 import typer
@@ -13,6 +13,7 @@ from claude_batch.commands.look import Look, Looker
 from claude_batch.config import Config
 from claude_batch.context import Material
 from claude_batch.edges.spool import Note, Spool
+from claude_batch.edges.state_branch import GitLedger
 from claude_batch.errors import BadUsage
 from claude_batch.source import Paths, PullRequest, Queued, Range, Source, Staged, range_of
 from claude_batch.submission import Claimant, Subject
@@ -174,6 +175,15 @@ def _queued(world: World, looker: Looker, config: Config) -> tuple[Look, tuple[N
         tell(f"note: tree {note.tree[:12]} is on no branch any more and is not sent")
     look = looker.noted(sorted_notes.ready, config.exclude)
     return look, (*sorted_notes.ready, *sorted_notes.dropped)
+
+
+def destined(world: World, ready: Ready, *, share: bool) -> tuple[GitLedger, Subject]:
+    """Where it is recorded, and the subject without what another ledger knows."""
+    ledger = world.ledger_for(ready.config, share=share or ready.shared)
+    if ledger.remote is not None:
+        return ledger, ready.subject
+    ids = {task.id for task in ready.subject.tasks}
+    return ledger, replace(ready.subject, elsewhere=world.known_elsewhere(ready.config, ids))
 
 
 def _ready(

@@ -3,7 +3,7 @@
 from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import command, show, tell
-from claude_batch.cli.sources import Call, Ready, about_a_source, prepare
+from claude_batch.cli.sources import Call, Ready, about_a_source, destined, prepare
 from claude_batch.cli.world import World, now
 from claude_batch.commands import submit as verb
 from claude_batch.edges.spool import Spool
@@ -22,8 +22,8 @@ def submit(call: Call) -> None:
 
 def run(world: World, source: Source, flags: dict[str, object], *, share: bool) -> Submission:
     ready = prepare(world, source, flags)
-    ledger = world.ledger_for(ready.config, share=share or ready.shared)
-    done = verb.submit(ready.subject, ready.claimant, ledger, world.claude, now)
+    ledger, subject = destined(world, ready, share=share)
+    done = verb.submit(subject, ready.claimant, ledger, world.claude, now)
     _forget_notes(world, ready)
     return done
 

@@ -3,13 +3,14 @@
 import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from claude_batch import config, plumbing, prompt
+from claude_batch.cli.shared import tell
 from claude_batch.config import Config
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.environment import environment
@@ -17,12 +18,13 @@ from claude_batch.edges.forge import Forge
 from claude_batch.edges.repository import Repository
 from claude_batch.edges.runner import Runner
 from claude_batch.edges.state_branch import GitLedger
-from claude_batch.errors import BadUsage, CannotFetch
+from claude_batch.errors import BadUsage, CannotFetch, CannotRecord
 from claude_batch.ledger import Ledger
 from claude_batch.negotiated import negotiate
 from claude_batch.price import Prices
 from claude_batch.prompt import Kind
 from claude_batch.submission import Claimant
+from claude_batch.task import TaskId
 
 LOCAL_REF = "refs/claude-batch/local"
 SLUG = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
@@ -123,6 +125,16 @@ class World:
                 "add it with `git remote add`, or set `state.remote` in the configuration",
             )
         return self._store(ref, settings.state.remote)
+
+    def known_elsewhere(self, settings: Config, ids: Iterable[TaskId]) -> frozenset[TaskId]:
+        """What the shared ledger knows already: nobody pays for it a second time on a laptop."""
+        if self.repository.remote_url(settings.state.remote) is None:
+            return frozenset()
+        try:
+            return frozenset(self.shared(settings).view().known(ids))
+        except CannotRecord as error:
+            tell(f"note: the shared ledger was not asked what it knows: {error.problem}")
+            return frozenset()
 
     def local(self) -> GitLedger:
         """A ref of this clone: what nobody else needs to see."""
