@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # in SHA-1 repositories
-
 
 class Side(StrEnum):
     """GitHub's words: LEFT counts lines of the old file, RIGHT of the new one."""
