@@ -3,7 +3,11 @@
 https://platform.claude.com/docs/en/api/errors
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from claude_batch import patience
 
 MAX_SAID = 300
 
@@ -39,7 +43,7 @@ class Refusal:
     kind: str | None  # error.type
     code: str | None  # error.details.error_code
     said: str | None  # error.message
-    retry_after: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
 
     @property
     def problem(self) -> str:
@@ -55,16 +59,21 @@ class Refusal:
             return BY_STATUS[402]
         if 300 <= self.status < 400:
             return REDIRECT
-        seconds = self.retry_after if (self.retry_after or "").isdigit() else None
-        wait = f"{seconds} seconds" if seconds else "a minute"
+        wait = f"{math.ceil(self.retry_after)} seconds" if self.retry_after else "a minute"
         return BY_STATUS.get(self.status, OTHERWISE).format(wait=wait)
 
     @property
+    def retry_after(self) -> float | None:
+        """Seconds."""
+        return patience.asked(self.headers)
+
+    @property
     def passing(self) -> bool:
-        """The same request may be accepted later."""
+        """The same request may be accepted in a while that is worth waiting for."""
         if self.code in SPENT:
             return False
-        return self.status in (408, 409, 429) or self.status >= 500
+        later = self.status in (408, 409, 429) or self.status >= 500
+        return patience.is_worth_it(self.headers, later)
 
     @property
     def unclear(self) -> bool:

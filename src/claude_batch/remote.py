@@ -18,6 +18,7 @@ class RemoteBatch:
     requests: int
     counts: Mapping[str, int]  # processing, succeeded, errored, canceled, expired
     archived: bool  # its results are gone
+    ask_again: float | None = None  # seconds that the API wants between two looks at it
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,14 @@ PARAMS = json.dumps(
         "messages": [{"role": "user", "content": "é"}],
     }
 ).encode()
+WIRE = {
+    "id": "",
+    "processing_status": "ended",
+    "created_at": "2026-11-22T10:00:00+00:00",
+    "expires_at": "2026-11-23T10:00:00+00:00",
+    "request_counts": {"succeeded": 1},
+    "something": "new",
+}
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 
 Edge = Callable[..., tuple[Claude, BatchesServer]]
@@ -37,11 +47,17 @@ def edge(slept: list[float]) -> Iterator[Edge]:
     claudes: list[Claude] = []
 
     def make(
-        environ: Mapping[str, str] | None = None, timeout: float = 10, **given: object
+        environ: Mapping[str, str] | None = None,
+        timeout: float = 10,
+        luck: float = 0.0,
+        **given: object,
     ) -> tuple[Claude, BatchesServer]:
         servers.append(BatchesServer(**given).start())  # type: ignore[arg-type]
         full = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": servers[-1].url} | (environ or {})
-        claudes.append(Claude(full, sleep=slept.append, timeout=timeout, answer_timeout=timeout))
+        made = Claude(
+            full, sleep=slept.append, timeout=timeout, answer_timeout=timeout, luck=lambda: luck
+        )
+        claudes.append(made)
         return claudes[-1], servers[-1]
 
     yield make
@@ -247,7 +263,8 @@ def test_a_key_or_a_token_with_its_newline(edge: Edge) -> None:
     [
         ([Fault(404, "not_found_error"), Fault(404, "not_found_error")], [1, 2]),
         ([Fault(429, headers={"retry-after": "7"}), Fault(529)], [7, 2]),
-        ([Fault(429, headers={"retry-after": "3600"})], [60]),
+        ([Fault(429, headers={"retry-after-ms": "1500", "retry-after": "7"})], [1.5]),
+        ([Fault(400, headers={"x-should-retry": "true"})], [1]),
         ([Fault(500), Fault(), Fault(503), Fault(cut=5)], [1, 2, 4, 8]),
     ],
 )
@@ -258,6 +275,29 @@ def test_reading_is_patient(
     batch = claude.create([("a", PARAMS)]).id
     assert claude.status(batch).requests == 1
     assert slept == waits
+
+
+def test_who_failed_together_does_not_come_back_together(edge: Edge, slept: list[float]) -> None:
+    faults = [Fault(500), Fault(503), Fault(429, headers={"retry-after": "10"})]
+    claude, _ = edge(faults=reading(faults), luck=1.0)
+    batch = claude.create([("a", PARAMS)]).id
+    claude.status(batch)
+    assert slept == [0.5, 1, 11]
+
+
+def test_a_date_to_come_back_at_counts_from_the_answers_own(edge: Edge, slept: list[float]) -> None:
+    later = formatdate(time.time() + 30, usegmt=True)
+    claude, _ = edge(faults=reading([Fault(429, headers={"retry-after": later})]))
+    batch = claude.create([("a", PARAMS)]).id
+    claude.status(batch)
+    assert 25 < slept[0] <= 31
+
+
+def test_how_soon_to_look_again_is_the_servers_word(edge: Edge) -> None:
+    raw = json.dumps(WIRE | {"id": "b", "processing_status": "in_progress"}).encode()
+    told = [Fault(200, body=raw, headers={"retry-after": "10"}), Fault(200, body=raw)]
+    claude, _ = edge(faults=reading(told))
+    assert [claude.status(BatchId("b")).ask_again for _ in told] == [10, None]
 
 
 def reading(faults: list[Fault]) -> Faults:
@@ -271,6 +311,8 @@ def reading(faults: list[Fault]) -> Faults:
         (Fault(404, "not_found_error", "No batch"), 5),
         (Fault(500, message="No batch"), 5),
         (Fault(403, "permission_error", "No batch"), 1),
+        (Fault(429, message="No batch", headers={"retry-after": "3600"}), 1),
+        (Fault(529, message="No batch", headers={"x-should-retry": "false"}), 1),
         (Fault(429, message="No batch", details={"error_code": "enforced_spend_limit_reached"}), 1),
     ],
 )
@@ -318,14 +360,8 @@ def test_results_are_fetched_from_our_own_address(edge: Edge) -> None:
         return None
 
     claude, _ = edge(faults=faults)
-    ended = {
-        "id": (batch := claude.create([("a", PARAMS)]).id),
-        "processing_status": "ended",
-        "created_at": "2026-11-22T10:00:00+00:00",
-        "expires_at": "2026-11-23T10:00:00+00:00",
-        "request_counts": {"succeeded": 1},
-        "something": "new",
-    }
+    batch = claude.create([("a", PARAMS)]).id
+    ended = WIRE | {"id": batch}
     assert claude.status(batch).status == "ended"
     assert len(list(claude.results(batch))) == 1
     assert foreign.log == []

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -29,6 +29,7 @@ class Collector:
     run: str
     now: Callable[[], datetime]
     keep_findings: bool = True
+    _told: float = field(default=0.0, init=False)  # seconds that the API wants between two looks
 
     def collect(self) -> Collection:
         """One round over everything that is open."""
@@ -57,7 +58,7 @@ class Collector:
             show(_progress(start, view))
             if not view.open_batches():
                 break
-            sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            sleep(max(pause, self._told) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause = min(pause * 1.5, LONGEST_POLL)
         end = self.ledger.view()
         return Collection(
@@ -66,7 +67,9 @@ class Collector:
 
     def _fetch(self, sending: Sending, fact: Submitted) -> Iterator[str]:
         try:
-            if self.claude.status(fact.batch).status != "ended":
+            found = self.claude.status(fact.batch)
+            if found.status != "ended":
+                self._told = max(self._told, found.ask_again or 0.0)
                 return
             raws = list(readable(self.claude.results(fact.batch), shape_of(sending)))
         except CannotFind:

@@ -6,9 +6,11 @@ is repeated here, by name. Nor are redirects followed: one could carry somebody'
 review, to a host that nobody chose.
 """
 
+import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, TypeVar
@@ -16,6 +18,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from claude_batch import patience
 from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
 from claude_batch.event import BatchId
 from claude_batch.refusal import LOOK_FIRST, OTHERWISE, Refusal
@@ -31,6 +34,7 @@ from claude_batch.remote import (
 
 if TYPE_CHECKING:
     import anthropic
+    import httpx2
     from tenacity import RetryCallState
 
 __all__ = ["Claude", "RemoteBatch", "RemoteModel"]
@@ -40,7 +44,6 @@ BATCHES = "/v1/messages/batches"
 MAX_BYTES = 256_000_000  # of one create; the limit says MB
 PAGE = 100
 TRIES = 5
-LONGEST_WAIT = 60.0
 CONNECTING = 10.0  # seconds
 READING = 60.0  # seconds without a byte before a read is given up
 ANSWERING = 600.0  # the same for an answer that is being computed
@@ -63,12 +66,14 @@ class Claude:
         sleep: Callable[[float], None],
         timeout: float = READING,
         answer_timeout: float = ANSWERING,
+        luck: Callable[[], float] = random.random,
     ) -> None:
         """Timeouts are in seconds and per socket operation. A missing key is found at first use."""
         self._environ = environ
         self._sleep = sleep
         self._timeout = timeout
         self._answer_timeout = answer_timeout
+        self._luck = luck
 
     def close(self) -> None:
         """Ends kept-alive connections; the next call opens new ones."""
@@ -101,14 +106,17 @@ class Claude:
         return message
 
     def status(self, batch: BatchId) -> RemoteBatch:
-        return _read(self._fetch("get", f"{BATCHES}/{batch}"), WireBatch).ours()
+        answer = self._fetch("get", f"{BATCHES}/{batch}")
+        found = _read(answer.content, WireBatch).ours()
+        return replace(found, ask_again=patience.asked(answer.headers))
 
     def cancel(self, batch: BatchId) -> RemoteBatch:
         """Twice is the same as once: an ended batch is told as it stands."""
         import anthropic
 
         try:
-            return _read(self._fetch("post", f"{BATCHES}/{batch}/cancel"), WireBatch).ours()
+            answer = self._fetch("post", f"{BATCHES}/{batch}/cancel")
+            return _read(answer.content, WireBatch).ours()
         except CannotCollect as refusal:
             if not isinstance(refusal.__cause__, anthropic.BadRequestError):
                 raise
@@ -122,7 +130,7 @@ class Claude:
         found: list[RemoteBatch] = []
         path = f"{BATCHES}?limit={PAGE}"
         while True:
-            page = _read(self._fetch("get", path), WirePage)
+            page = _read(self._fetch("get", path).content, WirePage)
             new = [batch.ours() for batch in page.data if batch.created_at >= since]
             found += new
             if not page.has_more or not new or len(new) < len(page.data):
@@ -145,7 +153,8 @@ class Claude:
     def model(self, name: str) -> RemoteModel | None:
         """None: the API does not know it."""
         try:
-            return _read(self._fetch("get", f"/v1/models/{name}", patient=False), WireModel).ours()
+            answer = self._fetch("get", f"/v1/models/{name}", patient=False)
+            return _read(answer.content, WireModel).ours()
         except CannotFind:
             return None
 
@@ -168,13 +177,13 @@ class Claude:
             raise _not_submitted(error) from error
         return response.content
 
-    def _fetch(self, method: str, path: str, *, patient: bool = True) -> bytes:
+    def _fetch(self, method: str, path: str, *, patient: bool = True) -> "httpx2.Response":
         import httpx2
 
-        def once() -> bytes:
+        def once() -> httpx2.Response:
             call = self._client.get if method == "get" else self._client.post
             options: anthropic.RequestOptions = {"follow_redirects": False}
-            return call(path, cast_to=httpx2.Response, options=options).content
+            return call(path, cast_to=httpx2.Response, options=options)
 
         return self._patiently(once, patient=patient)
 
@@ -209,7 +218,7 @@ class Claude:
         tries = Retrying(
             retry=retry_if_exception(lambda error: _passing(error, missing=patient)),
             stop=stop_after_attempt(TRIES),
-            wait=_wait,
+            wait=self._wait,
             sleep=self._sleep,
             reraise=True,
         )
@@ -221,6 +230,13 @@ class Claude:
             raise kind(refusal.problem, refusal.remedy) from error
         except (anthropic.AnthropicError, httpx2.HTTPError) as error:
             raise CannotCollect(*_unreached(error)) from error
+
+    def _wait(self, state: "RetryCallState") -> float:
+        import anthropic
+
+        error = state.outcome.exception() if state.outcome else None
+        told = _refusal(error).retry_after if isinstance(error, anthropic.APIStatusError) else None
+        return patience.pause(state.attempt_number, told, self._luck())
 
     @cached_property
     def _client(self) -> "anthropic.Anthropic":
@@ -329,7 +345,7 @@ def _refusal(error: "anthropic.APIStatusError") -> Refusal:
         error.type,
         error.error_code,
         said,
-        error.response.headers.get("retry-after"),
+        error.response.headers,
     )
 
 
@@ -374,13 +390,3 @@ def _passing(error: BaseException, *, missing: bool) -> bool:
     if isinstance(error, anthropic.APIStatusError):
         return _refusal(error).passing or (missing and error.status_code == 404)
     return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError)
-
-
-def _wait(state: "RetryCallState") -> float:
-    """Seconds: what the server asks for, else 1, 2, 4, 8."""
-    import anthropic
-
-    error = state.outcome.exception() if state.outcome else None
-    asked = _refusal(error).retry_after if isinstance(error, anthropic.APIStatusError) else None
-    seconds = float(asked) if asked and asked.isdigit() else 2.0 ** (state.attempt_number - 1)
-    return min(seconds, LONGEST_WAIT)
