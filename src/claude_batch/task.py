@@ -59,13 +59,10 @@ def task_id(kind_tag: str, path: str, body: bytes, instruction: str = "") -> Tas
     `kind_tag` is the kind's name with the major version of its prompt, or with the hash of the
     prompt for a kind of the user's own.
     """
-    digest = hashlib.sha256()
     fields = [ID_VERSION, kind_tag, path] + ([instruction] if instruction else [])
-    for text in fields:
-        raw = text.encode("utf-8", "surrogateescape")
-        digest.update(b"%d:%b" % (len(raw), raw))
-    digest.update(body)
-    return TaskId(digest.hexdigest())
+    raws = [text.encode("utf-8", "surrogateescape") for text in fields]
+    named = b"".join(b"%d:%b" % (len(raw), raw) for raw in raws)
+    return TaskId(hashlib.sha256(named + body).hexdigest())
 
 
 def tasks_of(change: FileChange, kind: str, kind_tag: str) -> Iterator[Task]:
