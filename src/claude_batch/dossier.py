@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from claude_batch.budget import periods
 from claude_batch.diff import Diff, LeftOut
 from claude_batch.event import Answered, Asked
 from claude_batch.finding import Finding
 from claude_batch.ledger import Standing, View
 from claude_batch.origin import Past, Readers
-from claude_batch.receipt import ZERO, Receipt, receipt
+from claude_batch.receipt import ZERO, MonthToDate, Receipt, receipt
 from claude_batch.second_look import PATIENCE
 from claude_batch.summary import Coverage
 from claude_batch.task import TaskId
@@ -99,8 +100,23 @@ class Dossier:
             left_out=tuple(left_out),
         )
 
-    def receipt(self) -> Receipt:
-        return receipt(self.own(), self._reused_usd())
+    def receipt(self, month_budget: Decimal | None = None) -> Receipt:
+        """`month_budget`: the limit in dollars that the month to date is held against."""
+        own = self.own()
+        return receipt(own, self._reused_usd()).model_copy(
+            update={"month": self._month(own, month_budget)}
+        )
+
+    def _month(self, own: Sequence[Answered], budget: Decimal | None) -> MonthToDate | None:
+        """Up to the newest answer of its own and no further: what others pay later must not edit
+        the comment."""
+        if not own:
+            return None
+        until = max(answered.at for answered in own)
+        _, start = periods(until)
+        answers = [row.answered for row in self.view.rows if row.answered]
+        paid = [one.usd for one in answers if one.usd is not None and start <= one.at <= until]
+        return MonthToDate(day=until.astimezone(UTC).date(), usd=sum(paid, ZERO), budget_usd=budget)
 
     def _reused_usd(self) -> Decimal:
         """The share of other pull requests' answers that served this one."""

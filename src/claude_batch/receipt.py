@@ -1,12 +1,21 @@
 """The dollars of a run or of a pull request."""
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from claude_batch.event import Answered, Model, Settled, is_unpriced
 from claude_batch.price import BATCH, Usage
 
 ZERO = Decimal(0)
+
+
+class MonthToDate(Model):
+    """What the whole ledger paid from the first of the month (UTC) to `day`; None: no limit."""
+
+    day: date
+    usd: Decimal
+    budget_usd: Decimal | None
 
 
 class Receipt(Model):
@@ -23,6 +32,7 @@ class Receipt(Model):
     cache_write_tokens: int = 0
     models: tuple[str, ...] = ()
     requests: int = 0
+    month: MonthToDate | None = None  # up to the newest of these answers
     unpriced: int = 0  # answers that may have cost something unknown: shown, never taken for zero
 
     # What `saved_by_cache` and `saved_by_batch` mean exactly: price.Cost.

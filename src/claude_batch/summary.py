@@ -13,7 +13,7 @@ from claude_batch.finding import Finding
 from claude_batch.marker import SUMMARY, marked
 from claude_batch.placement import REASONS, Dropped, Placed, Reason
 from claude_batch.quoting import code, cut, quote_line
-from claude_batch.receipt import Receipt, dollars
+from claude_batch.receipt import MonthToDate, Receipt, dollars
 
 # Together below what GitHub takes, whatever the lists hold.
 ROOM_FOR_FINDINGS = 36_000
@@ -219,6 +219,7 @@ def _receipt(receipt: Receipt) -> list[str]:
         ("Saved by batching", dollars(receipt.saved_by_batch)),
         ("Saved by caching", dollars(receipt.saved_by_cache)),
         ("Not asked again", dollars(receipt.saved_by_dedupe)),
+        *_month(receipt.month),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     parts = [f"| Receipt | |\n|---|---:|\n{table}"]
@@ -226,3 +227,10 @@ def _receipt(receipt: Receipt) -> list[str]:
         answers = count(receipt.unpriced, "answer")
         parts.append(f"{answers} without a known price or usage: not in these sums.")
     return parts
+
+
+def _month(found: MonthToDate | None) -> list[tuple[str, str]]:
+    if found is None:
+        return []
+    limit = "" if found.budget_usd is None else f" of {dollars(found.budget_usd)}"
+    return [(f"Whole repository, month to {found.day}", dollars(found.usd) + limit)]

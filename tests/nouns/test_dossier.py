@@ -70,3 +70,17 @@ def test_folded_answers_count_as_before() -> None:
     assert dossier.coverage("c", []).answered == 1
     assert dossier.receipt().usd == Decimal("0.02")
     assert [answer.at for _, answer in dossier.answers()] == [at(10)]
+
+
+def test_the_month_is_what_everybody_paid_until_its_newest_answer() -> None:
+    later = answered("i9", 0, usd=Decimal("5"), minute=600)
+    events = [*EVENTS, intent("i9"), asked("i9", 0, "t7", pr=8), later]
+    before = Dossier(View.of(EVENTS), 7, DOSSIER.current).receipt(Decimal(25)).month
+    after = Dossier(View.of(events), 7, DOSSIER.current).receipt(Decimal(25)).month
+    assert before is not None
+    assert (before.usd, before.budget_usd) == (Decimal("0.08"), Decimal(25))
+    assert after == before, "what others pay later does not edit this comment"
+
+
+def test_without_an_answer_there_is_no_month() -> None:
+    assert Dossier(View.of([planned("p1", "t1")]), 7, frozenset()).receipt().month is None

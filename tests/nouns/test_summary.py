@@ -1,5 +1,5 @@
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from said import finding, placed
@@ -9,7 +9,7 @@ from claude_batch.diff import LeftOut
 from claude_batch.event import Estimate
 from claude_batch.finding import Severity
 from claude_batch.placement import REASONS, Dropped
-from claude_batch.receipt import Receipt
+from claude_batch.receipt import MonthToDate, Receipt
 from claude_batch.summary import (
     IN_WORDS,
     LISTED,
@@ -35,6 +35,7 @@ RECEIPT = Receipt(
     models=("claude-sonnet-5-5",),
     requests=3,
     unpriced=1,
+    month=MonthToDate(day=date(2026, 11, 22), usd=Decimal("3.2"), budget_usd=Decimal(25)),
 )
 RECEIPT_TABLE = """\
 | Receipt | |
@@ -50,6 +51,7 @@ RECEIPT_TABLE = """\
 | Saved by batching | $0.0123 |
 | Saved by caching | $0.0025 |
 | Not asked again | $1.50 |
+| Whole repository, month to 2026-11-22 | $3.20 of $25.00 |
 
 1 answer without a known price or usage: not in these sums."""
 

@@ -131,7 +131,7 @@ class Publisher:
             trust,
             remote,
             replace(coverage, waiting=len(chosen.waiting)),
-            dossier.receipt(),
+            dossier.receipt(scene.config.budget.month),
             opinions,
             list(talk.endings(fixed, scene.read_head)),
             note,
