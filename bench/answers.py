@@ -51,7 +51,7 @@ class Shown:
 
 
 def read_request(draft: Draft, tasks: Sequence[Task]) -> Shown:
-    content = json.loads(draft.params)["messages"][0]["content"]
+    content = json.loads(draft.body.read())["messages"][0]["content"]
     text = content if isinstance(content, str) else "".join(part["text"] for part in content)
     found = {int(m[1]): (m[0], m[3] + m[4]) for m in map(ROW.fullmatch, text.split("\n")) if m}
     first = {task.id: task for task in reversed(tasks)}

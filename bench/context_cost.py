@@ -102,7 +102,7 @@ def measure(repository: Repository, pull: Pull) -> Measured | None:
     claimed = [
         _drafts(replace(subject, material=material)) for material in (Material(), context, whole)
     ]
-    sums = [sum(len(draft.params) for draft in drafts) for drafts in claimed]
+    sums = [sum(draft.body.size for draft in drafts) for drafts in claimed]
     bare = _instructions() * len(claimed[0])
     looks = sum(_second_look(draft, subject, repository) for draft in claimed[-1])
     parts = (bare, sums[0] - bare, sums[1] - sums[0], sums[2] - sums[1])
@@ -148,11 +148,11 @@ def _second_look(draft: Draft, subject: Subject, repository: Repository) -> int:
         body="x" * BODY,
     )
     case = Case(finding, draft.asked, "batch", asked, code)
-    return len(verify.build([case], Config().verify or "").params)
+    return verify.build([case], Config().verify or "").body.size
 
 
 def _instructions() -> int:
-    return len(request.build(prompt.kind_of("review"), request.Pack(()), Config(), 9_999).params)
+    return request.build(prompt.kind_of("review"), request.Pack(()), Config(), 9_999).body.size
 
 
 def _diff_bytes(repository: Repository, look: Look) -> int:

@@ -109,7 +109,7 @@ class Planner:
             repo=origin.repo,
             intent=intent,
             n=n,
-            sha=question.sha,
+            sha=question.body.sha,
             pr=origin.pr,
             kind=origin.kind,
             model=question.model,
@@ -119,14 +119,14 @@ class Planner:
             about=question.about,
             estimate=self._estimate(question),
         )
-        return Draft(custom_id(intent, n, question.sha), question.params, asked)
+        return Draft(custom_id(intent, n, asked.sha), question.body, asked)
 
     def _estimate(self, question: Question) -> Estimate:
         return estimate(
             self.prices,
             question.model,
             None,
-            chars=len(question.params),
+            chars=question.body.size,
             tasks=len(question.cases),
             at=self.now.date(),
             batch=question.cases[0].lane == "batch",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from claude_batch.body import Body
 from claude_batch.config import Lane
 from claude_batch.event import Asked, BatchId, Estimate, Intent
 from claude_batch.history import Basis
@@ -38,7 +39,7 @@ class Draft:
     """A request on its way, with what the ledger will know of it."""
 
     custom_id: str
-    params: bytes
+    body: Body
     asked: Asked
     expected: Expected | None = None  # None: all that there is to say is in `asked`
 
@@ -67,7 +68,7 @@ def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -
     """At least one draft. The intent's owner is at it from now on, for LEASE."""
     first, digest = drafts[0].asked, hashlib.sha256()
     for draft in drafts:
-        digest.update(draft.params)
+        digest.update(draft.body.read())
     return Parcel(
         Intent(
             at=first.at,
@@ -86,7 +87,7 @@ def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -
 
 class Sendable(Protocol):
     @property
-    def params(self) -> bytes: ...
+    def body(self) -> Body: ...
 
 
 Made = TypeVar("Made", bound=Sendable)
@@ -97,7 +98,7 @@ def parts(requests: Sequence[Made]) -> Iterator[list[Made]]:
     part: list[Made] = []
     size = 0
     for made in requests:
-        length = len(made.params) + 100  # the envelope with its custom_id
+        length = made.body.size + 100  # the envelope with its custom_id
         if part and (len(part) == BATCH_REQUESTS or size + length > BATCH_BYTES):
             yield part
             part, size = [], 0

@@ -1,6 +1,5 @@
 """A request: the tasks of one file, or of a few small ones, with what they share; it is billed."""
 
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ import pathspec
 
 from claude_batch import prompt
 from claude_batch.anchor import Strip
+from claude_batch.body import Body, Held, Keep
 from claude_batch.config import Config, Rule
 from claude_batch.event import AskedTask, IntentId
 from claude_batch.prompt import NOTHING, Beside, Kind
@@ -35,12 +35,8 @@ class Pack:
 class Request:
     kind: Kind
     pack: Pack
-    params: bytes  # JSON, as the API wants it
+    body: Body
     max_tokens: int
-
-    @property
-    def sha(self) -> str:
-        return hashlib.sha256(self.params).hexdigest()
 
 
 def custom_id(intent: IntentId, n: int, sha: str) -> str:
@@ -99,7 +95,7 @@ def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> Pack:
     return Pack(tuple(asked), tuple(context))
 
 
-def build(kind: Kind, packed: Pack, config: Config, max_tokens: int) -> Request:
+def build(kind: Kind, packed: Pack, config: Config, max_tokens: int, keep: Keep = Held) -> Request:
     output: dict[str, object] = {"format": {"type": "json_schema", "schema": prompt.schema()}}
     if config.effort:
         output["effort"] = config.effort
@@ -113,7 +109,7 @@ def build(kind: Kind, packed: Pack, config: Config, max_tokens: int) -> Request:
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    return Request(kind, packed, raw.encode(), max_tokens)
+    return Request(kind, packed, keep(raw.encode()), max_tokens)
 
 
 def _rules_for(paths: set[str], rules: Sequence[Rule]) -> list[Rule]:

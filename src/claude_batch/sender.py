@@ -7,6 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from claude_batch.answer import parse_message
+from claude_batch.body import Body
 from claude_batch.collection import Recorder, shape_of
 from claude_batch.errors import CannotSubmit, SubmitUnclear
 from claude_batch.event import Submitted, Voided
@@ -19,7 +20,7 @@ from claude_batch.remote import RemoteBatch
 class Client(Protocol):
     """Both raise SubmitUnclear when it may have been accepted all the same, else CannotSubmit."""
 
-    def create(self, requests: Iterable[tuple[str, bytes]]) -> RemoteBatch: ...
+    def create(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch: ...
 
     def ask(self, params: bytes) -> bytes: ...
 
@@ -51,7 +52,7 @@ class Sender:
 
     def _create(self, parcel: Parcel) -> Submitted:
         try:
-            remote = self.client.create((draft.custom_id, draft.params) for draft in parcel.drafts)
+            remote = self.client.create((draft.custom_id, draft.body) for draft in parcel.drafts)
         except SubmitUnclear:
             raise  # the intent stays: `collect` looks whether the batch is there after all
         except CannotSubmit as refusal:
@@ -86,7 +87,7 @@ class Sender:
         for draft in parcel.drafts:
             recorder = Recorder(sending, self.prices, self.now(), parcel.intent.run)
             try:
-                said = self.client.ask(draft.params)
+                said = self.client.ask(draft.body.read())
                 answer = parse_message(draft.custom_id, said, shape_of(sending))
             except SubmitUnclear:
                 raise  # may be paid for: `collect` says so when the lease has run out

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 from claude_batch import budget, house_rules, ladder, request
+from claude_batch.body import Held, Keep
 from claude_batch.config import RISKY_ONLY, Config, Lane
 from claude_batch.context import NOTHING_BESIDE, Head, Material, pick
 from claude_batch.diff import Comparison, LeftOut
@@ -129,6 +130,7 @@ class Claimant:
     prices: Prices
     now: datetime
     new_id: Callable[[], str]  # 16 random hex digits
+    keep: Keep = Held  # where bodies wait until they are sent
 
     def claim(self, view: View, subject: Subject) -> Claim:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
@@ -226,10 +228,10 @@ class Claimant:
     def _build(self, kind: Kind, part: Pack) -> Request:
         chars = sum(len(task.hunk.body) for task in (*part.asked, *part.context))
         limit = max_tokens(chars, len(part.asked), self.config.effort)
-        return request.build(kind, part, self.config, limit)
+        return request.build(kind, part, self.config, limit, self.keep)
 
     def _expected(self, made: Request, history: History) -> Expected:
-        config, tasks, chars = self.config, len(made.pack.asked), len(made.params)
+        config, tasks, chars = self.config, len(made.pack.asked), made.body.size
         by_length = input_tokens(chars, config.model)
         output = history.output_tokens(made.kind.name, config.model, config.effort, tasks)
         return Expected(
@@ -258,7 +260,7 @@ class Claimant:
             repo=subject.repo,
             intent=intent,
             n=n,
-            sha=made.sha,
+            sha=made.body.sha,
             pr=subject.pr,
             kind=made.kind.name,
             model=self.config.model,
@@ -266,7 +268,7 @@ class Claimant:
             tasks=request.asked_tasks(made.pack),
             estimate=expected.kept,
         )
-        return Draft(request.custom_id(intent, n, made.sha), made.params, asked, expected)
+        return Draft(request.custom_id(intent, n, asked.sha), made.body, asked, expected)
 
     def _spent(self, view: View, pr: int | None) -> Spent:
         day, month = budget.periods(self.now)

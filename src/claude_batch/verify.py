@@ -1,11 +1,11 @@
 """The request of a second look: claims about one file, their evidence, and nothing else."""
 
-import hashlib
 import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from claude_batch import estimate
+from claude_batch.body import Body, Held
 from claude_batch.config import Lane
 from claude_batch.event import Asked, AskedTask
 from claude_batch.evidence import Code
@@ -41,12 +41,8 @@ class Question:
 
     cases: tuple[Case, ...]
     model: str
-    params: bytes  # JSON, as the API wants it
+    body: Body
     max_tokens: int
-
-    @property
-    def sha(self) -> str:
-        return hashlib.sha256(self.params).hexdigest()
 
     @property
     def about(self) -> tuple[str, ...]:
@@ -99,7 +95,7 @@ def build(cases: Sequence[Case], model: str) -> Question:
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    return Question(tuple(cases), model, raw.encode(), limit)
+    return Question(tuple(cases), model, Held(raw.encode()), limit)
 
 
 def _is_switched_off(model: str) -> bool:

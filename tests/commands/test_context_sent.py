@@ -39,7 +39,7 @@ HEAD: dict[str, str | bytes] = {
 def sent(ready: Ready, view: View | None = None) -> list[str]:
     claim = ready.claimant.claim(view or View.of(()), ready.subject)
     drafts = [draft for parcel in claim.parcels for draft in parcel.drafts]
-    return [json.loads(draft.params)["messages"][0]["content"] for draft in drafts]
+    return [json.loads(draft.body.read())["messages"][0]["content"] for draft in drafts]
 
 
 def without_anchors(text: str) -> list[str]:

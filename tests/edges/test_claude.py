@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from claude_batch.answer import parse_line, parse_message
+from claude_batch.body import Held
 from claude_batch.edges.claude import Claude, RemoteModel
 from claude_batch.errors import CannotCollect, CannotSubmit, SubmitUnclear
 from claude_batch.event import BatchId, Outcome
@@ -30,6 +31,7 @@ WIRE = {
     "request_counts": {"succeeded": 1},
     "something": "new",
 }
+BODY = Held(PARAMS)
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 
 Edge = Callable[..., tuple[Claude, BatchesServer]]
@@ -70,7 +72,7 @@ def edge(slept: list[float]) -> Iterator[Edge]:
 def test_from_create_to_results(edge: Edge) -> None:
     claude, server = edge()
     before = datetime.now(UTC)
-    created = claude.create([("a", PARAMS), ("b", PARAMS)])
+    created = claude.create([("a", BODY), ("b", BODY)])
     assert (created.status, created.requests, created.archived) == ("in_progress", 2, False)
     assert before <= created.created_at <= datetime.now(UTC)
     assert created.expires_at - created.created_at == timedelta(days=1)
@@ -84,7 +86,7 @@ def test_from_create_to_results(edge: Edge) -> None:
 
 def test_a_batch_is_sent_with_its_length_and_once(edge: Edge) -> None:
     claude, server = edge()
-    claude.create((name, PARAMS) for name in "abc")
+    claude.create((name, BODY) for name in "abc")
     (logged,) = server.log
     row = len(PARAMS) + len('{"custom_id":"a","params":}')
     assert logged.body_bytes == len('{"requests":[]}') + 3 * row + 2
@@ -151,7 +153,7 @@ def test_a_refusal_is_plain_and_sent_once(
 ) -> None:
     claude, server = edge(faults=lambda call: fault)
     with pytest.raises(CannotSubmit) as caught:
-        claude.create([("a", PARAMS)]) if lane == "batch" else claude.ask(PARAMS)
+        claude.create([("a", BODY)]) if lane == "batch" else claude.ask(PARAMS)
     assert type(caught.value) is CannotSubmit
     assert (caught.value.problem, caught.value.remedy) == (problem, remedy)
     assert (len(server.log), slept) == (1, [])
@@ -178,7 +180,7 @@ def test_what_may_have_been_accepted_is_unclear_and_never_repeated(
 ) -> None:
     claude, server = edge(faults=lambda call: fault, timeout=0.3)
     with pytest.raises(SubmitUnclear) as caught:
-        claude.create([("a", PARAMS)]) if lane == "batch" else claude.ask(PARAMS)
+        claude.create([("a", BODY)]) if lane == "batch" else claude.ask(PARAMS)
     assert "`claude-batch collect` looks whether it was accepted" in caught.value.remedy
     assert (len(server.log), slept) == (1, [])
 
@@ -187,7 +189,7 @@ def test_a_batch_whose_answer_was_lost_can_be_found(edge: Edge) -> None:
     claude, _ = edge(faults=failing("POST", "/batches", Fault(after=True)))
     since = datetime.now(UTC)
     with pytest.raises(SubmitUnclear):
-        claude.create([("a", PARAMS), ("b", PARAMS)])
+        claude.create([("a", BODY), ("b", BODY)])
     assert [batch.requests for batch in claude.recent(since)] == [2]
 
 
@@ -195,7 +197,7 @@ def test_a_server_that_is_not_there_got_nothing(edge: Edge) -> None:
     claude, server = edge()
     server.stop()
     with pytest.raises(CannotSubmit) as caught:
-        claude.create([("a", PARAMS)])
+        claude.create([("a", BODY)])
     assert type(caught.value) is CannotSubmit
     assert caught.value.problem.startswith("the connection to the Anthropic API failed: ")
 
@@ -206,7 +208,7 @@ def test_no_redirect_is_followed(edge: Edge) -> None:
         faults=lambda call: Fault(307, headers={"location": elsewhere.url + call.path})
     )
     with pytest.raises(CannotSubmit, match="307") as caught:
-        claude.create([("a", PARAMS)])
+        claude.create([("a", BODY)])
     assert caught.value.remedy.startswith("set ANTHROPIC_BASE_URL to the address")
     with pytest.raises(CannotCollect, match="307"):
         claude.status(BatchId("b"))
@@ -215,7 +217,7 @@ def test_no_redirect_is_followed(edge: Edge) -> None:
 
 def test_a_batch_above_the_limit_is_not_sent(edge: Edge) -> None:
     claude, server = edge()
-    large = b'"' + b"x" * 8_000_000 + b'"'
+    large = Held(b"x" * 8_000_000)
     with pytest.raises(CannotSubmit) as caught:
         claude.create((f"n{n}", large) for n in range(33))
     assert caught.value.problem == "a batch of 264 MB was not sent: the API takes 256 MB"
@@ -244,7 +246,7 @@ def test_a_batch_above_the_limit_is_not_sent(edge: Edge) -> None:
 def test_what_is_missing_is_said_at_first_use(environ: Mapping[str, str], problem: str) -> None:
     claude = Claude(environ, sleep=lambda seconds: None)
     with pytest.raises(CannotSubmit) as caught:
-        claude.create([("a", PARAMS)])
+        claude.create([("a", BODY)])
     assert caught.value.problem == problem
 
 
@@ -272,7 +274,7 @@ def test_reading_is_patient(
     edge: Edge, slept: list[float], faults: list[Fault], waits: list[float]
 ) -> None:
     claude, _ = edge(faults=reading(faults))
-    batch = claude.create([("a", PARAMS)]).id
+    batch = claude.create([("a", BODY)]).id
     assert claude.status(batch).requests == 1
     assert slept == waits
 
@@ -280,7 +282,7 @@ def test_reading_is_patient(
 def test_who_failed_together_does_not_come_back_together(edge: Edge, slept: list[float]) -> None:
     faults = [Fault(500), Fault(503), Fault(429, headers={"retry-after": "10"})]
     claude, _ = edge(faults=reading(faults), luck=1.0)
-    batch = claude.create([("a", PARAMS)]).id
+    batch = claude.create([("a", BODY)]).id
     claude.status(batch)
     assert slept == [0.5, 1, 11]
 
@@ -288,7 +290,7 @@ def test_who_failed_together_does_not_come_back_together(edge: Edge, slept: list
 def test_a_date_to_come_back_at_counts_from_the_answers_own(edge: Edge, slept: list[float]) -> None:
     later = formatdate(time.time() + 30, usegmt=True)
     claude, _ = edge(faults=reading([Fault(429, headers={"retry-after": later})]))
-    batch = claude.create([("a", PARAMS)]).id
+    batch = claude.create([("a", BODY)]).id
     claude.status(batch)
     assert 25 < slept[0] <= 31
 
@@ -334,7 +336,7 @@ def test_an_answer_in_another_format_is_said(edge: Edge) -> None:
 def test_a_cut_stream_starts_over_and_yields_nothing_twice(edge: Edge, slept: list[float]) -> None:
     cuts = [Fault(cut=100), Fault(cut=100_000), Fault(cut=300)]
     claude, _ = edge(faults=failing("GET", "/results", *cuts))
-    batch = claude.create((f"n{n}", PARAMS) for n in range(500)).id
+    batch = claude.create((f"n{n}", BODY) for n in range(500)).id
     names = [json.loads(line)["custom_id"] for line in claude.results(batch)]
     assert sorted(names) == sorted(f"n{n}" for n in range(500))
     assert slept == [1, 2, 4]
@@ -345,7 +347,7 @@ def test_a_stream_that_ends_early_without_an_error_is_noticed(
 ) -> None:
     short = Fault(200, body=b'{"custom_id":"a","result":{"type":"canceled"}}\n{"custom_id":"b","re')
     claude, _ = edge(faults=failing("GET", "/results", short))
-    batch = claude.create([("a", PARAMS), ("b", PARAMS)]).id
+    batch = claude.create([("a", BODY), ("b", BODY)]).id
     assert len(list(claude.results(batch))) == 2
     assert slept == [1]
 
@@ -360,7 +362,7 @@ def test_results_are_fetched_from_our_own_address(edge: Edge) -> None:
         return None
 
     claude, _ = edge(faults=faults)
-    batch = claude.create([("a", PARAMS)]).id
+    batch = claude.create([("a", BODY)]).id
     ended = WIRE | {"id": batch}
     assert claude.status(batch).status == "ended"
     assert len(list(claude.results(batch))) == 1
@@ -373,7 +375,7 @@ def test_recent_reads_pages_until_they_are_older(edge: Edge) -> None:
     claude, server = edge(now=lambda: times[0])
     for n in range(250):
         times[0] = now + timedelta(minutes=n)
-        claude.create([("a", PARAMS)])
+        claude.create([("a", BODY)])
     server.log.clear()
     assert len(claude.recent(now + timedelta(minutes=100))) == 150
     assert len(server.log) == 2
@@ -385,7 +387,7 @@ def test_recent_reads_pages_until_they_are_older(edge: Edge) -> None:
 
 def test_cancel_twice_is_the_same_as_once(edge: Edge) -> None:
     claude, _ = edge(seconds=3600)
-    batch = claude.create([("a", PARAMS)]).id
+    batch = claude.create([("a", BODY)]).id
     assert claude.cancel(batch).status == "canceling"
     again = claude.cancel(batch)
     assert (again.status, again.counts["canceled"]) == ("ended", 1)
@@ -394,7 +396,7 @@ def test_cancel_twice_is_the_same_as_once(edge: Edge) -> None:
 def test_an_archived_batch_says_so(edge: Edge) -> None:
     times = [datetime(2026, 11, 22, 10, tzinfo=UTC)]
     claude, _ = edge(now=lambda: times[0])
-    batch = claude.create([("a", PARAMS)]).id
+    batch = claude.create([("a", BODY)]).id
     times[0] += timedelta(days=30)
     assert claude.status(batch).archived
     with pytest.raises(CannotCollect, match="no longer available"):
@@ -452,7 +454,7 @@ def test_federation_that_fails_sent_nothing(edge: Edge, tmp_path: Path) -> None:
         }
     )
     with pytest.raises(CannotSubmit) as caught:
-        claude.create([("a", PARAMS)])
+        claude.create([("a", BODY)])
     assert type(caught.value) is CannotSubmit
     assert caught.value.problem.startswith("the Anthropic credentials cannot be used: ")
     assert server.log == []
@@ -477,7 +479,7 @@ def official(slept: list[float]) -> Claude:
 @pytest.mark.vcr
 @pytest.mark.default_cassette("basic_batch_completion.yaml")
 def test_a_recorded_batch(official: Claude) -> None:
-    created = official.create([("0", PARAMS), ("1", PARAMS), ("2", PARAMS)])
+    created = official.create([("0", BODY), ("1", BODY), ("2", BODY)])
     assert created.id == "msgbatch_01MxdL3LT4Dizo9t3j6FY9Ap"
     assert created.counts["processing"] == 3
     assert official.status(created.id).status == "in_progress"
@@ -502,7 +504,7 @@ def test_a_recorded_batch(official: Claude) -> None:
 @pytest.mark.vcr
 @pytest.mark.default_cassette("basic_batch_reasoning_completion.yaml")
 def test_a_recorded_batch_with_thinking(official: Claude) -> None:
-    batch = official.create([("0", PARAMS), ("1", PARAMS)]).id
+    batch = official.create([("0", BODY), ("1", BODY)]).id
     lines = list(official.results(batch))
     blocks = [json.loads(line)["result"]["message"]["content"] for line in lines]
     assert [[block["type"] for block in content] for content in blocks] == [
@@ -517,7 +519,7 @@ def test_a_recorded_batch_with_thinking(official: Claude) -> None:
 @pytest.mark.vcr
 @pytest.mark.default_cassette("batch_cancel.yaml")
 def test_a_recorded_cancel(official: Claude) -> None:
-    batch = official.create([("0", PARAMS)]).id
+    batch = official.create([("0", BODY)]).id
     assert official.status(batch).status == "in_progress"
     assert official.cancel(batch).status == "canceling"
 

@@ -55,7 +55,7 @@ def test_first_a_cheaper_model() -> None:
     (draft,) = made.parcels[0].drafts
     assert made.steps == ("claude-haiku-5-5 instead of claude-sonnet-5-5",)
     assert (draft.asked.model, draft.asked.effort) == ("claude-haiku-5-5", "medium")
-    assert b'"model":"claude-haiku-5-5"' in draft.params
+    assert b'"model":"claude-haiku-5-5"' in draft.body.read()
     assert made.plan.left_out[1:] == ()
 
 
@@ -64,7 +64,7 @@ def test_then_less_effort() -> None:
     (draft,) = made.parcels[0].drafts
     assert made.steps[1] == "effort low instead of medium"
     assert (draft.asked.model, draft.asked.effort) == ("claude-haiku-5-5", "low")
-    assert b'"effort":"low"' in draft.params
+    assert b'"effort":"low"' in draft.body.read()
 
 
 def test_then_the_riskiest_files_and_the_others_are_named() -> None:

@@ -75,7 +75,7 @@ def test_the_params_in_full() -> None:
     """No sampling parameters, no tools: what newer models refuse is not in it."""
     config = Config(rules=(Rule(path="*.py", instruction="No print."), Rule(instruction="All.")))
     request = build(REVIEW, ONE, config, 5000)
-    params = json.loads(request.params)
+    params = json.loads(request.body.read())
     shown = params["messages"][0].pop("content")
     assert re.sub(r"(?m)^(\d)[a-z]{3}", r"\1___", shown).split("\n") == [
         "Rule of this repository: No print.",
@@ -162,12 +162,12 @@ def test_the_params_in_full() -> None:
 
 def test_the_same_input_is_the_same_bytes() -> None:
     one, other = (build(REVIEW, ONE, Config(), 5000) for _ in range(2))
-    assert (one.params, one.sha) == (other.params, other.sha)
-    assert build(REVIEW, ONE, Config(), 5001).sha != one.sha
+    assert one.body == other.body
+    assert build(REVIEW, ONE, Config(), 5001).body.sha != one.body.sha
 
 
 def test_an_effort_that_is_off_is_not_sent() -> None:
-    params = json.loads(build(REVIEW, ONE, Config(effort=None), 5000).params)
+    params = json.loads(build(REVIEW, ONE, Config(effort=None), 5000).body.read())
     assert params["output_config"].keys() == {"format"}
 
 
@@ -177,7 +177,7 @@ def test_an_effort_that_is_off_is_not_sent() -> None:
 )
 def test_a_rule_is_for_the_files_that_it_names(pattern: str, applies: bool) -> None:
     config = Config(rules=(Rule(path=pattern, instruction="Mind this."),))
-    assert (b"Mind this." in build(REVIEW, ONE, config, 5000).params) is applies
+    assert (b"Mind this." in build(REVIEW, ONE, config, 5000).body.read()) is applies
 
 
 def test_what_the_ledger_keeps_of_a_task_holds_no_code() -> None:

@@ -53,7 +53,7 @@ def test_only_what_is_new_is_asked() -> None:
     made = claim(known, task("t1"), task("t2"), task("t3-is-longer"))
     assert asked_for(made) == ["t3-is-longer"]
     assert (made.plan.new, made.plan.reused) == (1, 2)
-    assert b"\\n+t1\\n" in made.parcels[0].drafts[0].params, "known code goes along unasked"
+    assert b"\\n+t1\\n" in made.parcels[0].drafts[0].body.read(), "known code goes along unasked"
 
 
 def test_equal_hunks_are_one_question_and_two_places() -> None:
@@ -158,7 +158,7 @@ def test_batches_stay_within_the_limits_of_the_api(monkeypatch: pytest.MonkeyPat
     parcels = claim([], *big).parcels
     assert sum(parcel.intent.requests for parcel in parcels) == 5
     for parcel in parcels:
-        assert sum(len(draft.params) + 100 for draft in parcel.drafts) <= 110_000
+        assert sum(draft.body.size + 100 for draft in parcel.drafts) <= 110_000
 
 
 def test_the_lane_now_is_at_standard_price_and_keeps_its_answers() -> None:

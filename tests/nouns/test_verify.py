@@ -108,27 +108,29 @@ def test_claims_of_one_file_share_a_request() -> None:
 
 def test_the_api_takes_what_is_sent() -> None:
     for model in ("claude-haiku-5-5", "claude-haiku-4-5", "claude-sonnet-5-5", "claude-opus-5-5"):
-        params = json.loads(build([case(1, 2, 2)], model).params)
+        params = json.loads(build([case(1, 2, 2)], model).body.read())
         assert fault(params, "2026-10-21", batch=True) is None
         assert params["model"] == model
 
 
 def test_it_thinks_as_little_as_the_model_allows() -> None:
-    small = json.loads(build([case(1, 2, 2)], "claude-haiku-5-5").params)
+    small = json.loads(build([case(1, 2, 2)], "claude-haiku-5-5").body.read())
     assert small["thinking"] == {"type": "disabled"}
     assert "effort" not in small["output_config"]
-    large = json.loads(build([case(1, 2, 2)], "claude-fable-5-2").params)
+    large = json.loads(build([case(1, 2, 2)], "claude-fable-5-2").body.read())
     assert "thinking" not in large
     assert large["output_config"]["effort"] == "low"
 
 
 def test_the_same_cases_are_the_same_request() -> None:
     cases = [case(1, 2, 2), case(2, 1, 4)]
-    assert build(cases, "claude-haiku-5-5").sha == build(cases, "claude-haiku-5-5").sha
-    assert build(cases[:1], "claude-haiku-5-5").sha != build(cases, "claude-haiku-5-5").sha
+    assert build(cases, "claude-haiku-5-5").body.sha == build(cases, "claude-haiku-5-5").body.sha
+    assert (
+        build(cases[:1], "claude-haiku-5-5").body.sha != build(cases, "claude-haiku-5-5").body.sha
+    )
 
 
 def test_a_claim_costs_a_fraction_of_a_cent() -> None:
-    size = len(build([case(1, 2, 2)], "claude-haiku-5-5").params)
+    size = build([case(1, 2, 2)], "claude-haiku-5-5").body.size
     batched = Decimal("0.05") / 1_000_000  # dollars for a token in
     assert size / 2.2 * float(batched) < 0.0001

@@ -42,7 +42,7 @@ def chosen(sample: Sample, look: Look) -> Chosen:
     tasks = look.tasks([review_kind])
     said = []
     for number, packed in enumerate(pack(tasks, [])):
-        params = json.loads(build(review_kind, packed, config, 4096).params)
+        params = json.loads(build(review_kind, packed, config, 4096).body.read())
         said += read_findings(review(params).text, f"r{number}", asked_tasks(packed), "review")
     head = sample.path.joinpath
     placed, dropped = place(said, tasks, lambda path: head(path).read_bytes())

@@ -12,6 +12,7 @@ from pathlib import Path
 from claude_batch import config, plumbing, prompt
 from claude_batch.cli.shared import tell
 from claude_batch.config import Config
+from claude_batch.edges.body_file import BodyFile
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.environment import environment
 from claude_batch.edges.forge import Forge
@@ -113,7 +114,7 @@ class World:
 
     def claimant(self, settings: Config, wanted: Sequence[Kind] = ()) -> Claimant:
         chosen = tuple(wanted) or kinds(settings)
-        return Claimant(settings, chosen, self.prices(settings), now(), new_id)
+        return Claimant(settings, chosen, self.prices(settings), now(), new_id, BodyFile().keep)
 
     def shared(self, settings: Config) -> GitLedger:
         """The state branch on the remote."""

@@ -44,7 +44,7 @@ class Bench:
     def produce(self, cases: Iterable[Case], claude: Claude, sleep: Callable[[float], None]) -> int:
         """Asks for every answer that is not in the file, as one batch; how many were asked."""
         wanted = {
-            name(draft): draft.params
+            name(draft): draft.body
             for opened in self._opened(cases)
             for draft in self._drafts(opened)
             if name(draft) not in self.answers.known()

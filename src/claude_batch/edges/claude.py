@@ -16,9 +16,10 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import to_json
 
 from claude_batch import patience
+from claude_batch.body import Body
+from claude_batch.envelope import Envelope
 from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
 from claude_batch.event import BatchId
 from claude_batch.refusal import LOOK_FIRST, OTHERWISE, Refusal
@@ -67,13 +68,16 @@ class Claude:
         timeout: float = READING,
         answer_timeout: float = ANSWERING,
         luck: Callable[[], float] = random.random,
+        most: int = MAX_BYTES,
     ) -> None:
-        """Timeouts are in seconds and per socket operation. A missing key is found at first use."""
+        """Timeouts are in seconds and per socket operation; `most` bytes are sent as one batch.
+        A missing key is found at first use."""
         self._environ = environ
         self._sleep = sleep
         self._timeout = timeout
         self._answer_timeout = answer_timeout
         self._luck = luck
+        self._most = most
 
     def close(self) -> None:
         """Ends kept-alive connections; the next call opens new ones."""
@@ -85,19 +89,19 @@ class Claude:
         """Raises CannotSubmit where there is no usable key; asks nobody."""
         _ = self._client
 
-    def create(self, requests: Iterable[tuple[str, bytes]]) -> RemoteBatch:
-        """Send (custom_id, params as JSON) as one batch, in one try.
+    def create(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch:
+        """Send bodies, each with its custom_id, as one batch, in one try.
 
         Raises SubmitUnclear when the batch may exist all the same, else CannotSubmit.
         """
-        with tempfile.TemporaryFile() as body:
-            size = _write(body, requests)
-            if size > MAX_BYTES:
-                raise CannotSubmit(
-                    f"a batch of {size / 1e6:.0f} MB was not sent: the API takes 256 MB",
-                    "submit less at a time, with --paths or more `exclude` in the config",
-                )
-            return _paid(self._send(BATCHES, body, self._timeout), WireBatch).ours()
+        envelope = Envelope(tuple(requests))
+        if envelope.size > self._most:
+            raise CannotSubmit(
+                f"a batch of {envelope.size / 1e6:.0f} MB was not sent: the API takes "
+                f"{self._most / 1e6:.0f} MB",
+                "submit less at a time, with --paths or more `exclude` in the config",
+            )
+        return _paid(self._send(BATCHES, envelope, self._timeout), WireBatch).ours()
 
     def ask(self, params: bytes) -> bytes:
         """One request of the lane now, in one try: the message as JSON. Raises like `create`."""
@@ -158,17 +162,20 @@ class Claude:
         except CannotFind:
             return None
 
-    def _send(self, path: str, content: bytes | IO[bytes], timeout: float) -> bytes:
+    def _send(self, path: str, content: bytes | Envelope, timeout: float) -> bytes:
         import anthropic
         import httpx2
 
+        headers = {"content-type": "application/json"}
+        if isinstance(content, Envelope):  # else it would go without a length, in chunks
+            headers["content-length"] = str(content.size)
         try:
             response = self._client.post(
                 path,
                 cast_to=httpx2.Response,
                 content=content,
                 options={
-                    "headers": {"content-type": "application/json"},
+                    "headers": headers,
                     "timeout": timeout,
                     "follow_redirects": False,
                 },
@@ -306,18 +313,6 @@ def _federation(environ: Mapping[str, str]) -> "anthropic.WorkloadIdentityCreden
         service_account_id=environ.get("ANTHROPIC_SERVICE_ACCOUNT_ID") or None,
         workspace_id=environ.get("ANTHROPIC_WORKSPACE_ID") or None,
     )
-
-
-def _write(body: IO[bytes], requests: Iterable[tuple[str, bytes]]) -> int:
-    """The envelope, one request at a time: the SDK's `create` would hold three copies of all."""
-    start = b'{"requests":['
-    for custom_id, params in requests:
-        body.write(start + b'{"custom_id":%b,"params":%b}' % (to_json(custom_id), params))
-        start = b","
-    body.write(b"]}" if start == b"," else start + b"]}")
-    size = body.tell()
-    body.seek(0)
-    return size
 
 
 def _paid(raw: bytes, shape: type[Shape]) -> Shape:
