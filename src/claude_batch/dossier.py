@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from claude_batch.budget import periods
 from claude_batch.diff import Diff, LeftOut
-from claude_batch.event import Answered, Asked
+from claude_batch.event import Answered, Asked, Settled
 from claude_batch.finding import Finding
 from claude_batch.ledger import Standing, View
 from claude_batch.origin import Past, Readers
@@ -81,8 +81,16 @@ class Dossier:
         }
         return Past(plans, asked, diff, readers)
 
-    def own(self) -> list[Answered]:
-        return [row.answered for row in self.view.rows if row.asked.pr == self.pr and row.answered]
+    def own(self) -> list[Answered | Settled]:
+        """A row that was folded without its intent says its lane itself."""
+        bare = [row for row in self.view.settled.values() if row.pr == self.pr]
+        sendings = self.view.sendings.values()
+        return bare + [
+            sending.answers[n]
+            for sending in sendings
+            for n, asked in sending.requests.items()
+            if asked.pr == self.pr and n in sending.answers
+        ]
 
     def coverage(self, head: str, left_out: Sequence[LeftOut]) -> Coverage:
         standing = {task: self.view.standing(task) for task in self.current}
@@ -107,7 +115,9 @@ class Dossier:
             update={"month": self._month(own, month_budget)}
         )
 
-    def _month(self, own: Sequence[Answered], budget: Decimal | None) -> MonthToDate | None:
+    def _month(
+        self, own: Sequence[Answered | Settled], budget: Decimal | None
+    ) -> MonthToDate | None:
         """Up to the newest answer of its own and no further: what others pay later must not edit
         the comment."""
         if not own:

@@ -9,9 +9,12 @@ from claude_batch.event import (
     AnyEvent,
     Asked,
     AskedTask,
+    BatchId,
     Estimate,
     Event,
     Forgotten,
+    Intent,
+    Outcome,
     Settled,
     to_line,
 )
@@ -63,12 +66,13 @@ def forgotten_at(log: Log) -> dict[TaskId, datetime]:
     return found
 
 
-def asked_of(row: Settled) -> Asked:
-    """What a folded request still says about its question."""
+def asked_of(row: Settled, intent: Intent | None = None) -> Asked:
+    """What a folded request still says about its question: its tasks have ids only. When it was
+    asked is what its intent says, where that is still there."""
     usd = row.usd_estimated
     return Asked(
-        at=row.at,
-        run=row.run,
+        at=intent.at if intent else row.at,
+        run=intent.run if intent else row.run,
         repo=row.repo,
         intent=row.intent,
         n=row.n,
@@ -84,15 +88,15 @@ def asked_of(row: Settled) -> Asked:
     )
 
 
-def answered_of(row: Settled) -> Answered:
-    """What a folded request still says about its answer."""
+def answered_of(row: Settled, batch: BatchId | None = None) -> Answered:
+    """What a folded request still says about its answer, which came in `batch`."""
     return Answered(
         at=row.at,
         run=row.run,
         repo=row.repo,
         intent=row.intent,
         n=row.n,
-        batch=None,
+        batch=batch,
         outcome=row.outcome,
         model=row.model,
         usage=row.usage,
@@ -100,6 +104,6 @@ def answered_of(row: Settled) -> Answered:
         usd_standard=row.usd_standard,
         findings=row.findings,
         refuted=row.refuted,
-        retriable=True,
+        retriable=row.outcome is not Outcome.SUCCEEDED,
         shard=row.shard,
     )

@@ -12,6 +12,7 @@ from claude_batch.event import (
     Answered,
     AnyEvent,
     Asked,
+    AskedTask,
     BatchId,
     BatchStatus,
     Closed,
@@ -102,7 +103,7 @@ class View:
     """The state at one tip of the ledger. Built once per tip, then only read."""
 
     sendings: dict[IntentId, Sending] = field(default_factory=dict)
-    settled: dict[tuple[IntentId, int], Settled] = field(default_factory=dict)
+    settled: dict[tuple[IntentId, int], Settled] = field(default_factory=dict)  # without intent
     plans: list[Plan] = field(default_factory=list)
     posts: dict[tuple[int, str], Post] = field(default_factory=dict)
     signals: list[Signal] = field(default_factory=list)
@@ -232,6 +233,11 @@ class View:
         }
         return sorted(found.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
 
+    def shown(self) -> dict[TaskId, AskedTask]:
+        """Tasks with the lines that a succeeded request showed; a folded one has ids only."""
+        pairs = self.answers()
+        return {task.id: task for asked, _ in pairs for task in asked.tasks if task.signs}
+
     def lease_holder(self, scope: str, owner: str, now: datetime) -> str | None:
         """Who else is at it; None: `owner` may go ahead."""
         lease = self.leases.get(scope)
@@ -273,12 +279,15 @@ def _merge(
     sendings: dict[IntentId, Sending],
     orphans: dict[tuple[IntentId, int], Answered],
 ) -> None:
-    """A request that stands there raw and folded counts once, and the raw events say more."""
+    """A folded request joins its sending again. What also stands there raw counts once, and the
+    raw events say more."""
     for key in list(settled):
         intent, n = key
-        if intent in sendings and n in sendings[intent].requests:
-            row = settled.pop(key)
-            sendings[intent].answers.setdefault(n, answered_of(row))
+        if intent in sendings:
+            row, sending = settled.pop(key), sendings[intent]
+            batch = sending.submitted.batch if sending.submitted else None
+            sending.requests.setdefault(n, asked_of(row, sending.intent))
+            sending.answers.setdefault(n, answered_of(row, batch))
         else:
             orphans.pop(key, None)
 

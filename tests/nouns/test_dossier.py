@@ -84,3 +84,10 @@ def test_the_month_is_what_everybody_paid_until_its_newest_answer() -> None:
 
 def test_without_an_answer_there_is_no_month() -> None:
     assert Dossier(View.of([planned("p1", "t1")]), 7, frozenset()).receipt().month is None
+
+
+def test_a_folded_answer_keeps_its_lane_on_the_receipt() -> None:
+    """Half price: 0.04 would have been paid without the batch."""
+    for lane, saved in (("batch", "0.02"), ("now", "0")):
+        view = View.of([planned("p1", "t1"), settled("i1", 0, "t1", lane=lane)])
+        assert Dossier(view, 7, frozenset()).receipt().saved_by_batch == Decimal(saved)

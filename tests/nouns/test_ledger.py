@@ -156,6 +156,25 @@ def test_answers_of() -> None:
     assert asked_of(row).tasks[1].id == T3
 
 
+def test_a_folded_request_joins_its_sending() -> None:
+    folded = [intent("i1"), submitted("i1"), settled("i1", 0, "t1", minute=12)]
+    view = View.of(folded)
+    [(question, answer)] = view.answers_of([T1])
+    assert (question.at, answer.at) == (at(0), at(12))
+    assert answer.batch == BatchId("batch-i1")
+    assert view.open_batches() == []
+    assert view.shown() == {}
+    raw = View.of([*folded, asked("i1", 0, "t1")])
+    assert raw.rows[0].answered == answer
+    assert raw.shown()[T1].signs == "+"
+
+
+def test_a_folded_second_look_does_not_hide_what_was_shown() -> None:
+    look = settled("i2", 0, "t1", minute=50, purpose="verify", about=("1",))
+    view = View.of([*SENT, answered("i1"), intent("i2", 40), look])
+    assert view.shown()[T1].signs == "+"
+
+
 def test_a_forgotten_answer_is_not_given_again() -> None:
     events = [*SENT, answered("i1", 0), forgotten("t1")]
     assert View.of(events).answers_of([T1]) == []

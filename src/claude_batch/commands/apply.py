@@ -51,12 +51,11 @@ def apply(
 
 def _suggestions(ledger: Ledger, *, named: bool) -> Iterator[tuple[Finding, AskedTask]]:
     view = ledger.view()
-    pairs, judged = view.answers(), looks(view)
-    tasks = {task.id: task for asked, _ in pairs for task in asked.tasks}
-    for finding in ledger.findings(answered for _, answered in pairs):
+    judged, tasks = looks(view), view.shown()
+    for finding in ledger.findings(answered for _, answered in view.answers()):
         wanted = named or judged.get(finding.id) is not Look.REFUTED
         applies = finding.replacement is not None and finding.side is Side.RIGHT
-        if finding.task and wanted and applies:
+        if finding.task in tasks and wanted and applies:
             yield finding, tasks[finding.task]
 
 

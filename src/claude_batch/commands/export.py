@@ -31,9 +31,8 @@ def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
 
 def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
     view = ledger.view()
-    pairs, judged = view.answers(), looks(view)
-    tasks = {task.id: task for asked, _ in pairs for task in asked.tasks}
-    for finding in ledger.findings(answered for _, answered in pairs):
+    judged, tasks = looks(view), view.shown()
+    for finding in ledger.findings(answered for _, answered in view.answers()):
         if not finding.is_malformed and judged.get(finding.id) is not Look.REFUTED:
             yield finding, tasks.get(finding.task) if finding.task else None
 

@@ -116,6 +116,5 @@ class Refactorer:
 
 
 def _past(view: View, plan: Plan, target: Target) -> Past:
-    asked = {task.id: task for row, _ in view.answers() for task in row.tasks if task.signs}
     nothing = Diff(Comparison(target.head, target.head, "", "", ""), ())
-    return Past([plan], asked, nothing, target.readers)
+    return Past([plan], view.shown(), nothing, target.readers)
