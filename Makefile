@@ -6,7 +6,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-dep
 COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test test-browser lint bench-context requirements screenshot clean bench-placement
+.PHONY: demo test test-browser lint bench-context requirements screenshot clean bench-placement \
+	bench-size-collect
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
@@ -31,6 +32,9 @@ bench-context: .venv/dev.stamp
 # make bench-placement REPOSITORIES="/path/to/clone /path/to/another"
 bench-placement: .venv/dev.stamp
 	$(BIN)/python -m bench.placement $(REPOSITORIES)
+
+bench-size-collect: .venv/dev.stamp
+	$(BIN)/python -m bench.size_collect
 
 requirements:
 	$(COMPILE) --output-file requirements/base.txt

@@ -20,7 +20,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
 from pathlib import Path
+from typing import TextIO
 
 from claude_batch.anchor import HASH_LENGTH, anchor, line_hash
 from claude_batch.commands.collect import Collector
@@ -40,7 +42,7 @@ INTENT = IntentId("00112233445566aa")
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 MODEL = "claude-sonnet-5-5"
 FINDINGS = (0, 0, 0, 0, 1, 0, 0, 0, 0, 3)  # one answer in five has some
-WORDS = "the value of this call is read before it was checked so that an empty list fails".split()
+WORDS = ("the", "value", "of", "this", "call", "is", "read", "before", "it", "was", "checked")
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def serve(folder: Path) -> None:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_GET(self) -> None:
             whole = self.path.endswith("/results")
             body = b"" if whole else json.dumps(status).encode()
             self.send_response(200)
@@ -200,7 +202,7 @@ def serve(folder: Path) -> None:
                 with results.open("rb") as file:
                     self.connection.sendfile(file)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
@@ -230,12 +232,22 @@ def collect(folder: Path, port: int) -> Measured:
 @contextmanager
 def served(folder: Path) -> Iterator[int]:
     command = [sys.executable, "-m", __spec__.name, "serve", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
-        assert server.stdout
+    with (
+        (folder / "port").open("w+") as said,
+        subprocess.Popen(command, stdout=said) as server,
+    ):
         try:
-            yield int(server.stdout.readline())
+            yield _port(said)
         finally:
             server.kill()
+
+
+def _port(said: TextIO) -> int:
+    while True:
+        said.seek(0)
+        if (line := said.readline()).endswith("\n"):
+            return int(line)
+        time.sleep(0.01)
 
 
 def measure(requests: int) -> Measured:
@@ -258,7 +270,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
     what = f"collect {most.requests:,} results"
     yield f"{what}: time ÷ `json.loads` of each line", "≤ 3", f"{most.ratio:.1f}"
     yield f"{what}: most memory", "≤ 200 MB", f"{most.memory / 1e6:.0f} MB"
-    for less, more in zip(found, found[1:], strict=False):
+    for less, more in pairwise(found):
         what = f"collect {more.requests:,} results ÷ {less.requests:,}"
         yield f"{what}: time", "≤ 11", f"{more.seconds / less.seconds:.1f}"
         yield f"{what}: memory", "the same", f"{more.memory / less.memory:.2f}"

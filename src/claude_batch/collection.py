@@ -10,7 +10,7 @@ from claude_batch.event import Answered, Asked, BatchId, BatchStatus, Outcome, V
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, Sending, Shard, View, Write
 from claude_batch.price import Cost, Prices, UnknownModel
-from claude_batch.request import custom_id
+from claude_batch.request import custom_id, number_in
 from claude_batch.verdict import read_verdicts
 
 UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
@@ -19,8 +19,8 @@ MISSING = "the batch ended without a readable line for this request"
 
 def shape_of(sending: Sending) -> type[Said] | None:
     """What its texts are validated as when they are parsed; verdicts are when they are recorded."""
-    purposes = {asked.purpose for asked in sending.requests.values()}
-    return None if purposes == {"verify"} else Said
+    first = next(iter(sending.requests.values()), None)  # second looks are sent apart
+    return None if first and first.purpose == "verify" else Said
 
 
 def readable(lines: Iterable[bytes], shape: type[Said] | None = Said) -> Iterator[RawAnswer]:
@@ -78,17 +78,14 @@ class Recorder:
     def all(self, view: View, raws: Iterable[RawAnswer]) -> Write:
         """These answers, and that nothing more will come."""
         found = self._found(raws)
-        written = self._write(
-            view, {n: found.get(n) or self._lost(asked, MISSING) for n, asked in self._requests()}
-        )
+        written = self._write(view, found | self._lost(self._waiting(view) - found.keys(), MISSING))
         return Write((*written.events, *self._collected(view)), written.shards)
 
     def undecided(self, view: View) -> Write:
         """Of the lane now, whose requests go one by one: the first without an answer may have been
         paid for, and those after it were never sent."""
-        sending = view.sendings[self.sending.intent.id]
-        waiting = [(n, asked) for n, asked in self._requests() if n not in sending.answers]
-        written = self._write(view, {n: self._lost(asked, UNDECIDED) for n, asked in waiting[:1]})
+        waiting = sorted(self._waiting(view))
+        written = self._write(view, self._lost(waiting[:1], UNDECIDED))
         rest = self.voided("its run ended before this was sent").events if waiting[1:] else ()
         return Write((*written.events, *rest))
 
@@ -98,12 +95,19 @@ class Recorder:
         fact = Voided(at=self.now, run=self.run, repo=intent.repo, intent=intent.id, reason=reason)
         return Write((fact,))
 
-    def _requests(self) -> list[tuple[int, Asked]]:
-        return sorted(self.sending.requests.items())
+    def _waiting(self, view: View) -> set[int]:
+        """The requests that have no answer yet."""
+        answers = view.sendings[self.sending.intent.id].answers
+        return set(self.sending.requests.keys() - answers.keys())
 
     def _found(self, raws: Iterable[RawAnswer]) -> dict[int, RawAnswer]:
-        places = {custom_id(asked.intent, n, asked.sha): n for n, asked in self._requests()}
-        return {places[raw.custom_id]: raw for raw in raws if raw.custom_id in places}
+        return {n: raw for raw in raws if (n := self._number(raw.custom_id)) is not None}
+
+    def _number(self, name: str) -> int | None:
+        """None: it is no name that we gave. An index by name would cost as much as the requests."""
+        n = number_in(name)
+        asked = None if n is None else self.sending.requests.get(n)
+        return n if asked and custom_id(asked.intent, asked.n, asked.sha) == name else None
 
     def _write(self, view: View, found: dict[int, RawAnswer]) -> Write:
         have = view.sendings[self.sending.intent.id].answers
@@ -115,9 +119,8 @@ class Recorder:
         shards = tuple(shard for _, shard in pairs if shard.findings and self.keep_findings)
         return Write(tuple(answered for answered, _ in pairs), shards)
 
-    def _lost(self, asked: Asked, error: str) -> RawAnswer:
-        name = custom_id(asked.intent, asked.n, asked.sha)
-        return RawAnswer(name, Outcome.UNREADABLE, error=error, retriable=True)
+    def _lost(self, numbers: Iterable[int], error: str) -> dict[int, RawAnswer]:
+        return {n: RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True) for n in numbers}
 
     def _answer(self, asked: Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
         findings: tuple[Finding, ...] = ()

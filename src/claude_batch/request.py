@@ -1,6 +1,7 @@
 """A request: the tasks of one file, or of a few small ones, with what they share; it is billed."""
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ REQUEST_BYTES = 40_000
 # How much known code of the same files may go along unasked, so that defects across hunks
 # stay visible. A share of what is asked: context must never cost more than the question.
 CONTEXT_SHARE = 0.5
+CUSTOM_ID = re.compile(r"[^-]+-([0-9]{1,9})-[0-9a-f]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class Request:
 def custom_id(intent: IntentId, n: int, sha: str) -> str:
     """At most 64 characters of [a-zA-Z0-9_-]: which intent, which request, which bytes."""
     return f"{intent}-{n}-{sha[:16]}"
+
+
+def number_in(custom_id: str) -> int | None:
+    """The place in its intent that a custom_id claims; None: it is none of ours."""
+    match = CUSTOM_ID.fullmatch(custom_id)
+    return int(match[1]) if match else None
 
 
 def pack(

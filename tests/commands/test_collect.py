@@ -1,5 +1,6 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,9 @@ from claude_batch.collected import Progress, together
 from claude_batch.commands import cancel as verb
 from claude_batch.config import Budget, Config
 from claude_batch.errors import CannotCollect, SubmitUnclear
-from claude_batch.event import Outcome
-from claude_batch.ledger import Standing
+from claude_batch.event import Answered, Outcome
+from claude_batch.finding import Finding
+from claude_batch.ledger import Ledger, Standing, View, Write
 from claude_batch.output import document
 from claude_batch.sandbox.batches import Call, Fault, Reply, failing
 
@@ -278,3 +280,49 @@ def test_collections_of_several_ledgers(rig: Rig) -> None:
     first = rig.collect()
     whole = together([first, rig.collect()])
     assert whole == first
+
+
+@dataclass
+class Killed:
+    """A ledger whose process dies after so many writes."""
+
+    ledger: Ledger
+    writes: int
+
+    def view(self) -> View:
+        return self.ledger.view()
+
+    def transact(self, decide: Callable[[View], Write]) -> View:
+        if not self.writes:
+            raise KeyboardInterrupt
+        self.writes -= 1
+        return self.ledger.transact(decide)
+
+    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+        return self.ledger.findings(answers)
+
+
+class TestInPortions:
+    """A large batch is recorded a portion at a time."""
+
+    def test_each_is_recorded_once_and_the_batch_at_the_end(self, rig: Rig) -> None:
+        rig.submit(rig.apart(*(f"{name}.py" for name in "abcde")))
+        collector = replace(rig.collector(), portion=2)
+        assert [answered.n for answered in collector.collect().answers] == [0, 1, 2, 3, 4]
+        commits = rig.ledger.git.run("log", "--reverse", "--format=%s", rig.ledger.ref).out
+        assert commits.decode().split() == ["plan", "submitted", "answer", "answer", "answer"]
+        assert rig.view.open_batches() == []
+
+    def test_what_was_recorded_before_a_kill_stays_and_the_next_run_finishes(
+        self, rig: Rig
+    ) -> None:
+        rig.submit(rig.apart(*(f"{name}.py" for name in "abcde")))
+        killed = replace(rig.collector(), portion=2, ledger=Killed(rig.ledger, writes=1))
+        with pytest.raises(KeyboardInterrupt):
+            killed.collect()
+        first = rig.answers()
+        assert len(first) == 2
+        assert len(rig.view.open_batches()) == 1
+        assert len(rig.collect().answers) == 3
+        assert first.items() <= rig.answers().items()
+        assert rig.view.open_batches() == []

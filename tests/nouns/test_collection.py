@@ -1,6 +1,7 @@
 import json
 from decimal import Decimal
 
+import pytest
 from ledger_events import answered, asked, at, intent, submitted
 from rig import PRICES
 
@@ -108,6 +109,15 @@ def test_some_records_no_more_than_there_is() -> None:
     view = View.of(SENT)
     assert outcomes(recorder(view).some(view, [succeeded(1)])) == {1: Outcome.SUCCEEDED}
     assert recorder(view).some(view, [RawAnswer("theirs-0-1", Outcome.EXPIRED)]) == Write()
+
+
+@pytest.mark.parametrize("theirs", ["", "i1", "i1-0", "i2-0-1", "i1-1-1", "i1-9-1", "i1-²-1"])
+def test_only_a_name_that_we_gave_is_ours(theirs: str) -> None:
+    view = View.of([intent("i1"), asked("i1", 0, sha="1")])
+    assert outcomes(recorder(view).some(view, [RawAnswer("i1-0-1", Outcome.EXPIRED)])) == {
+        0: Outcome.EXPIRED
+    }
+    assert recorder(view).some(view, [RawAnswer(theirs, Outcome.EXPIRED)]) == Write()
 
 
 def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:

@@ -1,12 +1,14 @@
 """`collect`: fetches ended batches into the ledger; with `wait`, until nothing is open."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 from claude_batch import doubt
+from claude_batch.answer import RawAnswer
 from claude_batch.collected import Collection, Progress
 from claude_batch.collection import UNDECIDED, Recorder, readable, shape_of
 from claude_batch.edges.claude import Claude, RemoteBatch
@@ -19,6 +21,7 @@ FIRST_POLL = 5.0  # seconds; then half as long again each time
 LONGEST_POLL = 60.0
 RESULTS_STAY = timedelta(days=29)  # at the API, from a batch's creation
 MOST_KEPT = 5_000  # requests; above, findings are fetched from the API when they are needed
+PORTION = 5_000  # answers that are recorded at once
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Collector:
     run: str
     now: Callable[[], datetime]
     keep_findings: bool = True
+    portion: int = PORTION
     _told: float = field(default=0.0, init=False)  # seconds that the API wants between two looks
 
     def collect(self) -> Collection:
@@ -71,13 +75,22 @@ class Collector:
             if found.status != "ended":
                 self._told = max(self._told, found.ask_again or 0.0)
                 return
-            raws = list(readable(self.claude.results(fact.batch), shape_of(sending)))
+            lines = self.claude.results(fact.batch)
+            self._record(sending, readable(lines, shape_of(sending)))
         except CannotFind:
             yield self._missing(fact)
-            return
+
+    def _record(self, sending: Sending, raws: Iterable[RawAnswer]) -> None:
+        """A portion at a time: what is recorded stays recorded, and only one is in memory."""
         keep = self.keep_findings and len(sending.requests) <= MOST_KEPT
         recorder = Recorder(sending, self.prices, self.now(), self.run, keep)
-        self.ledger.transact(lambda view: recorder.all(view, raws))
+        portion: list[RawAnswer] = []
+        for raw in raws:
+            if len(portion) == self.portion:
+                self.ledger.transact(partial(recorder.some, raws=portion))
+                portion = []
+            portion.append(raw)
+        self.ledger.transact(partial(recorder.all, raws=portion))
 
     def _missing(self, fact: Submitted) -> str:
         """One batch that cannot be had does not keep the others from being collected."""
