@@ -52,7 +52,7 @@ class Shown:
 
 def read_request(draft: Draft, tasks: Sequence[Task]) -> Shown:
     content = json.loads(draft.body.read())["messages"][0]["content"]
-    text = content if isinstance(content, str) else "".join(part["text"] for part in content)
+    text = "".join(part["text"] for part in content)
     found = {int(m[1]): (m[0], m[3] + m[4]) for m in map(ROW.fullmatch, text.split("\n")) if m}
     first = {task.id: task for task in reversed(tasks)}
     rows = [

@@ -67,8 +67,8 @@ class Reviewer:
 def content(params: Mapping[str, object]) -> str:
     messages = params["messages"]
     assert isinstance(messages, list)
-    text: str = messages[0]["content"]
-    return text
+    said = messages[0]["content"]
+    return said if isinstance(said, str) else "".join(block["text"] for block in said)
 
 
 def anchors(params: Mapping[str, object]) -> dict[str, str]:

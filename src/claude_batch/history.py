@@ -55,7 +55,7 @@ class History:
 def _samples(view: View) -> Iterator[Sample]:
     for row in view.rows:
         asked, answered = row.asked, row.answered
-        if answered is None or answered.usage is None or asked.purpose != "ask":
+        if answered is None or answered.usage is None or asked.purpose == "verify":
             continue
         is_whole = asked.tasks and asked.estimate.input_tokens and answered.usage.prompt
         if is_whole and answered.outcome is Outcome.SUCCEEDED:

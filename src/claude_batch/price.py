@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from claude_batch.errors import BadConfig
 
@@ -100,7 +100,10 @@ class Period(Table):
 
 
 class ModelPrice(Table):
+    """`cache_minimum`: a prefix of fewer tokens is silently not cached. None: nobody knows."""
+
     aliases: tuple[str, ...] = ()
+    cache_minimum: PositiveInt | None = None
     periods: tuple[Period, ...] = Field(min_length=1)  # oldest first
 
 
@@ -147,6 +150,11 @@ class Prices(BaseModel):
         if period.long_prompt and prompt_tokens > period.long_prompt.above:
             return period.long_prompt.rates
         return period.rates
+
+    def cache_minimum(self, model: str) -> int | None:
+        """The shortest prefix in tokens that this model caches, where it is known."""
+        entry = self._by_name.get(model)
+        return entry.cache_minimum if entry else None
 
     def cost(self, model: str, usage: Usage, *, at: date, batch: bool) -> Cost:
         """Of one request: tiers go by the size of its prompt. Raises UnknownModel."""

@@ -74,18 +74,20 @@ def system(kind: Kind) -> str:
     return f"{text(f'frame.{FRAME}.md')}\nKind: {kind.name}\n\n{kind.instructions}"
 
 
-def user(
-    asked: Sequence[Task],
-    context: Iterable[Task],
-    rules: Sequence[Rule],
-    beside: Beside = NOTHING,
-) -> str:
-    """The change. `asked` lines carry anchors, counted from 1 in the order given."""
+def shared(rules: Sequence[Rule], beside: Beside) -> str:
+    """What requests of one submission have in common, in whole rows. Their own files come after
+    it, so that equal bytes are a prefix, which a cache could hold."""
     parts = [f"Rule of this repository: {rule.instruction}" for rule in rules]
     parts += [_paper(paper) for paper in beside.papers]
     parts += _pull_request(beside)
+    return "".join(f"{part}\n" for part in parts)
+
+
+def own(asked: Sequence[Task], context: Iterable[Task], pieces: Iterable[Piece] = ()) -> str:
+    """The change. `asked` lines carry anchors, counted from 1 in the order given."""
+    parts: list[str] = []
     ordinals = _ordinals(asked)
-    for path, group in _by_path([*asked, *context, *beside.pieces]).items():
+    for path, group in _by_path([*asked, *context, *pieces]).items():
         parts.append(f"<file path={_quoted(path)}{_renamed(group[0])}>")
         rows = {row.strip() for one in group for row in _code(one)}
         for one in sorted(group, key=_start):

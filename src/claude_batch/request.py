@@ -107,8 +107,8 @@ def build(kind: Kind, packed: Pack, config: Config, max_tokens: int, keep: Keep 
     output: dict[str, object] = {"format": {"type": "json_schema", "schema": prompt.schema()}}
     if config.effort:
         output["effort"] = config.effort
-    rules = _rules_for({task.path for task in packed.asked}, config.rules)
-    content = prompt.user(packed.asked, packed.context, rules, packed.beside)
+    own = prompt.own(packed.asked, packed.context, packed.beside.pieces)
+    content = [{"type": "text", "text": text} for text in (shared(packed, config), own) if text]
     params = {
         "model": config.model,
         "max_tokens": max_tokens,
@@ -118,6 +118,12 @@ def build(kind: Kind, packed: Pack, config: Config, max_tokens: int, keep: Keep 
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
     return Request(kind, packed, keep(raw.encode()), max_tokens)
+
+
+def shared(packed: Pack, config: Config) -> str:
+    """What its message starts with before its own files; empty where there is nothing."""
+    rules = _rules_for({task.path for task in packed.asked}, config.rules)
+    return prompt.shared(rules, packed.beside)
 
 
 def _rules_for(paths: set[str], rules: Sequence[Rule]) -> list[Rule]:

@@ -71,7 +71,7 @@ def origins(view: View, now: datetime) -> dict[str, tuple[Asked, Answered]]:
             row.answered,
         )
         for row in view.rows
-        if row.asked.purpose == "ask" and row.answered and now - row.answered.at < PATIENCE
+        if row.asked.purpose != "verify" and row.answered and now - row.answered.at < PATIENCE
         for index in range(row.answered.findings)
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Work
+from rig import content
 from shop import TOKEN, Shop, environ, open_shop
 
 from claude_batch.cli.sources import Ready, prepare
@@ -39,7 +40,7 @@ HEAD: dict[str, str | bytes] = {
 def sent(ready: Ready, view: View | None = None) -> list[str]:
     claim = ready.claimant.claim(view or View.of(()), ready.subject)
     drafts = [draft for parcel in claim.parcels for draft in parcel.drafts]
-    return [json.loads(draft.body.read())["messages"][0]["content"] for draft in drafts]
+    return [content(json.loads(draft.body.read())) for draft in drafts]
 
 
 def without_anchors(text: str) -> list[str]:

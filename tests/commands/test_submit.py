@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 from conftest import Work
-from rig import NOTHING, PRICES, Clock, Rig, ledger_in, open_rig
+from rig import NOTHING, PRICES, Clock, Rig, content, ledger_in, open_rig
 
 from claude_batch import report
 from claude_batch.commands.submit import estimate, submit
@@ -91,7 +91,7 @@ def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> No
     )
     first = rig.submit(subject)
     ((_, _, params),) = rig.server.submitted()
-    assert "src/login.py" in params["messages"][0]["content"]
+    assert "src/login.py" in content(params)
     assert params["output_config"]["effort"] == "medium", "more effort saves nothing"
     assert first.claim.steps == ("only the riskiest files",)
     said = json.loads(document(report.submission(first)))

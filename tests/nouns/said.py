@@ -1,8 +1,12 @@
 """Findings and tasks from little drawings."""
 
+from collections.abc import Sequence
+
+from claude_batch.config import Rule
 from claude_batch.diff import Comparison, Diff, FileChange, Hunk, Side
 from claude_batch.finding import Category, Confidence, Finding, Severity
 from claude_batch.placement import Placed
+from claude_batch.prompt import NOTHING, Beside, own, shared
 from claude_batch.task import Changed, Task, TaskId, task_id
 
 
@@ -60,3 +64,13 @@ def placed(
 ) -> Placed:
     said = finding(number, path=path, side=side, **changes)
     return Placed(said, path, side, *lines, suggestion)
+
+
+def user(
+    asked: Sequence[Task],
+    context: Sequence[Task],
+    rules: Sequence[Rule] = (),
+    beside: Beside = NOTHING,
+) -> str:
+    """A message as it is read: its two blocks, one after the other."""
+    return shared(rules, beside) + own(asked, context, beside.pieces)

@@ -69,6 +69,11 @@ def test_what_is_no_whole_answer_to_a_question_does_not_count() -> None:
     assert history(verified, [*lost, *failures], [*folded]) == History()
 
 
+def test_a_primer_asks_as_others_do() -> None:
+    primers = events(LEAST, Usage(input=1_000, output=300), purpose="primer")
+    assert history(primers).output_tokens("review", MODEL, "medium", 2) == 300
+
+
 def estimated(past: list[AnyEvent]) -> Claim:
     return claim(past, task("t1"), budget={"pull_request": False, "month": False})
 

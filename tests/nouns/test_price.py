@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.price import Cost, Prices, UnknownModel, Usage
+from claude_batch.sandbox.catalogue import CATALOGUE
 
 TODAY = date(2026, 11, 22)
 PRICES = Prices.load()
@@ -178,3 +179,11 @@ def test_a_batch_costs_exactly_half_and_the_parts_sum_up(
     assert half.saved_by_cache == full.saved_by_cache
     for made in (full, half):
         assert made.usd + made.saved_by_batch + made.saved_by_cache == made.usd_standard
+
+
+def test_the_sandbox_caches_no_shorter_prefix_than_the_table_says() -> None:
+    least = {name: PRICES.cache_minimum(name) for name in CATALOGUE}
+    assert least == {name: model.cache_minimum for name, model in CATALOGUE.items()}
+    assert all(entry.cache_minimum for entry in PRICES.models.values())
+    assert PRICES.cache_minimum("claude-opus-4-5") == 4096, "by its alias"
+    assert PRICES.cache_minimum("claude-opus-9") is None

@@ -3,11 +3,12 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from said import user
 
 from claude_batch.anchor import Place, Strip, place
 from claude_batch.config import OwnKind, Rule
 from claude_batch.diff import Hunk, Side, parse_hunks
-from claude_batch.prompt import SHIPPED, kind_of, shown, system, user
+from claude_batch.prompt import SHIPPED, kind_of, shown, system
 from claude_batch.task import Changed, Given, Source, Task, TaskId
 
 CHANGED = Changed("a.py", "0" * 40, "1" * 40)

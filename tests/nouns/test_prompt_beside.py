@@ -2,12 +2,14 @@
 
 import re
 
+from said import user
+
 from claude_batch.anchor import Strip, anchor
 from claude_batch.config import Rule
 from claude_batch.context import Piece
 from claude_batch.diff import Hunk
 from claude_batch.house_rules import Paper
-from claude_batch.prompt import MOST_DESCRIPTION, MOST_TITLE, Beside, user
+from claude_batch.prompt import MOST_DESCRIPTION, MOST_TITLE, Beside
 from claude_batch.task import Changed, Task, task_id
 
 HUNK = Hunk(12, 12, b" a = 1\n-b = 2\n+b = 3", b"def total(self):")

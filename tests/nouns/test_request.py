@@ -76,10 +76,12 @@ def test_the_params_in_full() -> None:
     config = Config(rules=(Rule(path="*.py", instruction="No print."), Rule(instruction="All.")))
     request = build(REVIEW, ONE, config, 5000)
     params = json.loads(request.body.read())
-    shown = params["messages"][0].pop("content")
-    assert re.sub(r"(?m)^(\d)[a-z]{3}", r"\1___", shown).split("\n") == [
-        "Rule of this repository: No print.",
-        "Rule of this repository: All.",
+    shared, own = params["messages"][0].pop("content")
+    assert shared == {
+        "type": "text",
+        "text": "Rule of this repository: No print.\nRule of this repository: All.\n",
+    }
+    assert re.sub(r"(?m)^(\d)[a-z]{3}", r"\1___", own["text"]).split("\n") == [
         '<file path="src/a.py">',
         "@@",
         "1___ a = 1",

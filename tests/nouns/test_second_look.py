@@ -32,6 +32,11 @@ def test_a_finding_is_due_once() -> None:
     assert due(View.of(second(about=[ONE])), SOON).keys() == {TWO}
 
 
+def test_what_a_primer_found_is_due_too() -> None:
+    primed = (SAID[0], asked("i1", 0, "t1", purpose="primer"), *SAID[2:])
+    assert due(View.of(primed), SOON).keys() == {ONE, TWO}
+
+
 def test_what_was_never_sent_is_due_again() -> None:
     look = [event for event in second(voided("i2", 13)) if event.type != "submitted"]
     assert due(View.of([*look, submitted("i1")]), SOON).keys() == {ONE, TWO}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from claude_batch.answer import Said
 from claude_batch.config import Rule
 from claude_batch.diff import parse_hunks
-from claude_batch.prompt import kind_of, schema, system, user
+from claude_batch.prompt import NOTHING, kind_of, own, schema, shared, system
 from claude_batch.sandbox.reviewer import Reply, review
 from claude_batch.sandbox.rules import DEFECTS, REFACTORINGS
 from claude_batch.task import Given, Task, TaskId
@@ -20,7 +20,15 @@ def asked(path: str, *rows: str, kind: str = "review") -> dict[str, object]:
     task = Task(TaskId("t"), kind, path, hunk, Given())
     return {
         "system": [{"type": "text", "text": system(kind_of(kind))}],
-        "messages": [{"role": "user", "content": user([task], [], [Rule(instruction="be kind")])}],
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": shared([Rule(instruction="be kind")], NOTHING)},
+                    {"type": "text", "text": own([task], [])},
+                ],
+            }
+        ],
         "output_config": {"format": {"type": "json_schema", "schema": schema()}},
     }
 

@@ -7,7 +7,8 @@ same batch.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from claude_batch.sandbox.catalogue import CATALOGUE
@@ -15,38 +16,60 @@ from claude_batch.sandbox.params import blocks
 from claude_batch.sandbox.reviewer import Reply, tokens
 
 LIVES = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
+LOOK_BACK = 20  # blocks before a breakpoint among which a shorter prefix is found
+INVALIDATING = ("model", "output_config", "thinking", "tool_choice")
 Counts = dict[str, int]  # by "read", "5m" and "1h" (writes), "input" (the rest)
+
+
+@dataclass(frozen=True)
+class Entry:
+    written: datetime  # when the request that wrote it was started
+    readable: datetime
+    until: datetime
+
+    def serves(self, started: datetime) -> bool:
+        """Never what was started together with the writer, however short that took."""
+        return self.written < started and self.readable <= started < self.until
 
 
 class PrefixCache:
     def __init__(self) -> None:
-        self._ends: dict[str, tuple[datetime, datetime]] = {}  # readable from, until
+        self._entries: dict[str, Entry] = {}
 
     def count(self, params: Mapping[str, object], started: datetime, ended: datetime) -> Counts:
         """Input tokens by class of a request that ran from `started` to `ended`."""
         minimum = CATALOGUE[str(params["model"])].cache_minimum
-        digest = hashlib.sha256(str(params["model"]).encode())
-        digest.update(json.dumps(params.get("output_config"), sort_keys=True).encode())
+        setting = {key: params.get(key) for key in INVALIDATING}
+        digest = hashlib.sha256(json.dumps(setting, sort_keys=True).encode())
         counts = {"read": 0, "5m": 0, "1h": 0, "input": 0}
-        total = pending = 0
+        prefixes: list[tuple[str, int]] = []
+        total = counted = 0
         for block in blocks(params):
-            size = tokens(_shown(block))
-            total, pending = total + size, pending + size
+            total += tokens(_shown(block))
             digest.update(_shown(block).encode("utf-8", "surrogatepass"))
+            prefixes.append((digest.hexdigest(), total))
             control = block.get("cache_control") if isinstance(block, dict) else None
             if isinstance(control, dict) and total >= minimum:
                 life = control.get("ttl", "5m")
-                hit = self._touch(digest.hexdigest(), LIVES[life], started, ended)
-                counts["read" if hit else life] += pending
-                pending = 0
-        counts["input"] = pending
+                known = max(self._known(prefixes[-LOOK_BACK:], started), counted)
+                counts["read"] += known - counted
+                counts[life] += total - known
+                counted = total
+                self._keep(digest.hexdigest(), LIVES[life], started, ended)
+        counts["input"] = total - counted
         return counts
 
-    def _touch(self, prefix: str, life: timedelta, started: datetime, ended: datetime) -> bool:
-        readable, until = self._ends.get(prefix, (ended, started))
-        hit = readable <= started < until
-        self._ends[prefix] = (readable if hit else ended, max(until, ended + life))
-        return hit
+    def _known(self, prefixes: Sequence[tuple[str, int]], started: datetime) -> int:
+        """The tokens of the longest of them that can be read."""
+        entries = ((self._entries.get(prefix), total) for prefix, total in prefixes)
+        return max((n for entry, n in entries if entry and entry.serves(started)), default=0)
+
+    def _keep(self, prefix: str, life: timedelta, started: datetime, ended: datetime) -> None:
+        """Its life counts from the start of the request, and each use begins it anew."""
+        entry = self._entries.get(prefix)
+        if entry is None or not entry.serves(started):
+            entry = Entry(started, ended, started)
+        self._entries[prefix] = replace(entry, until=max(entry.until, started + life))
 
 
 def input_tokens(params: Mapping[str, object]) -> int:
