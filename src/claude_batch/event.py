@@ -78,6 +78,10 @@ class Plan(Event):
     new: int  # tasks that this submit sent
     reused: int  # tasks that the ledger knew: answered or in flight
 
+    @property
+    def kinds(self) -> set[str]:
+        return {task.kind for file in self.files for task in file.tasks}
+
 
 class Intent(Event):
     """About to send a batch. Until `lease_until` its owner is believed to be at it."""

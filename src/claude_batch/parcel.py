@@ -62,6 +62,7 @@ class Sent:
     requests: int
     tasks: int
     expires_at: datetime | None = None
+    follows: str | None = None  # why there is a second sending
 
 
 def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -> Parcel:

@@ -53,7 +53,10 @@ def collection(done: Collection) -> Json:
         "answers": done.counts(),
         "findings": sum(answered.findings for answered in done.answers),
         "refuted": sum(len(answered.refuted) for answered in done.answers),
-        "submitted": _batches(done.submitted),
+        "submitted": [
+            {**row, "follows": sent.follows}
+            for row, sent in zip(_batches(done.submitted), done.submitted, strict=True)
+        ],
         "receipt": receipt_of(receipt(done.answers)),
         "notes": list(done.notes),
     }

@@ -46,9 +46,9 @@ class Sender:
         tasks = sum(len(draft.asked.tasks) for draft in parcel.drafts)
         if parcel.intent.lane == "now":
             self._ask_all(parcel)
-            return Sent(None, len(parcel.drafts), tasks)
+            return Sent(None, len(parcel.drafts), tasks, follows=parcel.intent.follows)
         fact = self._create(parcel)
-        return Sent(fact.batch, len(parcel.drafts), tasks, fact.expires_at)
+        return Sent(fact.batch, len(parcel.drafts), tasks, fact.expires_at, parcel.intent.follows)
 
     def _create(self, parcel: Parcel) -> Submitted:
         try:

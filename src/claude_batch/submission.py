@@ -27,6 +27,7 @@ from claude_batch.planning import planned, said_already
 from claude_batch.price import Prices
 from claude_batch.prompt import Beside, Kind
 from claude_batch.request import Pack, Request
+from claude_batch.resubmission import Again
 from claude_batch.risk import ranked
 from claude_batch.task import Task, TaskId, unique
 
@@ -43,6 +44,7 @@ class Subject:
     left_out: tuple[LeftOut, ...]
     material: Material = NOTHING_BESIDE
     elsewhere: frozenset[TaskId] = frozenset()  # known to another ledger that this place can read
+    again: Again | None = None  # asks these only, of a plan that stands in the ledger
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,15 @@ class Claim:
     plan: Plan
     parcels: tuple[Parcel, ...]
     refused: BudgetExceeded | None = None
-    repeated: bool = False  # the ledger's latest plan already says all of this
+    repeated: bool = False  # the ledger's plans already say all of this
     steps: tuple[str, ...] = ()  # of the ladder that were taken, for people
 
     @property
     def write(self) -> Write:
         """The plan is recorded even when nothing is sent: publish joins it with the answers."""
-        if self.repeated:
-            return Write()
         asked = (draft.asked for parcel in self.parcels for draft in parcel.drafts)
-        return Write((self.plan, *(parcel.intent for parcel in self.parcels), *asked))
+        plan = () if self.repeated else (self.plan,)
+        return Write((*plan, *(parcel.intent for parcel in self.parcels), *asked))
 
     @property
     def estimates(self) -> list[Estimate]:
@@ -104,7 +105,8 @@ class Work:
     def of(cls, view: View, subject: Subject) -> "Work":
         tasks = unique(subject.tasks)
         known = view.known(task.id for task in tasks) | subject.elsewhere
-        new = tuple(task for task in tasks if task.id not in known)
+        wanted = subject.again.tasks if subject.again else {task.id for task in tasks}
+        new = tuple(task for task in tasks if task.id in wanted - known)
         return cls(
             subject,
             new,
@@ -141,10 +143,11 @@ class Claimant:
         if offer.refused:
             unsent = self._plan(work, (), sent=0)
             refusal = ladder.exhausted(offer.refused, steps)
-            return Claim(unsent, (), refusal, said_already(view, unsent), steps)
+            repeated = bool(subject.again) or said_already(view, unsent)
+            return Claim(unsent, (), refusal, repeated, steps)
         plan = self._plan(work, offer.tasks, sent=len(offer.tasks))
         parcels = tuple(offer.parcels(subject))
-        repeated = not parcels and said_already(view, plan)
+        repeated = bool(subject.again) or (not parcels and said_already(view, plan))
         return Claim(plan, parcels, repeated=repeated, steps=steps)
 
     def _check_settings(self) -> None:
@@ -322,7 +325,8 @@ class Offer:
                 self.claimant.draft(made, expected[id(made)], n, intent, subject)
                 for n, made in enumerate(part)
             ]
-            yield parcel_of(drafts, self.claimant.config.lane)
+            follows = subject.again.follows if subject.again else None
+            yield parcel_of(drafts, self.claimant.config.lane, follows)
 
 
 def _size(tasks: Sequence[Task]) -> int:

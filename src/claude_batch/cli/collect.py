@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,12 +11,18 @@ import typer
 from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
-from claude_batch.cli.world import World, new_id, now
+from claude_batch.cli.sources import material_of
+from claude_batch.cli.world import World, kinds_beside, new_id, now
 from claude_batch.collected import Collection, Progress, together
+from claude_batch.commands import submit as submit_verb
 from claude_batch.commands.collect import Collector
 from claude_batch.commands.follow_up import FollowUp
+from claude_batch.commands.look import Looker
+from claude_batch.commands.resubmit import Resubmitter
 from claude_batch.config import Config
 from claude_batch.ledger import Ledger
+from claude_batch.resubmission import Again
+from claude_batch.submission import Subject, Submission
 from claude_batch.trips.collect import Verbs
 from claude_batch.trips.collect import collect as trip
 
@@ -26,7 +33,7 @@ app = command()
 def collect(
     wait: Annotated[bool, typer.Option("--wait", help="Poll until nothing is open.")] = False,
     no_submit: Annotated[
-        bool, typer.Option("--no-submit", help="Send no second look at what was found.")
+        bool, typer.Option("--no-submit", help="Send nothing: no second look, nothing again.")
     ] = False,
     form: As = Format.text,
     directory: Directory = HERE,
@@ -38,22 +45,48 @@ def collect(
 
 
 def run(world: World, config: Config, *, wait: bool = False, submit: bool = True) -> Collection:
-    if not submit:
-        config = config.model_copy(update={"verify": None})
-    return together(_one(world, config, ledger, wait=wait) for ledger in world.ledgers(config))
+    return together(
+        _one(world, config, ledger, wait=wait, submit=submit) for ledger in world.ledgers(config)
+    )
 
 
-def _one(world: World, config: Config, ledger: Ledger, *, wait: bool) -> Collection:
+def _one(world: World, config: Config, ledger: Ledger, *, wait: bool, submit: bool) -> Collection:
     prices = world.prices(config)
     collector = Collector(
         ledger, world.claude, prices, world.run, now, config.retention == "answers"
     )
-    after = FollowUp(ledger, world.claude, world.repository, config, prices, world.run, now, new_id)
 
     def collected() -> Collection:
         return collector.wait(time.sleep, shower()) if wait else collector.collect()
 
-    return trip(Verbs(collected, after.send), wait=wait)
+    looks = FollowUp(ledger, world.claude, world.repository, config, prices, world.run, now, new_id)
+    again = Resubmitter(
+        ledger, partial(_subject, world, config), partial(_ask, world, config, ledger)
+    )
+    return trip(Verbs(collected, (again.send, looks.send) if submit else ()), wait=wait)
+
+
+def _subject(world: World, config: Config, again: Again) -> Subject:
+    plan = again.plan
+    look = Looker(world.repository, config.state.remote).planned(plan, config.exclude)
+    return Subject(
+        repo=plan.repo,
+        run=world.run,
+        pr=plan.pr,
+        comparison=look.comparison,
+        tasks=look.tasks(kinds_beside(config, plan.kinds)),
+        left_out=look.left_out,
+        # In CI by the same commit as the configuration, which is trusted.
+        material=material_of(world, "HEAD" if world.runner else plan.base),
+        again=again,
+    )
+
+
+def _ask(world: World, config: Config, ledger: Ledger, subject: Subject) -> Submission:
+    """In the lane that costs half: whoever was in a hurry has waited already."""
+    settings = config.model_copy(update={"lane": "batch"})
+    wanted = kinds_beside(config, (task.kind for task in subject.tasks))
+    return submit_verb.submit(subject, world.claimant(settings, wanted), ledger, world.claude, now)
 
 
 def shower() -> Callable[[Progress], None]:

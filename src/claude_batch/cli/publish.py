@@ -9,7 +9,7 @@ from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.sources import PrFlag, event_pull
-from claude_batch.cli.world import World, kinds, now
+from claude_batch.cli.world import World, kinds_beside, now
 from claude_batch.commands.look import Looker
 from claude_batch.commands.publish import Publisher, Scene
 from claude_batch.commands.publish_refactor import Refactorer, Target
@@ -25,7 +25,7 @@ from claude_batch.errors import (
     CannotRead,
 )
 from claude_batch.ledger import Ledger
-from claude_batch.prompt import SHIPPED, Kind, kind_of
+from claude_batch.prompt import Kind
 from claude_batch.published import Published
 from claude_batch.pull import Pull
 
@@ -135,17 +135,8 @@ def _one(world: World, pull: Pull, flags: dict[str, object], *, dry_run: bool) -
 
 
 def _kinds(settings: Config, ledger: Ledger, number: int) -> tuple[Kind, ...]:
-    """Those of the configuration, and the shipped ones that somebody asked for by hand."""
-    asked = {
-        task.kind
-        for plan in ledger.view().plans
-        if plan.pr == number
-        for file in plan.files
-        for task in file.tasks
-    }
-    configured = kinds(settings)
-    names = {kind.name for kind in configured}
-    return configured + tuple(kind_of(name) for name in sorted(asked & set(SHIPPED) - names))
+    plans = [plan for plan in ledger.view().plans if plan.pr == number]
+    return kinds_beside(settings, (kind for plan in plans for kind in plan.kinds))
 
 
 def _publisher(world: World, ledger: Ledger) -> Publisher:

@@ -18,6 +18,11 @@ from claude_batch.submission import Submission
 from claude_batch.summary import count
 
 SHOWN_FILES = 20
+WHY = {
+    "verify": "sent for a second look",
+    "retry": "asked once more",
+    "split": "asked once more, each alone",
+}
 
 
 def estimate(done: Submission) -> str:
@@ -70,7 +75,8 @@ def collection(done: Collection) -> str:
     refuted = sum(len(answered.refuted) for answered in done.answers)
     rows += [f"refuted by a second look: {count(refuted, 'finding')}"] if refuted else []
     rows += [
-        f"sent for a second look: batch {sent.batch} ({count(sent.requests, 'request')})"
+        f"{WHY.get(sent.follows or '', 'sent')}: batch {sent.batch} "
+        f"({count(sent.requests, 'request')})"
         for sent in done.submitted
         if sent.batch
     ]

@@ -187,6 +187,13 @@ def kinds(settings: Config) -> tuple[Kind, ...]:
         ) from error
 
 
+def kinds_beside(settings: Config, asked: Iterable[str]) -> tuple[Kind, ...]:
+    """Those of the configuration, and the shipped ones that somebody asked for by hand."""
+    configured = kinds(settings)
+    others = set(asked) & set(prompt.SHIPPED) - {kind.name for kind in configured}
+    return configured + tuple(prompt.kind_of(name) for name in sorted(others))
+
+
 def _read(path: Path) -> bytes | None:
     try:
         return path.read_bytes()

@@ -1,5 +1,6 @@
 """From a source to the tasks in it: the reading half of `submit`, `estimate` and `publish`."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from claude_batch.edges.forge import Forge
 from claude_batch.edges.repository import Repository, edits
 from claude_batch.edges.spool import Note
 from claude_batch.errors import BadUsage, CannotFetch, CannotRead
+from claude_batch.event import Plan
 from claude_batch.exclusion import sift
 from claude_batch.origin import Readers
 from claude_batch.prompt import Kind
@@ -19,6 +21,7 @@ from claude_batch.task import Task, tasks_of
 
 # A commit may stay open in an editor; after this a noted tree that no branch holds was dropped.
 PATIENCE = timedelta(days=1)
+MAGIC, LITERAL = re.compile(r"([*?\[\]\\!# ])"), r"\\\1"  # of patterns as in .gitignore
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,21 @@ class Looker:
         comparison = Comparison(head, head, "", "", f"files {' '.join(patterns)}")
         kept = self._sift(Diff(comparison, found, left_out), exclude)
         return Look(comparison, kept.files, kept.left_out)
+
+    def planned(self, plan: Plan, exclude: Sequence[str]) -> Look:
+        """What a plan of the ledger looked at, from its two commits.
+
+        Raises CannotFetch, CannotRead.
+        """
+        base, head = plan.base or "", plan.head or ""
+        if base != head:
+            return self.diff(
+                self.repository.compare_commits(base, head, plan.label, merge_base=base), exclude
+            )
+        self.repository.bring([head])
+        paths = [f"/{MAGIC.sub(LITERAL, file.path)}" for file in plan.files]
+        found, left_out = self.repository.whole_files(head, paths)
+        return Look(Comparison(head, head, "", "", plan.label), found, left_out)
 
     def head(self, commit: str) -> Callable[[str], bytes | None]:
         """Reads files of a commit by path."""

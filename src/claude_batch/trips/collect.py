@@ -1,6 +1,6 @@
-"""`collect` and what follows it: second looks at what was found."""
+"""`collect` and what follows: what failed in passing is asked again, the rest looked at again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from claude_batch.collected import Collection, together
@@ -10,7 +10,7 @@ from claude_batch.follow_up import Followed
 @dataclass(frozen=True)
 class Verbs:
     collect: Callable[[], Collection]  # one round, or as long as anything is open
-    follow_up: Callable[[], Followed]
+    follow_ups: Sequence[Callable[[], Followed]]
 
 
 def collect(verbs: Verbs, *, wait: bool) -> Collection:
@@ -23,5 +23,7 @@ def collect(verbs: Verbs, *, wait: bool) -> Collection:
 
 def _round(verbs: Verbs) -> Collection:
     done = verbs.collect()
-    after = verbs.follow_up()
-    return together([done, Collection((), after.answers, after.notes, after.sent)])
+    afterwards = [follow_up() for follow_up in verbs.follow_ups]
+    return together(
+        [done, *(Collection((), one.answers, one.notes, one.sent) for one in afterwards)]
+    )

@@ -1,0 +1,82 @@
+"""What is asked once more without waiting for the next push: work that expired, failed in passing,
+was cut short, or was lost on its way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from claude_batch.event import Answered, Outcome, Plan
+from claude_batch.ledger import ATTEMPTS, Row, Standing, View
+from claude_batch.task import TaskId
+
+
+@dataclass(frozen=True)
+class Again:
+    """Tasks of a plan. What else the plan holds is there to be read along."""
+
+    plan: Plan
+    tasks: frozenset[TaskId]
+    follows: str  # why there is a second sending
+
+
+def due(view: View) -> list[Again]:
+    """By the latest plan of each pull request that is not closed, and of each range."""
+    stranded = _stranded(view)
+    return [
+        Again(plan, tasks, "split" if tasks <= view.cut_short(tasks) else "retry")
+        for plan in _latest(view)
+        if (tasks := stranded & {task.id for file in plan.files for task in file.tasks})
+    ]
+
+
+def _latest(view: View) -> Iterator[Plan]:
+    """Those that commits can be read for: what was only staged waits for the next submit."""
+    found = {(plan.repo, plan.pr, plan.pr or plan.label): plan for plan in view.plans}
+    for plan in found.values():
+        closed = view.closed.get(plan.pr) if plan.pr else None
+        if plan.base and plan.head and not (closed and closed.at >= plan.at):
+            yield plan
+
+
+def _stranded(view: View) -> frozenset[TaskId]:
+    """Tasks that have tries left. Whoever cancels does not want it sent again."""
+    ends: dict[TaskId, list[Row]] = {}
+    for row in view.rows:
+        if row.asked.purpose != "verify" and (_is_tried(view, row) or _is_astray(view, row)):
+            for task in row.asked.tasks:
+                if _counts(view, task.id, row.answered):
+                    ends.setdefault(task.id, []).append(row)
+    return frozenset(
+        task
+        for task, rows in ends.items()
+        if sum(_is_tried(view, row) for row in rows) < ATTEMPTS
+        and not _is_canceled(max(rows, key=_at))
+        and view.standing(task) is Standing.NEW
+    )
+
+
+def _is_tried(view: View, row: Row) -> bool:
+    """Answered, or its results are lost. A folded request is old, and does not say whether its
+    error would pass."""
+    sending = view.sendings.get(row.asked.intent)
+    return sending is not None and (bool(row.answered) or "lost" in sending.statuses)
+
+
+def _is_astray(view: View, row: Row) -> bool:
+    """We looked for it, and it had never arrived. What the API refused to take is another thing:
+    nothing says that it would take it now."""
+    sending = view.sendings.get(row.asked.intent)
+    return sending is not None and bool(sending.voided and sending.looks)
+
+
+def _counts(view: View, task: TaskId, answered: Answered | None) -> bool:
+    forgotten = view.forgotten.get(task)
+    return answered is None or forgotten is None or answered.at > forgotten
+
+
+def _is_canceled(row: Row) -> bool:
+    return row.answered is not None and row.answered.outcome is Outcome.CANCELED
+
+
+def _at(row: Row) -> datetime:
+    return (row.answered or row.asked).at
