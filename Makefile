@@ -7,7 +7,7 @@ COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: demo test test-browser lint bench-context requirements screenshot clean bench-placement \
-	bench-size-collect
+	bench-cost bench-size-collect
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
@@ -27,7 +27,11 @@ lint: .venv/dev.stamp
 
 # REPOSITORIES: clones whose merged pull requests are measured.
 bench-context: .venv/dev.stamp
-	$(BIN)/python bench/context_cost.py $(REPOSITORIES)
+	$(BIN)/python -m bench.context_cost $(REPOSITORIES)
+
+# What arrives at the server, push by push; nothing is written to the clones.
+bench-cost: .venv/dev.stamp
+	$(BIN)/python -m bench.cost $(REPOSITORIES)
 
 # make bench-placement REPOSITORIES="/path/to/clone /path/to/another"
 bench-placement: .venv/dev.stamp

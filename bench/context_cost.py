@@ -1,6 +1,6 @@
 """How many bytes a first push sends for each byte of diff, by part and by size of the diff.
 
-    python bench/context_cost.py REPOSITORY...
+    python -m bench.context_cost REPOSITORY...
 
 Each repository is a clone or a bare git directory with the history of merged pull requests:
 merge commits, or commits whose subject ends with (#NUMBER). An even sample of each is asked
@@ -8,15 +8,17 @@ about as `submit` would ask, with nothing known, and nothing is sent. Prints Mar
 """
 
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench import tables
+from bench.merged import Merged, evenly, merged
+from bench.patches import patch_of
 from claude_batch import estimate, house_rules, prompt, request, verify
-from claude_batch.commands.look import Look, Looker
+from claude_batch.commands.look import Looker
 from claude_batch.config import Config
 from claude_batch.context import Material
 from claude_batch.edges.repository import Repository
@@ -31,20 +33,9 @@ from claude_batch.task import Changed
 from claude_batch.verify import Case
 
 EACH = 90  # pull requests of one repository
-CLASSES = (("< 2 KB", 2_000), ("2–8 KB", 8_000), ("8–32 KB", 32_000), ("> 32 KB", 10**12))
 PARTS = ("instructions, schema", "diff with anchors", "context", "rules, title, description")
-SQUASHED = re.compile(r"\(#\d+\)$")
-MERGED = re.compile(r"Merge (?:pull request|PR|branch|remote)")
 TITLE, BODY = 60, 250  # characters of a finding
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Pull:
-    base: str
-    head: str
-    title: str
-    description: str
 
 
 @dataclass(frozen=True)
@@ -62,29 +53,7 @@ class Measured:
         return sum(self.parts)
 
 
-def pulls(repository: Repository) -> list[Pull]:
-    """Oldest first, evenly spread."""
-    form = "--format=%P%x00%H%x00%s%x00%b%x01"
-    out = repository.git.run("log", "--first-parent", "--reverse", form, "HEAD").out
-    found = [pull for row in out.decode("utf-8", "replace").split("\x01\n") if (pull := _pull(row))]
-    step = max(1, len(found) / EACH)
-    return [found[int(at * step)] for at in range(min(EACH, len(found)))]
-
-
-def _pull(row: str) -> Pull | None:
-    if row.count("\x00") != 3:
-        return None
-    parents, commit, subject, body = row.split("\x00")
-    base, *others = parents.split() or [""]
-    if len(others) == 1 and MERGED.match(subject):
-        title, _, rest = body.strip().partition("\n")
-        return Pull(base, others[0], title or subject, rest)
-    if base and not others and SQUASHED.search(subject):
-        return Pull(base, commit, subject, body)
-    return None
-
-
-def measure(repository: Repository, pull: Pull) -> Measured | None:
+def measure(repository: Repository, pull: Merged) -> Measured | None:
     """None: nothing in it is asked about."""
     looker = Looker(repository)
     look = looker.diff(repository.compare_range(pull.base, pull.head), ())
@@ -107,7 +76,7 @@ def measure(repository: Repository, pull: Pull) -> Measured | None:
     looks = sum(_second_look(draft, subject, repository) for draft in claimed[-1])
     parts = (bare, sums[0] - bare, sums[1] - sums[0], sums[2] - sums[1])
     tasks = len({task.id for task in subject.tasks})
-    return Measured(_diff_bytes(repository, look), len(claimed[0]), tasks, parts, looks)
+    return Measured(len(patch_of(repository, look)), len(claimed[0]), tasks, parts, looks)
 
 
 def _drafts(subject: Subject) -> list[Draft]:
@@ -155,32 +124,21 @@ def _instructions() -> int:
     return request.build(prompt.kind_of("review"), request.Pack(()), Config(), 9_999).body.size
 
 
-def _diff_bytes(repository: Repository, look: Look) -> int:
-    """Of what `git diff` prints for the files that are asked about."""
-    paths = {path for change in look.files for path in (change.old_path, change.path)}
-    trees = look.comparison.base_tree, look.comparison.head_tree
-    args = ("diff", "-M", "--no-color", "--no-ext-diff", *trees, "--")
-    return len(repository.git.run("--literal-pathspecs", *args, *sorted(paths)).out)
-
-
 def table(rows: Sequence[Measured]) -> Iterator[str]:
     head = ("diff", "pull requests", "diff bytes", *PARTS, "all bytes", "÷ diff", "tokens/request")
-    yield _row(head)
-    yield _row(["---", *("---:" for _ in head[1:])])
-    at_least = 0
-    for name, below in CLASSES:
-        yield _sum(name, [row for row in rows if at_least <= row.diff < below])
-        at_least = below
+    yield from tables.head(*head)
+    for name, _ in tables.SIZES:
+        yield _sum(name, [row for row in rows if tables.size_of(row.diff) == name])
     yield _sum("**all**", rows)
 
 
 def _sum(name: str, rows: Sequence[Measured]) -> str:
     if not rows:
-        return _row([name, "0"])
+        return tables.row([name, "0"])
     diff, total = sum(row.diff for row in rows), sum(row.total for row in rows)
     parts = [sum(row.parts[at] for row in rows) for at in range(len(PARTS))]
     requests = sum(row.requests for row in rows)
-    return _row(
+    return tables.row(
         [
             name,
             f"{len(rows)}",
@@ -195,27 +153,22 @@ def _sum(name: str, rows: Sequence[Measured]) -> str:
 
 def after_each_part(rows: Sequence[Measured]) -> Iterator[str]:
     requests, diff, running = sum(r.requests for r in rows), sum(r.diff for r in rows), 0
-    yield _row(["with", "bytes/request", "tokens/request", "÷ diff"])
-    yield _row(["---", "---:", "---:", "---:"])
+    yield from tables.head("with", "bytes/request", "tokens/request", "÷ diff")
     for at, name in enumerate(PARTS):
         running += sum(row.parts[at] for row in rows)
         label = name if at == 0 else f"+ {name}"
         each, share = running // requests, running / diff
-        yield _row([label, f"{each:,}", f"{_tokens(running) // requests:,}", f"{share:.2f}"])
+        yield tables.row([label, f"{each:,}", f"{_tokens(running) // requests:,}", f"{share:.2f}"])
     looks = sum(row.looks for row in rows)
     each, share = looks // requests, looks / diff
     label = "second look, one finding a request"
-    yield _row([label, f"{each:,}", f"{_tokens(looks) // requests:,}", f"{share:.2f}"])
+    yield tables.row([label, f"{each:,}", f"{_tokens(looks) // requests:,}", f"{share:.2f}"])
     said = estimate.output_tokens(sum(row.tasks for row in rows), Config().effort)
-    yield _row(["output, thinking included (assumed)", "", f"{said // requests:,}", ""])
+    yield tables.row(["output, thinking included (assumed)", "", f"{said // requests:,}", ""])
 
 
 def _tokens(size: int) -> int:
     return estimate.input_tokens(size, Config().model)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(paths: Sequence[str]) -> int:
@@ -225,7 +178,8 @@ def main(paths: Sequence[str]) -> int:
     measured: list[Measured] = []
     for path in paths:
         repository = Repository.open(Path(path), os.environ)
-        found = [one for pull in pulls(repository) if (one := measure(repository, pull))]
+        pulls = evenly(merged(repository.git), EACH)
+        found = [one for pull in pulls if (one := measure(repository, pull))]
         sys.stderr.write(f"{path}: {len(found)} pull requests\n")
         measured += found
     sys.stdout.write("\n".join([*table(measured), "", *after_each_part(measured)]) + "\n")

@@ -1,0 +1,103 @@
+"""What is measured of a pull request: its first push, all of its pushes, a rebase."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.merged import Merged
+from bench.replay import replay
+from bench.wire import Push, Wire
+from claude_batch.edges.git_process import Git
+
+MOST_COMMITS = 60
+
+
+class Moved(StrEnum):
+    """What a rebase finds changed in its new base."""
+
+    ELSEWHERE = "in other files only"
+    APART = "in the same files, no hunk's context lines changed"
+    CLOSE = "in the same files, context lines changed"
+
+
+class Unfit(Exception):
+    """A pull request of which this cannot be measured, and why."""
+
+
+@dataclass(frozen=True)
+class Rebase:
+    moved: Moved
+    pushes: tuple[Push, ...]  # before and after
+
+    @property
+    def changed(self) -> int:
+        """Hunks that stand there with other rows than before."""
+        before, after = self.pushes
+        return len(after.hunks - before.hunks)
+
+
+def commits_of(git: Git, pull: Merged) -> list[str]:
+    """Oldest first, without what was merged into its branch."""
+    args = ("--first-parent", "--reverse", pull.head, f"^{pull.base}", "--")
+    return git.run("rev-list", *args).out.decode().split()
+
+
+def in_pushes(commits: Sequence[str], each: int) -> list[str]:
+    """The heads of pushes of so many commits; the last push may have fewer."""
+    return [*commits[each - 1 : -1 : each], commits[-1]]
+
+
+def has_pushes(git: Git, pull: Merged) -> bool:
+    return not pull.squashed and 2 <= len(commits_of(git, pull)) <= MOST_COMMITS
+
+
+def first_push(wire: Wire, pull: Merged) -> Push:
+    return _pushed(wire, pull, [(pull.base, pull.head)])[0]
+
+
+def history(wire: Wire, each: int, pull: Merged) -> tuple[Push, ...]:
+    heads = in_pushes(commits_of(wire.repository.git, pull), each)
+    return _pushed(wire, pull, [(pull.base, head) for head in heads])
+
+
+def _pushed(wire: Wire, pull: Merged, ends: Sequence[tuple[str, str]]) -> tuple[Push, ...]:
+    pushes = wire.pushes(pull, ends)
+    if not any(push.tasks for push in pushes):
+        raise Unfit("nothing is asked about")
+    return pushes
+
+
+def fork_of(git: Git, pull: Merged) -> str | None:
+    """Where its commits start, if they can be rebased: the base moved on and none is a merge."""
+    if pull.squashed:
+        return None
+    span = f"{pull.base}..{pull.head}"
+    fork = git.run("merge-base", pull.base, pull.head, check=False).out.decode().strip()
+    merges = git.run("rev-list", "--merges", span, "--").out
+    return fork if fork and fork != pull.base and not merges else None
+
+
+def rebase(wire: Wire, pull: Merged) -> Rebase:
+    """Pushed where it was begun, then replayed on what it was merged into."""
+    git = wire.repository.git
+    fork, commits = fork_of(git, pull), commits_of(git, pull)
+    if fork is None or len(commits) > MOST_COMMITS:
+        raise Unfit("not to be rebased, or too long")
+    head = replay(git, commits, pull.base)
+    if head is None:
+        raise Unfit("a conflict")
+    pushes = _pushed(wire, pull, [(fork, pull.head), (pull.base, head)])
+    return Rebase(_moved(git, fork, pull, pushes), pushes)
+
+
+def _moved(git: Git, fork: str, pull: Merged, pushes: Sequence[Push]) -> Moved:
+    before, after = pushes
+    theirs, ours = (_touched(git, fork, tip) for tip in (pull.base, pull.head))
+    if not theirs & ours:
+        return Moved.ELSEWHERE
+    return Moved.CLOSE if after.hunks - before.hunks else Moved.APART
+
+
+def _touched(git: Git, old: str, new: str) -> set[bytes]:
+    out = git.run("diff", "--name-only", "--no-renames", "-z", old, new).out
+    return set(filter(None, out.split(b"\0")))

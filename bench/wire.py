@@ -1,0 +1,186 @@
+"""Pushes of pull requests through the program's own verbs, seen from the other end of the wire.
+
+The repository's objects are borrowed by an empty one, where the ledgers and replayed commits go:
+nothing is written to what is measured. Each pull request has a ledger of its own.
+"""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count, pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.merged import Merged
+from bench.patches import hunks_of, patch_of
+from claude_batch import house_rules
+from claude_batch.commands.collect import Collector
+from claude_batch.commands.look import Look, Looker
+from claude_batch.commands.submit import submit
+from claude_batch.config import Budget, Config
+from claude_batch.context import Material
+from claude_batch.edges.claude import Claude
+from claude_batch.edges.repository import Repository
+from claude_batch.edges.state_branch import GitLedger
+from claude_batch.price import Prices
+from claude_batch.prompt import kind_of
+from claude_batch.sandbox.batches import BatchesServer, Reply
+from claude_batch.sandbox.params import blocks
+from claude_batch.sandbox.reviewer import ANCHORED
+from claude_batch.sandbox.usage import input_tokens
+from claude_batch.submission import Claimant, Subject
+from claude_batch.task import unique
+
+CONFIG = Config(budget=Budget(pull_request=None, day=None, month=None))
+KINDS = tuple(kind_of(kind) for kind in CONFIG.kinds)
+PRICES = Prices.load()
+NOTHING_FOUND = Reply('{"findings":[]}')
+BATCHES = "/v1/messages/batches"
+KIND = re.compile(r"^Kind: (\S+)", re.MULTILINE)
+now = partial(datetime.now, UTC)
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One request as the server has it."""
+
+    model: str
+    kind: str
+    tokens: int  # as the look-alike counts them
+    asked: int  # hunks with anchors
+    blocks: tuple[str, ...]  # JSON of what a cache compares, in its order: schema, system, messages
+
+    @classmethod
+    def of(cls, params: Mapping[str, object]) -> "Arrived":
+        texts = [str(block["text"]) for block in blocks(params) if isinstance(block, dict)]
+        found = KIND.search(texts[0])
+        return cls(
+            str(params["model"]),
+            found[1] if found else "",
+            input_tokens(params),
+            sum(_asked("\n".join(texts[1:]))),
+            tuple(_json(block) for block in (params["output_config"], *texts)),
+        )
+
+
+def _json(block: object) -> str:
+    return json.dumps(block, ensure_ascii=False, separators=(",", ":"))
+
+
+def _asked(shown: str) -> Iterator[bool]:
+    rows = shown.split("\n")
+    for row, below in pairwise(rows):
+        yield row.startswith("@@") and ANCHORED.fullmatch(below) is not None
+
+
+@dataclass(frozen=True)
+class Push:
+    """What there was to ask about, and what of it was asked."""
+
+    diff: int  # bytes that `git diff` prints
+    hunks: frozenset[tuple[bytes, bytes]]
+    tasks: int  # equal ones once
+    sent: int  # bytes of the bodies that were posted, envelopes and all
+    requests: tuple[Arrived, ...]
+
+    @property
+    def asked(self) -> int:
+        return sum(request.asked for request in self.requests)
+
+    @property
+    def tokens(self) -> int:
+        return sum(request.tokens for request in self.requests)
+
+
+@dataclass
+class Wire:
+    """One repository with a server that finds nothing."""
+
+    repository: Repository
+    server: BatchesServer
+    claude: Claude
+    seen: list[Arrived]
+    ids: Iterator[int] = field(default_factory=count)
+
+    def pushes(self, pull: Merged, heads: Sequence[tuple[str, str]]) -> tuple[Push, ...]:
+        """Each of `heads`, a base and a head, is pushed when all before it is answered."""
+        number = next(self.ids) + 1
+        ref = f"refs/claude-batch/bench/{number}"
+        ledger = GitLedger(self.repository.git, ref, None, "bench", now=now, sleep=time.sleep)
+        return tuple(self._push(ledger, number, pull, base, head) for base, head in heads)
+
+    def _push(self, ledger: GitLedger, number: int, pull: Merged, base: str, head: str) -> Push:
+        looker, logged = Looker(self.repository), len(self.server.log)
+        self.seen.clear()
+        label = f"pull request {number}"
+        look = looker.diff(self.repository.compare_commits(base, head, label), CONFIG.exclude)
+        subject = self._subject(number, pull, base, look)
+        claimant = Claimant(CONFIG, KINDS, PRICES, now(), lambda: f"{next(self.ids):016x}")
+        submit(subject, claimant, ledger, self.claude, now)
+        done = Collector(ledger, self.claude, PRICES, "bench", now).collect()
+        if ledger.view().open_batches() or any(a.outcome != "succeeded" for a in done.answers):
+            raise AssertionError(f"{label}: not every request was answered")
+        patch = patch_of(self.repository, look)
+        return Push(
+            len(patch),
+            frozenset(hunks_of(patch)),
+            len(unique(subject.tasks)),
+            self._posted(logged),
+            tuple(self.seen),
+        )
+
+    def _subject(self, number: int, pull: Merged, base: str, look: Look) -> Subject:
+        material = Material(
+            pull.title,
+            pull.description,
+            self.repository.read,
+            lambda: self.repository.named_files(base, house_rules.FILE_NAMES),
+        )
+        return Subject(
+            repo="octo/repository",
+            run="bench",
+            pr=number,
+            comparison=look.comparison,
+            tasks=look.tasks(KINDS),
+            left_out=look.left_out,
+            material=material,
+        )
+
+    def _posted(self, since: int) -> int:
+        rows = self.server.log[since:]
+        return sum(row.body_bytes for row in rows if (row.method, row.path) == ("POST", BATCHES))
+
+
+@contextmanager
+def open_wire(path: Path, environ: Mapping[str, str]) -> Iterator[Wire]:
+    seen: list[Arrived] = []
+
+    def review(params: dict[str, object]) -> Reply:
+        seen.append(Arrived.of(params))
+        return NOTHING_FOUND
+
+    with TemporaryDirectory() as folder, BatchesServer(reviewer=review, now=now) as server:
+        given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
+        claude = Claude(given, sleep=time.sleep)
+        yield Wire(_borrowing(path, Path(folder), environ), server, claude, seen)
+        claude.close()
+
+
+def _borrowing(path: Path, folder: Path, environ: Mapping[str, str]) -> Repository:
+    """An empty repository in which all objects of another one can be read."""
+    owner = Repository.open(path, environ)
+    args = ["git", "init", "--quiet", "--bare", "--template=", str(folder)]
+    subprocess.run(args, check=True, env=dict(environ))
+    objects = owner.git.run("rev-parse", "--path-format=absolute", "--git-path", "objects").out
+    (folder / "objects" / "info").mkdir(exist_ok=True)
+    (folder / "objects" / "info" / "alternates").write_bytes(objects)
+    head = owner.resolve("HEAD")
+    borrower = Repository.open(folder, environ)
+    borrower.git.run("update-ref", "--no-deref", "HEAD", head)
+    return borrower
