@@ -20,6 +20,7 @@ from pydantic import (
     Tag,
     ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 
 from claude_batch.errors import BadConfig, BadUsage
@@ -92,10 +93,24 @@ class Budget(Table):
 
 
 class Rule(Table):
-    """An instruction for the files that match `path` (gitignore syntax)."""
+    """What holds for the files that match `path` (gitignore syntax): an instruction, a model."""
 
     path: Pattern = Field("**", description="The files that it is for, in gitignore syntax.")
-    instruction: Prose = Field(description="What the model is told about them.")
+    below: Annotated[Annotated[int, Field(ge=1, le=MOST, strict=True)] | None, OFF] = Field(
+        None, description="Only those of which fewer bytes of changes are asked about."
+    )
+    instruction: Annotated[Prose | None, OFF] = Field(
+        None, description="What the model is told about them."
+    )
+    model: Annotated[ModelName | None, OFF] = Field(
+        None, description="The model that is asked about them; of several rules the last decides."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Rule":
+        if not (self.instruction or self.model):
+            raise ValueError("a table with an `instruction`, a `model`, or both")
+        return self
 
 
 class State(Table):
@@ -147,7 +162,7 @@ class Config(Table):
         description="What is asked: built-in kinds and your own.",
         json_schema_extra={"minItems": 1},
     )
-    rules: tuple[Rule, ...] = Field((), description="Instructions for some of the files.")
+    rules: tuple[Rule, ...] = Field((), description="What holds for some of the files only.")
     exclude: tuple[Pattern, ...] = Field(
         (), description="Files that are never sent, in gitignore syntax."
     )

@@ -5,12 +5,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import pathspec
-
-from claude_batch import prompt
+from claude_batch import prompt, routing
 from claude_batch.anchor import Strip
 from claude_batch.body import Body, Held, Keep
-from claude_batch.config import Config, Rule
+from claude_batch.config import Config
 from claude_batch.event import AskedTask, IntentId
 from claude_batch.prompt import NOTHING, Beside, Kind
 from claude_batch.task import Task, TaskId
@@ -37,6 +35,7 @@ class Pack:
 class Request:
     kind: Kind
     pack: Pack
+    model: str
     body: Body
     max_tokens: int
 
@@ -117,21 +116,12 @@ def build(kind: Kind, packed: Pack, config: Config, max_tokens: int, keep: Keep 
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    return Request(kind, packed, keep(raw.encode()), max_tokens)
+    return Request(kind, packed, config.model, keep(raw.encode()), max_tokens)
 
 
 def shared(packed: Pack, config: Config) -> str:
     """What its message starts with before its own files; empty where there is nothing."""
-    rules = _rules_for({task.path for task in packed.asked}, config.rules)
-    return prompt.shared(rules, packed.beside)
-
-
-def _rules_for(paths: set[str], rules: Sequence[Rule]) -> list[Rule]:
-    return [
-        rule
-        for rule in rules
-        if any(pathspec.PathSpec.from_lines("gitignore", [rule.path]).match_files(paths))
-    ]
+    return prompt.shared(routing.instructing(config.rules, packed.asked), packed.beside)
 
 
 def asked_tasks(packed: Pack) -> tuple[AskedTask, ...]:

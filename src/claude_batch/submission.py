@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
-from claude_batch import budget, house_rules, ladder, request
+from claude_batch import budget, house_rules, ladder, request, routing
 from claude_batch.body import Held, Keep
 from claude_batch.config import RISKY_ONLY, Config, Lane
 from claude_batch.context import NOTHING_BESIDE, Head, Material, pick
@@ -157,7 +157,8 @@ class Claimant:
                 "not keep it",
                 'use the lane batch, or set `retention` to "answers"',
             )
-        for model in ladder.models(self.config.ladder):  # raises for one without a price
+        named = (*ladder.models(self.config.ladder), *routing.models(self.config.rules))
+        for model in named:  # raises for one without a price
             self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
 
     def _descend(self, work: Work, spent: Spent) -> "tuple[Offer, tuple[str, ...]]":
@@ -218,29 +219,37 @@ class Claimant:
         for name in dict.fromkeys(task.kind for task in new):
             asked = [task for task in new if task.kind == name]
             beside = [task for task in known if task.kind == name]
-            for part in request.pack(asked, beside, apart):
+            for model, part in self._packs(asked, beside, apart):
                 along = Beside(
                     pick(part.asked, (*part.asked, *part.context), head),
                     house_rules.choose(papers, {task.path for task in part.asked}),
                     material.title,
                     material.description,
                 )
-                made.append(self._build(kinds[name], replace(part, beside=along)))
+                made.append(self._build(kinds[name], model, replace(part, beside=along)))
         return made
 
-    def _build(self, kind: Kind, part: Pack) -> Request:
+    def _packs(
+        self, asked: Sequence[Task], beside: Sequence[Task], apart: frozenset[TaskId]
+    ) -> Iterator[tuple[str, Pack]]:
+        for model, tasks in routing.by_model(self.config, asked).items():
+            for part in request.pack(tasks, beside, apart):
+                yield model, part
+
+    def _build(self, kind: Kind, model: str, part: Pack) -> Request:
+        config = self.config.model_copy(update={"model": model})
         chars = sum(len(task.hunk.body) for task in (*part.asked, *part.context))
-        limit = max_tokens(chars, len(part.asked), self.config.effort)
-        return request.build(kind, part, self.config, limit, self.keep)
+        limit = max_tokens(chars, len(part.asked), config.effort)
+        return request.build(kind, part, config, limit, self.keep)
 
     def _expected(self, made: Request, history: History) -> Expected:
         config, tasks, chars = self.config, len(made.pack.asked), made.body.size
-        by_length = input_tokens(chars, config.model)
-        output = history.output_tokens(made.kind.name, config.model, config.effort, tasks)
+        by_length = input_tokens(chars, made.model)
+        output = history.output_tokens(made.kind.name, made.model, config.effort, tasks)
         return Expected(
             estimate(
                 self.prices,
-                config.model,
+                made.model,
                 config.effort,
                 chars=chars,
                 tasks=tasks,
@@ -248,7 +257,7 @@ class Claimant:
                 batch=config.lane == "batch",
                 limit=made.max_tokens,
                 output=output,
-                prompt=history.input_tokens(by_length, config.model),
+                prompt=history.input_tokens(by_length, made.model),
             ),
             "defaults" if output is None else "history",
             by_length,
@@ -266,7 +275,7 @@ class Claimant:
             sha=made.body.sha,
             pr=subject.pr,
             kind=made.kind.name,
-            model=self.config.model,
+            model=made.model,
             effort=self.config.effort,
             tasks=request.asked_tasks(made.pack),
             estimate=expected.kept,

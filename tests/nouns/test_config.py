@@ -272,8 +272,9 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
         ),
         (
             'rules = [{path = "*.py"}]',
-            "`rules[0].instruction` is missing",
-            "add it: text of 1 to 20000 characters",
+            "`rules[0]` is a table, but it must be a table with an "
+            "`instruction`, a `model`, or both",
+            "correct it",
         ),
         (
             'exclude = ["a", 1]',

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from claude_batch import ladder
+from claude_batch import ladder, routing
 from claude_batch.config import Config, OwnKind
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.forge import Forge
@@ -60,7 +60,8 @@ def _config(config: Config, prices: Prices) -> Iterator[Check]:
         remedy = "set `budget.month` in the configuration"
         yield Check("budget", "warning", "there is no limit on what may be spent", remedy)
     negotiated = negotiate(prices, config.prices)
-    for model in filter(None, (config.model, config.verify, *ladder.models(config.ladder))):
+    others = (*ladder.models(config.ladder), *routing.models(config.rules))
+    for model in filter(None, (config.model, config.verify, *others)):
         negotiated.rates(model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
     own = f", with your own rates of {', '.join(config.prices)}" if config.prices else ""
     yield Check("prices", "ok", f"as of {prices.as_of}{own}")
