@@ -196,7 +196,7 @@ def open_rig(
 def ledger_in(folder: Path, clock: Clock, *, remote: str | None = None, run: str) -> GitLedger:
     ref = "refs/heads/claude-batch-state" if remote else "refs/claude-batch/local"
     git = Repository.open(folder, environ()).git
-    return GitLedger(git, ref, remote, run, now=clock, sleep=time.sleep, spread=0.2)
+    return GitLedger(git, ref, remote, run, now=clock, sleep=time.sleep)
 
 
 @dataclass

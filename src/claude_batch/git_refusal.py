@@ -33,6 +33,10 @@ def is_final(text: str) -> bool:
     return any(rule.search(text) for rule in (PROTECTED, FULL, ASKS, DENIED, UNKNOWN))
 
 
+def is_unreachable(text: str) -> bool:
+    return bool(UNREACHABLE.search(text))
+
+
 def explain(text: str, ref: str, remote: str, credentials: Credentials) -> CannotRecord:
     """The error to raise for a fetch or a push that failed with this text."""
     if ASKS.search(text):

@@ -44,9 +44,7 @@ def claimant(job: int, budget: Budget) -> Claimant:
 
 def ledger(path: Path, job: int) -> GitLedger:
     git = Git(dict(os.environ), path / ".git")
-    return GitLedger(
-        git, REF, "origin", f"run-{job}", now=lambda: START, sleep=time.sleep, spread=2.0
-    )
+    return GitLedger(git, REF, "origin", f"run-{job}", now=lambda: START, sleep=time.sleep)
 
 
 def test_twenty_jobs_never_exceed_one_budget_together(make_work: Callable[..., Work]) -> None:

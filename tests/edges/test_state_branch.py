@@ -1,6 +1,7 @@
 """The ledger on a git ref: the contract, and what only git can do to it."""
 
 import gzip
+import itertools
 import json
 import os
 import random
@@ -35,7 +36,6 @@ def open_ledger(work: Work, remote: str | None = "origin", **more: object) -> Gi
         run="run-1",
         now=lambda: START,
         sleep=time.sleep,
-        spread=0.3,
     )
     for name, value in more.items():
         setattr(ledger, name, value)
@@ -138,6 +138,18 @@ def test_log_files_are_never_touched_again(remote: Work, clone: Work) -> None:
     after = tree(remote)
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + 1
+
+
+def test_a_write_takes_one_connection_to_read_and_one_to_push(remote: Work, clone: Work) -> None:
+    met = remote.path / "met"
+    for service in ("upload", "receive"):
+        noted = f"echo {service} >> {met}; git-{service}-pack"
+        clone.git("config", f"remote.origin.{service}pack", noted)
+    ledger = open_ledger(clone)
+    ledger.transact(always(plan("p1")))
+    met.write_text("")
+    ledger.transact(always(plan("p2")))
+    assert met.read_text().split() == ["upload", "receive"]
 
 
 def test_tip(remote: Work, clone: Work) -> None:
@@ -282,7 +294,12 @@ def test_a_sign_of_an_earlier_life_forbids_the_first_write(clone: Work) -> None:
     assert len(ledger.transact(always(plan("p2"))).plans) == 2
 
 
-def test_a_rewritten_branch_is_refused(remote: Work, clone: Work, make_work: MakeWork) -> None:
+@pytest.mark.parametrize("shows_forced_updates", ["true", "false"])
+def test_a_rewritten_branch_is_refused(
+    remote: Work, clone: Work, shows_forced_updates: str
+) -> None:
+    """Where a user has told git not to look, too."""
+    clone.git("config", "fetch.showForcedUpdates", shows_forced_updates)
     ledger = open_ledger(clone)
     ledger.transact(always(plan("p1")))
     tip = ledger.tip()
@@ -438,13 +455,14 @@ def test_a_ref_that_stays_locked_is_given_up(remote: Work, clone: Work) -> None:
     (remote.path / f"{REF}.lock").write_text("")
     slept: list[float] = []
     seeded = random.Random(1)  # noqa: S311
-    ledger = open_ledger(clone, sleep=slept.append, rng=seeded, spread=8.0)
+    ticks = itertools.count(step=0.5)
+    ledger = open_ledger(clone, sleep=slept.append, rng=seeded, clock=lambda: next(ticks))
     with pytest.raises(CannotRecord, match="at each of 20 tries") as caught:
         ledger.transact(always(plan("p2")))
     assert "nothing was lost" in caught.value.remedy
     assert len(slept) == 19
-    assert max(slept) <= 8
-    assert max(slept) - min(slept) > 4
+    assert max(slept) <= 8 * 0.5
+    assert max(slept) - min(slept) > 4 * 0.5
 
 
 def test_a_local_ref_that_stays_locked_is_given_up(work: Work) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import random
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,13 +27,14 @@ from claude_batch.ledger_files import LOG, META, SHARD, Meta, Parsed
 
 WHO = "claude-batch <claude-batch@users.noreply.github.com>"
 PRIVATE = "refs/claude-batch"
-TRIES = 20  # of 16 writers at once the unluckiest needed 8
+TRIES = 20  # of 16 writers at once the unluckiest needed 13
 QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
 # `--no-filter` brings the blobs at once instead of one by one on demand, and `--refmap=` spares
 # the user's remote-tracking refs.
 FETCH = (
     *(*QUIET, "fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--no-auto-maintenance"),
     *("--no-recurse-submodules", "--no-prune", "--no-filter", "--refmap="),
+    "--show-forced-updates",  # without it a rewritten ref passes for one that has grown
 )
 PUSH = (
     *(*QUIET, "push", "--porcelain", "--no-verify", "--no-recurse-submodules"),
@@ -89,12 +91,24 @@ class RemoteRef:
 
     def newest(self) -> str | None:
         """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
+        # Nearly always the ref has grown or stands still, and one connection does.
+        done = self._fetch(f"{self.ref}:{self._seen}")
+        if done.code and git_refusal.is_unreachable(done.err):
+            raise self._refused(done)
+        if done.code:
+            return self._judged()
+        tip = self.git.run("rev-parse", self._seen).out.decode().strip()
+        self._complete(tip)
+        return tip
+
+    def _judged(self) -> str | None:
+        """The tip of a ref that is missing, was rewritten, or is being fetched by a rival too."""
         tip, seen = self.tip(), commit_at(self.git, self._seen)
         if tip is None and (seen or self.marker_seen):
             raise git_refusal.vanished(self.ref, self.remote, self._seen, seen)
         if tip is None or tip == seen:
             return tip
-        fetched = self._fetch(is_first=seen is None)
+        fetched = self._fetched_aside()
         if seen and not self._follows(fetched, seen):
             raise git_refusal.rewritten(self.ref, self.remote, self._seen, seen)
         self._remember(fetched)
@@ -110,10 +124,11 @@ class RemoteRef:
         text = "\n".join([*rejected, done.err])
         if git_refusal.is_final(text):
             raise git_refusal.explain(text, self.ref, self.remote, self._credentials())
-        # The answer to a push may be lost after the push has landed.
-        newest = self.newest()
-        if newest and self._is_ancestor(commit, newest):
-            return
+        if all("rejected]" not in row for row in rejected):
+            # The answer to a push may be lost after the push has landed.
+            newest = self.newest()
+            if newest and is_ancestor(self.git, commit, newest):
+                return
         if rejected:
             raise LostRace(self.ref, rejected[0].split("\t")[-1])
         raise self._refused(done)
@@ -133,22 +148,27 @@ class RemoteRef:
         name = self.remote if plain else hashlib.sha256(self.remote.encode()).hexdigest()[:16]
         return f"{PRIVATE}/remote/{name}/{self.ref.removeprefix('refs/').removeprefix('heads/')}"
 
-    def _fetch(self, is_first: bool) -> str:
-        landing = f"{PRIVATE}/fetched/{secrets.token_hex(8)}"
+    def _fetch(self, refspec: str) -> Completed:
         # In a full clone `--depth` would make all of it shallow.
-        shallow = ("--depth=1",) if is_first and self._is_shallow() else ()
-        refspec = f"+{self.ref}:{landing}"
-        done = self._wire.run(*FETCH, *shallow, self.remote, refspec, check=False)
+        is_first = self._is_shallow() and commit_at(self.git, self._seen) is None
+        depth = ("--depth=1",) if is_first else ()
+        return self._wire.run(*FETCH, *depth, self.remote, refspec, check=False)
+
+    def _fetched_aside(self) -> str:
+        """The tip, to be judged before it is remembered."""
+        landing = f"{PRIVATE}/fetched/{secrets.token_hex(8)}"
+        done = self._fetch(f"+{self.ref}:{landing}")
         if done.code:
             raise self._refused(done)
         fetched = self.git.run("rev-parse", landing).out.decode().strip()
         self.git.run("update-ref", "-d", landing)
-        if self._is_partial():
-            self._complete(fetched)
+        self._complete(fetched)
         return fetched
 
     def _complete(self, tip: str) -> None:
         """Bring at once what a filter left out. The rest comes on demand, each object alone."""
+        if not self._is_partial:
+            return
         walk = ("rev-list", "--objects", "--no-walk", "--missing=print", tip)
         for _ in range(2):  # trees first, then what stands in them
             rows = self.git.run(*walk).out.splitlines()
@@ -157,6 +177,7 @@ class RemoteRef:
                 wanted = b"\n".join(missing) + b"\n"
                 self._wire.run(*FETCH, "--stdin", self.remote, stdin=wanted, check=False)
 
+    @cached_property
     def _is_partial(self) -> bool:
         promisor = r"^remote\..*\.promisor$"
         return bool(self.git.run("config", "--get-regexp", promisor, check=False).out)
@@ -166,13 +187,10 @@ class RemoteRef:
 
     def _follows(self, tip: str, seen: str) -> bool:
         """`tip` descends from `seen`, or from a squash whose root names it."""
-        if self._is_ancestor(seen, tip):
+        if is_ancestor(self.git, seen, tip):
             return True
         roots = self.git.run("rev-list", "--max-parents=0", tip).out.decode().split()
         return any(seen in self.git.run("cat-file", "commit", root).out.decode() for root in roots)
-
-    def _is_ancestor(self, old: str, new: str) -> bool:
-        return not self.git.run("merge-base", "--is-ancestor", old, new, check=False).code
 
     def _remember(self, commit: str) -> None:
         """A rival in this clone may win: an older memory is compared in the same way."""
@@ -194,6 +212,10 @@ def commit_at(git: Git, ref: str) -> str | None:
     return found.out.decode().strip() or None
 
 
+def is_ancestor(git: Git, old: str, new: str) -> bool:
+    return not git.run("merge-base", "--is-ancestor", old, new, check=False).code
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was read at one tip."""
@@ -208,9 +230,11 @@ class Snapshot:
 class GitLedger:
     """`ref` is full: refs/heads/claude-batch-state. `remote` None: a ref of this clone only.
 
-    `spread` is the longest wait in seconds after a lost race: waits are uniform and wide, because
-    short or exponential ones starve some of many writers. `marker_seen`: something outside of the
-    ledger, such as a comment of ours, shows that there has been one.
+    `spread` is the longest wait after a lost race, in tries: one that takes 0.1 s is followed by
+    0 to 0.8 s. Waits are uniform and wide, because short or exponential ones starve some of many
+    writers; counted in seconds they are too long on a fast remote or too short on a slow one.
+    `marker_seen`: something outside of the ledger, such as a comment of ours, shows that there has
+    been one.
     """
 
     git: Git
@@ -223,6 +247,8 @@ class GitLedger:
     token: str | None = field(default=None, repr=False)
     marker_seen: bool = False
     spread: float = 8.0
+    clock: Callable[[], float] = time.monotonic
+    _began: float = field(default=0.0, init=False, repr=False)
     _parsed: dict[tuple[str, str], Parsed] = field(default_factory=dict, init=False, repr=False)
     _last: Snapshot | None = field(default=None, init=False, repr=False)
 
@@ -241,7 +267,7 @@ class GitLedger:
             sleep=self.sleep,
             reraise=True,
         )
-        return retrying(self._attempt, decide)
+        return retrying(self._attempt, decide, [])
 
     def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
         asked = list(answers)
@@ -255,19 +281,22 @@ class GitLedger:
         for answer in asked:
             yield from rows.get(answer.shard or "", {}).get(answer.n, ())
 
-    @property
+    @cached_property
     def _place(self) -> LocalRef | RemoteRef:
         if self.remote is None:
             return LocalRef(self.git, self.ref)
         return RemoteRef(self.git, self.ref, self.remote, self.token, self.marker_seen)
 
     def _back_off(self, _: RetryCallState) -> float:
-        """A local ref is free again in milliseconds."""
-        return self.rng.uniform(0, self.spread if self.remote else self.spread / 20)
+        return self.rng.uniform(0, self.spread) * (self.clock() - self._began)
 
-    def _attempt(self, decide: Callable[[View], Write]) -> View:
+    def _attempt(self, decide: Callable[[View], Write], tried: list[str]) -> View:
+        """`tried`: commits of this write that were rejected, as far as anybody said."""
+        self._began = self.clock()
         place = self._place
         base = self._read(place.newest())
+        if base.tip and tried and is_ancestor(self.git, tried[-1], base.tip):
+            return base.view
         write = decide(base.view)
         files = ledger_files.pack(write, self.now(), self.run)
         drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
@@ -278,6 +307,7 @@ class GitLedger:
         else:
             files |= ledger_files.first_files(self.ref)
         commit = self._commit(files, drops, base.tip)
+        tried.append(commit)
         place.land(commit, base.tip)
         return self._read(commit).view
 
