@@ -7,13 +7,16 @@ COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: demo test test-browser lint bench-context requirements screenshot clean bench-placement \
-	bench-cost bench-size-collect
+	bench-cost bench-size-collect bench-ledger-writers test-slow
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -m 'not browser' -n auto --dist loadfile
+	$(BIN)/python -m pytest -m 'not browser and not slow' -n auto --dist loadfile
+
+test-slow: .venv/dev.stamp
+	$(BIN)/python -m pytest -m slow -n auto
 
 test-browser: .venv/dev.stamp
 	$(BIN)/python -m pytest -m browser
@@ -36,6 +39,9 @@ bench-cost: .venv/dev.stamp
 # make bench-placement REPOSITORIES="/path/to/clone /path/to/another"
 bench-placement: .venv/dev.stamp
 	$(BIN)/python -m bench.placement $(REPOSITORIES)
+
+bench-ledger-writers: .venv/dev.stamp
+	$(BIN)/python -m bench.ledger_writers
 
 bench-size-collect: .venv/dev.stamp
 	$(BIN)/python -m bench.size_collect
