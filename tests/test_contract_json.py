@@ -145,7 +145,7 @@ def test_times_are_in_utc_and_statuses_of_the_list(trip, name):
 def test_answers_are_disjoint_and_sum_to_the_requests(trip):
     collected = trip["collect"]
     [second_look] = collected["submitted"]
-    assert set(second_look) == {"id", "requests", "tasks"}
+    assert set(second_look) == {"id", "requests", "tasks", "follows"}
     assert collected["batches"] == [
         {"id": trip["submit"]["batches"][0]["id"], "status": "collected"},
         {"id": second_look["id"], "status": "collected"},

@@ -113,7 +113,13 @@ def status(done: Sequence[Status]) -> Json:
     return {
         "batches": [batch(row) for one in done for row in one.batches],
         "pending_tasks": sum(one.pending_tasks for one in done),
-        "failed_tasks": sum(one.failed_tasks for one in done),
+        "failed_tasks": sum(len(one.failed) for one in done),
+        "failed": [
+            {"id": task.id, "kind": task.kind, "path": task.path, "why": task.why}
+            for one in done
+            for task in one.failed
+        ],
+        "warnings": [warning for one in done for warning in one.warnings],
         "spent_usd": sum((one.spent_usd for one in done), Decimal(0)),
         "damaged": [damage for one in done for damage in one.damaged],
     }

@@ -59,7 +59,9 @@ def _is_tried(view: View, row: Row) -> bool:
     """Answered, or its results are lost. A folded request is old, and does not say whether its
     error would pass."""
     sending = view.sendings.get(row.asked.intent)
-    return sending is not None and (bool(row.answered) or "lost" in sending.statuses)
+    if sending is None or not row.asked.sha:
+        return False
+    return bool(row.answered) or "lost" in sending.statuses
 
 
 def _is_astray(view: View, row: Row) -> bool:

@@ -30,12 +30,23 @@ class BatchRow:
 
 
 @dataclass(frozen=True)
+class FailedTask:
+    """It waits for `retry`."""
+
+    id: TaskId
+    kind: str
+    path: str
+    why: str  # of its last answer
+
+
+@dataclass(frozen=True)
 class Status:
     batches: tuple[BatchRow, ...]
     pending_tasks: int
-    failed_tasks: int
+    failed: tuple[FailedTask, ...]
     spent_usd: Decimal  # this month, UTC
     damaged: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

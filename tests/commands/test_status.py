@@ -7,6 +7,7 @@ from conftest import Work
 from rig import Reviewer, Rig, find, open_rig
 
 from claude_batch import report
+from claude_batch.cli import words
 from claude_batch.commands.status import list_batches, show, status
 from claude_batch.errors import BadUsage
 from claude_batch.output import document
@@ -37,13 +38,35 @@ def test_what_is_open_done_and_spent(rig: Rig) -> None:
     assert found.spent_usd > paid > 0, "what is open is reserved"
 
 
-def test_failed_tasks_are_counted(work: Work) -> None:
+def test_failed_tasks_are_counted_and_named(work: Work) -> None:
     bad = Reply(result="errored", error=("invalid_request_error", "no"))
     with open_rig(work.path, reviewer=Reviewer({"a.py": bad})) as rig:
         rig.submit(rig.apart("a.py", "b.py"))
         rig.collect()
         found = status(rig.ledger, rig.clock())
-        assert (found.batches, found.pending_tasks, found.failed_tasks) == ((), 0, 1)
+        assert (found.batches, found.pending_tasks) == ((), 0)
+        (failed,) = found.failed
+        said = words.status([found]).splitlines()
+        assert said[0].startswith("0 tasks pending, 1 failed, $")
+        assert said[1:] == [
+            f"failed: a.py (review, task {failed.id[:12]}): invalid_request_error: no",
+            "`claude-batch retry` lets what failed be asked again",
+        ]
+
+
+def test_a_batch_that_is_late_is_warned_of(work: Work) -> None:
+    with open_rig(work.path, seconds=23 * 3600) as rig:
+        rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
+        assert status(rig.ledger, rig.clock()).warnings == ()
+        rig.clock.forward(hours=21)
+        (warning,) = status(rig.ledger, rig.clock()).warnings
+        assert "will expire at 2026-11-23 10:00 UTC" in warning
+        assert rig.collect().notes == (warning,)
+        assert json.loads(document(report.status([status(rig.ledger, rig.clock())])))[
+            "warnings"
+        ] == [warning]
+        rig.clock.forward(hours=3)
+        assert rig.collect().notes == ()
 
 
 def test_an_empty_ledger_is_no_error(rig: Rig) -> None:

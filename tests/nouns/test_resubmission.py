@@ -77,6 +77,10 @@ CASES: dict[str, tuple[list[AnyEvent], str | None]] = {
         None,
     ),
     "folded": ([settled("i1", 0, "t1", outcome=Outcome.EXPIRED)], None),
+    "folded beside its intent": (
+        [intent("i1"), submitted("i1"), settled("i1", 0, "t1", outcome=Outcome.ERRORED)],
+        None,
+    ),
     "a second look": ([intent("i1"), asked("i1", 0, "t1", purpose="verify"), failed("i1")], None),
 }
 

@@ -131,12 +131,21 @@ def _tally(one: Published) -> Mapping[str, int]:
 
 def status(done: Sequence[Status]) -> str:
     rows = [batch(row) for one in done for row in one.batches]
-    pending, failed = sum(one.pending_tasks for one in done), sum(one.failed_tasks for one in done)
+    pending, failed = (
+        sum(one.pending_tasks for one in done),
+        [f for one in done for f in one.failed],
+    )
     rows.append(
-        f"{count(pending, 'task')} pending, {failed:,} failed, "
+        f"{count(pending, 'task')} pending, {len(failed):,} failed, "
         f"{dollars(sum((one.spent_usd for one in done), start=Receipt().usd))} spent or reserved "
         "this month (UTC)"
     )
+    rows += [f"warning: {warning}" for one in done for warning in one.warnings]
+    rows += [
+        f"failed: {one.path} ({one.kind}, task {one.id[:12]}): {one.why}"
+        for one in failed[:SHOWN_FILES]
+    ]
+    rows += ["`claude-batch retry` lets what failed be asked again"] if failed else []
     rows += [f"damaged, left alone: {damage}" for one in done for damage in one.damaged]
     return "\n".join(rows)
 

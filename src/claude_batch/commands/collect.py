@@ -14,12 +14,12 @@ from claude_batch.collection import UNDECIDED, Recorder, readable, shape_of
 from claude_batch.edges.claude import Claude, RemoteBatch
 from claude_batch.errors import CannotFind
 from claude_batch.event import Answered, AnyEvent, BatchStatus, Looked, Submitted, Voided
+from claude_batch.expiry import RESULTS_STAY, warnings
 from claude_batch.ledger import Ledger, Sending, View, Write
 from claude_batch.price import Prices
 
 FIRST_POLL = 5.0  # seconds; then half as long again each time
 LONGEST_POLL = 60.0
-RESULTS_STAY = timedelta(days=29)  # at the API, from a batch's creation
 MOST_KEPT = 5_000  # requests; above, findings are fetched from the API when they are needed
 PORTION = 5_000  # answers that are recorded at once
 
@@ -45,6 +45,7 @@ class Collector:
             elif sending.intent.lane == "now":
                 notes += self._give_up_on(sending)
         after = self.ledger.view()
+        notes += warnings(after, self.now())
         return Collection(
             tuple(_batches(before, after, self.now())), tuple(_fresh(before, after)), tuple(notes)
         )

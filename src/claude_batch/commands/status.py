@@ -1,26 +1,27 @@
 """`status`: what is pending, done, failed, spent; `list` and `show`: the same, one by one."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 
 from claude_batch import budget
 from claude_batch.errors import BadUsage
+from claude_batch.expiry import warnings
 from claude_batch.ledger import Ledger, Sending, Standing, View
-from claude_batch.status import BatchRow, Shown, Status, check_prefix
+from claude_batch.status import BatchRow, FailedTask, Shown, Status, check_prefix
 from claude_batch.task import TaskId
 
 
 def status(ledger: Ledger, now: datetime) -> Status:
     view = ledger.view()
-    standings = Counter(view.standing(task) for task in _tasks(view))
+    standings = {task: view.standing(task) for task in _tasks(view)}
     _, month = budget.periods(now)
     return Status(
         tuple(_row(sending, now) for sending in view.open_batches()),
-        standings[Standing.IN_FLIGHT],
-        standings[Standing.FAILED],
+        sum(standing is Standing.IN_FLIGHT for standing in standings.values()),
+        _failed(view, {task for task, found in standings.items() if found is Standing.FAILED}),
         view.spent(month),
         view.damaged,
+        tuple(warnings(view, now)),
     )
 
 
@@ -74,6 +75,18 @@ def _row(sending: Sending, now: datetime) -> BatchRow:
         sum(len(asked.tasks) for asked in sending.requests.values()),
         sending.intent.lane,
     )
+
+
+def _failed(view: View, failed: Set[TaskId]) -> tuple[FailedTask, ...]:
+    found: dict[TaskId, tuple[datetime, FailedTask]] = {}
+    for row in view.rows:
+        for task in row.asked.tasks if row.answered else ():
+            last = found.get(task.id)
+            if task.id in failed and row.answered and (not last or last[0] <= row.answered.at):
+                why = row.answered.error or row.answered.outcome.value
+                one = FailedTask(task.id, row.asked.kind, task.path, why)
+                found[task.id] = row.answered.at, one
+    return tuple(one for _, one in found.values())
 
 
 def _tasks(view: View) -> list[TaskId]:
