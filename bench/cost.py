@@ -12,6 +12,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,13 @@ class Measured:
     projects: list[Mapping[int, Sequence[Story]]] = field(default_factory=list)
     rebases: list[Rebase] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+
+    def __iadd__(self, other: "Measured") -> "Measured":
+        self.firsts += other.firsts
+        self.projects += other.projects
+        self.rebases += other.rebases
+        self.left_out += other.left_out
+        return self
 
     def measure(self, wire: Wire, first: int, histories: int, rebases: int) -> None:
         """At most so many of each, evenly spread over one repository."""
@@ -93,19 +101,27 @@ class Measured:
         yield from (f"* {why}: {count}" for why, count in sorted(self.left_out.items()))
 
 
-def main(given: Sequence[str] | None = None) -> int:
+def measure(path: Path, first: int, histories: int, rebases: int) -> Measured:
+    measured = Measured()
+    with open_wire(path, os.environ) as wire:
+        measured.measure(wire, first, histories, rebases)
+    sys.stderr.write(f"{path}: {len(measured.firsts)} first pushes\n")
+    return measured
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description="What pull requests bring to the server.")
     parser.add_argument("repository", nargs="+", type=Path)
     parser.add_argument("--first", type=int, default=90, help="first pushes of each repository")
-    parser.add_argument("--histories", type=int, default=24, help="whole histories of each")
-    parser.add_argument("--rebases", type=int, default=40, help="rebases of each")
-    asked = parser.parse_args(given)
-    measured = Measured()
-    for path in asked.repository:
-        sys.stderr.write(f"{now():%H:%M:%S} {path}\n")
-        with open_wire(path, os.environ) as wire:
-            measured.measure(wire, asked.first, asked.histories, asked.rebases)
-    sys.stdout.write("\n".join(measured.report()) + "\n")
+    parser.add_argument("--histories", type=int, default=16, help="whole histories of each")
+    parser.add_argument("--rebases", type=int, default=16, help="rebases of each")
+    given = parser.parse_args()
+    sizes = {"first": given.first, "histories": given.histories, "rebases": given.rebases}
+    total = Measured()
+    with ProcessPoolExecutor() as pool:
+        for measured in pool.map(partial(measure, **sizes), given.repository):
+            total += measured
+    sys.stdout.write("\n".join(total.report()) + "\n")
     return 0
 
 

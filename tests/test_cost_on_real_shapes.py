@@ -94,6 +94,29 @@ def test_every_push_is_counted_where_it_arrives(project: Work) -> None:
     assert "\n* rebases: a conflict: 1" in report
 
 
+def test_what_is_asked_has_anchors_and_what_goes_along_has_none() -> None:
+    shown = '<file path="a.py">\n@@ def f():\n1abc new\n2abd+row\n@@\n along\n@@\n3abe-old\n</file>'
+    params = {
+        "model": "claude-sonnet-5-5",
+        "output_config": {"format": {}},
+        "system": [{"type": "text", "text": "Read it.\n@@\n1abc+an example\nKind: docs\n"}],
+        "messages": [
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": " @@ said"}, {"type": "text", "text": shown}],
+            }
+        ],
+    }
+    arrived = Arrived.of(params)
+    assert (arrived.kind, arrived.asked) == ("docs", 2)
+    assert [block[:8] for block in arrived.blocks] == [
+        '{"format',
+        '"Read it',
+        '" @@ sai',
+        '"<file p',
+    ]
+
+
 def request(*blocks: str) -> Arrived:
     return Arrived("claude-sonnet-5-5", "review", 500, 1, blocks)
 
