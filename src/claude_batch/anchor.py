@@ -7,29 +7,35 @@ real diffs stand there more than once: a wrong ordinal must not fit a twin of th
 
 import base64
 import hashlib
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 from claude_batch.diff import Hunk, Line, Side
 
 HASH_LENGTH = 8
+# The numbers below 26 ** 3 in base 26, least digit first.
+LETTERS = [a + b + c for c, b, a in itertools.product(ascii_lowercase, repeat=3)]
 ANCHOR = re.compile(r"([1-9][0-9]{0,6})([a-z]{3})")
 
 
 def line_hash(text: bytes) -> str:
     """Eight characters (48 bits) over the line with its white space folded."""
-    folded = b" ".join(text.split())
-    return base64.urlsafe_b64encode(hashlib.sha256(folded).digest()[:6]).decode()
+    return _hashes([text])
+
+
+def _hashes(texts: Iterable[bytes]) -> str:
+    """One after the other: six bytes are eight characters in base64, and nothing is left over."""
+    folded = (b" ".join(text.split()) for text in texts)
+    digests = b"".join([hashlib.sha256(text).digest()[:6] for text in folded])
+    return base64.urlsafe_b64encode(digests).decode()
 
 
 def anchor(ordinal: int, hashed: str) -> str:
-    number = int.from_bytes(hashlib.sha256(f"{ordinal}:{hashed}".encode()).digest()[:4])
-    letters = ""
-    for _ in range(3):
-        number, letter = divmod(number, 26)
-        letters += chr(ord("a") + letter)
-    return f"{ordinal}{letters}"
+    digest = hashlib.sha256(f"{ordinal}:{hashed}".encode()).digest()
+    return f"{ordinal}{LETTERS[int.from_bytes(digest[:4]) % len(LETTERS)]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,9 @@ class Strip:
 
     @classmethod
     def of(cls, hunk: Hunk) -> "Strip":
-        return cls(
-            "".join(line.sign for line in hunk.lines),
-            "".join(line_hash(line.text) for line in hunk.lines),
-        )
+        rows = hunk.rows
+        signs = b"".join([row[:1] or b" " for row in rows])
+        return cls(signs.decode("ascii", "replace"), _hashes(row[1:] for row in rows))
 
     def hash_at(self, position: int) -> str:
         return self.hashes[position * HASH_LENGTH : (position + 1) * HASH_LENGTH]

@@ -183,14 +183,14 @@ def budget(asked: int) -> int:
 def changed_lines(task: Task) -> Iterator[int]:
     """Of the new side; for removed lines the one that now stands in their place."""
     at = task.hunk.new_start
-    for line in task.hunk.lines:
+    for line in task.hunk.cut():
         if line.sign != " ":
             yield line.new or at
         at = at if line.new is None else line.new + 1
 
 
 def _visible(task: Task) -> Iterator[int]:
-    return (line.new for line in task.hunk.lines if line.new is not None)
+    return (line.new for line in task.hunk.cut() if line.new is not None)
 
 
 def _wanted(asked: Sequence[Task], head: Head) -> Iterator[Wanted]:
@@ -262,7 +262,7 @@ def _innermost(found: Outline | None, lines: Iterable[int]) -> list[Block]:
 
 def _words(task: Task) -> frozenset[bytes]:
     """What the new side of a hunk names."""
-    kept = (line.text for line in task.hunk.lines if line.sign != "-")
+    kept = (line.text for line in task.hunk.cut() if line.sign != "-")
     return frozenset(word for text in kept for word in WORD.findall(text)) - KEYWORDS
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 
 class Side(StrEnum):
@@ -18,8 +19,7 @@ class Side(StrEnum):
     RIGHT = "RIGHT"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a hunk. `text` has no newline; a CR of CRLF stays part of it."""
 
     sign: str  # " ", "+" or "-"
@@ -40,8 +40,21 @@ class Hunk:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        """The lines without the marks; a position in a hunk is an index into this."""
-        return tuple(_cut(self.body, self.old_start, self.new_start))
+        """The lines without the marks; a position in a hunk is an index into this.
+
+        They stay as long as the hunk does. Where there may be a hundred thousand hunks, `rows`
+        and `cut` leave nothing behind.
+        """
+        return tuple(self.cut())
+
+    def cut(self) -> Iterator[Line]:
+        return _cut(self.body, self.old_start, self.new_start)
+
+    @property
+    def rows(self) -> list[bytes]:
+        """The lines with their signs, without the marks."""
+        rows = self.body.split(b"\n")
+        return [row for row in rows if row[:1] != b"\\"] if b"\n\\" in self.body else rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from operator import add
 
 from claude_batch.anchor import Strip, anchor
 from claude_batch.config import OwnKind, Rule
 from claude_batch.context import Piece
-from claude_batch.diff import Hunk
 from claude_batch.house_rules import Paper
 from claude_batch.task import Changed, Given, Task
 
@@ -83,24 +83,37 @@ def shared(rules: Sequence[Rule], beside: Beside) -> str:
     return "".join(f"{part}\n" for part in parts)
 
 
-def own(asked: Sequence[Task], context: Iterable[Task], pieces: Iterable[Piece] = ()) -> str:
-    """The change. `asked` lines carry anchors, counted from 1 in the order given."""
+def own(
+    asked: Sequence[Task],
+    strips: Sequence[Strip],
+    context: Iterable[Task],
+    pieces: Iterable[Piece] = (),
+) -> str:
+    """The change. `asked` lines carry anchors, counted from 1 in the order given; `strips` are
+    those of the asked."""
     parts: list[str] = []
-    ordinals = _ordinals(asked)
+    anchors = _anchors(asked, strips)
     for path, group in _by_path([*asked, *context, *pieces]).items():
         parts.append(f"<file path={_quoted(path)}{_renamed(group[0])}>")
-        rows = {row.strip() for one in group for row in _code(one)}
+        rows = _in_sight(group)
         for one in sorted(group, key=_start):
             if isinstance(one, Piece):
                 parts += ["@@", *(f" {shown(line)}" for line in one.lines)]
             else:
-                parts.append(_hunk(one, ordinals.get(id(one)), rows))
+                parts.append(_hunk(one, anchors.get(id(one)), rows))
         parts.append("</file>")
     return "\n".join(parts)
 
 
+def _in_sight(group: Iterable[Task | Piece]) -> Collection[bytes]:
+    """Lines that need no heading to be seen; nothing where no hunk has one."""
+    if not any(isinstance(one, Task) and one.hunk.heading for one in group):
+        return ()
+    return {row.strip() for one in group for row in _code(one)}
+
+
 def _code(one: Task | Piece) -> Iterable[bytes]:
-    return one.lines if isinstance(one, Piece) else (line.text for line in one.hunk.lines)
+    return one.lines if isinstance(one, Piece) else (row[1:] for row in one.hunk.rows)
 
 
 def _paper(paper: Paper) -> str:
@@ -131,13 +144,14 @@ def _by_path(things: Iterable[Task | Piece]) -> dict[str, list[Task | Piece]]:
     return grouped
 
 
-def _ordinals(asked: Sequence[Task]) -> dict[int, int]:
-    """Where each asked task's anchors start. Keyed by identity: equal hunks are asked once."""
-    starts, at = {}, 1
-    for task in asked:
-        starts[id(task)] = at
-        at += len(task.hunk.lines)
-    return starts
+def _anchors(asked: Sequence[Task], strips: Sequence[Strip]) -> dict[int, list[str]]:
+    """Of each asked task's lines. Keyed by identity: equal hunks are asked once."""
+    found, start = {}, 1
+    for task, strip in zip(asked, strips, strict=True):
+        length = len(strip.signs)
+        found[id(task)] = [anchor(start + at, strip.hash_at(at)) for at in range(length)]
+        start += length
+    return found
 
 
 def _renamed(one: Task | Piece) -> str:
@@ -150,33 +164,22 @@ def _quoted(path: str) -> str:
     return json.dumps(path, ensure_ascii=False).translate(ROW_BREAKS)
 
 
-def _hunk(task: Task, start: int | None, in_sight: Collection[bytes]) -> str:
+def _hunk(task: Task, anchors: Sequence[str] | None, in_sight: Collection[bytes]) -> str:
     heading = task.hunk.heading.strip()
-    if any(row.startswith(heading) for row in in_sight):  # git cuts it at eighty bytes
+    if heading and any(row.startswith(heading) for row in in_sight):  # git cuts it at eighty bytes
         heading = b""
     rows = [f"@@ {shown(heading)}".rstrip()]
     if isinstance(task.source, Given) and task.source.instruction:
         rows.append(f"@ {' '.join(task.source.instruction.split())}")
-    rows += _anchored(task.hunk, start) if start is not None else _bare(task.hunk)
+    code = [shown(row) or " " for row in task.hunk.rows]
+    rows += map(add, anchors, code) if anchors is not None else code
     return "\n".join(rows)
-
-
-def _anchored(hunk: Hunk, start: int) -> list[str]:
-    strip = Strip.of(hunk)
-    return [
-        f"{anchor(start + at, strip.hash_at(at))}{line.sign}{shown(line.text)}"
-        for at, line in enumerate(hunk.lines)
-    ]
-
-
-def _bare(hunk: Hunk) -> list[str]:
-    return [f"{line.sign}{shown(line.text)}" for line in hunk.lines]
 
 
 def shown(raw: bytes) -> str:
     """A line as the model sees it: one row of UTF-8, whatever the bytes were."""
     decoded = raw.decode("utf-8", "replace").removesuffix("\r")
-    return decoded.translate(ROW_BREAKS)
+    return decoded if decoded.isprintable() else decoded.translate(ROW_BREAKS)
 
 
 # What str.splitlines, or a reader of the prompt, could take for the start of a new row.

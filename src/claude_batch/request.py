@@ -33,8 +33,10 @@ class Pack:
 
 @dataclass(frozen=True)
 class Request:
+    """Ready to be sent. What it was made of may be forgotten."""
+
     kind: Kind
-    pack: Pack
+    asked: tuple[AskedTask, ...]
     model: str
     body: Body
     max_tokens: int
@@ -106,7 +108,8 @@ def build(kind: Kind, packed: Pack, config: Config, max_tokens: int, keep: Keep 
     output: dict[str, object] = {"format": {"type": "json_schema", "schema": prompt.schema()}}
     if config.effort:
         output["effort"] = config.effort
-    own = prompt.own(packed.asked, packed.context, packed.beside.pieces)
+    strips = [Strip.of(task.hunk) for task in packed.asked]
+    own = prompt.own(packed.asked, strips, packed.context, packed.beside.pieces)
     content = [{"type": "text", "text": text} for text in (shared(packed, config), own) if text]
     params = {
         "model": config.model,
@@ -116,7 +119,7 @@ def build(kind: Kind, packed: Pack, config: Config, max_tokens: int, keep: Keep 
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    return Request(kind, packed, config.model, keep(raw.encode()), max_tokens)
+    return Request(kind, _asked(packed, strips), config.model, keep(raw.encode()), max_tokens)
 
 
 def shared(packed: Pack, config: Config) -> str:
@@ -124,9 +127,8 @@ def shared(packed: Pack, config: Config) -> str:
     return prompt.shared(routing.instructing(config.rules, packed.asked), packed.beside)
 
 
-def asked_tasks(packed: Pack) -> tuple[AskedTask, ...]:
+def _asked(packed: Pack, strips: Sequence[Strip]) -> tuple[AskedTask, ...]:
     """What the ledger keeps of the tasks, enough to read the answer's anchors."""
-    strips = [Strip.of(task.hunk) for task in packed.asked]
     return tuple(
         AskedTask(id=task.id, path=task.path, signs=strip.signs, hashes=strip.hashes)
         for task, strip in zip(packed.asked, strips, strict=True)

@@ -243,7 +243,7 @@ class Claimant:
         return request.build(kind, part, config, limit, self.keep)
 
     def _expected(self, made: Request, history: History) -> Expected:
-        config, tasks, chars = self.config, len(made.pack.asked), made.body.size
+        config, tasks, chars = self.config, len(made.asked), made.body.size
         by_length = input_tokens(chars, made.model)
         output = history.output_tokens(made.kind.name, made.model, config.effort, tasks)
         return Expected(
@@ -277,7 +277,7 @@ class Claimant:
             kind=made.kind.name,
             model=made.model,
             effort=self.config.effort,
-            tasks=request.asked_tasks(made.pack),
+            tasks=made.asked,
             estimate=expected.kept,
         )
         return Draft(request.custom_id(intent, n, asked.sha), made.body, asked, expected)

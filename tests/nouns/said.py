@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from claude_batch.anchor import Strip
 from claude_batch.config import Rule
 from claude_batch.diff import Comparison, Diff, FileChange, Hunk, Side
 from claude_batch.finding import Category, Confidence, Finding, Severity
@@ -73,4 +74,5 @@ def user(
     beside: Beside = NOTHING,
 ) -> str:
     """A message as it is read: its two blocks, one after the other."""
-    return shared(rules, beside) + own(asked, context, beside.pieces)
+    strips = [Strip.of(one.hunk) for one in asked]
+    return shared(rules, beside) + own(asked, strips, context, beside.pieces)

@@ -14,7 +14,7 @@ from claude_batch.errors import BadUsage
 from claude_batch.placement import Placed, place
 from claude_batch.prompt import kind_of
 from claude_batch.publication import Chosen, choose
-from claude_batch.request import asked_tasks, build, pack
+from claude_batch.request import build, pack
 from claude_batch.sandbox.reviewer import review
 from claude_batch.sandbox.sample import Sample, make_sample
 
@@ -42,8 +42,9 @@ def chosen(sample: Sample, look: Look) -> Chosen:
     tasks = look.tasks([review_kind])
     said = []
     for number, packed in enumerate(pack(tasks, [])):
-        params = json.loads(build(review_kind, packed, config, 4096).body.read())
-        said += read_findings(review(params).text, f"r{number}", asked_tasks(packed), "review")
+        request = build(review_kind, packed, config, 4096)
+        text = review(json.loads(request.body.read())).text
+        said += read_findings(text, f"r{number}", request.asked, "review")
     head = sample.path.joinpath
     placed, dropped = place(said, tasks, lambda path: head(path).read_bytes())
     assert not dropped
