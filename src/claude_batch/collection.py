@@ -52,13 +52,12 @@ def recall(
     yield from ledger.findings([one for one in answers if one.shard])
     missing = [one for one in answers if one.findings and not one.shard and one.batch]
     for batch in dict.fromkeys(one.batch for one in missing if one.batch):
-        wanted = {(one.intent, one.n) for one in missing if one.batch == batch}
-        asked = [row.asked for row in view.rows if (row.asked.intent, row.asked.n) in wanted]
+        rows = [view.row(one.intent, one.n) for one in missing if one.batch == batch]
         try:
             lines = list(results(batch))
         except CannotFind:
             continue  # after 29 days what it said is lost, as a dropped shard is
-        yield from findings_again(asked, readable(lines))
+        yield from findings_again([row.asked for row in rows if row], readable(lines))
 
 
 @dataclass(frozen=True)

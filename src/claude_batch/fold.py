@@ -14,23 +14,27 @@ from claude_batch.event import (
     Event,
     Forgotten,
     Intent,
+    IntentId,
     Outcome,
     Settled,
     to_line,
 )
+from claude_batch.sheet import AnySheet, Rows, Sheet
 from claude_batch.task import TaskId
 
 E = TypeVar("E", bound=Event)
+R = TypeVar("R", Asked, Answered)
 K = TypeVar("K", bound=Hashable)
 
 
 class Log:
-    """Events by type."""
+    """Events by type; those of large files on sheets."""
 
-    def __init__(self, events: Iterable[AnyEvent]) -> None:
+    def __init__(self, events: Iterable[AnyEvent], sheets: Iterable[AnySheet] = ()) -> None:
         self._by_type: dict[type[Event], list[Event]] = {}
         for event in events:
             self._by_type.setdefault(type(event), []).append(event)
+        self._sheets = list(sheets)
 
     def all(self, kind: type[E]) -> list[E]:
         return cast(list[E], self._by_type.get(kind, []))
@@ -44,9 +48,27 @@ class Log:
                 found[name] = event
         return found
 
+    def rows(self, kind: type[R]) -> dict[IntentId, Rows[R]]:
+        """`latest` by intent and number."""
+        found: dict[IntentId, Rows[R]] = {}
+        for (intent, n), event in self.latest(kind, lambda e: (e.intent, e.n)).items():
+            found.setdefault(intent, Rows())[n] = event
+        for sheet in self._sheets:
+            if sheet.kind is kind:
+                _lay(found.setdefault(sheet.intent, Rows()), sheet)
+        return found
+
     def once(self, kind: type[E]) -> list[E]:
         """Each different event one time, oldest first."""
         return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, _line(event)))
+
+
+def _lay(rows: Rows[R], sheet: Sheet[R]) -> None:
+    later = {
+        n: row for n in rows.keys() & sheet.places.keys() if _is_later(row := rows[n], sheet.row(n))
+    }
+    rows.lay(sheet)
+    rows.update(later)
 
 
 def _is_later(event: Event, other: Event) -> bool:

@@ -1,12 +1,12 @@
 """Everything we remember: the fold of all events, and the port that every store implements."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, overload
 
 from claude_batch.event import (
     Answered,
@@ -31,9 +31,11 @@ from claude_batch.event import (
 )
 from claude_batch.finding import Finding
 from claude_batch.fold import Log, answered_of, asked_of, forgotten_at
+from claude_batch.sheet import AnySheet, Rows
 from claude_batch.task import TaskId
 
 ZERO = Decimal(0)
+Key = tuple[IntentId, int]  # of a request: its intent and its number there
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
 
 
@@ -51,9 +53,9 @@ class Sending:
     """One intent with all that is known of it."""
 
     intent: Intent
-    requests: dict[int, Asked] = field(default_factory=dict)
+    requests: Rows[Asked] = field(default_factory=Rows)
     submitted: Submitted | None = None
-    answers: dict[int, Answered] = field(default_factory=dict)
+    answers: Rows[Answered] = field(default_factory=Rows)
     voided: Voided | None = None
     looks: list[Looked] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)
@@ -98,6 +100,24 @@ class Row:
         return reserved if is_unpriced(self.answered) else ZERO
 
 
+@dataclass(frozen=True)
+class Requests(Sequence[Row]):
+    """Rows by key, each made when it is looked at: on a sheet they cost nothing until then."""
+
+    keys: list[Key]
+    row: Callable[[Key], Row]
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        return [*map(self.row, self.keys[at])] if isinstance(at, slice) else self.row(self.keys[at])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
 @dataclass
 class View:
     """The state at one tip of the ledger. Built once per tip, then only read."""
@@ -120,13 +140,19 @@ class View:
         events: Iterable[AnyEvent],
         damaged: tuple[str, ...] = (),
         shards: Iterable[str] = (),
+        sheets: Iterable[AnySheet] = (),
     ) -> "View":
         """The fold. The order of events does not matter: the latest `at` wins where one must."""
-        log = Log(events)
-        sendings = _sendings(log)
+        log = Log(events, sheets)
+        answers = log.rows(Answered)
+        sendings = _sendings(log, answers)
         settled = log.latest(Settled, lambda e: (e.intent, e.n))
-        answers = log.latest(Answered, lambda e: (e.intent, e.n))
-        orphans = {key: found for key, found in answers.items() if key[0] not in sendings}
+        orphans = {
+            (intent, n): answered
+            for intent, rows in answers.items()
+            if intent not in sendings
+            for n, answered in rows.items()
+        }
         _merge(settled, sendings, orphans)
         unread = sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans})
         return cls(
@@ -144,25 +170,49 @@ class View:
         )
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> Requests:
         """Every request, folded ones included."""
-        return [
-            Row(asked, sending.answers.get(n), sending.is_open())
-            for sending in self.sendings.values()
-            for n, asked in sending.requests.items()
-        ] + [Row(asked_of(found), answered_of(found), False) for found in self.settled.values()]
+        sent = [(key, n) for key, sending in self.sendings.items() for n in sending.requests]
+        return Requests([*sent, *self.settled], self._row)
+
+    def row(self, intent: IntentId, n: int) -> Row | None:
+        sending = self.sendings.get(intent)
+        known = n in sending.requests if sending else (intent, n) in self.settled
+        return self._row((intent, n)) if known else None
+
+    def _row(self, key: Key) -> Row:
+        intent, n = key
+        if intent not in self.sendings:
+            return self._bare[key]
+        sending = self.sendings[intent]
+        return Row(sending.requests[n], sending.answers.get(n), intent in self._open)
 
     @cached_property
-    def _rows_of(self) -> dict[TaskId, list[Row]]:
-        index: dict[TaskId, list[Row]] = {}
-        for row in self.rows:
+    def _bare(self) -> dict[Key, Row]:
+        """What was folded without its intent."""
+        return {
+            key: Row(asked_of(found), answered_of(found), False)
+            for key, found in self.settled.items()
+        }
+
+    @cached_property
+    def _open(self) -> frozenset[IntentId]:
+        return frozenset(key for key, sending in self.sendings.items() if sending.is_open())
+
+    @cached_property
+    def _keys_of(self) -> dict[TaskId, list[Key]]:
+        index: dict[TaskId, list[Key]] = {}
+        for key, row in zip(self.rows.keys, self.rows, strict=True):
             for task in row.asked.tasks:
-                index.setdefault(task.id, []).append(row)
+                index.setdefault(task.id, []).append(key)
         return index
+
+    def _rows_of(self, task: TaskId) -> Iterator[Row]:
+        return map(self._row, self._keys_of.get(task, ()))
 
     def standing(self, task: TaskId) -> Standing:
         """A second look asks about findings, so it neither answers its tasks nor occupies them."""
-        rows = [row for row in self._rows_of.get(task, ()) if row.asked.purpose != "verify"]
+        rows = [row for row in self._rows_of(task) if row.asked.purpose != "verify"]
         answers = [row.answered for row in rows if row.answered and self._holds(task, row.answered)]
         if any(answer.outcome is Outcome.SUCCEEDED for answer in answers):
             return Standing.ANSWERED
@@ -177,7 +227,7 @@ class View:
         return {
             task
             for task in ids
-            for row in self._rows_of.get(task, ())
+            for row in self._rows_of(task)
             if row.answered
             and row.answered.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
             and self._holds(task, row.answered)
@@ -205,16 +255,25 @@ class View:
 
         An answer whose intent is unreadable counts only where no pull request is asked for.
         """
-        rows = [row for row in self.rows if pr is None or row.asked.pr == pr]
-        counted = [row for row in rows if row.answered is None or row.answered.at >= since]
+        counted = (
+            usd for at, of, usd in self._charges if pr in (None, of) and (at is None or at >= since)
+        )
         orphans = self.orphans.values() if pr is None else ()
-        return sum((row.charge() for row in counted), ZERO) + sum(
+        return sum(counted, ZERO) + sum(
             (answer.usd or ZERO for answer in orphans if answer.at >= since), ZERO
         )
 
+    @cached_property
+    def _charges(self) -> list[tuple[datetime | None, int | None, Decimal]]:
+        """When it was answered, whose it is, dollars; of each request."""
+        return [
+            (row.answered.at if row.answered else None, row.asked.pr, row.charge())
+            for row in self.rows
+        ]
+
     def answers(self) -> list[tuple[Asked, Answered]]:
         """`answers_of` all tasks."""
-        return self.answers_of(self._rows_of)
+        return self.answers_of(self._keys_of)
 
     def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[Asked, Answered]]:
         """The succeeded answers for any of these tasks, second looks included, oldest first.
@@ -226,7 +285,7 @@ class View:
         found = {
             (row.asked.intent, row.asked.n): (row.asked, row.answered)
             for task in ids
-            for row in self._rows_of.get(task, ())
+            for row in self._rows_of(task)
             if row.answered
             and row.answered.outcome is Outcome.SUCCEEDED
             and self._holds(task, row.answered)
@@ -244,14 +303,12 @@ class View:
         return lease.owner if lease and lease.until > now and lease.owner != owner else None
 
 
-def _sendings(log: Log) -> dict[IntentId, Sending]:
-    found = {key: Sending(intent) for key, intent in log.latest(Intent, lambda e: e.id).items()}
-    for (intent, n), asked in log.latest(Asked, lambda e: (e.intent, e.n)).items():
-        if intent in found:
-            found[intent].requests[n] = asked
-    for (intent, n), answered in log.latest(Answered, lambda e: (e.intent, e.n)).items():
-        if intent in found:
-            found[intent].answers[n] = answered
+def _sendings(log: Log, answers: dict[IntentId, Rows[Answered]]) -> dict[IntentId, Sending]:
+    requests = log.rows(Asked)
+    found = {
+        key: Sending(intent, requests.get(key, Rows()), answers=answers.get(key, Rows()))
+        for key, intent in log.latest(Intent, lambda e: e.id).items()
+    }
     for looked in log.once(Looked):
         if looked.intent in found:
             found[looked.intent].looks.append(looked)

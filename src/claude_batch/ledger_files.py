@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,9 +19,11 @@ from claude_batch.errors import CannotRecord, LedgerIsNewer
 from claude_batch.event import SCHEMA, Answered, AnyEvent, IntentId, from_line, to_line
 from claude_batch.finding import Finding
 from claude_batch.ledger import Shard, Write
+from claude_batch.sheet import AnySheet, Places
 
 READER = 1
 WRITER = 1
+LARGE = 1_000_000  # bytes of a log file, of which 1,000 requests take two thirds
 SHARD_BYTES = 8_000_000  # before compression, so that reading one needs little memory
 
 META = "meta.json"
@@ -103,28 +106,57 @@ class Parsed:
 
     events: tuple[AnyEvent, ...] = ()
     damaged: tuple[str, ...] = ()
+    sheets: tuple[AnySheet, ...] = ()
 
 
-def parse_log(path: str, content: bytes | None) -> Parsed:
-    """A file that does not fit its name is left alone whole, else each line that does not parse."""
+class Stored(Protocol):
+    """The bytes of a file in the store, which need not be in memory."""
+
+    @property
+    def size(self) -> int: ...
+
+    def chunks(self) -> Iterator[bytes]: ...
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Where each begins, and what it is."""
+
+    def line_at(self, place: int) -> bytes: ...
+
+
+def parse_log(path: str, stored: Stored | None, large: int = LARGE) -> Parsed:
+    """A file that does not fit its name is left alone whole, else each line that does not parse.
+
+    The requests and answers of a file of `large` bytes or more stay on sheets.
+    """
     match = LOG.fullmatch(path)
-    if match is None or content is None:
+    if match is None or stored is None:
         return Parsed(damaged=(f"{path}: {'missing' if match else 'not a file of the ledger'}",))
-    if checksum(content) != match[1]:
+    if _checksum(stored.chunks()) != match[1]:
         return Parsed(damaged=(f"{path}: its bytes do not fit the checksum in its name",))
     events: list[AnyEvent] = []
     damaged: list[str] = []
-    for number, line in enumerate(content.splitlines(), 1):
+    places = Places()
+    for number, (place, line) in enumerate(stored.lines(), 1):
         try:
-            events.append(from_line(line))
+            event = from_line(line)
         except ValidationError as error:
             why = error.errors(include_url=False)[0]["msg"]
             damaged.append(f"{path}: line {number}: {why}")
-    return Parsed(tuple(events), tuple(damaged))
+            continue
+        if stored.size < large or not places.note(event, place):
+            events.append(event)
+    return Parsed(tuple(events), tuple(damaged), tuple(places.sheets(stored.line_at)))
 
 
 def checksum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+    return _checksum([content])
+
+
+def _checksum(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]
 
 
 def is_stray(path: str) -> bool:

@@ -15,21 +15,6 @@ def parse_tree(listing: bytes) -> dict[str, str]:
     return found
 
 
-def parse_batch(printed: bytes) -> dict[str, bytes]:
-    """`git cat-file --batch`: id to content; an object that is missing is left out."""
-    found = {}
-    at = 0
-    while at < len(printed):
-        end = printed.index(b"\n", at)
-        oid, *rest = printed[at:end].decode().split(" ")
-        at = end + 1
-        if len(rest) == 2:
-            size = int(rest[1])
-            found[oid] = printed[at : at + size]
-            at += size + 1
-    return found
-
-
 def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:
     """Git config that sends the token to this host only; nothing for a URL that is not HTTP.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Work
 
-from claude_batch.edges.git_process import Git, GitFailed, without_credentials
+from claude_batch.edges.git_process import Git, GitFailed, Printed, without_credentials
 
 
 def test_variables_of_a_hook_do_not_reach_git(work: Work) -> None:
@@ -48,3 +48,24 @@ def test_secrets_are_neither_shown_nor_repeated(work: Work, make_work: Callable[
 )
 def test_urls_lose_their_credentials(text: str, shown: str) -> None:
     assert without_credentials(text) == shown
+
+
+class TestPrinted:
+    def test_objects_are_read_from_where_git_printed_them(self, work: Work) -> None:
+        def made(content: bytes) -> str:
+            return work.git("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+
+        long = b"".join(b"%d %s\n" % (n, b"x" * (n % 90)) for n in range(9000))
+        first, second, empty = made(long), made(b"one\n\ntwo"), made(b"")
+        printed = Printed(Git(dict(os.environ), work.path / ".git"))
+        found = printed.objects([first, "0" * 40, empty, ""])
+        assert {oid: blob.size for oid, blob in found.items()} == {first: len(long), empty: 0}
+        assert found[first].read() == b"".join(found[first].chunks()) == long
+        assert found[empty].read() == b""
+        rows = list(found[first].lines())
+        assert [row for _, row in rows] == long.splitlines()
+        more = printed.objects([second])
+        assert [row for _, row in more[second].lines()] == [b"one", b"", b"two"]
+        for place, row in (*rows[::500], *more[second].lines()):
+            assert printed.line_at(place) == row + b"\n"
+        assert printed.objects([]) == {}

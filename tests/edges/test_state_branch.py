@@ -113,6 +113,14 @@ class TestLocalRef(LedgerContract):
         return lambda: open_ledger(work, remote=None)
 
 
+class TestLargeFiles(LedgerContract):
+    """Every request and answer is left in its file."""
+
+    @pytest.fixture
+    def make_ledger(self, work: Work) -> MakeLedger:
+        return lambda: open_ledger(work, remote=None, large=0)
+
+
 def test_the_files_of_a_write(remote: Work, clone: Work) -> None:
     shard = Shard(intent("i1").id, 0, (finding("1"),))
     events = (answered("i1", findings=1), asked("i1", 0, "t1"))

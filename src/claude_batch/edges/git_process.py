@@ -7,9 +7,14 @@ https://github.com/j178/prek/issues/1815
 
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import SEEK_END
 from pathlib import Path
+from typing import IO
 
 from claude_batch.errors import CannotRead
 
@@ -31,6 +36,7 @@ SCRUBBED = (
     "GIT_ICASE_PATHSPECS",
     "GIT_CEILING_DIRECTORIES",
 )
+CHUNK = 1 << 18
 FIXED = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
@@ -77,19 +83,26 @@ class Git:
         stdin: bytes = b"",
         extra: Mapping[str, str] | None = None,
         check: bool = True,
+        out: IO[bytes] | None = None,
     ) -> Completed:
-        """Raises GitFailed on another code than 0 if `check`; CannotRead where there is no git."""
+        """Raises GitFailed on another code than 0 if `check`; CannotRead where there is no git.
+
+        What it prints goes to `out` if there is such a file.
+        """
         try:
             done = subprocess.run(
                 [*self.command(), *args],
                 input=stdin,
-                capture_output=True,
+                stdout=out or subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env=self.environment() | dict(extra or {}),
                 check=False,
             )
         except FileNotFoundError as error:
             raise CannotRead("git was not found", "install git 2.31 or newer") from error
-        completed = Completed(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+        completed = Completed(
+            done.returncode, done.stdout or b"", done.stderr.decode("utf-8", "replace")
+        )
         if check and done.returncode:
             raise GitFailed(args, completed)
         return completed
@@ -108,6 +121,80 @@ class Git:
         if self.config:
             kept["GIT_CONFIG_COUNT"] = str(start + len(self.config))
         return kept | FIXED
+
+
+class Printed:
+    """What git printed, in a temporary file without a name: a ledger may be larger than memory."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when this is forgotten
+        self._lock = threading.Lock()
+        weakref.finalize(self, self._file.close)
+
+    def objects(self, oids: Iterable[str]) -> dict[str, "Blob"]:
+        """By id; one that is missing is left out."""
+        wanted = "".join(f"{oid}\n" for oid in oids if oid).encode()
+        if not wanted:
+            return {}
+        with self._lock:
+            start = self._file.seek(0, SEEK_END)
+            self._git.run("cat-file", "--batch", stdin=wanted, out=self._file)
+            # Git has moved the place in the file, and seeking from the end is sure to notice.
+            end = self._file.seek(0, SEEK_END)
+            return {oid: Blob(self, at, size) for oid, at, size in self._headers(start, end)}
+
+    def _headers(self, at: int, end: int) -> Iterator[tuple[str, int, int]]:
+        while at < end:
+            self._file.seek(at)
+            header = self._file.readline()
+            at += len(header)
+            oid, *rest = header.decode().split()
+            if len(rest) == 2:
+                size = int(rest[1])
+                yield oid, at, size
+                at += size + 1
+
+    def read(self, at: int, size: int) -> bytes:
+        with self._lock:
+            self._file.seek(at)
+            return self._file.read(size)
+
+    def line_at(self, place: int) -> bytes:
+        with self._lock:
+            self._file.seek(place)
+            return self._file.readline()
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One object among what was printed."""
+
+    printed: Printed
+    start: int
+    size: int
+
+    def read(self) -> bytes:
+        return self.printed.read(self.start, self.size)
+
+    def chunks(self) -> Iterator[bytes]:
+        end = self.start + self.size
+        for at in range(self.start, end, CHUNK):
+            yield self.printed.read(at, min(CHUNK, end - at))
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Where in all that was printed each begins, and what it is without its newline."""
+        place, rest = self.start, b""
+        for chunk in self.chunks():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield place, line
+                place += len(line) + 1
+        if rest:
+            yield place, rest
+
+    def line_at(self, place: int) -> bytes:
+        return self.printed.line_at(place)
 
 
 def without_credentials(text: str) -> str:

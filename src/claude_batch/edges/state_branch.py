@@ -18,7 +18,7 @@ from functools import cached_property
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from claude_batch import git_refusal, ledger_files, plumbing
-from claude_batch.edges.git_process import Completed, Git
+from claude_batch.edges.git_process import Completed, Git, Printed
 from claude_batch.errors import CannotRecord
 from claude_batch.event import Answered
 from claude_batch.finding import Finding
@@ -248,6 +248,7 @@ class GitLedger:
     marker_seen: bool = False
     spread: float = 8.0
     clock: Callable[[], float] = time.monotonic
+    large: int = ledger_files.LARGE
     _began: float = field(default=0.0, init=False, repr=False)
     _parsed: dict[tuple[str, str], Parsed] = field(default_factory=dict, init=False, repr=False)
     _last: Snapshot | None = field(default=None, init=False, repr=False)
@@ -273,13 +274,18 @@ class GitLedger:
         asked = list(answers)
         known = (self._last or self._read(self._place.newest())).blobs
         blob_of = {a.shard: known[a.shard] for a in asked if a.shard and a.shard in known}
-        contents = self._contents(set(blob_of.values()))
+        found = self._printed.objects(sorted(set(blob_of.values())))
         rows = {
-            path: ledger_files.parse_shard(path, contents.get(oid, b""))
+            path: ledger_files.parse_shard(path, found[oid].read())
             for path, oid in blob_of.items()
+            if oid in found
         }
         for answer in asked:
             yield from rows.get(answer.shard or "", {}).get(answer.n, ())
+
+    @cached_property
+    def _printed(self) -> Printed:
+        return Printed(self.git)
 
     @cached_property
     def _place(self) -> LocalRef | RemoteRef:
@@ -338,11 +344,11 @@ class GitLedger:
         logs = sorted((path, oid) for path, oid in blobs.items() if LOG.fullmatch(path))
         new = [key for key in logs if key not in self._parsed]
         meta_oid = blobs.get(META, "")
-        contents = self._contents({oid for _, oid in new} | {meta_oid})
-        meta = Meta.parse(contents.get(meta_oid))
+        found = self._printed.objects(sorted({oid for _, oid in new} | {meta_oid}))
+        meta = Meta.parse(found[meta_oid].read() if meta_oid in found else None)
         ledger_files.check_readable(meta)
         for path, oid in new:
-            self._parsed[path, oid] = ledger_files.parse_log(path, contents.get(oid))
+            self._parsed[path, oid] = ledger_files.parse_log(path, found.get(oid), self.large)
         parsed = [self._parsed[key] for key in logs]
         damaged = [line for file in parsed for line in file.damaged]
         if meta is None:
@@ -352,11 +358,6 @@ class GitLedger:
                 f"{path}: not a file of the ledger" for path in blobs if ledger_files.is_stray(path)
             ]
         events = (event for file in parsed for event in file.events)
-        view = View.of(events, tuple(damaged), filter(SHARD.fullmatch, blobs))
+        sheets = (sheet for file in parsed for sheet in file.sheets)
+        view = View.of(events, tuple(damaged), filter(SHARD.fullmatch, blobs), sheets)
         return Snapshot(tip, blobs, meta, view)
-
-    def _contents(self, oids: set[str]) -> dict[str, bytes]:
-        wanted = "".join(f"{oid}\n" for oid in sorted(oids) if oid)
-        if not wanted:
-            return {}
-        return plumbing.parse_batch(self.git.run("cat-file", "--batch", stdin=wanted.encode()).out)

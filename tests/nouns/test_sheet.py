@@ -1,0 +1,120 @@
+"""Rows that stay in their files are the same rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ledger_events import answered, asked, at, failed, intent, settled, submitted
+
+from claude_batch.event import Answered, AnyEvent, Asked, IntentId, to_line
+from claude_batch.ledger import Standing, View
+from claude_batch.ledger_files import Parsed, checksum, parse_log
+from claude_batch.sheet import Rows, Sheet
+from claude_batch.task import TaskId
+
+I1 = IntentId("i1")
+EVENTS: list[AnyEvent] = [
+    *(intent("i1", requests=2), submitted("i1"), asked("i1", 0, "t1"), asked("i1", 1, "t2")),
+    *(asked("i1", 1, "t2", minute=1), answered("i1", 0), answered("i1", 0, minute=11)),
+    *(answered("i1", 0, usd=Decimal("0.03")), failed("i1", 1), answered("i9"), asked("i9", 0)),
+    *(intent("i2"), asked("i2", 0, "t3"), settled("i2", 0, "t3"), settled("i0", 0, "t1")),
+]
+
+
+@dataclass(frozen=True)
+class InMemory:
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self.content
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        place = 0
+        for line in self.content.splitlines(keepends=True):
+            yield place, line
+            place += len(line)
+
+    def line_at(self, place: int) -> bytes:
+        return self.content[place:].split(b"\n", 1)[0]
+
+
+def file_of(events: Sequence[AnyEvent], large: int) -> Parsed:
+    content = b"".join(to_line(event) + b"\n" for event in events)
+    return parse_log(f"log/2026/11/22/1-x-y-{checksum(content)}.jsonl", InMemory(content), large)
+
+
+def view_of(*files: Parsed) -> View:
+    events = (event for file in files for event in file.events)
+    return View.of(events, sheets=[sheet for file in files for sheet in file.sheets])
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=len(EVENTS), max_size=len(EVENTS)), st.booleans())
+def test_it_does_not_matter_in_which_files_the_events_stand(where: list[int], twice: bool) -> None:
+    """Of the four files two are large."""
+    files = [
+        file_of([event for event, number in zip(EVENTS, where, strict=True) if number == at], large)
+        for at, large in enumerate((0, 0, 10**9, 10**9))
+    ]
+    again = [file_of(EVENTS, 0)] if twice else []
+    view, expected = view_of(*files, *again), View.of(EVENTS)
+    assert view == expected
+    assert len(view.rows) == len(expected.rows)
+    assert all(row in expected.rows for row in view.rows)
+    assert view.spent(at(0)) == expected.spent(at(0))
+    tasks = [TaskId(name) for name in ("t1", "t2", "t3")]
+    assert [view.standing(task) for task in tasks] == [expected.standing(task) for task in tasks]
+    assert view.answers_of(tasks) == expected.answers_of(tasks)
+
+
+def test_only_requests_and_answers_of_large_files_stay_there() -> None:
+    assert file_of(EVENTS, 10**9) == Parsed(tuple(EVENTS))
+    large = file_of([intent("i1"), asked("i1", 0, "t1"), answered("i1")], 0)
+    assert [event.type for event in large.events] == ["intent"]
+    assert [(sheet.kind, sheet.intent, [*sheet.places]) for sheet in large.sheets] == [
+        (Asked, "i1", [0]),
+        (Answered, "i1", [0]),
+    ]
+
+
+def test_a_row_is_read_when_it_is_asked_for_and_not_before() -> None:
+    read: list[int] = []
+
+    def line_at(place: int) -> bytes:
+        read.append(place)
+        return to_line(asked("i1", place, "t1"))
+
+    sheet = Sheet(Asked, I1, {n: n for n in range(5)}, line_at)
+    request = View.of([intent("i1", requests=5)], sheets=[sheet])
+    (sending,) = request.open_batches()
+    assert (len(sending.requests), 4 in sending.requests, 5 in sending.requests) == (5, True, False)
+    assert sending.requests.keys() - {0, 1} == {2, 3, 4}
+    assert len(request.rows) == 5
+    assert read == []
+    assert sending.requests[3] == asked("i1", 3, "t1")
+    assert request.rows[2].asked.n == 2
+    assert read == [3, 2]
+
+
+def test_rows_are_a_mapping() -> None:
+    rows = Rows([(0, asked("i1", 0)), (1, asked("i1", 1))])
+    del rows[0]
+    assert rows == {1: asked("i1", 1)}
+    with pytest.raises(KeyError):
+        rows[0]
+
+
+def test_a_damaged_line_of_a_large_file_is_left_alone() -> None:
+    content = to_line(asked("i1", 0, "t1")) + b'\n{"type":"request"}\n' + to_line(answered("i1"))
+    path = f"log/2026/11/22/1-x-y-{checksum(content)}.jsonl"
+    found = parse_log(path, InMemory(content), 0)
+    assert [line.split(": ")[1] for line in found.damaged] == ["line 2"]
+    view = View.of([intent("i1")], sheets=found.sheets)
+    assert view.standing(TaskId("t1")) is Standing.ANSWERED
