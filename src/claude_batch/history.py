@@ -4,7 +4,7 @@ Only answers whose request still stands in full in the ledger count: a folded on
 effort and its length.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeVar
@@ -14,6 +14,7 @@ from claude_batch.ledger import View
 from claude_batch.price import Usage
 
 Basis = Literal["history", "defaults"]
+InputBasis = Literal["history", "counted", "length"]
 LEAST = 20  # answers; before that a few large ones would say more than the stated assumptions
 SPAN = 100  # the newest answers, so that a new version of a model or of a prompt is soon followed
 
@@ -24,10 +25,11 @@ Sample = tuple[datetime, int, Asked, Usage]
 
 @dataclass(frozen=True)
 class History:
-    """Each pair is a sum over the newest answers."""
+    """Each pair is a sum over the newest answers; `counted` is one over requests to come."""
 
     out: dict[tuple[str, str, str | None], Pair] = field(default_factory=dict)  # tokens, tasks
     length: dict[str, Pair] = field(default_factory=dict)  # tokens billed, tokens by length
+    counted: Mapping[str, Pair] = field(default_factory=dict)  # tokens, tokens by length
 
     @classmethod
     def of(cls, view: View) -> "History":
@@ -47,9 +49,15 @@ class History:
         return _ceil(tokens * tasks, asked)
 
     def input_tokens(self, by_length: int, model: str) -> int:
-        """`by_length` is what estimate.input_tokens says; without enough answers it stands."""
-        billed, expected = self.length.get(model, (1, 1))
+        """`by_length` is what estimate.input_tokens says; without anything better it stands."""
+        billed, expected = self.length.get(model) or self.counted.get(model) or (1, 1)
         return _ceil(by_length * billed, expected)
+
+    def input_basis(self, model: str) -> InputBasis:
+        """What `input_tokens` rests on."""
+        if model in self.length:
+            return "history"
+        return "counted" if model in self.counted else "length"
 
 
 def _samples(view: View) -> Iterator[Sample]:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from claude_batch.body import Body
 from claude_batch.config import Lane
 from claude_batch.event import Asked, BatchId, Estimate, Intent
-from claude_batch.history import Basis
+from claude_batch.history import Basis, InputBasis
 
 LEASE = timedelta(minutes=30)
 # The API's limits as of 2026-11-22, with room for the envelope around each request.
@@ -27,6 +27,7 @@ class Expected:
 
     estimate: Estimate
     basis: Basis
+    input_basis: InputBasis
     by_length: int
 
     @property

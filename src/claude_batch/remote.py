@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt
 
 from claude_batch.event import BatchId
 
@@ -69,6 +69,10 @@ class WireMessage(Wire):
     id: str
     type: str
     content: tuple[dict[str, object], ...]
+
+
+class WireCount(Wire):
+    input_tokens: NonNegativeInt
 
 
 class Support(Wire):

@@ -39,6 +39,7 @@ def estimate(done: Submission) -> Json:
             "input_tokens": whole.input_tokens,
             "output_tokens": whole.output_tokens,
             "basis": done.claim.basis,
+            "input_basis": done.claim.input_basis,
         },
         "ladder": list(done.claim.steps),
         "source": plan.label,

@@ -1,7 +1,7 @@
 """From tasks to what is sent: minus known, packed, priced, within budget, claimed in the ledger."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
@@ -20,7 +20,7 @@ from claude_batch.event import (
     Plan,
     SkippedFile,
 )
-from claude_batch.history import Basis, History
+from claude_batch.history import Basis, History, InputBasis, Pair
 from claude_batch.ledger import View, Write
 from claude_batch.parcel import Draft, Expected, Parcel, Sent, parcel_of, parts
 from claude_batch.planning import planned, said_already
@@ -64,14 +64,24 @@ class Claim:
 
     @property
     def estimates(self) -> list[Estimate]:
-        return [draft.estimate for parcel in self.parcels for draft in parcel.drafts]
+        return [draft.estimate for draft in self.drafts()]
 
     @property
     def basis(self) -> Basis:
         """History where every request's estimate rests on it."""
-        found = [draft.expected for parcel in self.parcels for draft in parcel.drafts]
+        found = [draft.expected for draft in self.drafts()]
         known = found and all(one and one.basis == "history" for one in found)
         return "history" if known else "defaults"
+
+    @property
+    def input_basis(self) -> InputBasis:
+        """The weakest that any request's tokens in rest on."""
+        found = {draft.expected.input_basis for draft in self.drafts() if draft.expected}
+        weakest: tuple[InputBasis, ...] = ("length", "counted")
+        return next((basis for basis in weakest if basis in found), "history")
+
+    def drafts(self) -> Iterator[Draft]:
+        return (draft for parcel in self.parcels for draft in parcel.drafts)
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ class Work:
     history: History
 
     @classmethod
-    def of(cls, view: View, subject: Subject) -> "Work":
+    def of(cls, view: View, subject: Subject, counted: Mapping[str, Pair] | None = None) -> "Work":
         tasks = unique(subject.tasks)
         known = view.known(task.id for task in tasks) | subject.elsewhere
         wanted = subject.again.tasks if subject.again else {task.id for task in tasks}
@@ -112,7 +122,7 @@ class Work:
             new,
             tuple(task for task in tasks if task.id in known),
             frozenset(view.cut_short(task.id for task in new)),
-            History.of(view),
+            replace(History.of(view), counted=counted or {}),
         )
 
     def files(self) -> dict[str, list[Task]]:
@@ -133,11 +143,12 @@ class Claimant:
     now: datetime
     new_id: Callable[[], str]  # 16 random hex digits
     keep: Keep = Held  # where bodies wait until they are sent
+    counted: Mapping[str, Pair] = field(default_factory=dict)  # counting.ratios
 
     def claim(self, view: View, subject: Subject) -> Claim:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
         self._check_settings()
-        work = Work.of(view, subject)
+        work = Work.of(view, subject, self.counted)
         spent = self._spent(view, subject.pr)
         offer, steps = self._descend(work, spent)
         if offer.refused:
@@ -260,6 +271,7 @@ class Claimant:
                 prompt=history.input_tokens(by_length, made.model),
             ),
             "defaults" if output is None else "history",
+            history.input_basis(made.model),
             by_length,
         )
 

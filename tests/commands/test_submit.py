@@ -9,7 +9,7 @@ import pytest
 from conftest import Work
 from rig import NOTHING, PRICES, Clock, Rig, content, ledger_in, open_rig
 
-from claude_batch import report
+from claude_batch import counting, report
 from claude_batch.commands.submit import estimate, submit
 from claude_batch.config import Budget, Config
 from claude_batch.edges.claude import Claude
@@ -19,6 +19,8 @@ from claude_batch.ledger import Standing
 from claude_batch.output import document
 from claude_batch.sandbox.batches import BatchesServer, Fault, failing
 from claude_batch.submission import Claimant
+
+BATCHES = "/v1/messages/batches"
 
 
 @pytest.fixture
@@ -62,11 +64,39 @@ def test_twice_is_once(rig: Rig) -> None:
 
 def test_an_estimate_writes_nothing(rig: Rig) -> None:
     subject = rig.given({"path": "a.py", "text": "a = 1\n"})
-    would = estimate(subject, rig.claimant(), rig.ledger)
+    would = estimate(subject, rig.claimant(), rig.ledger, rig.claude)
     assert would.claim.plan.new == 1
     assert would.sent == ()
     assert rig.ledger.tip() is None
-    assert rig.server.log == []
+    assert [row.path for row in rig.server.log] == ["/v1/messages/count_tokens"]
+
+
+def test_tokens_in_are_counted_where_no_answer_says_them(rig: Rig) -> None:
+    rig.config = Config(budget=Budget(pull_request=None))
+    subject = rig.apart(*(f"src/{n}.py" for n in range(20)))
+    would = estimate(subject, rig.claimant(), rig.ledger, rig.claude)
+    assert len(rig.server.log) == counting.SAMPLE
+    assert would.claim.input_basis == "counted"
+    rig.submit(subject)
+    billed = sum(answer.usage.prompt for answer in rig.collect().answers if answer.usage)
+    said = sum(one.input_tokens for one in would.claim.estimates)
+    assert abs(said - billed) < billed / 100
+    by_length = sum(row.asked.estimate.input_tokens for row in rig.view.rows)
+    assert abs(by_length - billed) > billed / 100, "else this shows nothing"
+    calls = len(rig.server.log)
+    again = estimate(rig.apart("new.py"), rig.claimant(), rig.ledger, rig.claude)
+    assert (again.claim.input_basis, len(rig.server.log)) == ("history", calls)
+
+
+def test_an_estimate_does_without_a_key_and_without_a_network(rig: Rig) -> None:
+    subject = rig.given({"path": "a.py", "text": "a = 1\n"})
+    closed = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
+    for environ in ({}, closed):
+        claude = Claude(environ, sleep=rig.slept.append)
+        would = estimate(subject, rig.claimant(), rig.ledger, claude)
+        assert would.claim.input_basis == "length"
+        assert would.claim.estimates[0].usd > 0
+    assert rig.slept == [], "nothing is tried again for an estimate"
 
 
 def test_over_budget_the_plan_is_recorded_and_nothing_sent(rig: Rig) -> None:
@@ -76,7 +106,7 @@ def test_over_budget_the_plan_is_recorded_and_nothing_sent(rig: Rig) -> None:
         with pytest.raises(BudgetExceeded, match="for this pull request"):
             rig.submit(subject)
     with pytest.raises(BudgetExceeded):
-        estimate(subject, rig.claimant(), rig.ledger)
+        estimate(subject, rig.claimant(), rig.ledger, rig.claude)
     assert (rig.view.plan(7).new, rig.view.plan(7).reused) == (0, 0)
     assert len(rig.view.plans) == 1
     assert rig.view.sendings == {}
@@ -85,7 +115,9 @@ def test_over_budget_the_plan_is_recorded_and_nothing_sent(rig: Rig) -> None:
 
 def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> None:
     subject = rig.apart("src/login.py", "src/view.py")
-    one = estimate(rig.apart("src/login.py"), rig.claimant(), rig.ledger).claim.estimates[0]
+    one = estimate(
+        rig.apart("src/login.py"), rig.claimant(), rig.ledger, rig.claude
+    ).claim.estimates[0]
     rig.config = Config(
         budget=Budget(pull_request=one.usd_max), ladder=("effort=high", "risky-only")
     )
@@ -113,7 +145,7 @@ def test_four_at_once_stay_within_one_budget(work: Work, tmp_path: Path) -> None
     clock = Clock()
     with BatchesServer(now=lambda: clock.at) as server:
         with open_rig(work.path) as one:
-            one_costs = estimate(one.apart("x.py"), one.claimant(), one.ledger)
+            one_costs = estimate(one.apart("x.py"), one.claimant(), one.ledger, one.claude)
         most = one_costs.claim.estimates[0].usd_max
         config = Config(budget=Budget(pull_request=None, month=most * 2 + most / 2))
         outcomes: list[str] = []
@@ -142,7 +174,7 @@ def test_four_at_once_stay_within_one_budget(work: Work, tmp_path: Path) -> None
         for thread in threads:
             thread.join()
         assert sorted(outcomes) == ["refused", "refused", "sent", "sent"]
-        assert len([row for row in server.log if row.method == "POST"]) == 2
+        assert [row.path for row in server.log if row.path.endswith("/batches")] == [BATCHES] * 2
         work.git("remote", "add", "origin", f"file://{bare}")
         view = ledger_in(work.path, clock, remote="origin", run="reader").view()
         assert view.spent(clock.at.replace(day=1)) <= config.budget.month

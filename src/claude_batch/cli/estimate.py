@@ -21,7 +21,7 @@ def estimate(call: Call) -> None:
 def run(world: World, source: Source, flags: dict[str, object], *, share: bool) -> Submission:
     ready = prepare(world, source, flags)
     ledger, subject = destined(world, ready, share=share)
-    return verb.estimate(subject, ready.claimant, ledger)
+    return verb.estimate(subject, ready.claimant, ledger, world.claude)
 
 
 app.command()(about_a_source(estimate))

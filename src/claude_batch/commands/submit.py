@@ -1,17 +1,21 @@
 """`submit`: diff → tasks → minus known → estimate, budget → batches. `estimate` is it, unsent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
+from claude_batch import counting
 from claude_batch.edges.claude import Claude
 from claude_batch.ledger import Ledger, View, Write
+from claude_batch.parcel import Draft
 from claude_batch.sender import Sender
 from claude_batch.submission import Claim, Claimant, Subject, Submission
 
 
-def estimate(subject: Subject, claimant: Claimant, ledger: Ledger) -> Submission:
+def estimate(subject: Subject, claimant: Claimant, ledger: Ledger, claude: Claude) -> Submission:
     """What `submit` would do. Raises BudgetExceeded as it would."""
-    claim = claimant.claim(ledger.view(), subject)
+    view = ledger.view()
+    claim = _informed(subject, claimant, view, claude).claim(view, subject)
     if claim.refused:
         raise claim.refused
     return Submission(claim, claimant.config.lane)
@@ -25,11 +29,29 @@ def submit(
     now: Callable[[], datetime],
 ) -> Submission:
     """Claim in the ledger, send, record. What is claimed is in the ledger before it costs."""
+    claimant = _informed(subject, claimant, ledger.view(), claude)
     claim = _claim(subject, claimant, ledger, claude)
     if claim.refused:
         raise claim.refused
     sender = Sender(ledger, claude, claimant.prices, now)
     return Submission(claim, claimant.config.lane, tuple(sender.send_all(claim.parcels)))
+
+
+def _informed(subject: Subject, claimant: Claimant, view: View, claude: Claude) -> Claimant:
+    """With what the service counts, where no answers say yet how many tokens a length has."""
+    if counting.is_known(view, claimant.config):
+        return claimant
+    drafts = claimant.claim(view, subject).drafts()
+    return replace(claimant, counted=counting.ratios(_counted(drafts, claude)))
+
+
+def _counted(drafts: Iterable[Draft], claude: Claude) -> Iterator[tuple[Draft, int]]:
+    """Until nobody answers."""
+    for draft in counting.sample(drafts):
+        tokens = claude.count(counting.question(draft.body.read()))
+        if tokens is None:
+            return
+        yield draft, tokens
 
 
 def _claim(subject: Subject, claimant: Claimant, ledger: Ledger, claude: Claude) -> Claim:

@@ -28,6 +28,7 @@ from claude_batch.remote import (
     RemoteModel,
     Wire,
     WireBatch,
+    WireCount,
     WireMessage,
     WireModel,
     WirePage,
@@ -49,6 +50,8 @@ CONNECTING = 10.0  # seconds
 READING = 60.0  # seconds without a byte before a read is given up
 ANSWERING = 600.0  # the same for an answer that is being computed
 CHUNK = 1 << 16
+IDENTITY, IDENTITY_FILE = "ANTHROPIC_IDENTITY_TOKEN", "ANTHROPIC_IDENTITY_TOKEN_FILE"
+FEDERATION_RULE, ORGANIZATION = "ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID"
 HOW = (
     "set ANTHROPIC_API_KEY to a key from the Anthropic Console; in GitHub Actions, as a secret "
     "of the repository"
@@ -108,6 +111,14 @@ class Claude:
         message = self._send("/v1/messages", params, self._answer_timeout)
         _paid(message, WireMessage)
         return message
+
+    def count(self, message: bytes) -> int | None:
+        """Tokens in of a message, free of charge; None: there is no key, or nobody answers."""
+        try:
+            answer = self._send("/v1/messages/count_tokens", message, CONNECTING)
+            return _paid(answer, WireCount).input_tokens
+        except CannotSubmit:
+            return None  # an estimate does without, and says so
 
     def status(self, batch: BatchId) -> RemoteBatch:
         answer = self._fetch("get", f"{BATCHES}/{batch}")
@@ -247,13 +258,15 @@ class Claude:
 
     @cached_property
     def _client(self) -> "anthropic.Anthropic":
+        key, token = _key(self._environ)
+        if not (key or token or _federates(self._environ)):
+            raise CannotSubmit("there is no key for the Anthropic API", HOW)
         import anthropic
         import httpx2
 
         base = self._environ.get("ANTHROPIC_BASE_URL", "").strip() or OFFICIAL
         if not base.startswith(("https://", "http://")):
             raise _no_address(base)
-        key, token = _key(self._environ)
         workspace = self._environ.get("ANTHROPIC_WORKSPACE_ID")
         try:
             return anthropic.Anthropic(
@@ -291,6 +304,11 @@ def _key(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
     return None, None
 
 
+def _federates(environ: Mapping[str, str]) -> bool:
+    identity = environ.get(IDENTITY_FILE) or environ.get(IDENTITY)
+    return bool(identity and environ.get(FEDERATION_RULE) and environ.get(ORGANIZATION))
+
+
 def _federation(environ: Mapping[str, str]) -> "anthropic.WorkloadIdentityCredentials":
     """Keyless: the job's own identity token, exchanged for a short-lived one.
 
@@ -298,18 +316,11 @@ def _federation(environ: Mapping[str, str]) -> "anthropic.WorkloadIdentityCreden
     """
     import anthropic
 
-    file = environ.get("ANTHROPIC_IDENTITY_TOKEN_FILE")
-    literal = environ.get("ANTHROPIC_IDENTITY_TOKEN")
-    rule = environ.get("ANTHROPIC_FEDERATION_RULE_ID")
-    organization = environ.get("ANTHROPIC_ORGANIZATION_ID")
-    if not (rule and organization and (file or literal)):
-        raise CannotSubmit("there is no key for the Anthropic API", HOW)
+    file, literal = environ.get(IDENTITY_FILE), environ.get(IDENTITY, "")
     return anthropic.WorkloadIdentityCredentials(
-        identity_token_provider=anthropic.IdentityTokenFile(file)
-        if file
-        else lambda: literal or "",
-        federation_rule_id=rule,
-        organization_id=organization,
+        identity_token_provider=anthropic.IdentityTokenFile(file) if file else lambda: literal,
+        federation_rule_id=environ[FEDERATION_RULE],
+        organization_id=environ[ORGANIZATION],
         service_account_id=environ.get("ANTHROPIC_SERVICE_ACCOUNT_ID") or None,
         workspace_id=environ.get("ANTHROPIC_WORKSPACE_ID") or None,
     )
