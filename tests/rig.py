@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -30,6 +30,7 @@ from claude_batch.prompt import Kind, kind_of
 from claude_batch.published import Published
 from claude_batch.sandbox.batches import BatchesServer, Faults, Reply
 from claude_batch.sandbox.reviewer import review
+from claude_batch.sender import Hold
 from claude_batch.submission import Claimant, Subject, Submission
 from claude_batch.tasks_file import read
 
@@ -119,6 +120,7 @@ class Rig:
     config: Config = field(default_factory=Config)
     run: str = "run-1"
     ids: Iterator[int] = field(default_factory=count)
+    said: list[str] = field(default_factory=list)
 
     @property
     def view(self) -> View:
@@ -148,6 +150,18 @@ class Rig:
 
     def submit(self, subject: Subject) -> Submission:
         return submit(subject, self.claimant(), self.ledger, self.claude, self.clock)
+
+    def submit_and_go_on(self, subject: Subject) -> Submission:
+        """What follows a primer waits for it; a second of waiting takes none."""
+        claimant = replace(self.claimant(), goes_on=True)
+        return submit(subject, claimant, self.ledger, self.claude, self.clock, self.hold())
+
+    def hold(self) -> Hold:
+        def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+            self.clock.forward(seconds=seconds)
+
+        return Hold(self.claude, self.clock, sleep, self.said.append)
 
     def collector(self) -> Collector:
         keep = self.config.retention == "answers"

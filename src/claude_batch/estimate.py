@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from claude_batch.event import Estimate
+from claude_batch.prefix import Mark
 from claude_batch.price import Prices, Usage
 
 # Tenths of a character per token, so that the division stays exact.
@@ -33,6 +34,10 @@ UNSAID = "high"  # the highest default effort of any model
 LIMIT_BASE = 4_096
 LIMIT_FACTOR = 2
 LIMIT_MAX = 64_000  # what every model of the table takes
+
+# The classes of tokens in that a request may be billed by: without a mark nothing is cached.
+PLAIN = ("input",)
+MARKED = ("input", "cache_read", "cache_write_1h")
 
 
 def input_tokens(chars: int, model: str) -> int:
@@ -67,25 +72,32 @@ def estimate(  # noqa: PLR0913 - one request has this many sides that cost money
     limit: int | None = None,
     output: int | None = None,
     prompt: int | None = None,
+    mark: Mark | None = None,
 ) -> Estimate:
     """Of one request. Raises UnknownModel.
 
     `chars` is the length of the whole request; its length in UTF-8 is as good and, for scripts
     that take a token or more per character, the safer one. `limit` is the max_tokens that it is
     sent with, by default that for `chars`. `output` and `prompt` are the tokens that are expected
-    where more is known than the length and the number of tasks; never more than the most.
+    where more is known than the length and the number of tasks; never more than the most. With a
+    `mark` the most is that of a prompt which is, as a whole, of the dearest class that may come.
     """
     said = output_tokens(tasks, effort) if output is None else output
     heard = input_tokens(chars, model) if prompt is None else prompt
-    most = Usage(input=reserved_tokens(chars), output=limit or max_tokens(chars, tasks, effort))
-    expected = Usage(input=min(heard, most.input), output=min(said, most.output))
-    cost = prices.cost(model, expected, at=at, batch=batch)
+    most_in, most_out = reserved_tokens(chars), limit or max_tokens(chars, tasks, effort)
+    into, out = min(heard, most_in), min(said, most_out)
+    expected = mark.classes(into) if mark else Usage(input=into)
+    cost = prices.cost(model, expected.model_copy(update={"output": out}), at=at, batch=batch)
+    possible = MARKED if mark else PLAIN
     return Estimate(
-        input_tokens=expected.input,
-        output_tokens=expected.output,
+        input_tokens=into,
+        output_tokens=out,
         usd=cost.usd,
         usd_standard=cost.usd_standard,
-        usd_max=prices.cost(model, most, at=at, batch=batch).usd,
+        usd_max=max(
+            prices.cost(model, Usage(output=most_out, **{name: most_in}), at=at, batch=batch).usd
+            for name in possible
+        ),
     )
 
 

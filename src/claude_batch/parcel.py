@@ -12,6 +12,7 @@ from claude_batch.event import Asked, BatchId, Estimate, Intent
 from claude_batch.history import Basis, InputBasis
 
 LEASE = timedelta(minutes=30)
+FOLLOWS_A_PRIMER = "rest"  # the ledger's word
 # The API's limits as of 2026-11-22, with room for the envelope around each request.
 BATCH_REQUESTS = 100_000
 BATCH_BYTES = 250_000_000

@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from claude_batch import prompt, routing
 from claude_batch.anchor import Strip
 from claude_batch.body import Body, Held, Keep
 from claude_batch.config import Config
 from claude_batch.event import AskedTask, IntentId
+from claude_batch.prefix import Mark
 from claude_batch.prompt import NOTHING, Beside, Kind
 from claude_batch.task import Task, TaskId
 
@@ -19,6 +21,8 @@ REQUEST_BYTES = 40_000
 # How much known code of the same files may go along unasked, so that defects across hunks
 # stay visible. A share of what is asked: context must never cost more than the question.
 CONTEXT_SHARE = 0.5
+# Batches outlast the five minutes that a cached prefix lives by default.
+FOR_AN_HOUR = {"type": "ephemeral", "ttl": "1h"}
 CUSTOM_ID = re.compile(r"[^-]+-([0-9]{1,9})-[0-9a-f]*", re.ASCII)
 
 
@@ -40,6 +44,11 @@ class Request:
     model: str
     body: Body
     max_tokens: int
+    mark: Mark | None = None
+
+    @property
+    def purpose(self) -> Literal["ask", "primer"]:
+        return "primer" if self.mark and self.mark.is_primer else "ask"
 
 
 def custom_id(intent: IntentId, n: int, sha: str) -> str:
@@ -104,27 +113,47 @@ def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> Pack:
     return Pack(tuple(asked), tuple(context))
 
 
-def build(kind: Kind, packed: Pack, config: Config, max_tokens: int, keep: Keep = Held) -> Request:
+def build(
+    kind: Kind,
+    packed: Pack,
+    config: Config,
+    max_tokens: int,
+    keep: Keep = Held,
+    mark: Mark | None = None,
+) -> Request:
     output: dict[str, object] = {"format": {"type": "json_schema", "schema": prompt.schema()}}
     if config.effort:
         output["effort"] = config.effort
     strips = [Strip.of(task.hunk) for task in packed.asked]
+    common = _shared(packed, config)
     own = prompt.own(packed.asked, strips, packed.context, packed.beside.pieces)
-    content = [{"type": "text", "text": text} for text in (shared(packed, config), own) if text]
+    system = [_block(prompt.system(kind))]
+    content = [_block(text) for text in (common, own) if text]
+    if mark:
+        (content if common else system)[0]["cache_control"] = FOR_AN_HOUR
     params = {
         "model": config.model,
         "max_tokens": max_tokens,
-        "system": [{"type": "text", "text": prompt.system(kind)}],
+        "system": system,
         "messages": [{"role": "user", "content": content}],
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    return Request(kind, _asked(packed, strips), config.model, keep(raw.encode()), max_tokens)
+    asked = _asked(packed, strips)
+    return Request(kind, asked, config.model, keep(raw.encode()), max_tokens, mark)
 
 
-def shared(packed: Pack, config: Config) -> str:
-    """What its message starts with before its own files; empty where there is nothing."""
+def prefix(kind: Kind, packed: Pack, config: Config) -> str:
+    """What a request starts with before its own files: equal ones can share a cache."""
+    return prompt.system(kind) + _shared(packed, config)
+
+
+def _shared(packed: Pack, config: Config) -> str:
     return prompt.shared(routing.instructing(config.rules, packed.asked), packed.beside)
+
+
+def _block(text: str) -> dict[str, object]:
+    return {"type": "text", "text": text}
 
 
 def _asked(packed: Pack, strips: Sequence[Strip]) -> tuple[AskedTask, ...]:

@@ -1,8 +1,9 @@
 """Sending what is claimed: each batch after its intent, and what became of it right after."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -10,19 +11,57 @@ from claude_batch.answer import parse_message
 from claude_batch.body import Body
 from claude_batch.collection import Recorder, shape_of
 from claude_batch.errors import CannotSubmit, SubmitUnclear
-from claude_batch.event import Submitted, Voided
+from claude_batch.event import BatchId, Submitted, Voided
 from claude_batch.ledger import Ledger, Write
-from claude_batch.parcel import Parcel, Sent
+from claude_batch.parcel import FOLLOWS_A_PRIMER, Parcel, Sent
 from claude_batch.price import Prices
 from claude_batch.remote import RemoteBatch
+from claude_batch.summary import count
+
+# From the claim on. What follows a primer is sent well before its LEASE runs out.
+LONGEST_HOLD = timedelta(minutes=20)
+LOOK_EVERY = 15.0  # seconds
 
 
 class Client(Protocol):
-    """Both raise SubmitUnclear when it may have been accepted all the same, else CannotSubmit."""
+    """Raises SubmitUnclear when it may have been accepted all the same, else CannotSubmit."""
 
     def create(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch: ...
 
     def ask(self, params: bytes) -> bytes: ...
+
+
+class Watch(Protocol):
+    def status(self, batch: BatchId) -> RemoteBatch:
+        """Raises CannotCollect."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Waits for primers, so that those who follow find in the cache what they wrote."""
+
+    client: Watch
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    say: Callable[[str], None]
+
+    def until_ended(self, primers: Iterable[BatchId], parcel: Parcel) -> None:
+        """Or until it would be too long. Raises CannotCollect, and CannotSubmit when `parcel` may
+        be somebody else's by now: a machine that slept sleeps longer than it was told."""
+        latest = parcel.intent.at + LONGEST_HOLD
+        self.say(
+            f"{count(len(parcel.drafts), 'request')} wait until what they share is in the cache, "
+            f"{LONGEST_HOLD.seconds // 60} minutes at most"
+        )
+        for primer in primers:
+            while self.now() < latest and self.client.status(primer).status != "ended":
+                self.sleep(LOOK_EVERY)
+        if self.now() >= parcel.intent.lease_until:
+            raise CannotSubmit(
+                f"{count(len(parcel.drafts), 'request')} were not sent: they had waited for so "
+                "long that another run may have taken them up",
+                "run the same command again; it sends what nobody has sent",
+            )
 
 
 @dataclass(frozen=True)
@@ -31,16 +70,24 @@ class Sender:
     client: Client
     prices: Prices
     now: Callable[[], datetime]
+    hold: Hold | None = None  # None: what follows a primer is sent at once
 
-    def send_all(self, parcels: Sequence[Parcel]) -> Iterator[Sent]:
-        """In order; when one cannot be sent, nobody has to wait for those after it."""
-        for at, parcel in enumerate(parcels):
-            try:
-                yield self._send(parcel)
-            except CannotSubmit:
-                for rest in parcels[at + 1 :]:
-                    self._void(rest, "a batch before it could not be sent")
-                raise
+    def send_all(self, parcels: Iterable[Parcel]) -> Iterator[Sent]:
+        """In order. Whatever ends it early, nobody has to wait for what was not tried."""
+        waiting = deque(parcels)
+        primers: list[BatchId] = []
+        try:
+            while waiting:
+                if self.hold and waiting[0].intent.follows == FOLLOWS_A_PRIMER:
+                    self.hold.until_ended(primers, waiting[0])
+                parcel = waiting.popleft()
+                sent = self._send(parcel)
+                if sent.batch and parcel.drafts[0].asked.purpose == "primer":
+                    primers.append(sent.batch)
+                yield sent
+        finally:
+            for rest in waiting:
+                self._void(rest, "what was to be sent before it could not be sent")
 
     def _send(self, parcel: Parcel) -> Sent:
         tasks = sum(len(draft.asked.tasks) for draft in parcel.drafts)

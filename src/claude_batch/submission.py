@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
-from claude_batch import budget, house_rules, ladder, request, routing
+from claude_batch import budget, house_rules, ladder, prefix, request, routing
 from claude_batch.body import Held, Keep
 from claude_batch.config import RISKY_ONLY, Config, Lane
 from claude_batch.context import NOTHING_BESIDE, Head, Material, pick
@@ -22,8 +22,17 @@ from claude_batch.event import (
 )
 from claude_batch.history import Basis, History, InputBasis, Pair
 from claude_batch.ledger import View, Write
-from claude_batch.parcel import Draft, Expected, Parcel, Sent, parcel_of, parts
+from claude_batch.parcel import (
+    FOLLOWS_A_PRIMER,
+    Draft,
+    Expected,
+    Parcel,
+    Sent,
+    parcel_of,
+    parts,
+)
 from claude_batch.planning import planned, said_already
+from claude_batch.prefix import Mark, Terms
 from claude_batch.price import Prices
 from claude_batch.prompt import Beside, Kind
 from claude_batch.request import Pack, Request
@@ -110,9 +119,16 @@ class Work:
     known: tuple[Task, ...]
     apart: frozenset[TaskId]  # each of these goes alone
     history: History
+    hits: Decimal  # the share of marked prefixes that is read from the cache
 
     @classmethod
-    def of(cls, view: View, subject: Subject, counted: Mapping[str, Pair] | None = None) -> "Work":
+    def of(
+        cls,
+        view: View,
+        subject: Subject,
+        counted: Mapping[str, Pair] | None = None,
+        hits: Decimal = prefix.ASSUMED_HITS,
+    ) -> "Work":
         tasks = unique(subject.tasks)
         known = view.known(task.id for task in tasks) | subject.elsewhere
         wanted = subject.again.tasks if subject.again else {task.id for task in tasks}
@@ -123,6 +139,7 @@ class Work:
             tuple(task for task in tasks if task.id in known),
             frozenset(view.cut_short(task.id for task in new)),
             replace(History.of(view), counted=counted or {}),
+            hits,
         )
 
     def files(self) -> dict[str, list[Task]]:
@@ -144,11 +161,12 @@ class Claimant:
     new_id: Callable[[], str]  # 16 random hex digits
     keep: Keep = Held  # where bodies wait until they are sent
     counted: Mapping[str, Pair] = field(default_factory=dict)  # counting.ratios
+    goes_on: bool = False  # it is still there when a primer has ended, and sends what follows
 
     def claim(self, view: View, subject: Subject) -> Claim:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
         self._check_settings()
-        work = Work.of(view, subject, self.counted)
+        work = Work.of(view, subject, self.counted, prefix.hit_rate(view, self.now))
         spent = self._spent(view, subject.pr)
         offer, steps = self._descend(work, spent)
         if offer.refused:
@@ -193,6 +211,13 @@ class Claimant:
         return offer, tuple(steps)
 
     def _offer(self, work: Work, tasks: Sequence[Task], spent: Spent) -> "Offer":
+        """Where a budget does not hold what primed requests reserve, all goes at once."""
+        offer = self._made(work, tasks, spent)
+        if offer.refused and offer.is_primed:
+            return replace(self, goes_on=False)._made(work, tasks, spent)
+        return offer
+
+    def _made(self, work: Work, tasks: Sequence[Task], spent: Spent) -> "Offer":
         made = self._requests(tasks, work) if tasks else []
         expected = [self._expected(one, work.history) for one in made]
         most = sum((one.estimate.usd_max for one in expected), Decimal(0))
@@ -222,36 +247,54 @@ class Claimant:
         return best or self._offer(work, work.new, spent)
 
     def _requests(self, new: Sequence[Task], work: Work) -> list[Request]:
+        packs = self._packs(new, work)
+        if not self.goes_on or self.config.lane == "now":
+            return [self._build(*each) for each in packs]
+        known = list(packs)
+        starts = (
+            (config.model, request.prefix(kind, part, config)) for kind, config, part in known
+        )
+        marks = prefix.marks(starts, lambda model: self._terms(model, work))
+        return [self._build(*each, mark) for each, mark in zip(known, marks, strict=True)]
+
+    def _terms(self, model: str, work: Work) -> Terms:
+        rates = self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
+        return Terms(
+            rates,
+            self.prices.cache_minimum(model),
+            work.hits,
+            lambda text: work.history.input_tokens(input_tokens(len(text), model), model),
+        )
+
+    def _packs(self, new: Sequence[Task], work: Work) -> Iterator[tuple[Kind, Config, Pack]]:
         """Context is read by object id: the same claim has the same bytes whenever it runs."""
         kinds, material = {kind.name: kind for kind in self.kinds}, work.subject.material
         known, apart = work.known, work.apart
         head, papers = Head.of(new, known, material.blobs), material.papers()
-        made = []
         for name in dict.fromkeys(task.kind for task in new):
             asked = [task for task in new if task.kind == name]
             beside = [task for task in known if task.kind == name]
-            for model, part in self._packs(asked, beside, apart):
+            for model, part in self._split(asked, beside, apart):
                 along = Beside(
                     pick(part.asked, (*part.asked, *part.context), head),
                     house_rules.choose(papers, {task.path for task in part.asked}),
                     material.title,
                     material.description,
                 )
-                made.append(self._build(kinds[name], model, replace(part, beside=along)))
-        return made
+                for_model = self.config.model_copy(update={"model": model})
+                yield kinds[name], for_model, replace(part, beside=along)
 
-    def _packs(
+    def _split(
         self, asked: Sequence[Task], beside: Sequence[Task], apart: frozenset[TaskId]
     ) -> Iterator[tuple[str, Pack]]:
         for model, tasks in routing.by_model(self.config, asked).items():
             for part in request.pack(tasks, beside, apart):
                 yield model, part
 
-    def _build(self, kind: Kind, model: str, part: Pack) -> Request:
-        config = self.config.model_copy(update={"model": model})
+    def _build(self, kind: Kind, config: Config, part: Pack, mark: Mark | None = None) -> Request:
         chars = sum(len(task.hunk.body) for task in (*part.asked, *part.context))
         limit = max_tokens(chars, len(part.asked), config.effort)
-        return request.build(kind, part, config, limit, self.keep)
+        return request.build(kind, part, config, limit, self.keep, mark)
 
     def _expected(self, made: Request, history: History) -> Expected:
         config, tasks, chars = self.config, len(made.asked), made.body.size
@@ -269,6 +312,7 @@ class Claimant:
                 limit=made.max_tokens,
                 output=output,
                 prompt=history.input_tokens(by_length, made.model),
+                mark=made.mark,
             ),
             "defaults" if output is None else "history",
             history.input_basis(made.model),
@@ -289,6 +333,7 @@ class Claimant:
             kind=made.kind.name,
             model=made.model,
             effort=self.config.effort,
+            purpose=made.purpose,
             tasks=made.asked,
             estimate=expected.kept,
         )
@@ -337,17 +382,29 @@ class Offer:
     most: Decimal
     refused: BudgetExceeded | None
 
+    @property
+    def is_primed(self) -> bool:
+        return any(made.mark for made, _ in self.requests)
+
     def parcels(self, subject: Subject) -> Iterator[Parcel]:
-        """With fresh ids."""
+        """With fresh ids. Primers are first, each alone; last is what waits for them."""
         expected = {id(made): one for made, one in self.requests}
-        for part in parts([made for made, _ in self.requests]):
+
+        def parcel(part: Sequence[Request], follows: str | None) -> Parcel:
             intent = IntentId(self.claimant.new_id())
             drafts = [
                 self.claimant.draft(made, expected[id(made)], n, intent, subject)
                 for n, made in enumerate(part)
             ]
-            follows = subject.again.follows if subject.again else None
-            yield parcel_of(drafts, self.claimant.config.lane, follows)
+            return parcel_of(drafts, self.claimant.config.lane, follows)
+
+        requests = [made for made, _ in self.requests]
+        again = subject.again.follows if subject.again else None
+        yield from (parcel([made], again) for made in requests if made.purpose == "primer")
+        plain = [made for made in requests if not made.mark]
+        yield from (parcel(part, again) for part in parts(plain))
+        rest = [made for made in requests if made.mark and made.purpose == "ask"]
+        yield from (parcel(part, FOLLOWS_A_PRIMER) for part in parts(rest))
 
 
 def _size(tasks: Sequence[Task]) -> int:

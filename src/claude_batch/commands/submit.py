@@ -8,7 +8,7 @@ from claude_batch import counting
 from claude_batch.edges.claude import Claude
 from claude_batch.ledger import Ledger, View, Write
 from claude_batch.parcel import Draft
-from claude_batch.sender import Sender
+from claude_batch.sender import Hold, Sender
 from claude_batch.submission import Claim, Claimant, Subject, Submission
 
 
@@ -27,13 +27,17 @@ def submit(
     ledger: Ledger,
     claude: Claude,
     now: Callable[[], datetime],
+    hold: Hold | None = None,
 ) -> Submission:
-    """Claim in the ledger, send, record. What is claimed is in the ledger before it costs."""
+    """Claim in the ledger, send, record. What is claimed is in the ledger before it costs.
+
+    `hold`: how a claimant that goes on waits between a primer and what follows it.
+    """
     claimant = _informed(subject, claimant, ledger.view(), claude)
     claim = _claim(subject, claimant, ledger, claude)
     if claim.refused:
         raise claim.refused
-    sender = Sender(ledger, claude, claimant.prices, now)
+    sender = Sender(ledger, claude, claimant.prices, now, hold)
     return Submission(claim, claimant.config.lane, tuple(sender.send_all(claim.parcels)))
 
 
