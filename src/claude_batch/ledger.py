@@ -373,10 +373,11 @@ class Ledger(Protocol):
     def view(self) -> View:
         """The newest state. Raises CannotRecord."""
 
-    def transact(self, decide: Callable[[View], Write]) -> View:
+    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
         """Record what `decide` returns, compare-and-swap.
 
         `decide` runs again on every new tip until its write lands, so it must only compute.
+        Who is not `patient` tries once: it is about to end.
         Returns the state that holds the write. Raises CannotRecord, and whatever `decide` raises.
         """
 

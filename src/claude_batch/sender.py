@@ -1,18 +1,19 @@
 """Sending what is claimed: each batch after its intent, and what became of it right after."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from claude_batch.answer import parse_message
 from claude_batch.body import Body
 from claude_batch.collection import Recorder, shape_of
-from claude_batch.errors import CannotSubmit, SubmitUnclear
+from claude_batch.errors import CannotRecord, CannotSubmit, SubmitUnclear
 from claude_batch.event import BatchId, Submitted, Voided
-from claude_batch.ledger import Ledger, Write
+from claude_batch.ledger import Ledger, View, Write
 from claude_batch.parcel import FOLLOWS_A_PRIMER, Parcel, Sent
 from claude_batch.price import Prices
 from claude_batch.remote import RemoteBatch
@@ -24,11 +25,26 @@ LOOK_EVERY = 15.0  # seconds
 
 
 class Client(Protocol):
-    """Raises SubmitUnclear when it may have been accepted all the same, else CannotSubmit."""
+    """The latter two raise SubmitUnclear when it may have been accepted all the same, else
+    CannotSubmit."""
+
+    def check_key(self) -> None: ...
 
     def create(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch: ...
 
     def ask(self, params: bytes) -> bytes: ...
+
+
+class Claimed(Protocol):
+    """What somebody decided to send, and what the ledger is to hold before that."""
+
+    @property
+    def parcels(self) -> Sequence[Parcel]: ...
+    @property
+    def write(self) -> Write: ...
+
+
+Decision = TypeVar("Decision", bound=Claimed)
 
 
 class Watch(Protocol):
@@ -72,6 +88,23 @@ class Sender:
     now: Callable[[], datetime]
     hold: Hold | None = None  # None: what follows a primer is sent at once
 
+    def claim(self, decide: Callable[[View], Decision]) -> Decision:
+        """What is claimed is in the ledger before it costs. Raises what `decide` raises."""
+        decisions: list[Decision] = []
+
+        def write(view: View) -> Write:
+            decisions.append(decide(view))
+            if decisions[-1].parcels:
+                self.client.check_key()  # without one nothing can be sent, so nothing is claimed
+            return decisions[-1].write
+
+        try:
+            self.ledger.transact(write)
+        except KeyboardInterrupt:  # it may have landed all the same
+            self._release(decisions[-1].parcels if decisions else ())
+            raise
+        return decisions[-1]
+
     def send_all(self, parcels: Iterable[Parcel]) -> Iterator[Sent]:
         """In order. Whatever ends it early, nobody has to wait for what was not tried."""
         waiting = deque(parcels)
@@ -85,9 +118,12 @@ class Sender:
                 if sent.batch and parcel.drafts[0].asked.purpose == "primer":
                     primers.append(sent.batch)
                 yield sent
+        except KeyboardInterrupt:  # of what was being sent nobody knows how far it has come
+            self._release(tuple(waiting))
+            waiting.clear()
+            raise
         finally:
-            for rest in waiting:
-                self._void(rest, "what was to be sent before it could not be sent")
+            self._void(waiting, "what was to be sent before it could not be sent")
 
     def _send(self, parcel: Parcel) -> Sent:
         tasks = sum(len(draft.asked.tasks) for draft in parcel.drafts)
@@ -103,7 +139,7 @@ class Sender:
         except SubmitUnclear:
             raise  # the intent stays: `collect` looks whether the batch is there after all
         except CannotSubmit as refusal:
-            self._void(parcel, refusal.problem)
+            self._void([parcel], refusal.problem)
             raise
         fact = Submitted(
             at=self.now(),
@@ -117,16 +153,29 @@ class Sender:
         self.ledger.transact(lambda view: Write((fact,)))
         return fact
 
-    def _void(self, parcel: Parcel, reason: str) -> None:
-        """Nothing more of it will be sent: what has no answer is free again."""
-        fact = Voided(
-            at=self.now(),
-            run=parcel.intent.run,
-            repo=parcel.intent.repo,
-            intent=parcel.intent.id,
-            reason=reason,
-        )
-        self.ledger.transact(lambda view: Write((fact,)))
+    def _void(self, parcels: Collection[Parcel], reason: str, *, patient: bool = True) -> None:
+        """Nothing more of them will be sent: what has no answer is free again."""
+        facts = [
+            Voided(
+                at=self.now(),
+                run=parcel.intent.run,
+                repo=parcel.intent.repo,
+                intent=parcel.intent.id,
+                reason=reason,
+            )
+            for parcel in parcels
+        ]
+
+        def decide(view: View) -> Write:
+            return Write(tuple(fact for fact in facts if fact.intent in view.sendings))
+
+        if facts:
+            self.ledger.transact(decide, patient=patient)
+
+    def _release(self, parcels: Collection[Parcel]) -> None:
+        """On the way out: who cancels a job gives it seconds. Else their lease frees them."""
+        with suppress(CannotRecord):
+            self._void(parcels, "interrupted before it was sent", patient=False)
 
     def _ask_all(self, parcel: Parcel) -> None:
         """Lane now: one answer at a time, each recorded before the next is paid for."""
@@ -139,6 +188,6 @@ class Sender:
             except SubmitUnclear:
                 raise  # may be paid for: `collect` says so when the lease has run out
             except CannotSubmit as refusal:
-                self._void(parcel, refusal.problem)
+                self._void([parcel], refusal.problem)
                 raise
             self.ledger.transact(partial(recorder.some, raws=[answer]))

@@ -292,11 +292,11 @@ class Killed:
     def view(self) -> View:
         return self.ledger.view()
 
-    def transact(self, decide: Callable[[View], Write]) -> View:
+    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
         if not self.writes:
             raise KeyboardInterrupt
         self.writes -= 1
-        return self.ledger.transact(decide)
+        return self.ledger.transact(decide, patient=patient)
 
     def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
         return self.ledger.findings(answers)

@@ -4,6 +4,7 @@ A command's module is imported when it is called: `--help` and each command pay 
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -108,6 +109,7 @@ def root(context: typer.Context) -> None:
 
 def run() -> int:
     """The console script. Every outcome is an exit code of the table in the README."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False, prog_name="claude-batch")
     except TyperException as error:
@@ -123,6 +125,11 @@ def run() -> int:
     if code == INTERRUPTED:  # Typer's code for it, too
         return _say("interrupted", "run the command again; nothing that was recorded is lost", code)
     return code if isinstance(code, int) else 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """A cancelled job is told to end, and then killed: what is under way is given up in order."""
+    raise KeyboardInterrupt
 
 
 def _say(problem: str, remedy: str, code: int) -> int:

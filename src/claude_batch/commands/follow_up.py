@@ -13,7 +13,7 @@ from claude_batch.event import Answered, Asked, Plan, PlannedFile, PlannedTask
 from claude_batch.evidence import code_of
 from claude_batch.finding import Finding
 from claude_batch.follow_up import Followed, NextSteps, Planner
-from claude_batch.ledger import Ledger, View, Write
+from claude_batch.ledger import Ledger, View
 from claude_batch.parcel import Parcel, Sent
 from claude_batch.price import Prices, UnknownModel
 from claude_batch.second_look import due, is_worth
@@ -41,34 +41,23 @@ class FollowUp:
         if self.config.verify is None:
             return Followed()
         view = self.ledger.view()
+        sender = Sender(self.ledger, self.claude, self.prices, self.now)
+        planner = Planner(self.config, self.prices, self.run, self.now(), self.new_id)
         try:
             cases = list(self._cases(view))
-            steps = self._claim(cases) if cases else NextSteps()
+            steps = (
+                sender.claim(lambda view: planner.next_steps(view, cases)) if cases else NextSteps()
+            )
         except (CannotCollect, CannotSubmit, UnknownModel) as refusal:
             return Followed(notes=(f"no second look: {refusal.problem}",))
         notes = [f"no second look: {refusal.problem}" for refusal in steps.refused]
         sent: list[Sent] = []
         try:
-            for one in Sender(self.ledger, self.claude, self.prices, self.now).send_all(
-                steps.parcels
-            ):
+            for one in sender.send_all(steps.parcels):
                 sent.append(one)
         except CannotSubmit as refusal:
             notes.append(f"a second look could not be sent: {refusal.problem}")
         return Followed(tuple(sent), tuple(self._at_once(steps.parcels)), tuple(notes))
-
-    def _claim(self, cases: list[Case]) -> NextSteps:
-        planner = Planner(self.config, self.prices, self.run, self.now(), self.new_id)
-        claims: list[NextSteps] = []
-
-        def decide(view: View) -> Write:
-            claims.append(planner.next_steps(view, cases))
-            if claims[-1].parcels:
-                self.claude.check_key()  # without one nothing can be sent, so nothing is claimed
-            return claims[-1].write
-
-        self.ledger.transact(decide)
-        return claims[-1]
 
     def _at_once(self, parcels: Iterable[Parcel]) -> Iterator[Answered]:
         now = [parcel.intent.id for parcel in parcels if parcel.intent.lane == "now"]

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from claude_batch import counting
 from claude_batch.edges.claude import Claude
-from claude_batch.ledger import Ledger, View, Write
+from claude_batch.ledger import Ledger, View
 from claude_batch.parcel import Draft
 from claude_batch.sender import Hold, Sender
-from claude_batch.submission import Claim, Claimant, Subject, Submission
+from claude_batch.submission import Claimant, Subject, Submission
 
 
 def estimate(subject: Subject, claimant: Claimant, ledger: Ledger, claude: Claude) -> Submission:
@@ -34,10 +34,10 @@ def submit(
     `hold`: how a claimant that goes on waits between a primer and what follows it.
     """
     claimant = _informed(subject, claimant, ledger.view(), claude)
-    claim = _claim(subject, claimant, ledger, claude)
+    sender = Sender(ledger, claude, claimant.prices, now, hold)
+    claim = sender.claim(lambda view: claimant.claim(view, subject))
     if claim.refused:
         raise claim.refused
-    sender = Sender(ledger, claude, claimant.prices, now, hold)
     return Submission(claim, claimant.config.lane, tuple(sender.send_all(claim.parcels)))
 
 
@@ -56,16 +56,3 @@ def _counted(drafts: Iterable[Draft], claude: Claude) -> Iterator[tuple[Draft, i
         if tokens is None:
             return
         yield draft, tokens
-
-
-def _claim(subject: Subject, claimant: Claimant, ledger: Ledger, claude: Claude) -> Claim:
-    claims: list[Claim] = []
-
-    def decide(view: View) -> Write:
-        claims.append(claimant.claim(view, subject))
-        if claims[-1].parcels:
-            claude.check_key()  # without one nothing can be sent, so nothing is claimed
-        return claims[-1].write
-
-    ledger.transact(decide)
-    return claims[-1]

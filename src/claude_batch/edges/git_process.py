@@ -89,21 +89,9 @@ class Git:
 
         What it prints goes to `out` if there is such a file.
         """
-        try:
-            done = subprocess.run(
-                [*self.command(), *args],
-                input=stdin,
-                stdout=out or subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self.environment() | dict(extra or {}),
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise CannotRead("git was not found", "install git 2.31 or newer") from error
-        completed = Completed(
-            done.returncode, done.stdout or b"", done.stderr.decode("utf-8", "replace")
-        )
-        if check and done.returncode:
+        environ = self.environment() | dict(extra or {})
+        completed = _ended([*self.command(), *args], stdin, environ, out)
+        if check and completed.code:
             raise GitFailed(args, completed)
         return completed
 
@@ -121,6 +109,30 @@ class Git:
         if self.config:
             kept["GIT_CONFIG_COUNT"] = str(start + len(self.config))
         return kept | FIXED
+
+
+def _ended(
+    command: Sequence[str], stdin: bytes, environ: Mapping[str, str], out: IO[bytes] | None
+) -> Completed:
+    """Interrupted, `subprocess.run` would kill git, and the lock files of git would stay."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=out or subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ,
+        )
+    except FileNotFoundError as error:
+        raise CannotRead("git was not found", "install git 2.31 or newer") from error
+    with process:
+        try:
+            printed, said = process.communicate(stdin)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+    return Completed(process.returncode, printed or b"", said.decode("utf-8", "replace"))
 
 
 class Printed:

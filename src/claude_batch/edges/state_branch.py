@@ -260,10 +260,10 @@ class GitLedger:
         """The commit that the ledger stands at, for the price of one `git ls-remote`."""
         return self._place.tip()
 
-    def transact(self, decide: Callable[[View], Write]) -> View:
+    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
         retrying = Retrying(
             retry=retry_if_exception_type(LostRace),
-            stop=stop_after_attempt(TRIES),
+            stop=stop_after_attempt(TRIES if patient else 1),
             wait=self._back_off,
             sleep=self.sleep,
             reraise=True,
