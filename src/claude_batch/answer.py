@@ -66,6 +66,7 @@ class RawAnswer:
     text: str | None = None
     error: str | None = None
     retriable: bool = False
+    findings: int = 0  # in a text that was validated as Said
 
 
 def lower(value: object) -> object:
@@ -209,6 +210,7 @@ def _message(custom_id: str, raw: object, shape: type[BaseModel] | None) -> RawA
     text = _text(raw.get("content"))
     outcome: Outcome = Outcome.SUCCEEDED
     error: str | None = None
+    findings = 0
     if stop == "refusal":
         outcome, error = Outcome.REFUSED, _refusal(raw.get("stop_details"))
     elif stop not in COMPLETE:
@@ -217,7 +219,7 @@ def _message(custom_id: str, raw: object, shape: type[BaseModel] | None) -> RawA
             f"the answer stopped early: {_plain(str(stop or 'no reason given'), 40)}",
         )
     elif shape is not None:
-        outcome, error = _judge(text, shape)
+        outcome, error, findings = _judge(text, shape)
     return RawAnswer(
         custom_id,
         outcome,
@@ -226,17 +228,19 @@ def _message(custom_id: str, raw: object, shape: type[BaseModel] | None) -> RawA
         text,
         "; ".join(part for part in (error, remark) if part) or None,
         outcome is Outcome.UNREADABLE,
+        findings,
     )
 
 
-def _judge(text: str | None, shape: type[BaseModel]) -> tuple[Outcome, str | None]:
+def _judge(text: str | None, shape: type[BaseModel]) -> tuple[Outcome, str | None, int]:
+    """With a remark or the reason, and how many findings there are."""
     try:
         answer = validated(text or "", shape)
     except Unparsable as reason:
-        return Outcome.UNREADABLE, str(reason)
-    extra = len(answer.findings) - MAX_FINDINGS if isinstance(answer, Said) else 0
-    remark = f"{extra} findings beyond the first {MAX_FINDINGS} were left out"
-    return Outcome.SUCCEEDED, remark if extra > 0 else None
+        return Outcome.UNREADABLE, str(reason), 0
+    found = len(answer.findings) if isinstance(answer, Said) else 0
+    remark = f"{found - MAX_FINDINGS} findings beyond the first {MAX_FINDINGS} were left out"
+    return Outcome.SUCCEEDED, remark if found > MAX_FINDINGS else None, found
 
 
 def validated(text: str, shape: type[Shape]) -> Shape:

@@ -1,6 +1,6 @@
 """From raw answers to what the ledger records."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from claude_batch.request import custom_id, number_in
 from claude_batch.verdict import read_verdicts
 
 UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
+Pair = tuple[Asked, RawAnswer]
 MISSING = "the batch ended without a readable line for this request"
 
 
@@ -99,34 +100,32 @@ class Recorder:
         answers = view.sendings[self.sending.intent.id].answers
         return set(self.sending.requests.keys() - answers.keys())
 
-    def _found(self, raws: Iterable[RawAnswer]) -> dict[int, RawAnswer]:
-        return {n: raw for raw in raws if (n := self._number(raw.custom_id)) is not None}
+    def _found(self, raws: Iterable[RawAnswer]) -> dict[int, Pair]:
+        """Matched without an index by name, which would cost as much as the requests."""
+        found: dict[int, Pair] = {}
+        for raw in raws:
+            n = number_in(raw.custom_id)
+            asked = None if n is None else self.sending.requests.get(n)
+            if asked and custom_id(asked.intent, asked.n, asked.sha) == raw.custom_id:
+                found[asked.n] = asked, raw
+        return found
 
-    def _number(self, name: str) -> int | None:
-        """None: it is no name that we gave. An index by name would cost as much as the requests."""
-        n = number_in(name)
-        asked = None if n is None else self.sending.requests.get(n)
-        return n if asked and custom_id(asked.intent, asked.n, asked.sha) == name else None
-
-    def _write(self, view: View, found: dict[int, RawAnswer]) -> Write:
+    def _write(self, view: View, found: Mapping[int, Pair]) -> Write:
         have = view.sendings[self.sending.intent.id].answers
-        pairs = [
-            self._answer(self.sending.requests[n], raw)
-            for n, raw in sorted(found.items())
-            if n not in have
-        ]
-        shards = tuple(shard for _, shard in pairs if shard.findings and self.keep_findings)
-        return Write(tuple(answered for answered, _ in pairs), shards)
+        rows = [self._answer(*found[n]) for n in sorted(found) if n not in have]
+        shards = tuple(shard for _, shard in rows if shard.findings)
+        return Write(tuple(answered for answered, _ in rows), shards)
 
-    def _lost(self, numbers: Iterable[int], error: str) -> dict[int, RawAnswer]:
-        return {n: RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True) for n in numbers}
+    def _lost(self, numbers: Iterable[int], error: str) -> dict[int, Pair]:
+        raw = RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True)
+        return {n: (self.sending.requests[n], raw) for n in numbers}
 
     def _answer(self, asked: Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
         findings: tuple[Finding, ...] = ()
         refuted: tuple[str, ...] = ()
         if asked.purpose == "verify":
             raw, refuted = _judged(asked, raw)
-        elif raw.outcome is Outcome.SUCCEEDED:
+        elif raw.findings and self.keep_findings:
             findings = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
         cost = self._cost(asked, raw)
         answered = Answered(
@@ -141,7 +140,7 @@ class Recorder:
             usage=raw.usage,
             usd=cost.usd if cost else None,
             usd_standard=cost.usd_standard if cost else None,
-            findings=len(findings),
+            findings=raw.findings,
             refuted=refuted,
             error=raw.error,
             retriable=raw.retriable,

@@ -281,7 +281,7 @@ def is_unpriced(answer: Answered | Settled) -> bool:
 
 def to_line(event: AnyEvent) -> bytes:
     """One line of a log file, without its newline. Keys at their default are left out."""
-    row = EVENT.dump_json(event, exclude_defaults=True)
+    row = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
     return b'{"type":"%b",%b' % (event.type.encode(), row[1:])
 
 

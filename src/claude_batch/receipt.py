@@ -1,5 +1,6 @@
 """The dollars of a run or of a pull request."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -47,22 +48,28 @@ def receipt(answers: Iterable[Answered | Settled], reused_usd: Decimal = ZERO) -
 
     `reused_usd`: what the answers that were not asked for again have cost when they were.
     """
-    rows = list(answers)
-    usages = [row.usage for row in rows if row.usage is not None]
-    priced = [row for row in rows if row.usd is not None and row.usd_standard is not None]
-    usd = _sum(row.usd for row in priced)
-    usd_standard = _sum(row.usd_standard for row in priced)
-    by_batch = _sum(row.usd for row in priced if _in_batch(row)) * (1 / BATCH - 1)
+    usd = usd_standard = by_batch = ZERO
+    tokens, models, requests, unpriced = Counter[str](), set[str](), 0, 0
+    for row in answers:  # which may be too many to hold
+        requests += 1
+        unpriced += is_unpriced(row)
+        if row.usd is not None and row.usd_standard is not None:
+            usd += row.usd
+            usd_standard += row.usd_standard
+            by_batch += row.usd * (1 / BATCH - 1) if _in_batch(row) else ZERO
+        if row.usage is not None:
+            tokens.update(_tokens(row.usage))
+            models.update([row.model] if row.model else [])
     return Receipt(
         usd=usd,
         usd_standard=usd_standard,
         saved_by_batch=by_batch,
         saved_by_cache=usd_standard - usd - by_batch,
         saved_by_dedupe=reused_usd,
-        models=tuple(sorted({row.model for row in rows if row.usage and row.model})),
-        requests=len(rows),
-        unpriced=sum(map(is_unpriced, rows)),
-        **_tokens(usages),
+        models=tuple(sorted(models)),
+        requests=requests,
+        unpriced=unpriced,
+        **tokens,
     )
 
 
@@ -70,17 +77,13 @@ def _in_batch(row: Answered | Settled) -> bool:
     return row.lane == "batch" if isinstance(row, Settled) else row.batch is not None
 
 
-def _tokens(usages: list[Usage]) -> dict[str, int]:
+def _tokens(usage: Usage) -> dict[str, int]:
     return {
-        "input_tokens": sum(usage.input for usage in usages),
-        "output_tokens": sum(usage.output for usage in usages),
-        "cache_read_tokens": sum(usage.cache_read for usage in usages),
-        "cache_write_tokens": sum(usage.cache_write_5m + usage.cache_write_1h for usage in usages),
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "cache_read_tokens": usage.cache_read,
+        "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
     }
-
-
-def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
-    return sum((amount for amount in amounts if amount is not None), ZERO)
 
 
 CENT = Decimal("0.01")

@@ -8,6 +8,7 @@ from conftest import Work
 from rig import NOTHING, Reviewer, Rig, find, open_rig
 
 from claude_batch import report
+from claude_batch.body import Held
 from claude_batch.collected import Progress, together
 from claude_batch.commands import cancel as verb
 from claude_batch.config import Budget, Config
@@ -221,7 +222,7 @@ class TestACrashBetweenSendingAndRecording:
         with open_rig(work.path, faults=failing("POST", "/batches", Fault(502))) as rig:
             with pytest.raises(SubmitUnclear):
                 rig.submit(rig.given({"path": "a.py", "text": "a"}))
-            rig.claude.create([("theirs", b'{"model":"claude-sonnet-5-5"}')])
+            rig.claude.create([("theirs", Held(b'{"model":"claude-sonnet-5-5"}'))])
             rig.clock.forward(minutes=31)
             done = rig.collect()
             assert "0 batches might be it" in done.notes[0]

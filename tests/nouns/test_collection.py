@@ -48,7 +48,8 @@ def said(*anchors: str) -> str:
 
 
 def succeeded(n: int, text: str = '{"findings":[]}', model: str = "claude-sonnet-5-5") -> RawAnswer:
-    return RawAnswer(name(n), Outcome.SUCCEEDED, model, Usage(input=1000, output=100), text)
+    usage, findings = Usage(input=1000, output=100), len(json.loads(text)["findings"])
+    return RawAnswer(name(n), Outcome.SUCCEEDED, model, usage, text, findings=findings)
 
 
 def recorder(view: View, **more: object) -> Recorder:

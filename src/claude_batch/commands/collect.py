@@ -9,7 +9,7 @@ from typing import assert_never
 
 from claude_batch import doubt
 from claude_batch.answer import RawAnswer
-from claude_batch.collected import Collection, Progress
+from claude_batch.collected import Answers, Collection, Progress
 from claude_batch.collection import UNDECIDED, Recorder, readable, shape_of
 from claude_batch.edges.claude import Claude, RemoteBatch
 from claude_batch.errors import CannotFind
@@ -17,6 +17,7 @@ from claude_batch.event import Answered, AnyEvent, BatchStatus, Looked, Submitte
 from claude_batch.expiry import RESULTS_STAY, warnings
 from claude_batch.ledger import Ledger, Sending, View, Write
 from claude_batch.price import Prices
+from claude_batch.sheet import Rows
 
 FIRST_POLL = 5.0  # seconds; then half as long again each time
 LONGEST_POLL = 60.0
@@ -47,7 +48,7 @@ class Collector:
         after = self.ledger.view()
         notes += warnings(after, self.now())
         return Collection(
-            tuple(_batches(before, after, self.now())), tuple(_fresh(before, after)), tuple(notes)
+            tuple(_batches(before, after, self.now())), _fresh(before, after), tuple(notes)
         )
 
     def wait(self, sleep: Callable[[float], None], show: Callable[[Progress], None]) -> Collection:
@@ -66,9 +67,7 @@ class Collector:
             sleep(max(pause, self._told) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause = min(pause * 1.5, LONGEST_POLL)
         end = self.ledger.view()
-        return Collection(
-            tuple(_batches(start, end, self.now())), tuple(_fresh(start, end)), tuple(notes)
-        )
+        return Collection(tuple(_batches(start, end, self.now())), _fresh(start, end), tuple(notes))
 
     def _fetch(self, sending: Sending, fact: Submitted) -> Iterator[str]:
         try:
@@ -168,10 +167,13 @@ def _batches(before: View, after: View, now: datetime) -> Iterator[tuple[str, st
         yield name, current.status(now)
 
 
-def _fresh(before: View, after: View) -> Iterator[Answered]:
+def _fresh(before: View, after: View) -> Answers:
+    places: list[tuple[Rows[Answered], int]] = []
     for key, sending in after.sendings.items():
         old = before.sendings[key].answers if key in before.sendings else {}
-        yield from (answered for n, answered in sorted(sending.answers.items()) if n not in old)
+        fresh = sorted(sending.answers.keys() - old.keys())
+        places += ((sending.answers, n) for n in fresh)
+    return Answers(tuple(places))
 
 
 def _progress(start: View, view: View) -> Progress:

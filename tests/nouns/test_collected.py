@@ -1,0 +1,40 @@
+from collections.abc import Iterator, Mapping
+
+from ledger_events import answered
+
+from claude_batch.collected import Answers, Collection, together
+from claude_batch.event import Answered
+
+
+class Counted(Mapping[int, Answered]):
+    """Rows that notice when one of them is read."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def __getitem__(self, n: int) -> Answered:
+        self.read.append(n)
+        return answered("i1", n)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(9))
+
+    def __len__(self) -> int:
+        return 9
+
+
+def test_answers_are_read_one_by_one_when_they_are_looked_at() -> None:
+    rows = Counted()
+    large = Collection((), Answers(tuple((rows, n) for n in rows)), ())
+    small = Collection((), (answered("i2"),), ())
+    both = together([large, small]).answers
+    assert (len(both), rows.read) == (10, [])
+    assert (both[2], both[-1]) == (answered("i1", 2), answered("i2"))
+    assert rows.read == [2]
+    assert both[7:] == (answered("i1", 7), answered("i1", 8), answered("i2"))
+    assert list(both) == [*(answered("i1", n) for n in range(9)), answered("i2")]
+
+
+def test_no_answers_are_none() -> None:
+    assert together([]).answers == ()
+    assert together([]) != Collection((), (answered("i1"),), ())
