@@ -26,7 +26,7 @@ FLAGS = {
     "cancel": {"--format"},
     "retry": {"--format"},
     "prune": {"--format"},
-    "doctor": {"--format"},
+    "doctor": {"--repair", "--format"},
     "cost": {"--format"},
     "apply": {"--format"},
     "findings": {"--format"},

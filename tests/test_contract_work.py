@@ -133,23 +133,20 @@ def test_for_people_the_same_is_said_in_lines(reviewed):
 
 
 def test_doctor(reviewed):
-    healthy, ill = (
-        at_once(
-            {
-                "healthy": lambda: reviewed.run("doctor", "--format", "json"),
-                "ill": lambda: reviewed.run(
-                    "doctor",
-                    "--format",
-                    "json",
-                    code=3,
-                    environ={"GITHUB_TOKEN": None, "CLAUDE_BATCH_MODEL": "claude-9"},
-                ),
-            }
-        )[name].json()
-        for name in ("healthy", "ill")
+    without = {"GITHUB_TOKEN": None, "CLAUDE_BATCH_MODEL": "claude-9"}
+    json = ("--format", "json")
+    ran = at_once(
+        {
+            "healthy": lambda: reviewed.run("doctor", *json),
+            "mended": lambda: reviewed.run("doctor", "--repair", *json),
+            "ill": lambda: reviewed.run("doctor", *json, code=3, environ=without),
+        }
     )
+    healthy, mended, ill = (ran[name].json() for name in ("healthy", "mended", "ill"))
     assert healthy["ok"] is True
     assert {check["verdict"] for check in healthy["checks"]} == {"ok"}
+    assert mended["ok"] is True
+    assert [row["put_back"] for row in mended["repairs"]] == [[], []]
     assert ill["ok"] is False
     faults = {row["name"]: row for row in ill["checks"] if row["verdict"] == "fault"}
     assert set(faults) >= {"model", "github"}

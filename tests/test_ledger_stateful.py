@@ -39,10 +39,15 @@ SAMPLE = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    phases=(Phase.generate, Phase.shrink),
+    phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )
-DEEP = settings(SAMPLE, max_examples=60, stateful_step_count=40)
+DEEP = settings(
+    SAMPLE,
+    max_examples=60,
+    stateful_step_count=40,
+    phases=(Phase.generate, Phase.shrink),
+)
 
 
 class ManyHands(RuleBasedStateMachine):

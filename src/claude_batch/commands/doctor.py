@@ -95,5 +95,7 @@ def _ledger(ledger: Ledger) -> Iterator[Check]:
     view = ledger.view()
     yield Check("ledger", "ok", f"{len(view.rows)} requests, {len(view.open_batches())} open")
     for damage in view.damaged:
-        remedy = "it is left alone and nothing else is affected; see docs/ledger-format.md"
+        remedy = (
+            "`claude-batch doctor --repair` puts back what git still has; see docs/ledger-format.md"
+        )
         yield Check("ledger", "warning", f"damaged: {damage}", remedy)

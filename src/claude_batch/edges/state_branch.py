@@ -10,7 +10,7 @@ import random
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -25,7 +25,8 @@ from claude_batch.finding import Finding
 from claude_batch.ledger import View, Write
 from claude_batch.ledger_files import LOG, META, SHARD, Meta, Parsed
 
-WHO = "claude-batch <claude-batch@users.noreply.github.com>"
+EMAIL = "claude-batch@users.noreply.github.com"
+WHO = f"claude-batch <{EMAIL}>"
 PRIVATE = "refs/claude-batch"
 TRIES = 20  # of 16 writers at once the unluckiest needed 13
 QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
@@ -64,6 +65,10 @@ class LocalRef:
 
     def newest(self) -> str | None:
         return self.tip()
+
+    def gone(self) -> str | None:
+        """Nobody remembers a local ref but the ref."""
+        return None
 
     def land(self, commit: str, parent: str | None) -> None:
         # An empty old value means: must not exist.
@@ -113,6 +118,11 @@ class RemoteRef:
             raise git_refusal.rewritten(self.ref, self.remote, self._seen, seen)
         self._remember(fetched)
         return fetched
+
+    def gone(self) -> str | None:
+        """What was seen last of a ref that the remote has no more."""
+        seen = commit_at(self.git, self._seen)
+        return seen if seen and self.tip() is None else None
 
     def land(self, commit: str, parent: str | None) -> None:
         lease = () if parent else (f"--force-with-lease={self.ref}:",)  # empty: must not exist
@@ -226,6 +236,15 @@ class Snapshot:
     view: View
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit does to the files."""
+
+    files: Mapping[str, bytes]
+    title: str
+    drops: Sequence[str] = ()
+
+
 @dataclass
 class GitLedger:
     """`ref` is full: refs/heads/claude-batch-state. `remote` None: a ref of this clone only.
@@ -261,6 +280,21 @@ class GitLedger:
         return self._place.tip()
 
     def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
+        return self._landed(lambda base: self._packed(base, decide(base.view)), patient)
+
+    def gone(self) -> str | None:
+        """The commit that this clone saw last, if the remote has lost the ref."""
+        return self._place.gone()
+
+    def bring_back(self, commit: str) -> None:
+        """Only where the ref does not exist. Raises CannotRecord."""
+        self._place.land(commit, None)
+
+    def mend(self, find: Callable[[str], Mapping[str, bytes]]) -> View:
+        """Put files back: those that `find` returns for a tip, in a commit on that tip."""
+        return self._landed(lambda base: Change(find(base.tip), "repair") if base.tip else None)
+
+    def _landed(self, build: Callable[[Snapshot], Change | None], patient: bool = True) -> View:
         retrying = Retrying(
             retry=retry_if_exception_type(LostRace),
             stop=stop_after_attempt(TRIES if patient else 1),
@@ -268,7 +302,7 @@ class GitLedger:
             sleep=self.sleep,
             reraise=True,
         )
-        return retrying(self._attempt, decide, [])
+        return retrying(self._attempt, build, [])
 
     def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
         asked = list(answers)
@@ -296,32 +330,38 @@ class GitLedger:
     def _back_off(self, _: RetryCallState) -> float:
         return self.rng.uniform(0, self.spread) * (self.clock() - self._began)
 
-    def _attempt(self, decide: Callable[[View], Write], tried: list[str]) -> View:
+    def _attempt(self, build: Callable[[Snapshot], Change | None], tried: list[str]) -> View:
         """`tried`: commits of this write that were rejected, as far as anybody said."""
         self._began = self.clock()
         place = self._place
         base = self._read(place.newest())
         if base.tip and tried and is_ancestor(self.git, tried[-1], base.tip):
             return base.view
-        write = decide(base.view)
-        files = ledger_files.pack(write, self.now(), self.run)
-        drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
-        if not files and not drops:
+        change = build(base)
+        if change is None or not (change.files or change.drops):
             return base.view
-        if base.tip:
-            ledger_files.check_writable(base.meta, self.ref)
-        else:
-            files |= ledger_files.first_files(self.ref)
-        commit = self._commit(files, drops, base.tip)
+        commit = self._commit(change, base.tip)
         tried.append(commit)
         place.land(commit, base.tip)
         return self._read(commit).view
 
-    def _commit(self, files: dict[str, bytes], drops: list[str], parent: str | None) -> str:
+    def _packed(self, base: Snapshot, write: Write) -> Change | None:
+        files = ledger_files.pack(write, self.now(), self.run)
+        drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
+        if not files and not drops:
+            return None
         verbs = ", ".join(sorted({path.split("-")[-2] for path in files if LOG.fullmatch(path)}))
-        message = f"{verbs or 'prune'}\n\nrun {self.run}\n"
+        if base.tip:
+            ledger_files.check_writable(base.meta, self.ref)
+        else:
+            files |= ledger_files.first_files(self.ref)
+        return Change(files, verbs or "prune", drops)
+
+    def _commit(self, change: Change, parent: str | None) -> str:
+        message = f"{change.title}\n\nrun {self.run}\n"
         stamp = f"{WHO} {int(self.now().timestamp())} +0000"
-        stream = plumbing.import_stream(files, drops, parent or self._zeros(), stamp, message)
+        start = parent or self._zeros()
+        stream = plumbing.import_stream(change.files, change.drops, start, stamp, message)
         done = self.git.run(
             "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
         )

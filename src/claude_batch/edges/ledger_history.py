@@ -1,0 +1,32 @@
+"""The past of the ledger's ref, as far as this clone has it."""
+
+from dataclasses import dataclass
+
+from claude_batch import mending, plumbing
+from claude_batch.edges.git_process import Git
+from claude_batch.mending import Step
+
+STEPS = ("diff-tree", "--stdin", "--root", "-r", "-m", "--no-renames", "--no-abbrev")
+
+
+@dataclass(frozen=True)
+class LedgerHistory:
+    git: Git
+    our_email: str
+
+    def files(self, tip: str) -> dict[str, bytes]:
+        listing = self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out
+        blobs = plumbing.parse_tree(listing)
+        contents = self.contents(set(blobs.values()))
+        return {path: contents[oid] for path, oid in blobs.items() if oid in contents}
+
+    def steps(self, tip: str) -> list[Step]:
+        """Newest first."""
+        commits = self.git.run("rev-list", tip).out
+        printed = self.git.run(*STEPS, "--format=%ce", stdin=commits).out
+        return mending.parse_steps(printed, self.our_email)
+
+    def contents(self, oids: set[str]) -> dict[str, bytes]:
+        """Those that are there: a shallow clone has not all of them."""
+        wanted = "".join(f"{oid}\n" for oid in sorted(oids) if oid)
+        return plumbing.parse_batch(self.git.run("cat-file", "--batch", stdin=wanted.encode()).out)
