@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from claude_batch import mending, plumbing
-from claude_batch.edges.git_process import Git
+from claude_batch.edges.git_process import Git, Printed
 from claude_batch.mending import Step
 
 STEPS = ("diff-tree", "--stdin", "--root", "-r", "-m", "--no-renames", "--no-abbrev")
@@ -28,5 +28,4 @@ class LedgerHistory:
 
     def contents(self, oids: set[str]) -> dict[str, bytes]:
         """Those that are there: a shallow clone has not all of them."""
-        wanted = "".join(f"{oid}\n" for oid in sorted(oids) if oid)
-        return plumbing.parse_batch(self.git.run("cat-file", "--batch", stdin=wanted.encode()).out)
+        return {oid: blob.read() for oid, blob in Printed(self.git).objects(sorted(oids)).items()}
