@@ -155,6 +155,8 @@ class Head:
 
 def pick(asked: Sequence[Task], shown: Iterable[Task], head: Head) -> tuple[Piece, ...]:
     """For one request. `shown`: all tasks in it; no line of theirs is repeated."""
+    if not any(map(head.has, asked)):
+        return ()
     seen: dict[str, set[int]] = {}
     for task in shown:
         seen.setdefault(task.path, set()).update(_visible(task))

@@ -132,7 +132,8 @@ class Work:
         tasks = unique(subject.tasks)
         known = view.known(task.id for task in tasks) | subject.elsewhere
         wanted = subject.again.tasks if subject.again else {task.id for task in tasks}
-        new = tuple(task for task in tasks if task.id in wanted - known)
+        fresh = wanted - known
+        new = tuple(task for task in tasks if task.id in fresh)
         return cls(
             subject,
             new,
