@@ -1,12 +1,13 @@
 """What one create sends: the bodies of its requests, each under its custom_id."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from claude_batch.body import Body
 
 START, END = b'{"requests":[', b"]}"
+ROW = b'{"custom_id":"%b","params":%b}'  # the API takes no custom_id that would need escapes
 CHUNK = 1 << 16
 
 
@@ -16,23 +17,21 @@ class Envelope:
 
     requests: Sequence[tuple[str, Body]]
 
-    @property
+    @cached_property
     def size(self) -> int:
-        commas = max(0, len(self.requests) - 1)
-        rows = sum(len(_head(name)) + body.size + 1 for name, body in self.requests)
-        return len(START) + rows + commas + len(END)
+        around = len(ROW % (b"", b"")) + 1  # a comma follows
+        rows = sum(around + len(name) + body.size for name, body in self.requests)
+        return len(START) + rows - bool(self.requests) + len(END)
 
     def __iter__(self) -> Iterator[bytes]:
         """In pieces of CHUNK or a little more."""
-        filling, size = [START], 0
-        for at, (name, body) in enumerate(self.requests):
-            filling += [b"," if at else b"", _head(name), body.read(), b"}"]
+        filling, size = [], 0
+        before = START
+        for name, body in self.requests:
+            filling += [before, ROW % (name.encode(), body.read())]
+            before = b","
             size += body.size
             if size >= CHUNK:
                 yield b"".join(filling)
                 filling, size = [], 0
-        yield b"".join([*filling, END])
-
-
-def _head(custom_id: str) -> bytes:
-    return b'{"custom_id":%b,"params":' % json.dumps(custom_id).encode()
+        yield b"".join([*filling, START if before is START else b"", END])

@@ -1,7 +1,7 @@
 """What is sent: requests on their way with what the ledger will know of them, as batches."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -96,13 +96,15 @@ class Sendable(Protocol):
 Made = TypeVar("Made", bound=Sendable)
 
 
-def parts(requests: Sequence[Made]) -> Iterator[list[Made]]:
-    """Batches within the API's limits, in order."""
+def parts(
+    requests: Iterable[Made], count: int = BATCH_REQUESTS, most: int = BATCH_BYTES
+) -> Iterator[list[Made]]:
+    """Batches of at most `count` requests and `most` bytes, in order."""
     part: list[Made] = []
     size = 0
     for made in requests:
         length = made.body.size + 100  # the envelope with its custom_id
-        if part and (len(part) == BATCH_REQUESTS or size + length > BATCH_BYTES):
+        if part and (len(part) == count or size + length > most):
             yield part
             part, size = [], 0
         part.append(made)

@@ -35,12 +35,21 @@ class Pack:
     beside: Beside = NOTHING
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stays of a task once the model's text is written: 100,000 of these are in memory."""
+
+    id: TaskId
+    path: str
+    strip: Strip
+
+
 @dataclass(frozen=True)
 class Request:
     """Ready to be sent. What it was made of may be forgotten."""
 
     kind: Kind
-    asked: tuple[AskedTask, ...]
+    shown: tuple[Shown, ...]
     model: str
     body: Body
     max_tokens: int
@@ -49,6 +58,14 @@ class Request:
     @property
     def purpose(self) -> Literal["ask", "primer"]:
         return "primer" if self.mark and self.mark.is_primer else "ask"
+
+    @property
+    def asked(self) -> tuple[AskedTask, ...]:
+        """What the ledger keeps of the tasks, enough to read the answer's anchors."""
+        return tuple(
+            AskedTask(id=one.id, path=one.path, signs=one.strip.signs, hashes=one.strip.hashes)
+            for one in self.shown
+        )
 
 
 def custom_id(intent: IntentId, n: int, sha: str) -> str:
@@ -124,7 +141,8 @@ def build(
     output: dict[str, object] = {"format": {"type": "json_schema", "schema": prompt.schema()}}
     if config.effort:
         output["effort"] = config.effort
-    strips = [Strip.of(task.hunk) for task in packed.asked]
+    shown = tuple(Shown(task.id, task.path, Strip.of(task.hunk)) for task in packed.asked)
+    strips = [one.strip for one in shown]
     common = _shared(packed, config)
     own = prompt.own(packed.asked, strips, packed.context, packed.beside.pieces)
     system = [_block(prompt.system(kind))]
@@ -139,8 +157,7 @@ def build(
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    asked = _asked(packed, strips)
-    return Request(kind, asked, config.model, keep(raw.encode()), max_tokens, mark)
+    return Request(kind, shown, config.model, keep(raw.encode()), max_tokens, mark)
 
 
 def prefix(kind: Kind, packed: Pack, config: Config) -> str:
@@ -154,11 +171,3 @@ def _shared(packed: Pack, config: Config) -> str:
 
 def _block(text: str) -> dict[str, object]:
     return {"type": "text", "text": text}
-
-
-def _asked(packed: Pack, strips: Sequence[Strip]) -> tuple[AskedTask, ...]:
-    """What the ledger keeps of the tasks, enough to read the answer's anchors."""
-    return tuple(
-        AskedTask(id=task.id, path=task.path, signs=strip.signs, hashes=strip.hashes)
-        for task, strip in zip(packed.asked, strips, strict=True)
-    )

@@ -298,7 +298,7 @@ class Claimant:
         return request.build(kind, part, config, limit, self.keep, mark)
 
     def _expected(self, made: Request, history: History) -> Expected:
-        config, tasks, chars = self.config, len(made.asked), made.body.size
+        config, tasks, chars = self.config, len(made.shown), made.body.size
         by_length = input_tokens(chars, made.model)
         output = history.output_tokens(made.kind.name, made.model, config.effort, tasks)
         return Expected(

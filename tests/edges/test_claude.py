@@ -9,7 +9,8 @@ import pytest
 
 from claude_batch.answer import parse_line, parse_message
 from claude_batch.body import Held
-from claude_batch.edges.claude import Claude, RemoteModel
+from claude_batch.edges.claude import MAX_BYTES, Claude, RemoteModel
+from claude_batch.envelope import Envelope
 from claude_batch.errors import CannotCollect, CannotSubmit, SubmitUnclear
 from claude_batch.event import BatchId, Outcome
 from claude_batch.price import Usage
@@ -52,12 +53,18 @@ def edge(slept: list[float]) -> Iterator[Edge]:
         environ: Mapping[str, str] | None = None,
         timeout: float = 10,
         luck: float = 0.0,
+        most: int = MAX_BYTES,
         **given: object,
     ) -> tuple[Claude, BatchesServer]:
         servers.append(BatchesServer(**given).start())  # type: ignore[arg-type]
         full = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": servers[-1].url} | (environ or {})
         made = Claude(
-            full, sleep=slept.append, timeout=timeout, answer_timeout=timeout, luck=lambda: luck
+            full,
+            sleep=slept.append,
+            timeout=timeout,
+            answer_timeout=timeout,
+            luck=lambda: luck,
+            most=most,
         )
         claudes.append(made)
         return claudes[-1], servers[-1]
@@ -213,6 +220,18 @@ def test_no_redirect_is_followed(edge: Edge) -> None:
     with pytest.raises(CannotCollect, match="307"):
         claude.status(BatchId("b"))
     assert elsewhere.log == []
+
+
+def test_the_limit_is_of_what_goes_over_the_wire(edge: Edge) -> None:
+    """`most` small, so that the edge of the limit is seen to the byte."""
+    size = Envelope([("a", BODY), ("b", BODY)]).size
+    exact, server = edge(most=size)
+    assert exact.create([("a", BODY), ("b", BODY)]).requests == 2
+    assert server.log[0].body_bytes == size
+    below, server = edge(most=size - 1)
+    with pytest.raises(CannotSubmit):
+        below.create([("a", BODY), ("b", BODY)])
+    assert server.log == []
 
 
 def test_a_batch_above_the_limit_is_not_sent(edge: Edge) -> None:

@@ -7,10 +7,11 @@ from rig import PRICES
 
 from claude_batch.config import Budget, Config
 from claude_batch.diff import Comparison, Hunk, LeftOut
+from claude_batch.envelope import Envelope
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.event import AnyEvent, Outcome
 from claude_batch.ledger import View, Write
-from claude_batch.parcel import LEASE
+from claude_batch.parcel import LEASE, parts
 from claude_batch.price import UnknownModel
 from claude_batch.prompt import kind_of
 from claude_batch.submission import Claim, Claimant, Subject
@@ -148,17 +149,19 @@ class TestBudgets:
         assert claimant(60 * 24 * 9).claim(view, subject(task("t2"))).refused is None
 
 
-def test_batches_stay_within_the_limits_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_stay_within_the_limits_of_the_api() -> None:
     tasks = [task(f"t{n}", f"{n}.py") for n in range(5)]
     big = [replace(one, hunk=Hunk(1, 1, b"+" + b"x" * 30_000)) for one in tasks]
-    monkeypatch.setattr("claude_batch.parcel.BATCH_REQUESTS", 2)
-    assert [parcel.intent.requests for parcel in claim([], *big).parcels] == [2, 2, 1]
-    monkeypatch.setattr("claude_batch.parcel.BATCH_REQUESTS", 100)
-    monkeypatch.setattr("claude_batch.parcel.BATCH_BYTES", 110_000)
-    parcels = claim([], *big).parcels
-    assert sum(parcel.intent.requests for parcel in parcels) == 5
-    for parcel in parcels:
-        assert sum(draft.body.size + 100 for draft in parcel.drafts) <= 110_000
+    (parcel,) = claim([], *big).parcels
+    drafts = list(parcel.drafts)
+    assert [len(part) for part in parts(drafts, count=2)] == [2, 2, 1]
+    sent = [Envelope([(one.custom_id, one.body) for one in drafts[:n]]).size for n in range(6)]
+    room = sent[2] + 2 * 100  # what `parts` takes an envelope for, at most
+    batches = list(parts(drafts, most=room))
+    assert [len(part) for part in batches] == [2, 2, 1]
+    assert [one for part in batches for one in part] == drafts
+    assert list(parts(drafts[:0])) == []
+    assert [len(part) for part in parts(drafts, most=1)] == [1] * 5, "one too large goes alone"
 
 
 def test_the_lane_now_is_at_standard_price_and_keeps_its_answers() -> None:

@@ -9,7 +9,7 @@ import tempfile
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import SEEK_END, RawIOBase
+from io import RawIOBase
 from typing import cast
 
 from claude_batch.errors import CannotSubmit
@@ -26,13 +26,13 @@ class BodyFile:
     def __init__(self, open_file: Callable[[], RawIOBase] = _unnamed) -> None:
         self._open = open_file
         self._file: RawIOBase | None = None
+        self._end = 0
 
     def keep(self, content: bytes) -> "Kept":
         """Raises CannotSubmit where there is no room for it."""
         try:
-            file = self._opened()
-            start = file.seek(0, SEEK_END)
-            rest = memoryview(content)
+            file, rest = self._opened(), memoryview(content)
+            file.seek(self._end)
             while rest:
                 rest = rest[file.write(rest) :]
         except OSError as error:
@@ -41,7 +41,9 @@ class BodyFile:
                 f"{error.strerror or error}",
                 "free some space for temporary files, or let TMPDIR name a folder that has more",
             ) from error
-        return Kept(self, start, len(content), hashlib.sha256(content).digest())
+        kept = Kept(self, self._end, len(content), hashlib.sha256(content).digest())
+        self._end += len(content)
+        return kept
 
     def read(self, start: int, size: int) -> bytes:
         file, parts = self._opened(), []
