@@ -17,12 +17,14 @@ import yaml
 from conftest import Work
 from typer.main import get_command
 
-from claude_batch import __version__, config, estimate
+from claude_batch import __version__, config, estimate, prefix
 from claude_batch.cli import COMMANDS, app
 from claude_batch.cli.world import World
 from claude_batch.errors import ClaudeBatchError
+from claude_batch.history import LEAST, SPAN
 from claude_batch.price import BATCH, Prices, Usage
 from claude_batch.sandbox.batches import BatchesServer
+from claude_batch.sender import LONGEST_HOLD
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "claude_batch"
@@ -365,6 +367,31 @@ def test_the_receipts_are_computed_as_the_page_says() -> None:
         cost = Prices.load().cost(bare(model), usage, at=PRICED_ON, batch=True)
         wanted = [cost.usd, cost.usd_standard, cost.usd_standard - cost.usd]
         assert [Decimal(figure) for figure in figures] == wanted
+
+
+def test_the_cache_saves_what_the_page_says() -> None:
+    text = section(COSTS, "## The prompt cache")
+    told = re.search(r"([\d,]+) tokens that (\d+) requests to `(\S+)` share", text)
+    assert told
+    tokens, number, model = int(told[1].replace(",", "")), int(told[2]), told[3]
+    rates = Prices.load().rates(model, at=PRICED_ON, prompt_tokens=1)
+    plain = (number * tokens * rates.input).scaleb(-6) * BATCH
+
+    def saving(hits: Decimal, requests: int) -> Decimal:
+        return prefix.Terms(rates, 1, hits, len).saving(tokens, requests)
+
+    for hits, *figures in rows(text, "hits"):
+        saved = saving(Decimal(hits.removesuffix(" %")) / 100, number)
+        assert [Decimal(figure) for figure in figures] == [plain, plain - saved, saved]
+    least = next(n for n in range(1, 99) if saving(prefix.ASSUMED_HITS, n) >= prefix.WORTH)
+    said = " ".join(text.split())
+    assert f"At {prefix.ASSUMED_HITS:.0%}, {least} requests are".replace("%", " %") in said
+    assert f"saves at least {prefix.WORTH} dollars" in said
+    assert f"or after {LONGEST_HOLD.seconds // 60} minutes" in said
+    assert f"From {LEAST} such answers within {prefix.RECENT.days} days on" in said
+    assert f"the newest {SPAN} of them" in said
+    minimums = {one.cache_minimum or 0 for one in Prices.load().models.values()}
+    assert f"{min(minimums)} tokens for the newest models, up to {max(minimums):,} for" in said
 
 
 def test_the_runs_of_a_month_are_those_of_the_workflow_that_init_writes() -> None:

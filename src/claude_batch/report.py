@@ -63,6 +63,10 @@ def collection(done: Collection) -> Json:
     }
 
 
+def seen_through(done: Submission, collected: Collection) -> Json:
+    return {**submission(done), "collect": collection(collected)}
+
+
 def receipt_of(found: Receipt) -> Json:
     return {
         "usd": found.usd,

@@ -327,3 +327,20 @@ class TestInPortions:
         assert len(rig.collect().answers) == 3
         assert first.items() <= rig.answers().items()
         assert rig.view.open_batches() == []
+
+
+def test_a_wait_for_some_tasks_is_not_for_others(work: Work) -> None:
+    with open_rig(work.path, seconds=600) as rig:
+        mine = rig.given({"path": "a.py", "text": "a = 1\n"})
+        rig.submit(mine)
+        rig.clock.forward(minutes=8)
+        rig.submit(rig.given({"path": "b.py", "text": "b = 2\n"}))
+        shown: list[Progress] = []
+        rig.collector().wait(
+            lambda seconds: rig.clock.forward(seconds=seconds),
+            shown.append,
+            {task.id for task in mine.tasks},
+        )
+        assert rig.answers().keys() == {"a.py"}
+        assert (shown[0], shown[-1]) == (Progress(1, 0), Progress(1, 1))
+        assert len(rig.view.open_batches()) == 1

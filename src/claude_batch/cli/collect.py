@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from claude_batch.config import Config
 from claude_batch.ledger import Ledger
 from claude_batch.resubmission import Again
 from claude_batch.submission import Subject, Submission
+from claude_batch.task import TaskId
 from claude_batch.trips.collect import Verbs
 from claude_batch.trips.collect import collect as trip
 
@@ -50,14 +52,27 @@ def run(world: World, config: Config, *, wait: bool = False, submit: bool = True
     )
 
 
-def _one(world: World, config: Config, ledger: Ledger, *, wait: bool, submit: bool) -> Collection:
+def go_on(world: World, config: Config, ledger: Ledger, tasks: AbstractSet[TaskId]) -> Collection:
+    """Until nothing that asks one of these tasks is open, second looks included."""
+    return _one(world, config, ledger, wait=True, submit=True, tasks=tasks)
+
+
+def _one(
+    world: World,
+    config: Config,
+    ledger: Ledger,
+    *,
+    wait: bool,
+    submit: bool,
+    tasks: AbstractSet[TaskId] | None = None,
+) -> Collection:
     prices = world.prices(config)
     collector = Collector(
         ledger, world.claude, prices, world.run, now, config.retention == "answers"
     )
 
     def collected() -> Collection:
-        return collector.wait(time.sleep, shower()) if wait else collector.collect()
+        return collector.wait(time.sleep, shower(), tasks) if wait else collector.collect()
 
     looks = FollowUp(ledger, world.claude, world.repository, config, prices, world.run, now, new_id)
     again = Resubmitter(

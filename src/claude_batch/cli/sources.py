@@ -1,5 +1,6 @@
 """The flags of `submit` and `estimate`, and what they name."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, assert_never
@@ -34,6 +35,7 @@ BudgetFlag = Annotated[
 ]
 NowFlag = Annotated[bool, typer.Option("--now", help="At once, at full price.")]
 ShareFlag = Annotated[bool, typer.Option("--share", help="Record on the shared branch.")]
+WaitFlag = Annotated[bool, typer.Option("--wait", help="Collect until nothing of it is open.")]
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,11 @@ class Call:
     source: Source
     flags: dict[str, object]
     share: bool
+    wait: bool
     form: Format
 
 
-def about_a_source(act: Callable[[Call], None]) -> Callable[..., None]:
+def about_a_source(act: Callable[[Call], None], *, waits: bool = False) -> Callable[..., None]:
     """A command that takes the flags of every source and hands them to `act` as one value."""
 
     def command(
@@ -61,6 +64,7 @@ def about_a_source(act: Callable[[Call], None]) -> Callable[..., None]:
         budget: BudgetFlag = None,
         at_once: NowFlag = False,
         share: ShareFlag = False,
+        wait: WaitFlag = False,
         form: As = Format.text,
         directory: Directory = HERE,
     ) -> None:
@@ -72,9 +76,13 @@ def about_a_source(act: Callable[[Call], None]) -> Callable[..., None]:
             "lane": "now" if at_once else None,
         }
         source = source_of(world, range_, pr, staged, queued, paths)
-        act(Call(world, source, flags, share, form))
+        act(Call(world, source, flags, share, wait, form))
 
     command.__doc__ = act.__doc__
+    if not waits:  # Typer reads off the signature which flags there are
+        whole = inspect.signature(command)
+        fewer = [flag for name, flag in whole.parameters.items() if name != "wait"]
+        vars(command)["__signature__"] = whole.replace(parameters=fewer)
     return command
 
 

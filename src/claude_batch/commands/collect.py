@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +19,7 @@ from claude_batch.expiry import RESULTS_STAY, warnings
 from claude_batch.ledger import Ledger, Sending, View, Write
 from claude_batch.price import Prices
 from claude_batch.sheet import Rows
+from claude_batch.task import TaskId
 
 FIRST_POLL = 5.0  # seconds; then half as long again each time
 LONGEST_POLL = 60.0
@@ -51,18 +53,24 @@ class Collector:
             tuple(_batches(before, after, self.now())), _fresh(before, after), tuple(notes)
         )
 
-    def wait(self, sleep: Callable[[float], None], show: Callable[[Progress], None]) -> Collection:
-        """Rounds until nothing is open. Interrupting it loses nothing."""
+    def wait(
+        self,
+        sleep: Callable[[float], None],
+        show: Callable[[Progress], None],
+        tasks: AbstractSet[TaskId] | None = None,
+    ) -> Collection:
+        """Rounds until nothing is open, or nothing that asks one of `tasks`. Interrupting it loses
+        nothing."""
         start = self.ledger.view()
-        if not start.open_batches():
+        if not _open(start, tasks):
             return self.collect()
         pause, notes = FIRST_POLL, []
-        show(_progress(start, start))
+        show(_progress(start, start, tasks))
         while True:
             notes += [note for note in self.collect().notes if note not in notes]
             view = self.ledger.view()
-            show(_progress(start, view))
-            if not view.open_batches():
+            show(_progress(start, view, tasks))
+            if not _open(view, tasks):
                 break
             sleep(max(pause, self._told) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause = min(pause * 1.5, LONGEST_POLL)
@@ -176,8 +184,19 @@ def _fresh(before: View, after: View) -> Answers:
     return Answers(tuple(places))
 
 
-def _progress(start: View, view: View) -> Progress:
-    watched = [view.sendings[sending.intent.id] for sending in start.open_batches()]
+def _open(view: View, tasks: AbstractSet[TaskId] | None) -> list[Sending]:
+    found = view.open_batches()
+    if tasks is None:
+        return found
+    return [
+        sending
+        for sending in found
+        if any(task.id in tasks for asked in sending.requests.values() for task in asked.tasks)
+    ]
+
+
+def _progress(start: View, view: View, tasks: AbstractSet[TaskId] | None) -> Progress:
+    watched = [view.sendings[sending.intent.id] for sending in _open(start, tasks)]
     return Progress(
         sum(sending.intent.requests for sending in watched),
         sum(len(sending.answers) for sending in watched),
