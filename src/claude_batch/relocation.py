@@ -1,11 +1,36 @@
 """Where a finding's lines stand in a file as it is now, by the hashes that the ledger keeps."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from claude_batch.anchor import HASH_LENGTH, Strip, line_hash
+from claude_batch.carry import texts
 from claude_batch.diff import Side
 from claude_batch.event import AskedTask
 from claude_batch.finding import Finding
+from claude_batch.suggestion import Rejected, Suggestion, prove
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Lines `first..last` (1-based, inclusive) of a file, and what comes of the replacement."""
+
+    first: int
+    last: int
+    proof: Suggestion | Rejected
+
+
+def relocate(finding: Finding, task: AskedTask, blob: bytes) -> Here | None:
+    """None unless the finding's lines stand in the file, whole and at one place."""
+    rows = texts(blob)
+    lines = lines_now(finding, task, rows)
+    if lines is None:
+        return None
+    if finding.replacement is None:
+        return Here(*lines, Rejected("nothing is suggested"))
+    first, last = lines
+    proof = prove(blob, first, last, rows[first - 1 : last], finding.replacement, finding.path)
+    return Here(first, last, proof)
 
 
 def lines_now(finding: Finding, task: AskedTask, rows: Sequence[bytes]) -> tuple[int, int] | None:

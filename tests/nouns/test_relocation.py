@@ -4,7 +4,8 @@ from claude_batch.anchor import Strip
 from claude_batch.diff import Side, parse_hunks
 from claude_batch.event import AskedTask
 from claude_batch.finding import Category, Confidence, Finding, Severity
-from claude_batch.relocation import lines_now
+from claude_batch.relocation import Here, lines_now, relocate
+from claude_batch.suggestion import Rejected, Suggestion
 from claude_batch.task import TaskId
 
 (HUNK,) = parse_hunks(
@@ -65,6 +66,15 @@ def test_elsewhere_it_is_not_guessed(name: str, rows: list[bytes]) -> None:
 
 def test_removed_lines_stand_nowhere() -> None:
     assert lines_now(finding(1, 1, Side.LEFT), TASK, NEW) is None
+
+
+def test_a_replacement_is_proved_against_the_file_as_it_is_now() -> None:
+    file = b"# above\r\n" + b"".join(row + b"\r\n" for row in NEW)
+    wanted = finding(2, 2).model_copy(update={"replacement": "    a = 3"})
+    proof = Suggestion("a.py", 3, 3, b"    a = 2\r\n", b"    a = 3\r\n", parsed=True)
+    assert relocate(wanted, TASK, file) == Here(3, 3, proof)
+    assert relocate(finding(2, 2), TASK, file) == Here(3, 3, Rejected("nothing is suggested"))
+    assert relocate(wanted, TASK, file * 2) is None
 
 
 def test_a_folded_request_keeps_no_hashes() -> None:

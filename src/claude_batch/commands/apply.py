@@ -10,9 +10,9 @@ from claude_batch.event import AskedTask
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger
 from claude_batch.patch import combine, make_patch
-from claude_batch.relocation import lines_now
+from claude_batch.relocation import relocate
 from claude_batch.second_look import Look, looks
-from claude_batch.suggestion import Rejected, Suggestion, prove, rows_of
+from claude_batch.suggestion import Rejected, Suggestion
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _file(
     before = work_tree.read_bytes(path)
     if before is None:
         return Applied((), tuple((finding, "the file is gone") for finding, _ in group), b"")
-    proofs = [(finding, _proved(before, path, finding, task)) for finding, task in group]
+    proofs = [(finding, _proved(before, finding, task)) for finding, task in group]
     good = dict.fromkeys(proof for _, proof in proofs if isinstance(proof, Suggestion))
     combined = combine(before, good)
     if write and combined.after != before:
@@ -80,11 +80,7 @@ def _file(
     )
 
 
-def _proved(before: bytes, path: str, finding: Finding, task: AskedTask) -> Suggestion | Rejected:
-    rows = rows_of(before)
-    lines = lines_now(finding, task, [row.rstrip(b"\r\n") for row in rows])
-    if lines is None:
-        return Rejected("the code is no longer there, or stands there more than once")
-    first, last = lines
-    seen = [row.removesuffix(b"\n") for row in rows[first - 1 : last]]
-    return prove(before, first, last, seen, finding.replacement or "", path)
+def _proved(before: bytes, finding: Finding, task: AskedTask) -> Suggestion | Rejected:
+    here = relocate(finding, task, before)
+    gone = Rejected("the code is no longer there, or stands there more than once")
+    return here.proof if here else gone

@@ -10,9 +10,9 @@ from claude_batch.export import export as render
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger
 from claude_batch.placement import Dropped, Placed
-from claude_batch.relocation import lines_now
+from claude_batch.relocation import relocate
 from claude_batch.second_look import Look, looks
-from claude_batch.suggestion import Suggestion, prove, rows_of
+from claude_batch.suggestion import Suggestion
 
 
 def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
@@ -38,14 +38,8 @@ def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
 
 
 def _place(finding: Finding, task: AskedTask, content: bytes) -> Placed | None:
-    rows = rows_of(content)
-    lines = lines_now(finding, task, [row.rstrip(b"\r\n") for row in rows])
-    if lines is None:
+    here = relocate(finding, task, content)
+    if here is None:
         return None
-    first, last = lines
-    suggestion = None
-    if finding.replacement is not None:
-        seen = [row.removesuffix(b"\n") for row in rows[first - 1 : last]]
-        proof = prove(content, first, last, seen, finding.replacement, finding.path)
-        suggestion = proof.text if isinstance(proof, Suggestion) else None
-    return Placed(finding, finding.path, finding.side, first, last, suggestion)
+    suggestion = here.proof.text if isinstance(here.proof, Suggestion) else None
+    return Placed(finding, finding.path, finding.side, here.first, here.last, suggestion)
