@@ -23,6 +23,9 @@ from hypothesis.stateful import (
 from ledger_events import answered, asked, finding, intent, plan
 from ledger_hands import DAMAGES, LOCAL, SHARED, Hand, Killed, Store
 
+from claude_batch.commands.repair import repair
+from claude_batch.edges.ledger_history import LedgerHistory
+from claude_batch.edges.state_branch import EMAIL
 from claude_batch.errors import CannotRecord
 from claude_batch.event import IntentId, to_line
 from claude_batch.ledger import Shard, Standing, View, Write
@@ -166,6 +169,14 @@ class ManyHands(RuleBasedStateMachine):
         broken = self.stores[store]
         if broken.hidden:
             broken.mend(sorted(broken.hidden)[number % len(broken.hidden)])
+
+    @rule(hand=HANDS)
+    def all_is_repaired(self, hand: int) -> None:
+        mine = self.hands[hand]
+        done = repair(mine.ledger, LedgerHistory(mine.ledger.git, EMAIL), lambda sentence: None)
+        assert set(done.put_back) == mine.store.hidden.keys()
+        assert done.lost == ()
+        mine.store.hidden.clear()
 
     @rule(store=STORES)
     def a_file_of_a_stranger_appears(self, store: int) -> None:

@@ -12,7 +12,10 @@ from claude_batch.errors import CannotRecord
 Credentials = Literal["none", "stored", "token"]
 
 PROTECTED = re.compile(r"GH006|GH013|protected branch|declined|rule violations", re.IGNORECASE)
-FULL = re.compile(r"No space left|disk quota|quota exceeded|disk full", re.IGNORECASE)
+FULL = re.compile(
+    r"No space left|Out of diskspace|disk quota|quota exceeded|disk full", re.IGNORECASE
+)
+STRANGER = re.compile(r"Host key verification failed")
 ASKS = re.compile(r"could not read (Username|Password)|terminal prompts disabled")
 DENIED = re.compile(
     r"\b403\b|Permission to \S+ denied|Write access to repository not granted|not allowed to push"
@@ -30,7 +33,7 @@ NO_REMOTE = re.compile(r"does not appear to be a git repository|repository .*not
 
 def is_final(text: str) -> bool:
     """Trying again would get the same answer."""
-    return any(rule.search(text) for rule in (PROTECTED, FULL, ASKS, DENIED, UNKNOWN))
+    return any(rule.search(text) for rule in (PROTECTED, FULL, ASKS, DENIED, UNKNOWN, STRANGER))
 
 
 def is_unreachable(text: str) -> bool:
@@ -75,6 +78,13 @@ SAYINGS = (
         (
             "{remote} does not know the credentials that git sent",
             "renew the token or key, and try it with `git push --dry-run`",
+        ),
+    ),
+    (
+        STRANGER,
+        (
+            "ssh does not know the host of {remote}, and nobody is there to ask",
+            "connect to it once by hand with `ssh`, or add its key to `known_hosts`",
         ),
     ),
     (

@@ -13,6 +13,7 @@ REF = "refs/heads/claude-batch-state"
         ("remote: error: GH006: Protected branch update failed", "takes no push", True),
         ("! [remote rejected] (push declined due to repository rule violations)", "no push", True),
         ("error: unable to write file: No space left on device", "no space left", True),
+        ("fatal: sha1 file 'x' write error. Out of diskspace", "no space left", True),
         ("remote: Permission to o/r.git denied to bot.\nfatal: error: 403", "may not write", True),
         ("ERROR: The key you are authenticating with has been marked as read only.", "may", True),
         ("fatal: Authentication failed for 'https://github.com/o/r/'", "does not know", True),

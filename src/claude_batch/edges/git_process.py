@@ -40,6 +40,12 @@ CHUNK = 1 << 18
 FIXED = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
+# The second is what cat-file says of a large object when the disk that it prints to is full.
+FULL = re.compile(r"No space left|unable to stream \S+ to stdout")
+NO_ROOM = "free some disk space, also where TMPDIR is, then run the command again"
+CHECK = "check the repository with `git status` and `git fsck`, then run the command again"
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     code: int
@@ -63,7 +69,7 @@ class GitFailed(CannotRead):
         verb = next((arg for arg in args if re.fullmatch("[a-z][a-z-]*", arg)), "")
         super().__init__(
             f"`git {verb}` failed: {completed.complaint}",
-            "check the repository with `git status` and `git fsck`, then run the command again",
+            NO_ROOM if FULL.search(completed.err) else CHECK,
         )
         self.completed = completed
 

@@ -28,7 +28,7 @@ from claude_batch.ledger_files import LOG, META, SHARD, Meta, Parsed
 EMAIL = "claude-batch@users.noreply.github.com"
 WHO = f"claude-batch <{EMAIL}>"
 PRIVATE = "refs/claude-batch"
-TRIES = 20  # of 16 writers at once the unluckiest needed 13
+TRIES = 40  # of 16 writers at once, on a machine that was busy besides, the unluckiest needed 17
 QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
 # `--no-filter` brings the blobs at once instead of one by one on demand, and `--refmap=` spares
 # the user's remote-tracking refs.
