@@ -7,7 +7,7 @@ COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: demo test test-browser lint bench-context requirements screenshot clean bench-placement \
-	bench-cost bench-size-collect bench-ledger-writers test-slow
+	bench-cost bench-size-send bench-size-collect bench-ledger-writers test-slow
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
@@ -35,6 +35,10 @@ bench-context: .venv/dev.stamp
 # What arrives at the server, push by push; nothing is written to the clones.
 bench-cost: .venv/dev.stamp
 	$(BIN)/python -m bench.cost $(REPOSITORIES)
+
+# Needs 1 GB of disk for temporary files.
+bench-size-send: .venv/dev.stamp
+	$(BIN)/python -m bench.size_send
 
 # make bench-placement REPOSITORIES="/path/to/clone /path/to/another"
 bench-placement: .venv/dev.stamp
