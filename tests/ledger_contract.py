@@ -4,6 +4,7 @@ fixture `make_ledger`: each call opens the same ledger anew, as another process 
 
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from ledger_events import answered, asked, at, finding, forgotten, intent, plan, submitted
@@ -143,3 +144,46 @@ class LedgerContract:
         assert make_ledger().transact(write) == once
         assert once.spent(at(0)) == answered("i1").usd
         assert once.sendings[intent("i1").id].answers[0].outcome is Outcome.SUCCEEDED
+
+    def test_folding_changes_no_answer_and_is_done_once(self, make_ledger: MakeLedger) -> None:
+        ledger = make_ledger()
+        for name in ("i1", "i2"):
+            ledger.transact(always(intent(name), asked(name, 0, f"t-{name}"), submitted(name)))
+            ledger.transact(always(answered(name)))
+        before = make_ledger().view()
+        later = at(60 * 24 * 40)
+        once = ledger.transact(lambda view: Write((plan("p1"),), fold_before=later))
+        assert once == make_ledger().view()
+        assert len(once.rows) == len(before.rows) == 2
+        assert [once.standing(TaskId(f"t-{name}")) for name in ("i1", "i2")] == ["answered"] * 2
+        assert once.spent(at(0)) == before.spent(at(0))
+        assert [p.id for p in once.plans] == ["p1"]
+        assert ledger.transact(lambda view: Write(fold_before=later)) == once
+
+    def test_of_folders_and_writers_at_once_nobody_loses_anything(
+        self, make_ledger: MakeLedger
+    ) -> None:
+        """Two fold whatever is there while two write."""
+        later = at(60 * 24 * 40)
+
+        def write(name: str) -> None:
+            ledger = make_ledger()
+            for number in range(5):
+                key = f"{name}{number}"
+                ledger.transact(always(intent(key), asked(key, 0, key), answered(key), plan(key)))
+
+        def fold(_: str) -> None:
+            ledger = make_ledger()
+            for _number in range(4):
+                ledger.transact(lambda view: Write(fold_before=later))
+
+        jobs = [(write, "a"), (write, "b"), (fold, "c"), (fold, "d")]
+        threads = [threading.Thread(target=job, args=(name,)) for job, name in jobs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        view = make_ledger().view()
+        keys = sorted(f"{name}{number}" for name in "ab" for number in range(5))
+        assert sorted(plan.id for plan in view.plans) == sorted(view.sendings) == keys
+        assert view.spent(at(0)) == 10 * Decimal("0.02")

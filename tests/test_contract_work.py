@@ -127,7 +127,7 @@ def test_for_people_the_same_is_said_in_lines(reviewed):
     assert "  collected  20" in ran["list"].out
     assert ran["findings"].out.count("  (unposted)\n") == FOUND
     assert ran["cost"].out.splitlines()[0].split()[:2] == ["day", "paid"]
-    assert ran["prune"].out == "0 files of findings dropped\n"
+    assert ran["prune"].out == "0 files of findings dropped, 0 log files folded\n"
     assert ran["collect"].out == "nothing is open\n"
     assert {done.err for done in ran.values()} == {""}
 

@@ -74,16 +74,22 @@ def _waited(sending: Sending, answer: Answered) -> timedelta | None:
 
 def reuses(views: Iterable[View]) -> list[Reuse]:
     """A submission that is repeated for the same head counts once."""
-    return [reuse for view in views for plan in _first_plans(view) for reuse in _reuses(view, plan)]
+    return [reuse for view in views for plan in counted(view) for reuse in _reuses(view, plan)]
 
 
-def _first_plans(view: View) -> Iterator[Plan]:
+def counted(view: View) -> Iterator[Plan]:
+    """Those whose reuse counts."""
     seen = set()
     for plan in view.plans:
-        key = (plan.repo, plan.pr, plan.label, plan.head)
+        key = repetition(plan)
         if plan.reused and (plan.head is None or key not in seen):
             yield plan
         seen.add(key)
+
+
+def repetition(plan: Plan) -> tuple[str, int | None, str, str | None]:
+    """What plans that repeat one another have in common."""
+    return plan.repo, plan.pr, plan.label, plan.head
 
 
 def _reuses(view: View, plan: Plan) -> Iterator[Reuse]:

@@ -1,7 +1,7 @@
 """What earlier answers say about the next: tokens out for each task, tokens in for its length.
 
 Only answers whose request still stands in full in the ledger count: a folded one has lost its
-effort and its length.
+effort and its length. So folding leaves those alone that count.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeVar
 
-from claude_batch.event import Asked, Outcome
+from claude_batch.event import Asked, IntentId, Outcome
 from claude_batch.ledger import View
 from claude_batch.price import Usage
 
@@ -35,9 +35,7 @@ class History:
     def of(cls, view: View) -> "History":
         samples = [(asked, usage) for _, _, asked, usage in sorted(_samples(view), key=_age)]
         return cls(
-            dict(
-                _sums(((a.kind, a.model, a.effort), (u.output, len(a.tasks))) for a, u in samples)
-            ),
+            dict(_sums((_question(a), (u.output, len(a.tasks))) for a, u in samples)),
             dict(_sums((a.model, (u.prompt, a.estimate.input_tokens)) for a, u in samples)),
         )
 
@@ -58,6 +56,18 @@ class History:
         if model in self.length:
             return "history"
         return "counted" if model in self.counted else "length"
+
+
+def basis(view: View) -> set[tuple[IntentId, int]]:
+    """The requests that `History.of` draws on, or may when more have been answered."""
+    newest: dict[Hashable, list[Asked]] = {}
+    for _, _, asked, _ in sorted(_samples(view), key=_age, reverse=True):
+        newest.setdefault(_question(asked), []).append(asked)
+    return {(asked.intent, asked.n) for group in newest.values() for asked in group[:SPAN]}
+
+
+def _question(asked: Asked) -> tuple[str, str, str | None]:
+    return asked.kind, asked.model, asked.effort
 
 
 def _samples(view: View) -> Iterator[Sample]:

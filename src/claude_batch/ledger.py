@@ -1,6 +1,6 @@
 """Everything we remember: the fold of all events, and the port that every store implements."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -133,6 +133,7 @@ class View:
     damaged: tuple[str, ...] = ()  # what the store could not read and left alone: "path: why"
     orphans: dict[tuple[IntentId, int], Answered] = field(default_factory=dict)  # intent unreadable
     shards: frozenset[str] = frozenset()  # names of those that the store still holds
+    logs: Mapping[str, int] = field(default_factory=dict, compare=False)  # files, their bytes
 
     @classmethod
     def of(
@@ -250,6 +251,11 @@ class View:
         """The latest of this pull request."""
         return next((plan for plan in reversed(self.plans) if plan.pr == pr), None)
 
+    def was_closed(self, pr: int, before: datetime) -> bool:
+        """And not submitted again since, as one that was reopened is."""
+        closed, plan = self.closed.get(pr), self.plan(pr)
+        return closed is not None and closed.at < before and (plan is None or plan.at <= closed.at)
+
     def spent(self, since: datetime, pr: int | None = None) -> Decimal:
         """Dollars paid at or after `since`, and what is reserved for requests without an answer.
 
@@ -365,6 +371,7 @@ class Write:
     events: tuple[AnyEvent, ...] = ()
     shards: tuple[Shard, ...] = ()
     drops: tuple[str, ...] = ()  # shards that nobody needs any more, by name
+    fold_before: datetime | None = None  # the store may fold what was finished before then
 
 
 class Ledger(Protocol):

@@ -107,6 +107,13 @@ class Parsed:
     events: tuple[AnyEvent, ...] = ()
     damaged: tuple[str, ...] = ()
     sheets: tuple[AnySheet, ...] = ()
+    size: int = 0
+
+    def every(self) -> Iterator[AnyEvent]:
+        """Those on sheets are read now."""
+        yield from self.events
+        for sheet in self.sheets:
+            yield from map(sheet.row, sheet.places)
 
 
 class Stored(Protocol):
@@ -145,7 +152,8 @@ def parse_log(path: str, stored: Stored | None, large: int = LARGE) -> Parsed:
             continue
         if stored.size < large or not places.note(event, place):
             events.append(event)
-    return Parsed(tuple(events), tuple(damaged), tuple(places.sheets(stored.line_at)))
+    sheets = tuple(places.sheets(stored.line_at))
+    return Parsed(tuple(events), tuple(damaged), sheets, stored.size)
 
 
 def checksum(content: bytes) -> str:
@@ -179,6 +187,28 @@ def pack(write: Write, now: datetime, run: str) -> dict[str, bytes]:
         verb, safe_run = write.events[0].type, re.sub(r"[^A-Za-z0-9_.]+", "_", run)
         files[f"log/{stamp}-{safe_run}-{verb}-{checksum(content)}.jsonl"] = content
     return files
+
+
+def is_older(path: str, before: datetime) -> bool:
+    """Of a day before that of `before`; a snapshot is of none."""
+    return path.startswith("log/") and path[4:14] < f"{before.astimezone(UTC):%Y/%m/%d}"
+
+
+def snapshot(month: str, events: Iterable[AnyEvent]) -> tuple[str, bytes]:
+    """The file for these events, of whatever order; each stands there once."""
+    lines = sorted({(event.at, to_line(event)) for event in events})
+    content = b"".join(line + b"\n" for _, line in lines)
+    return f"snap/{month}-{checksum(content)}.jsonl", content
+
+
+def title(write: Write) -> str:
+    """Of the commit."""
+    verbs = (
+        write.events[0].type if write.events else "",
+        "prune" if write.drops else "",
+        "fold" if write.fold_before else "",
+    )
+    return ", ".join(filter(None, verbs))
 
 
 def _with_shard(event: AnyEvent, shard_of: dict[tuple[IntentId, int], str]) -> AnyEvent:

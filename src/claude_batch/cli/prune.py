@@ -1,10 +1,12 @@
 """`claude-batch prune`."""
 
+from dataclasses import astuple
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from claude_batch import folding
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.world import World, now
 from claude_batch.commands import prune as verb
@@ -17,12 +19,14 @@ app = command()
 def prune(
     older_than: Annotated[
         int, typer.Option("--older-than", min=0, help="Days since the pull request closed.")
-    ] = 30,
+    ] = folding.YOUNGEST.days,
     form: As = Format.text,
     directory: Directory = HERE,
 ) -> None:
     """Drop what the ledger no longer needs."""
     world = World(directory)
-    before = now() - timedelta(days=older_than)
-    dropped = sum(verb.prune(ledger, before) for ledger in world.ledgers(world.config()))
-    show({"dropped": dropped}, lambda: f"{count(dropped, 'file')} of findings dropped", form)
+    age = timedelta(days=older_than)
+    done = [verb.prune(ledger, now(), age) for ledger in world.ledgers(world.config())]
+    dropped, folded = (sum(counts) for counts in zip(*map(astuple, done), strict=True))
+    said = f"{count(dropped, 'file')} of findings dropped, {count(folded, 'log file')} folded"
+    show({"dropped": dropped, "folded": folded}, lambda: said, form)

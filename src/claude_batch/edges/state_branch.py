@@ -17,7 +17,7 @@ from functools import cached_property
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from claude_batch import git_refusal, ledger_files, plumbing
+from claude_batch import folding, git_refusal, ledger_files, plumbing
 from claude_batch.edges.git_process import Completed, Git, Printed
 from claude_batch.errors import CannotRecord
 from claude_batch.event import Answered
@@ -234,6 +234,7 @@ class Snapshot:
     blobs: dict[str, str]  # path to id
     meta: Meta | None
     view: View
+    logs: dict[str, Parsed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,14 +349,18 @@ class GitLedger:
     def _packed(self, base: Snapshot, write: Write) -> Change | None:
         files = ledger_files.pack(write, self.now(), self.run)
         drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
+        if write.fold_before:
+            left = replace(base.view, shards=base.view.shards.difference(drops))
+            folded = folding.fold(base.logs, left, write.fold_before)
+            files |= folded.files
+            drops += folded.gone
         if not files and not drops:
             return None
-        verbs = ", ".join(sorted({path.split("-")[-2] for path in files if LOG.fullmatch(path)}))
         if base.tip:
             ledger_files.check_writable(base.meta, self.ref)
         else:
             files |= ledger_files.first_files(self.ref)
-        return Change(files, verbs or "prune", drops)
+        return Change(files, ledger_files.title(write), drops)
 
     def _commit(self, change: Change, parent: str | None) -> str:
         message = f"{change.title}\n\nrun {self.run}\n"
@@ -389,15 +394,16 @@ class GitLedger:
         ledger_files.check_readable(meta)
         for path, oid in new:
             self._parsed[path, oid] = ledger_files.parse_log(path, found.get(oid), self.large)
-        parsed = [self._parsed[key] for key in logs]
-        damaged = [line for file in parsed for line in file.damaged]
+        parsed = {path: self._parsed[path, oid] for path, oid in logs}
+        damaged = [line for file in parsed.values() for line in file.damaged]
         if meta is None:
             damaged.append(f"{META}: not readable, so nothing is written there")
         else:
             damaged += [
                 f"{path}: not a file of the ledger" for path in blobs if ledger_files.is_stray(path)
             ]
-        events = (event for file in parsed for event in file.events)
-        sheets = (sheet for file in parsed for sheet in file.sheets)
+        events = (event for file in parsed.values() for event in file.events)
+        sheets = (sheet for file in parsed.values() for sheet in file.sheets)
+        sizes = {path: file.size for path, file in parsed.items()}
         view = View.of(events, tuple(damaged), filter(SHARD.fullmatch, blobs), sheets)
-        return Snapshot(tip, blobs, meta, view)
+        return Snapshot(tip, blobs, meta, replace(view, logs=sizes), parsed)
