@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -37,8 +38,8 @@ STORES = st.integers(0, 1)
 NUMBERS = st.integers(0, 99)
 FATES = ("before", "after", "unheard")
 SAMPLE = settings(
-    max_examples=5,
-    stateful_step_count=12,
+    max_examples=8,
+    stateful_step_count=14,
     derandomize=True,
     database=None,
     deadline=None,
@@ -156,6 +157,7 @@ class ManyHands(RuleBasedStateMachine):
         mine.ledger.transact(lambda view: Write(drops=tuple(view.shards)))
         mine.store.shards.clear()
 
+    @precondition(lambda self: any(store.landed for store in self.stores))
     @rule(number=NUMBERS, how=st.sampled_from(sorted(DAMAGES)), store=STORES)
     def a_file_is_damaged(self, number: int, how: str, store: int) -> None:
         broken = self.stores[store]
@@ -163,16 +165,17 @@ class ManyHands(RuleBasedStateMachine):
         if files:
             broken.damage(files[number % len(files)], how)
 
-    @rule(number=NUMBERS, store=STORES)
-    def a_file_is_mended(self, number: int, store: int) -> None:
+    @precondition(lambda self: any(store.hidden for store in self.stores))
+    @rule(number=NUMBERS)
+    def a_file_is_mended(self, number: int) -> None:
         """By a person, from the history."""
-        broken = self.stores[store]
-        if broken.hidden:
-            broken.mend(sorted(broken.hidden)[number % len(broken.hidden)])
+        broken = next(store for store in self.stores if store.hidden)
+        broken.mend(sorted(broken.hidden)[number % len(broken.hidden)])
 
-    @rule(hand=HANDS)
-    def all_is_repaired(self, hand: int) -> None:
-        mine = self.hands[hand]
+    @precondition(lambda self: any(store.hidden for store in self.stores))
+    @rule()
+    def all_is_repaired(self) -> None:
+        mine = next(hand for hand in self.hands if hand.store.hidden)
         done = repair(mine.ledger, LedgerHistory(mine.ledger.git, EMAIL), lambda sentence: None)
         assert set(done.put_back) == mine.store.hidden.keys()
         assert done.lost == ()
@@ -190,10 +193,9 @@ class ManyHands(RuleBasedStateMachine):
             name = self.new_name()
             self.stores[store].newer(to_line(plan(name)), name)
 
+    @precondition(lambda self: self.shared.landed)
     @rule(hand=st.integers(0, 2))
     def the_branch_is_deleted_and_brought_back(self, hand: int) -> None:
-        if not self.shared.logs():
-            return
         self.shared.work.git("update-ref", "-d", SHARED)
         for one in self.hands[:3]:
             with pytest.raises(CannotRecord, match="is gone from origin") as refused:
