@@ -9,12 +9,13 @@ from claude_batch.errors import CannotFind
 from claude_batch.event import Answered, Asked, BatchId, BatchStatus, Outcome, Voided
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, Sending, Shard, View, Write
-from claude_batch.price import Cost, Prices, UnknownModel
+from claude_batch.price import Cost, Prices, UnknownModel, Usage
 from claude_batch.request import custom_id, number_in
+from claude_batch.sheet import Head
 from claude_batch.verdict import read_verdicts
 
 UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
-Pair = tuple[Asked, RawAnswer]
+Pair = tuple[Head | Asked, RawAnswer]
 MISSING = "the batch ended without a readable line for this request"
 
 
@@ -105,9 +106,9 @@ class Recorder:
         found: dict[int, Pair] = {}
         for raw in raws:
             n = number_in(raw.custom_id)
-            asked = None if n is None else self.sending.requests.get(n)
-            if asked and custom_id(asked.intent, asked.n, asked.sha) == raw.custom_id:
-                found[asked.n] = asked, raw
+            head = None if n is None else self.sending.requests.head(n)
+            if head and custom_id(head.intent, head.n, head.sha) == raw.custom_id:
+                found[head.n] = head, raw
         return found
 
     def _write(self, view: View, found: Mapping[int, Pair]) -> Write:
@@ -120,23 +121,25 @@ class Recorder:
         raw = RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True)
         return {n: (self.sending.requests[n], raw) for n in numbers}
 
-    def _answer(self, asked: Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
+    def _answer(self, head: Head | Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
         findings: tuple[Finding, ...] = ()
         refuted: tuple[str, ...] = ()
-        if asked.purpose == "verify":
-            raw, refuted = _judged(asked, raw)
+        if head.purpose == "verify":
+            raw, refuted = _judged(self.sending.requests[head.n], raw)
         elif raw.findings and self.keep_findings:
+            asked = self.sending.requests[head.n]
             findings = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
-        cost = self._cost(asked, raw)
+        model = raw.model or head.model
+        cost = self._cost(model, raw.usage)
         answered = Answered(
             at=self.now,
             run=self.run,
-            repo=asked.repo,
-            intent=asked.intent,
-            n=asked.n,
+            repo=head.repo,
+            intent=head.intent,
+            n=head.n,
             batch=self.sending.submitted.batch if self.sending.submitted else None,
             outcome=raw.outcome,
-            model=raw.model or asked.model,
+            model=model,
             usage=raw.usage,
             usd=cost.usd if cost else None,
             usd_standard=cost.usd_standard if cost else None,
@@ -145,17 +148,15 @@ class Recorder:
             error=raw.error,
             retriable=raw.retriable,
         )
-        return answered, Shard(asked.intent, asked.n, findings)
+        return answered, Shard(head.intent, head.n, findings)
 
-    def _cost(self, asked: Asked, raw: RawAnswer) -> Cost | None:
+    def _cost(self, model: str, usage: Usage | None) -> Cost | None:
         """None where the answer says nothing of its usage, or its model has no price."""
-        if raw.usage is None:
+        if usage is None:
             return None
         batch = self.sending.intent.lane == "batch"
         try:
-            return self.prices.cost(
-                raw.model or asked.model, raw.usage, at=self.now.date(), batch=batch
-            )
+            return self.prices.cost(model, usage, at=self.now.date(), batch=batch)
         except UnknownModel:
             return None
 

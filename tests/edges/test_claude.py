@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
@@ -402,6 +403,23 @@ def test_recent_reads_pages_until_they_are_older(edge: Edge) -> None:
     assert len({batch.id for batch in found}) == 250
     assert found == sorted(found, key=lambda batch: batch.created_at, reverse=True)
     assert claude.recent(now + timedelta(days=1)) == []
+
+
+def test_a_full_disk_is_one_sentence(edge: Edge) -> None:
+    claude, server = edge()
+    batch = claude.create([("a", BODY)]).id
+    given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
+    full = Claude(
+        given,
+        sleep=lambda seconds: None,
+        spool=lambda: open("/dev/full", "r+b", buffering=0),  # noqa: SIM115
+    )
+    with closing(full), pytest.raises(CannotCollect) as caught:
+        list(full.results(batch))
+    assert caught.value.problem == (
+        "the results could not be kept on disk while they are read: No space left on device"
+    )
+    assert len(list(claude.results(batch))) == 1
 
 
 def test_cancel_twice_is_the_same_as_once(edge: Edge) -> None:

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_events import answered, asked, at, failed, intent, settled, submitted
+from test_collection import ASKED, STRIP, name, recorder, said, succeeded
 
-from claude_batch.event import Answered, AnyEvent, Asked, IntentId, to_line
+from claude_batch.anchor import anchor
+from claude_batch.answer import RawAnswer
+from claude_batch.event import Answered, AnyEvent, Asked, IntentId, Outcome, to_line
 from claude_batch.ledger import Standing, View
 from claude_batch.ledger_files import Parsed, checksum, parse_log
 from claude_batch.sheet import Rows, Sheet
@@ -118,3 +121,19 @@ def test_a_damaged_line_of_a_large_file_is_left_alone() -> None:
     assert [line.split(": ")[1] for line in found.damaged] == ["line 2"]
     view = View.of([intent("i1")], sheets=found.sheets)
     assert view.standing(TaskId("t1")) is Standing.ANSWERED
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_answers_are_matched_with_requests_on_a_sheet_as_with_values(keep: bool) -> None:
+    intents = [intent("i1", requests=2), submitted("i1")]
+    requests = [ASKED, asked("i1", 1, "t2"), asked("i1", 2, "t3", purpose="verify", about=("f",))]
+    raws = [
+        succeeded(0, said(anchor(1, STRIP.hash_at(0)), "9zzz")),
+        RawAnswer(name(1), Outcome.EXPIRED),
+        RawAnswer(name(2), Outcome.SUCCEEDED, text="{}"),
+        RawAnswer("i1-1-2", Outcome.CANCELED),
+    ]
+    views = [View.of([*intents, *requests]), view_of(file_of([*intents, *requests], 0))]
+    by_value, by_sheet = [recorder(one, keep_findings=keep).all(one, raws) for one in views]
+    assert by_sheet == by_value
+    assert [*map(len, (by_value.events, by_value.shards))] == [4, int(keep)]

@@ -13,7 +13,8 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, TypeVar
+from io import BufferedReader, RawIOBase
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -60,6 +61,11 @@ Result = TypeVar("Result")
 Shape = TypeVar("Shape", bound=Wire)
 
 
+def _unnamed() -> RawIOBase:
+    """Unbuffered: a full disk is noticed at the piece that does not fit."""
+    return cast(RawIOBase, tempfile.TemporaryFile(buffering=0))
+
+
 class Claude:
     """Raises CannotSubmit where something is asked for, CannotCollect where it is fetched."""
 
@@ -72,6 +78,7 @@ class Claude:
         answer_timeout: float = ANSWERING,
         luck: Callable[[], float] = random.random,
         most: int = MAX_BYTES,
+        spool: Callable[[], RawIOBase] = _unnamed,
     ) -> None:
         """Timeouts are in seconds and per socket operation; `most` bytes are sent as one batch.
         A missing key is found at first use."""
@@ -79,6 +86,7 @@ class Claude:
         self._sleep = sleep
         self._timeout = timeout
         self._answer_timeout = answer_timeout
+        self._spool = spool
         self._luck = luck
         self._most = most
 
@@ -158,12 +166,13 @@ class Claude:
         The path is built here. `results_url` is absolute, and the SDK would follow it, with the
         key, to whatever host it names.
         """
-        with tempfile.TemporaryFile() as spool:
+        with self._spool() as spool:
             self._patiently(lambda: self._download(f"{BATCHES}/{batch}/results", spool))
             spool.seek(0)
-            for line in spool:
-                if line.strip():
-                    yield line.rstrip(b"\r\n")
+            with BufferedReader(spool) as lines:
+                for line in lines:
+                    if line.strip():
+                        yield line.rstrip(b"\r\n")
 
     def model(self, name: str) -> RemoteModel | None:
         """None: the API does not know it."""
@@ -205,11 +214,12 @@ class Claude:
 
         return self._patiently(once, patient=patient)
 
-    def _download(self, path: str, spool: IO[bytes]) -> None:
+    def _download(self, path: str, spool: RawIOBase) -> None:
         import httpx2
 
-        spool.seek(0)
-        spool.truncate()
+        if spool.tell():  # of a stream that was cut
+            spool.seek(0)
+            spool.truncate()
         # What the SDK's with_streaming_response sends; this way it goes to a path of our own.
         options: anthropic.RequestOptions = {
             "headers": {"X-Stainless-Raw-Response": "stream"},
@@ -218,7 +228,7 @@ class Claude:
         with closing(self._client.get(path, cast_to=httpx2.Response, options=options)) as response:
             last = b""
             for chunk in response.iter_bytes(CHUNK):
-                spool.write(chunk)
+                _keep(spool, chunk)
                 last = (last + chunk)[-8:]
         if last and not last.rstrip().endswith(b"}"):
             # A proxy that speaks HTTP/1.0 ends a cut stream as it ends a whole one.
@@ -283,6 +293,18 @@ class Claude:
             )
         except httpx2.InvalidURL as error:
             raise _no_address(base) from error
+
+
+def _keep(spool: RawIOBase, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    try:
+        while rest:
+            rest = rest[spool.write(rest) :]
+    except OSError as error:
+        raise CannotCollect(
+            f"the results could not be kept on disk while they are read: {error.strerror or error}",
+            "free some space for temporary files, or let TMPDIR name a folder that has more",
+        ) from error
 
 
 def _no_address(base: str) -> CannotSubmit:
