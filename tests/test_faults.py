@@ -20,7 +20,7 @@ from claude_batch.errors import ClaudeBatchError
 from claude_batch.ledger import Standing
 from claude_batch.sandbox.batches import Call, Fault, Reply
 from claude_batch.sandbox.hub_faults import bad_gateway, expired_token, secondary_limit
-from claude_batch.sandbox.hub_wire import Incoming, Trouble, refused
+from claude_batch.sandbox.hub_wire import Incoming, Trouble
 
 SAID = ("line_10 = 'ten'", "extra_a = 1", "b = 2")
 STANDS = [("added.py", 2), ("cart.py", 10), ("cart.py", 51)]
@@ -58,7 +58,6 @@ GITHUB: Mapping[str, Where] = {
     "push": ("POST", r"git-receive-pack$"),
 }
 GITHUB_FAULTS: Mapping[str, Trouble] = {
-    "500": Trouble(refused(500, "Server Error").reply),
     "502": bad_gateway(after=False),
     "502, done all the same": bad_gateway(after=True),
     "secondary limit": secondary_limit(None),
