@@ -54,9 +54,10 @@ class Calls:
     failing: dict[str, Exception] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     open: list[tuple[str, str]] = field(default_factory=list)
+    folded: int = 0
 
     def verbs(self) -> Verbs:
-        return Verbs(self.submit, self.collect, self.publish, self.close)
+        return Verbs(self.submit, self.collect, self.publish, self.close, self.compact)
 
     def note(self, name: str, *args: object) -> None:
         self.made.append(" ".join([name, *map(str, args)]))
@@ -74,6 +75,10 @@ class Calls:
     def publish(self) -> list[Published]:
         self.note("publish")
         return [Published(7)]
+
+    def compact(self) -> int:
+        self.note("compact")
+        return self.folded
 
     def close(self, pr: int, merged: bool) -> list[tuple[str, str]]:
         self.note("close", pr, merged)
@@ -99,8 +104,8 @@ def run(event: str, said: dict[str, Any], calls: Calls) -> Done:
         ("pull_request", payload("closed", merged=True), ["close 7 True"]),
         ("pull_request", payload("opened", draft=True), []),
         ("pull_request", payload("assigned"), []),
-        ("schedule", {}, ["collect", "publish"]),
-        ("workflow_dispatch", {}, ["collect", "publish"]),
+        ("schedule", {}, ["collect", "publish", "compact"]),
+        ("workflow_dispatch", {}, ["collect", "publish", "compact"]),
         ("push", {}, ["collect"]),
         ("issues", {}, []),
     ],
@@ -126,6 +131,14 @@ def test_canceled_batches_are_named() -> None:
     assert run("pull_request", payload("closed"), calls).notes == ["batch msgbatch_1: canceling"]
 
 
+def test_what_was_folded_is_said_and_an_outage_there_is_a_warning() -> None:
+    done = run("schedule", {}, Calls(folded=1_200))
+    assert done.notes == ["1,200 old files of the ledger were folded"]
+    outage = CannotRecord("no", "wait")
+    done = run("schedule", {}, Calls({"compact": outage}))
+    assert (done.warnings, done.notes) == ([outage], [])
+
+
 OUTAGES = [
     BudgetExceeded("nothing was sent", "raise it"),
     CannotCollect("no", "wait"),
@@ -149,7 +162,7 @@ def test_an_outage_is_a_warning(outage: ClaudeBatchError) -> None:
 def test_what_is_recorded_is_published_although_collecting_failed() -> None:
     calls = Calls({"collect": CannotCollect("no", "wait"), "publish": CannotPublish("no", "wait")})
     done = run("schedule", {}, calls)
-    assert calls.made == ["collect", "publish"]
+    assert calls.made == ["collect", "publish", "compact"]
     assert len(done.warnings) == 2
 
 

@@ -11,6 +11,7 @@ from claude_batch.cli import collect, publish, submit, words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command
 from claude_batch.cli.world import World, now
 from claude_batch.commands.cancel import close
+from claude_batch.commands.prune import prune
 from claude_batch.config import Config, Lane
 from claude_batch.diff import LeftOut
 from claude_batch.done import Done
@@ -94,7 +95,10 @@ def verbs(world: World, config: Config) -> Verbs:
         done = close(ledger, world.claude, pr, merged, world.slug, world.run, now)
         return [(str(batch), status) for batch, status in done]
 
-    return Verbs(submitted, lambda: collect.run(world, config), published, closed)
+    def compacted() -> int:
+        return prune(world.shared(config), now(), when_due=True).folded
+
+    return Verbs(submitted, lambda: collect.run(world, config), published, closed, compacted)
 
 
 def outputs(done: Done) -> dict[str, str]:

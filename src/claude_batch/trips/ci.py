@@ -39,6 +39,7 @@ class Verbs:
     collect: Callable[[], Collection]
     publish: Callable[[], list[Published]]  # on all open pull requests with something recorded
     close: Callable[[int, bool], list[tuple[str, str]]]  # merged?; cancels: id, status
+    compact: Callable[[], int]  # log files that were folded, where that is due
 
 
 def ci(
@@ -66,6 +67,9 @@ def ci(
                 with _Tolerant(done):
                     done.published = verbs.publish()
                 done.warnings += [one.error for one in done.published or () if one.error]
+                with _Tolerant(done):
+                    folded = verbs.compact()
+                    done.notes += [f"{folded:,} old files of the ledger were folded"] * bool(folded)
         case Skip(pr, reason):
             done.notes.append(f"pull request {pr} is left alone: {reason}")
         case Nothing(reason):
