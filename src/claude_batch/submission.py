@@ -167,7 +167,8 @@ class Claimant:
     def claim(self, view: View, subject: Subject) -> Claim:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
         self._check_settings()
-        work = Work.of(view, subject, self.counted, prefix.hit_rate(view, self.now))
+        hits = prefix.hit_rate(view, self.now) if self.goes_on else prefix.ASSUMED_HITS
+        work = Work.of(view, subject, self.counted, hits)
         spent = self._spent(view, subject.pr)
         offer, steps = self._descend(work, spent)
         if offer.refused:
