@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from bench import tables
 from bench.answers import Meant, Shown, answer, read_request
 from bench.histories import Pull, pulls
 from claude_batch import marker
@@ -44,6 +45,14 @@ MOST_FILES = 25
 MOST_BYTES = 200_000  # of hunks: a larger first push is left to another benchmark
 HEADER = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) (\d+) (\d+)(?: \d+)?")
 MODES = ("plan of the first push", "a plan for each push", "old files gone")
+WAYS = {
+    "the task is still in the diff": "task",
+    "the same file": "blob",
+    "carried past edits": "walk",
+    "moved, found verbatim": "moved",
+    "by the hunk's hashes": "hashes",
+}
+WRONG = "wrong line, outside the diff, or refused"
 CONFIG = Config(budget=Budget(pull_request=None, day=None, month=None))
 WHEN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -316,49 +325,44 @@ def measure(path: Path, environ: Mapping[str, str], wanted: int) -> Outcome:
 
 
 def table(total: Outcome) -> str:
-    first = total.first.counts
-    rows = [
+    return "\n".join([_described(total), "", *_first_push(total.first), "", *_later(total)])
+
+
+def _described(total: Outcome) -> str:
+    return (
         f"{total.pulls} pull requests, {total.pushes} later pushes; {total.skipped} histories with "
-        "nothing to review, too much of it, or objects that are not in the copy were passed over",
-        "",
-        "| First push | |",
-        "|---|---:|",
-        f"| true anchors | {first['true']:,} |",
-        f"| of them placed | {_share(first['true placed'], first['true'])} |",
-        f"| damaged anchors | {first['damaged']:,} |",
-        f"| of them placed | {first['damaged placed']:,} |",
-        f"| wrong line, outside the diff, or refused | {len(total.first.faults):,} |",
-        "",
-        "| After each later push | " + " | ".join(MODES) + " |",
-        "|---|" + "---:|" * len(MODES),
-    ]
-    later = [total.later[mode] for mode in MODES]
-    names = {
-        "the task is still in the diff": "task",
-        "the same file": "blob",
-        "carried past edits": "walk",
-        "moved, found verbatim": "moved",
-        "by the hunk's hashes": "hashes",
-    }
-    rows.append(_row("findings", [f"{t.counts['true']:,}" for t in later]))
-    for name, key in names.items():
-        rows.append(_row(name, [_share(t.counts[key], t.counts["true"]) for t in later]))
-    gone = [_share(t.counts["true"] - t.counts["judged"], t.counts["true"]) for t in later]
-    rows.append(_row("not placed", gone))
-    held = [_share(t.counts["held back"], t.counts["true"]) for t in later]
-    rows.append(_row("not placed although git blame knows the lines", held))
-    known = [_share(t.counts["derivable"], t.counts["judged"]) for t in later]
-    rows.append(_row("placed, and git blame can tell which line it is", known))
-    rows.append(_row("wrong line, outside the diff, or refused", [len(t.faults) for t in later]))
-    return "\n".join(rows)
+        "nothing to review, too much of it, or objects that are not in the copy were passed over"
+    )
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+def _first_push(first: Tally) -> Iterator[str]:
+    counts = first.counts
+    yield from tables.head("First push", "")
+    yield tables.row(["true anchors", f"{counts['true']:,}"])
+    yield tables.row(["of them placed", tables.share(counts["true placed"], counts["true"])])
+    yield tables.row(["damaged anchors", f"{counts['damaged']:,}"])
+    yield tables.row(["of them placed", f"{counts['damaged placed']:,}"])
+    yield tables.row([WRONG, f"{len(first.faults):,}"])
 
 
-def _row(name: str, cells: Sequence[object]) -> str:
-    return f"| {name} | " + " | ".join(str(cell) for cell in cells) + " |"
+def _later(total: Outcome) -> Iterator[str]:
+    tallies = [total.later[mode] for mode in MODES]
+
+    def shares(name: str, part: str, whole: str = "true") -> str:
+        return tables.row(
+            [name, *(tables.share(each.counts[part], each.counts[whole]) for each in tallies)]
+        )
+
+    yield from tables.head("After each later push", *MODES)
+    yield tables.row(["findings", *(f"{each.counts['true']:,}" for each in tallies)])
+    for name, how in WAYS.items():
+        yield shares(name, how)
+    all_of = [each.counts["true"] for each in tallies]
+    gone = [each.counts["true"] - each.counts["judged"] for each in tallies]
+    yield tables.row(["not placed", *map(tables.share, gone, all_of)])
+    yield shares("not placed although git blame knows the lines", "held back")
+    yield shares("placed, and git blame can tell which line it is", "derivable", "judged")
+    yield tables.row([WRONG, *(len(each.faults) for each in tallies)])
 
 
 def main() -> int:
