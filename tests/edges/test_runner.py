@@ -30,29 +30,19 @@ def test_without_an_event_there_is_no_runner() -> None:
 def test_what_the_environment_says(tmp_path: Path) -> None:
     made = runner(
         GITHUB_EVENT_PATH=str(tmp_path / "event.json"),
-        GITHUB_REPOSITORY="o/r",
-        GITHUB_SERVER_URL="https://ghe.example",
-        GITHUB_RUN_ID="42",
-        GITHUB_RUN_ATTEMPT="3",
         GITHUB_OUTPUT=str(tmp_path / "out"),
         GITHUB_STEP_SUMMARY=str(tmp_path / "summary"),
     )
     assert made == Runner(
         event="push",
         event_path=tmp_path / "event.json",
-        repository="o/r",
-        server_url="https://ghe.example",
-        run_id="42",
-        run_attempt="3",
         output_path=tmp_path / "out",
         summary_path=tmp_path / "summary",
     )
-    assert made.run_url == "https://ghe.example/o/r/actions/runs/42"
 
 
 def test_an_environment_that_says_little() -> None:
     made = runner()
-    assert (made.repository, made.run_url, made.run_attempt) == (None, None, "1")
     assert made.payload() == {}
     made.write_outputs({"usd": "1"})
     made.write_summary("text")

@@ -24,10 +24,6 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 class Runner:
     event: str
     event_path: Path | None
-    repository: str | None  # owner/name
-    server_url: str
-    run_id: str
-    run_attempt: str
     output_path: Path | None
     summary_path: Path | None
 
@@ -39,19 +35,9 @@ class Runner:
         return cls(
             event=environ["GITHUB_EVENT_NAME"],
             event_path=_path(environ, "GITHUB_EVENT_PATH"),
-            repository=environ.get("GITHUB_REPOSITORY") or None,
-            server_url=environ.get("GITHUB_SERVER_URL") or "https://github.com",
-            run_id=environ.get("GITHUB_RUN_ID", ""),
-            run_attempt=environ.get("GITHUB_RUN_ATTEMPT") or "1",
             output_path=_path(environ, "GITHUB_OUTPUT"),
             summary_path=_path(environ, "GITHUB_STEP_SUMMARY"),
         )
-
-    @property
-    def run_url(self) -> str | None:
-        if not (self.repository and self.run_id):
-            return None
-        return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
 
     def payload(self) -> Mapping[str, object]:
         """The event. Empty where no file is named; raises CannotRead where it cannot be read."""
