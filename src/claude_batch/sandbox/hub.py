@@ -144,7 +144,7 @@ class Hub:
     def reply(self, comment_id: int, login: str, body: str) -> int:
         """A person's reply to a review comment; its id. Raises Refused."""
         with self._lock:
-            first = hub_threads.remark(self._desk, comment_id)
+            first = self._desk.remark(comment_id)
             return hub_talk.say_in_thread(self._desk, first, login, body).id
 
     def resolve(self, comment_id: int, login: str) -> None:

@@ -152,6 +152,16 @@ class Desk:
             raise not_found()
         return self.pulls[int(number)]
 
+    def remark(self, number: str | int) -> Remark:
+        if int(number) not in self.remarks:
+            raise not_found()
+        return self.remarks[int(number)]
+
+    def comment(self, number: str | int) -> Comment:
+        if int(number) not in self.comments:
+            raise not_found()
+        return self.comments[int(number)]
+
     def branch(self, owner: str, ref: str) -> str:
         """Where a branch lives here; those of forks have a corner of their own."""
         return f"refs/heads/{ref}" if owner == self.owner else f"refs/forks/{owner}/heads/{ref}"

@@ -179,14 +179,11 @@ def _check_body(body: str, resource: str) -> None:
 
 
 def get_remark(desk: Desk, _: Incoming, remark: str) -> Reply:
-    if int(remark) not in desk.remarks:
-        raise not_found()
-    return Reply(200, shapes.remark(desk, desk.remarks[int(remark)]))
+    return Reply(200, shapes.remark(desk, desk.remark(remark)))
 
 
 def edit_remark(desk: Desk, incoming: Incoming, remark: str) -> Reply:
-    get_remark(desk, incoming, remark)
-    made = desk.remarks[int(remark)]
+    made = desk.remark(remark)
     made.body = _new_body(incoming, "PullRequestReviewComment")
     made.updated_at, made.edited = desk.stamp(), True
     return Reply(200, shapes.remark(desk, made))
@@ -213,14 +210,11 @@ def create_comment(desk: Desk, incoming: Incoming, number: str) -> Reply:
 
 
 def get_comment(desk: Desk, _: Incoming, comment: str) -> Reply:
-    if int(comment) not in desk.comments:
-        raise not_found()
-    return Reply(200, shapes.comment(desk, desk.comments[int(comment)]))
+    return Reply(200, shapes.comment(desk, desk.comment(comment)))
 
 
 def edit_comment(desk: Desk, incoming: Incoming, comment: str) -> Reply:
-    get_comment(desk, incoming, comment)
-    made = desk.comments[int(comment)]
+    made = desk.comment(comment)
     made.body = _new_body(incoming, "IssueComment")
     made.updated_at, made.edited = desk.stamp(), True
     return Reply(200, shapes.comment(desk, made))

@@ -1,14 +1,14 @@
 """What people do to a thread of review comments: answer it, react to it, resolve it."""
 
 from claude_batch.sandbox import hub_talk_shapes as shapes
-from claude_batch.sandbox.hub_desk import Desk, Reaction, Remark
-from claude_batch.sandbox.hub_wire import Incoming, Reply, not_found, page, refused
+from claude_batch.sandbox.hub_desk import Desk, Reaction
+from claude_batch.sandbox.hub_wire import Incoming, Reply, page, refused
 
 CONTENTS = frozenset(shapes.REACTIONS)
 
 
 def reactions(desk: Desk, incoming: Incoming, number: str) -> Reply:
-    first = remark(desk, int(number))
+    first = desk.remark(number)
     wanted = incoming.query.get("content")
     found = [
         shapes.reaction(desk, each)
@@ -22,18 +22,12 @@ def react(desk: Desk, number: int, login: str, content: str) -> None:
     """Once for each person and content, as on GitHub."""
     if content not in CONTENTS:
         raise refused(422, "Validation Failed")
-    given = desk.reactions.setdefault(remark(desk, number).id, [])
+    given = desk.reactions.setdefault(desk.remark(number).id, [])
     if all((each.login, each.content) != (login, content) for each in given):
         given.append(Reaction(desk.next_id(), login, content, desk.stamp()))
 
 
 def resolve(desk: Desk, number: int, login: str) -> None:
     """The thread of this comment; one that is resolved stays as it is."""
-    made = remark(desk, number)
+    made = desk.remark(number)
     desk.resolved.setdefault(made.in_reply_to or made.id, login)
-
-
-def remark(desk: Desk, number: int) -> Remark:
-    if number not in desk.remarks:
-        raise not_found()
-    return desk.remarks[number]
