@@ -9,8 +9,6 @@ from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show, tell
 from claude_batch.cli.world import World
 from claude_batch.commands import apply as verb
-from claude_batch.edges.work_tree import WorkTree
-from claude_batch.errors import BadUsage
 from claude_batch.summary import count
 
 app = command()
@@ -29,11 +27,8 @@ def apply(
 ) -> None:
     """Apply suggestions to the work tree."""
     world = World(directory)
-    root = world.repository.root
-    if root is None:
-        raise BadUsage("this is a bare repository", "run apply in a clone with a work tree")
-    ledgers = world.ledgers(world.config())
-    done = verb.apply(ledgers, WorkTree(root), prefix, write=not patch)
+    tree = world.work_tree("apply")
+    done = verb.apply(world.ledgers(world.config()), tree, prefix, write=not patch)
     for finding, why in done.refused:
         tell(f"not applied: {words.finding(finding, finding.path)}: {why}")
     if patch and form is Format.text:

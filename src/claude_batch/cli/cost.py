@@ -12,11 +12,11 @@ import typer
 from claude_batch import reconciliation, spending_report, usage_report
 from claude_batch.accuracy import accuracy
 from claude_batch.cli import cost_words
-from claude_batch.cli.shared import HERE, Directory, command
+from claude_batch.cli.shared import HERE, Directory, command, keep
 from claude_batch.cli.world import World, now
 from claude_batch.config import Config
 from claude_batch.entry import entries
-from claude_batch.errors import BadUsage, CannotRead, CannotRecord
+from claude_batch.errors import BadUsage, CannotRead
 from claude_batch.forecast import month
 from claude_batch.ledger import View
 from claude_batch.output import document
@@ -73,7 +73,7 @@ def cost(
         text = _reconciled(found, form)
     elif form is Table.html:
         target = out or PAGE
-        _write(target, _page(views, by, first, config))
+        keep(_page(views, by, first, config), target)
         text = f"page: {target}"
     else:
         text = _spent(views, by, first, config, form)
@@ -130,13 +130,4 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise CannotRead(
             f"{path} could not be read: {error.strerror}", "name an exported usage report"
-        ) from error
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CannotRecord(
-            f"the page {path} cannot be written: {error.strerror}", "name another place with --out"
         ) from error

@@ -7,13 +7,13 @@ import typer
 
 from claude_batch import report
 from claude_batch.cli import collect, publish, submit, words
-from claude_batch.cli.shared import As, Format, command, show, tell
+from claude_batch.cli.shared import As, Format, command, keep, show, tell
 from claude_batch.cli.sources import RangeFlag
 from claude_batch.cli.world import World
 from claude_batch.collected import Collection
 from claude_batch.done import Trip
 from claude_batch.edges.environment import environment
-from claude_batch.errors import BadUsage, CannotRecord
+from claude_batch.errors import BadUsage
 from claude_batch.published import Published
 from claude_batch.source import PullRequest
 from claude_batch.submission import Submission
@@ -41,7 +41,7 @@ def demo(
     with stage(environment(), repo, range_) as at:
         done = trip(verbs(at))
         page = at.page()
-    _write(out, page)
+    keep(page, out)
     show({**report.demo(done), "page": str(out)}, lambda: _text(done, out), form)
 
 
@@ -84,12 +84,3 @@ def _text(done: Trip, out: Path) -> str:
             NOTE,
         ]
     )
-
-
-def _write(out: Path, page: str) -> None:
-    try:
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise CannotRecord(
-            f"the page {out} cannot be written: {error.strerror}", "name another place with --out"
-        ) from error

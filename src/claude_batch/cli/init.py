@@ -9,7 +9,6 @@ from claude_batch.cli.shared import HERE, As, Directory, Format, command, show, 
 from claude_batch.cli.world import World
 from claude_batch.commands.init import init as verb
 from claude_batch.edges.published import resolve
-from claude_batch.edges.work_tree import WorkTree
 from claude_batch.errors import BadUsage
 from claude_batch.installation import Plan
 from claude_batch.workflow import DEFAULT_ACTION
@@ -28,11 +27,8 @@ def init(
 ) -> None:
     """Set up config, workflows and hook in a repository."""
     world = World(directory)
-    root = world.repository.root
-    if root is None:
-        raise BadUsage("this is a bare repository", "run init in a clone with a work tree")
     done = verb(
-        WorkTree(root),
+        world.work_tree("init"),
         resolve=lambda url, ref: resolve(world.repository.git, url, ref),
         agree=lambda plan: _agree(plan, yes),
         action=action,

@@ -1,4 +1,4 @@
-"""What the commands have in common: their flags, and the two ways to print."""
+"""What the commands have in common: their flags, and where their results go."""
 
 import sys
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from claude_batch.errors import CannotRecord
 from claude_batch.output import document
 
 
@@ -37,3 +38,13 @@ def show(value: object, text: Callable[[], str], form: Format) -> None:
 def tell(sentence: str) -> None:
     """For a person, always on stderr."""
     sys.stderr.write(sentence + "\n")
+
+
+def keep(page: str, path: Path) -> None:
+    """An HTML page, where --out says."""
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise CannotRecord(
+            f"the page {path} cannot be written: {error.strerror}", "name another place with --out"
+        ) from error

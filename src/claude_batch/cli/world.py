@@ -19,6 +19,7 @@ from claude_batch.edges.forge import Forge
 from claude_batch.edges.repository import Repository
 from claude_batch.edges.runner import Runner
 from claude_batch.edges.state_branch import GitLedger
+from claude_batch.edges.work_tree import WorkTree
 from claude_batch.errors import BadUsage, CannotFetch, CannotRecord
 from claude_batch.ledger import Ledger
 from claude_batch.negotiated import negotiate
@@ -59,6 +60,13 @@ class World:
             return found
         config = plumbing.token_config(url, token)
         return Repository.open(self.directory, self.environ, config=config)
+
+    def work_tree(self, command: str) -> WorkTree:
+        """For a command that writes to it. Raises BadUsage in a bare repository."""
+        if self.repository.root is None:
+            remedy = f"run {command} in a clone with a work tree"
+            raise BadUsage("this is a bare repository", remedy)
+        return WorkTree(self.repository.root)
 
     @cached_property
     def run(self) -> str:
