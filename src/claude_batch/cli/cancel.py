@@ -6,7 +6,7 @@ import typer
 
 from claude_batch import report
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World
 from claude_batch.commands import cancel as verb
 from claude_batch.errors import BadUsage
 
@@ -27,7 +27,7 @@ def cancel(
         raise BadUsage("no batch was named", "give the id of a batch, or --all")
     world = World(directory)
     open_ledgers = world.ledgers(world.config())
-    done = verb.cancel(open_ledgers, world.claude, ids or [], world.run, now)
+    done = verb.cancel(open_ledgers, world.claude, ids or [], world.run, world.now)
     show(
         report.items([{"id": batch, "status": status} for batch, status in done]),
         lambda: "\n".join(f"{batch}: {status}" for batch, status in done) or "nothing is open",

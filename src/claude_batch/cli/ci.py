@@ -9,7 +9,7 @@ from claude_batch import report
 from claude_batch.annotation import Annotation, Level, annotations
 from claude_batch.cli import collect, publish, submit, words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World
 from claude_batch.commands.cancel import close
 from claude_batch.commands.prune import prune
 from claude_batch.config import Config, Lane
@@ -92,7 +92,7 @@ def verbs(world: World, config: Config) -> Verbs:
 
     def closed(pr: int, merged: bool) -> list[tuple[str, str]]:
         ledger = world.shared(config)
-        done = close(ledger, world.claude, pr, merged, world.slug, world.run, now)
+        done = close(ledger, world.claude, pr, merged, world.slug, world.run, world.now)
         return [(str(batch), status) for batch, status in done]
 
     def compacted() -> int:

@@ -1,7 +1,6 @@
 """`claude-batch collect`."""
 
 import sys
-import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from functools import partial
@@ -13,7 +12,7 @@ from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.sources import material_of
-from claude_batch.cli.world import World, kinds_beside, new_id, now
+from claude_batch.cli.world import World, kinds_beside, new_id
 from claude_batch.collected import Collection, Progress, together
 from claude_batch.commands import submit as submit_verb
 from claude_batch.commands.collect import Collector
@@ -68,13 +67,15 @@ def _one(
 ) -> Collection:
     prices = world.prices(config)
     collector = Collector(
-        ledger, world.claude, prices, world.run, now, config.retention == "answers"
+        ledger, world.claude, prices, world.run, world.now, config.retention == "answers"
+    )
+    looks = FollowUp(
+        ledger, world.claude, world.repository, config, prices, world.run, world.now, new_id
     )
 
     def collected() -> Collection:
-        return collector.wait(time.sleep, shower(), tasks) if wait else collector.collect()
+        return collector.wait(world.sleep, shower(), tasks) if wait else collector.collect()
 
-    looks = FollowUp(ledger, world.claude, world.repository, config, prices, world.run, now, new_id)
     again = Resubmitter(
         ledger, partial(_subject, world, config), partial(_ask, world, config, ledger)
     )
@@ -101,7 +102,8 @@ def _ask(world: World, config: Config, ledger: Ledger, subject: Subject) -> Subm
     """In the lane that costs half: whoever was in a hurry has waited already."""
     settings = config.model_copy(update={"lane": "batch"})
     wanted = kinds_beside(config, (task.kind for task in subject.tasks))
-    return submit_verb.submit(subject, world.claimant(settings, wanted), ledger, world.claude, now)
+    claimant = world.claimant(settings, wanted)
+    return submit_verb.submit(subject, claimant, ledger, world.claude, world.now)
 
 
 def shower() -> Callable[[Progress], None]:

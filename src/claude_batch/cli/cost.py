@@ -13,7 +13,7 @@ from claude_batch import reconciliation, spending_report, usage_report
 from claude_batch.accuracy import accuracy
 from claude_batch.cli import cost_words
 from claude_batch.cli.shared import HERE, Directory, command, keep
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World, utc_now
 from claude_batch.config import Config
 from claude_batch.entry import entries
 from claude_batch.errors import BadUsage, CannotRead
@@ -86,7 +86,7 @@ def _spent(
     found = spending(views, by.value, since)
     if form is Table.csv:
         return as_csv(found)
-    running = month(views, now(), config.budget.month)
+    running = month(views, utc_now(), config.budget.month)
     rows = [row for row in entries(views) if since is None or row.answer.at >= since]
     if form is Table.json:
         return document(spending_report.spending(found, running, accuracy(rows)))
@@ -94,7 +94,7 @@ def _spent(
 
 
 def _page(views: Sequence[View], by: Grouping, since: datetime | None, config: Config) -> str:
-    at = now()
+    at = utc_now()
     return page(
         spending(views, by.value, since),
         spending(views, "day", since),

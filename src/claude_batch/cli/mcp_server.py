@@ -16,7 +16,7 @@ from claude_batch import __version__, report
 from claude_batch.cli import collect, estimate, findings, submit
 from claude_batch.cli.shared import HERE, Directory, command
 from claude_batch.cli.sources import source_of
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World
 from claude_batch.commands import status as verb
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.output import document
@@ -97,7 +97,7 @@ class Tools:
         """What is pending, failed and spent."""
         world = World(self.directory)
         ledgers = world.ledgers(world.config())
-        return document(report.status([verb.status(ledger, now()) for ledger in ledgers]))
+        return document(report.status([verb.status(ledger, world.now()) for ledger in ledgers]))
 
     def collect(self) -> str:
         """Fetch the answers of batches that have ended, and send second looks at what they found.
@@ -112,7 +112,7 @@ class Tools:
     def show(self, id: Id) -> str:
         """One batch, task or finding."""
         world = World(self.directory)
-        return document(report.shown(verb.show(world.ledgers(world.config()), id, now())))
+        return document(report.shown(verb.show(world.ledgers(world.config()), id, world.now())))
 
 
 def _flags(kind: list[str] | None, at_once: bool) -> dict[str, object]:

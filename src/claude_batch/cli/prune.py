@@ -8,7 +8,7 @@ import typer
 
 from claude_batch import folding
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World
 from claude_batch.commands import prune as verb
 from claude_batch.summary import count
 
@@ -26,7 +26,7 @@ def prune(
     """Drop what the ledger no longer needs."""
     world = World(directory)
     age = timedelta(days=older_than)
-    done = [verb.prune(ledger, now(), age) for ledger in world.ledgers(world.config())]
+    done = [verb.prune(ledger, world.now(), age) for ledger in world.ledgers(world.config())]
     dropped, folded = (sum(counts) for counts in zip(*map(astuple, done), strict=True))
     said = f"{count(dropped, 'file')} of findings dropped, {count(folded, 'log file')} folded"
     show({"dropped": dropped, "folded": folded}, lambda: said, form)

@@ -9,7 +9,7 @@ from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.sources import PrFlag, event_pull
-from claude_batch.cli.world import World, kinds_beside, now
+from claude_batch.cli.world import World, kinds_beside
 from claude_batch.commands.look import Looker
 from claude_batch.commands.publish import Publisher, Scene
 from claude_batch.commands.publish_refactor import Refactorer, Target
@@ -87,7 +87,7 @@ def refactorings(world: World, *, dry_run: bool = False) -> list[Published]:
         PatchFolder(world.patches),
         world.run,
         world.slug,
-        now,
+        world.now,
     )
     target = Target(branch, head, looker.head(head), looker.readers(head))
     return refactorer.publish(target, dry_run=dry_run)
@@ -102,7 +102,9 @@ def pulls(world: World, pr: int | None) -> list[Pull]:
         view = world.shared(world.config()).view()
         if not view.plans:
             return []
-        return [pull for pull in world.forge.open_pulls() if has_news(view, pull.number, now())]
+        return [
+            pull for pull in world.forge.open_pulls() if has_news(view, pull.number, world.now())
+        ]
     branch = world.repository.current_branch()
     found = world.forge.pulls_of_branch(branch) if branch else []
     if not found:
@@ -140,4 +142,4 @@ def _kinds(settings: Config, ledger: Ledger, number: int) -> tuple[Kind, ...]:
 
 
 def _publisher(world: World, ledger: Ledger) -> Publisher:
-    return Publisher(ledger, world.forge, world.claude, world.run, world.slug, now)
+    return Publisher(ledger, world.forge, world.claude, world.run, world.slug, world.now)

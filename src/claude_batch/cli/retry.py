@@ -6,7 +6,7 @@ import typer
 
 from claude_batch import report
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World
 from claude_batch.commands import retry as verb
 from claude_batch.summary import count
 
@@ -29,7 +29,7 @@ def retry(
     world = World(directory)
     ledgers = world.ledgers(world.config())
     freed = verb.retry(
-        ledgers, ids or [], reanswer=reanswer, repo=world.slug, run=world.run, now=now
+        ledgers, ids or [], reanswer=reanswer, repo=world.slug, run=world.run, now=world.now
     )
     show(
         report.items(freed),

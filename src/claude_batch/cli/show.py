@@ -7,7 +7,7 @@ import typer
 from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World
 from claude_batch.commands import status as verb
 
 app = command()
@@ -21,5 +21,5 @@ def show_(
 ) -> None:
     """Show one batch, task or finding."""
     world = World(directory)
-    found = verb.show(world.ledgers(world.config()), prefix, now())
+    found = verb.show(world.ledgers(world.config()), prefix, world.now())
     show(report.shown(found), lambda: words.shown(found), form)

@@ -9,7 +9,7 @@ import typer
 
 from claude_batch import house_rules
 from claude_batch.cli.shared import HERE, As, Directory, Format, tell
-from claude_batch.cli.world import World, kinds, now
+from claude_batch.cli.world import World, kinds
 from claude_batch.commands.look import Look, Looker
 from claude_batch.config import Config
 from claude_batch.context import Material
@@ -176,7 +176,7 @@ def material_of(world: World, base: str | None, title: str = "", body: str = "")
 
 def _queued(world: World, looker: Looker, config: Config) -> tuple[Look, tuple[Note, ...]]:
     spool = Spool(world.repository.common_dir)
-    sorted_notes = looker.sort(spool.notes(), now())
+    sorted_notes = looker.sort(spool.notes(), world.now())
     for note in sorted_notes.waiting:
         tell(f"note: tree {note.tree[:12]} is not committed yet; it stays in the queue")
     for note in sorted_notes.dropped:

@@ -1,6 +1,5 @@
 """`claude-batch submit`."""
 
-import time
 from dataclasses import replace
 
 from claude_batch import report
@@ -8,7 +7,7 @@ from claude_batch.cli import words
 from claude_batch.cli.collect import go_on
 from claude_batch.cli.shared import command, show, tell
 from claude_batch.cli.sources import Call, Ready, about_a_source, destined, prepare
-from claude_batch.cli.world import World, now
+from claude_batch.cli.world import World
 from claude_batch.collected import Collection
 from claude_batch.commands import submit as verb
 from claude_batch.edges.spool import Spool
@@ -36,8 +35,8 @@ def _see_through(call: Call) -> tuple[Submission, Collection]:
     world, ready = call.world, prepare(call.world, call.source, call.flags)
     ledger, subject = destined(world, ready, share=call.share)
     claimant = replace(ready.claimant, goes_on=True)
-    hold = Hold(world.claude, now, time.sleep, tell)
-    done = verb.submit(subject, claimant, ledger, world.claude, now, hold)
+    hold = Hold(world.claude, world.now, world.sleep, tell)
+    done = verb.submit(subject, claimant, ledger, world.claude, world.now, hold)
     _forget_notes(world, ready)
     return done, go_on(world, ready.config, ledger, {task.id for task in subject.tasks})
 
@@ -45,7 +44,7 @@ def _see_through(call: Call) -> tuple[Submission, Collection]:
 def run(world: World, source: Source, flags: dict[str, object], *, share: bool) -> Submission:
     ready = prepare(world, source, flags)
     ledger, subject = destined(world, ready, share=share)
-    done = verb.submit(subject, ready.claimant, ledger, world.claude, now)
+    done = verb.submit(subject, ready.claimant, ledger, world.claude, world.now)
     _forget_notes(world, ready)
     return done
 

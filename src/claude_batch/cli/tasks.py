@@ -10,7 +10,7 @@ from claude_batch import prompt, report, tasks_file
 from claude_batch.cli import words
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.sources import BudgetFlag, ModelFlag, NowFlag, ShareFlag
-from claude_batch.cli.world import World, kinds, now
+from claude_batch.cli.world import World, kinds
 from claude_batch.commands import submit as verb
 from claude_batch.config import Config
 from claude_batch.diff import Comparison
@@ -62,7 +62,7 @@ def submit(
     )
     claimant = world.claimant(config, every_kind(config))
     ledger = world.ledger_for(config, share=share)
-    done = verb.submit(subject, claimant, ledger, world.claude, now)
+    done = verb.submit(subject, claimant, ledger, world.claude, world.now)
     show(report.submission(done), lambda: words.submission(done), form)
 
 

@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -32,7 +32,7 @@ LOCAL_REF = "refs/claude-batch/local"
 SLUG = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -46,6 +46,8 @@ class World:
 
     directory: Path
     environ: Mapping[str, str] = field(default_factory=environment)
+    now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
 
     @cached_property
     def runner(self) -> Runner | None:
@@ -88,11 +90,11 @@ class World:
 
     @cached_property
     def claude(self) -> Claude:
-        return Claude(self.environ, sleep=time.sleep)
+        return Claude(self.environ, sleep=self.sleep)
 
     @cached_property
     def forge(self) -> Forge:
-        return Forge(self.environ, self.slug, sleep=time.sleep)
+        return Forge(self.environ, self.slug, sleep=self.sleep)
 
     @staticmethod
     def prices(settings: Config) -> Prices:
@@ -122,7 +124,8 @@ class World:
 
     def claimant(self, settings: Config, wanted: Sequence[Kind] = ()) -> Claimant:
         chosen = tuple(wanted) or kinds(settings)
-        return Claimant(settings, chosen, self.prices(settings), now(), new_id, BodyFile().keep)
+        prices, keep = self.prices(settings), BodyFile().keep
+        return Claimant(settings, chosen, prices, self.now(), new_id, keep)
 
     def shared(self, settings: Config) -> GitLedger:
         """The state branch on the remote."""
@@ -167,8 +170,8 @@ class World:
             ref,
             remote,
             self.run,
-            now=now,
-            sleep=time.sleep,
+            now=self.now,
+            sleep=self.sleep,
             token=self._git_token() if remote else None,
         )
 
