@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
-from claude_batch.answer import parse_message
+from claude_batch.answer import RawAnswer, parse_message
 from claude_batch.body import Body
 from claude_batch.collection import Recorder, shape_of
 from claude_batch.errors import CannotRecord, CannotSubmit, SubmitUnclear
-from claude_batch.event import BatchId, Submitted, Voided
+from claude_batch.event import BatchId, Intent, Submitted, Voided
 from claude_batch.ledger import Ledger, View, Write
-from claude_batch.parcel import FOLLOWS_A_PRIMER, Parcel, Sent
+from claude_batch.parcel import FOLLOWS_A_PRIMER, LEASE, Parcel, Sent
 from claude_batch.price import Prices
 from claude_batch.remote import RemoteBatch
 from claude_batch.summary import count
@@ -62,8 +62,7 @@ class Hold:
     say: Callable[[str], None]
 
     def until_ended(self, primers: Iterable[BatchId], parcel: Parcel) -> None:
-        """Or until it would be too long. Raises CannotCollect, and CannotSubmit when `parcel` may
-        be somebody else's by now: a machine that slept sleeps longer than it was told."""
+        """Or until it would be too long. Raises CannotCollect."""
         latest = parcel.intent.at + LONGEST_HOLD
         self.say(
             f"{count(len(parcel.drafts), 'request')} wait until what they share is in the cache, "
@@ -72,12 +71,6 @@ class Hold:
         for primer in primers:
             while self.now() < latest and self.client.status(primer).status != "ended":
                 self.sleep(LOOK_EVERY)
-        if self.now() >= parcel.intent.lease_until:
-            raise CannotSubmit(
-                f"{count(len(parcel.drafts), 'request')} were not sent: they had waited for so "
-                "long that another run may have taken them up",
-                "run the same command again; it sends what nobody has sent",
-            )
 
 
 @dataclass(frozen=True)
@@ -134,6 +127,7 @@ class Sender:
         return Sent(fact.batch, len(parcel.drafts), tasks, fact.expires_at, parcel.intent.follows)
 
     def _create(self, parcel: Parcel) -> Submitted:
+        self._check_lease(parcel, parcel.intent)
         try:
             remote = self.client.create((draft.custom_id, draft.body) for draft in parcel.drafts)
         except SubmitUnclear:
@@ -180,7 +174,9 @@ class Sender:
     def _ask_all(self, parcel: Parcel) -> None:
         """Lane now: one answer at a time, each recorded before the next is paid for."""
         sending = self.ledger.view().sendings[parcel.intent.id]
+        intent = parcel.intent
         for draft in parcel.drafts:
+            self._check_lease(parcel, intent)
             recorder = Recorder(sending, self.prices, self.now(), parcel.intent.run)
             try:
                 said = self.client.ask(draft.body.read())
@@ -190,4 +186,30 @@ class Sender:
             except CannotSubmit as refusal:
                 self._void([parcel], refusal.problem)
                 raise
-            self.ledger.transact(partial(recorder.some, raws=[answer]))
+            intent = self._renewed(intent)
+            self.ledger.transact(partial(_answered, recorder, answer, intent))
+
+    def _check_lease(self, parcel: Parcel, intent: Intent) -> None:
+        """`parcel` may be somebody else's by now: who is slow looks like who is dead, and a machine
+        that slept sleeps longer than it was told."""
+        if self.now() < intent.lease_until:
+            return
+        late = "they had waited for so long that another run may have taken them up"
+        self._void([parcel], late)
+        raise CannotSubmit(
+            f"{count(len(parcel.drafts), 'request')} were not sent: {late}",
+            "run the same command again; it sends what nobody has sent",
+        )
+
+    def _renewed(self, intent: Intent) -> Intent:
+        """The latest intent of an id counts, so a longer lease is one more."""
+        now = self.now()
+        if intent.lease_until - now > LEASE / 2:
+            return intent
+        return intent.model_copy(update={"at": now, "lease_until": now + LEASE})
+
+
+def _answered(recorder: Recorder, answer: RawAnswer, intent: Intent, view: View) -> Write:
+    written = recorder.some(view, [answer])
+    renewed = () if view.sendings[intent.id].intent == intent else (intent,)
+    return Write((*renewed, *written.events), written.shards)

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from claude_batch import marker, publication
-from claude_batch.errors import ReviewRefused, ThreadsRefused
+from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
 from claude_batch.event import Post, Signal
 from claude_batch.life import Ending, Opinion, Word
 from claude_batch.publication import Fresh, Publication
 from claude_batch.pull import DraftCheck, DraftComment, Pull, RemoteComment
+
+MARGIN = timedelta(minutes=1)  # for a call that is under way
 
 
 class Forge(Protocol):
@@ -69,11 +71,16 @@ class Scribe:
 
 @dataclass(frozen=True)
 class Speaker:
-    """`facts` grows with each thing that stands, so that a failure forgets none."""
+    """`facts` grows with each thing that stands, so that a failure forgets none.
+
+    Nothing is said when the lease on the pull request is about to end at `until`: another run may
+    be looking at what stands, and would say the same.
+    """
 
     forge: Forge
     scribe: Scribe
     facts: list[Post | Signal]
+    until: datetime
 
     def note(self, opinions: Sequence[Opinion]) -> None:
         self.facts.extend(self.scribe.signal(one.fingerprint, one.what) for one in opinions)
@@ -96,6 +103,7 @@ class Speaker:
     def _review(self, part: Sequence[Fresh]) -> Iterator[Post]:
         pull = self.scribe.pull
         drafts = [fresh.comment for fresh in part]
+        self._check_lease()
         stands = self.forge.post_review(pull.number, pull.head_sha, "", drafts)
         ids = {marker.read(one.body): one.id for one in stands}
         for fresh in part:
@@ -110,6 +118,7 @@ class Speaker:
 
     def _edit(self, final: Publication) -> Iterator[Post]:
         for known in final.edit:
+            self._check_lease()
             self.forge.edit_review_comment(known.id, known.body)
         for known in dict.fromkeys([*final.edit, *final.found]):
             yield self.scribe.post("comment", known.fingerprint, known.id, known.body)
@@ -117,12 +126,14 @@ class Speaker:
     def _summarise(self, final: Publication) -> Iterator[Post]:
         if final.summary is not None and final.summary_due:
             remote_id = final.summary_id
+            self._check_lease()
             if remote_id is None:
                 remote_id = self.forge.post_comment(self.scribe.pull.number, final.summary).id
             else:
                 self.forge.edit_comment(remote_id, final.summary)
             yield self.scribe.post("summary", marker.SUMMARY, remote_id, final.summary)
         if final.check_due:
+            self._check_lease()
             remote_id = self.forge.check_run(final.check)
             yield self.scribe.post("check", "check", remote_id, final.check)
 
@@ -130,6 +141,7 @@ class Speaker:
         """What GitHub has against it, if it refuses; then the rest is not tried."""
         for ending in endings:
             if ending.thread is not None:
+                self._check_lease()
                 try:
                     self.forge.resolve(ending.thread)
                 except ThreadsRefused as refusal:
@@ -143,3 +155,10 @@ class Speaker:
             if ending.applied:
                 self.facts.append(self.scribe.signal(ending.fingerprint, "applied"))
         return ""
+
+    def _check_lease(self) -> None:
+        if self.scribe.now() > self.until - MARGIN:
+            raise CannotPublish(
+                "publishing took longer than the ten minutes that one run has for it",
+                "run the command again; what is posted already is recognised and not repeated",
+            )

@@ -218,6 +218,27 @@ class TestACrashBetweenSendingAndRecording:
             assert [status for _, status in done.batches] == ["collected"] * 2
             assert {answered.outcome for answered in done.answers} == {Outcome.SUCCEEDED}
 
+    def test_a_batch_that_another_job_is_about_to_record_is_not_adopted(self, work: Work) -> None:
+        faults = failing("POST", "/batches", Fault(502), Fault(502, after=True))
+        with open_rig(work.path, faults=faults, seconds=7200) as rig:
+            with pytest.raises(SubmitUnclear):
+                rig.submit(rig.given({"path": "unsent.py", "text": "a"}))
+            rig.clock.forward(minutes=20)
+            with pytest.raises(SubmitUnclear):
+                rig.submit(rig.given({"path": "sent.py", "text": "b"}))
+            rig.clock.forward(minutes=11)  # the lease of the first has run out
+            assert "1 batches might be it" in rig.collect().notes[0]
+            tip = rig.ledger.tip()
+            assert "1 batches might be it" in rig.collect().notes[0]
+            assert rig.ledger.tip() == tip, "the same look is recorded once"
+            rig.clock.forward(hours=2)
+            first, second = rig.collect().notes
+            assert "0 batches might be it" in first
+            assert "adopted" in second
+            assert rig.answers()["sent.py"].outcome is Outcome.SUCCEEDED
+            rig.clock.forward(minutes=11)
+            assert "never sent" in rig.collect().notes[0]
+
     def test_a_batch_of_somebody_else_is_not_adopted(self, work: Work) -> None:
         with open_rig(work.path, faults=failing("POST", "/batches", Fault(502))) as rig:
             with pytest.raises(SubmitUnclear):

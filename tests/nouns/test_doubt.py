@@ -10,8 +10,10 @@ from claude_batch.doubt import (
     Void,
     candidates_of,
     doubtful,
+    is_news,
     is_of,
     resolve,
+    since,
     taken,
 )
 from claude_batch.event import BatchId, IntentId, Looked
@@ -69,10 +71,10 @@ def test_taken_are_the_batches_of_all_intents() -> None:
     ("found", "is_candidate"),
     [
         (batch("b", 0), True),
-        (batch("b", -1.9), True),  # clocks differ
-        (batch("b", -3), False),  # before the intent
-        (batch("b", 31), True),
-        (batch("b", 33), False),  # nobody sends after the lease
+        (batch("b", -59), True),  # clocks differ
+        (batch("b", -61), False),  # before the intent
+        (batch("b", 89), True),
+        (batch("b", 91), False),  # nobody sends after the lease
         (batch("b", 1, requests=2), False),
         (batch("ours", 1), False),
     ],
@@ -87,14 +89,29 @@ def test_results_say_whose_they_are() -> None:
     assert not is_of(sending(), [])
 
 
-def test_one_candidate_is_adopted() -> None:
-    only = batch("b", 1)
-    assert resolve(sending(), [only], at(31)) == Adopt(only)
+def test_what_was_created_before_all_doubts_is_not_listed() -> None:
+    earlier = View.of([intent("i2", minute=-5), asked("i2", 0, "t2")]).sendings[IntentId("i2")]
+    assert since([sending(), earlier]) == at(-65)
 
 
-def test_of_two_nobody_knows_which() -> None:
-    both = [batch("b", 1), batch("c", 2)]
-    assert resolve(sending(looked(31)), both, at(60)) == LookAgain((BatchId("b"), BatchId("c")))
+def test_a_batch_whose_results_name_the_intent_is_adopted() -> None:
+    found = [(batch("b", 1), False), (batch("c", 2), True), (batch("d", 3), None)]
+    assert resolve(sending(), found, at(31)) == Adopt(batch("c", 2))
+
+
+def test_before_it_has_ended_nobody_knows_whose_it_is() -> None:
+    """The only one that fits may be that of another job, which is about to record it."""
+    found = [(batch("b", 1), None)]
+    assert resolve(sending(looked(31)), found, at(60)) == LookAgain((BatchId("b"),))
+
+
+def test_a_look_is_recorded_when_it_shows_something_else() -> None:
+    none, one = LookAgain(()), LookAgain((BatchId("b"),))
+    assert is_news(sending(), none)
+    assert not is_news(sending(looked(31)), none)
+    assert is_news(sending(looked(31)), one)
+    assert not is_news(sending(looked(31), looked(32, "b")), one)
+    assert is_news(sending(looked(31)), Void("why"))
 
 
 @pytest.mark.parametrize(

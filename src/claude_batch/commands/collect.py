@@ -1,7 +1,7 @@
 """`collect`: fetches ended batches into the ledger; with `wait`, until nothing is open."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -121,24 +121,40 @@ class Collector:
         doubts = doubt.doubtful(view, self.now())
         if not doubts:
             return
-        since = min(sending.intent.at for sending in doubts) - timedelta(minutes=5)
-        listed = self.claude.recent(since)
+        listed = self.claude.recent(doubt.since(doubts))
         ours = doubt.taken(view)
         for sending in doubts:
             possible = doubt.candidates_of(sending, listed, ours)
-            left = [batch for batch in possible if not self._is_anothers(sending, batch)]
-            yield self._settle(sending, doubt.resolve(sending, left, self.now()))
+            yield from self._settle(
+                sending, [(batch, self._is_it(sending, batch)) for batch in possible]
+            )
 
-    def _is_anothers(self, sending: Sending, batch: RemoteBatch) -> bool:
+    def _is_it(self, sending: Sending, batch: RemoteBatch) -> bool | None:
         if batch.status != "ended":
-            return False
-        raws = readable(self.claude.results(batch.id))
-        return not doubt.is_of(sending, (raw.custom_id for raw in raws))
+            return None
+        try:
+            raws = readable(self.claude.results(batch.id), None)
+            return doubt.is_of(sending, [raw.custom_id for raw in raws])
+        except CannotFind:
+            return False  # after 29 days nothing of it can be had, whosever it was
 
-    def _settle(self, sending: Sending, verdict: doubt.Verdict) -> str:
-        fact, said = self._judged(sending, verdict)
-        self.ledger.transact(lambda view: Write((fact,)))
-        return said
+    def _settle(
+        self, sending: Sending, candidates: Sequence[tuple[RemoteBatch, bool | None]]
+    ) -> Iterator[str]:
+        said: list[str] = []
+
+        def decide(view: View) -> Write:
+            said.clear()
+            current, now = view.sendings[sending.intent.id], self.now()
+            if not doubt.is_doubtful(current, now):
+                return Write()  # somebody else has settled it
+            verdict = doubt.resolve(current, candidates, now)
+            fact, words = self._judged(current, verdict)
+            said.append(words)
+            return Write((fact,) if doubt.is_news(current, verdict) else ())
+
+        self.ledger.transact(decide)
+        yield from said
 
     def _judged(self, sending: Sending, verdict: doubt.Verdict) -> tuple[AnyEvent, str]:
         intent = sending.intent.id

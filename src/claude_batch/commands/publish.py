@@ -95,8 +95,10 @@ class Publisher:
         if leased is None:
             return Published(number, note=f"another run is publishing on pull request {number}")
         facts: list[Post | Signal] = []
+        scribe = Scribe(self.run, self.repo, scene.pull, self.now)
+        speaker = Speaker(self.forge, scribe, facts, leased.leases[_scope(number)].until)
         try:
-            return self._say(scene, self._gather(scene, leased), facts)
+            return self._say(scene, self._gather(scene, leased), speaker)
         finally:  # after a failure too: what stands is recorded, and the next run need not wait
             self._record(number, facts)
 
@@ -177,9 +179,7 @@ class Publisher:
 
     # -- saying it ------------------------------------------------------------------------------
 
-    def _say(self, scene: Scene, material: Material, facts: list[Post | Signal]) -> Published:
-        """`facts` grows with each thing that stands."""
-        speaker = Speaker(self.forge, Scribe(self.run, self.repo, scene.pull, self.now), facts)
+    def _say(self, scene: Scene, material: Material, speaker: Speaker) -> Published:
         speaker.note(material.opinions)
         planned = self._plan(scene, material)
         refused = speaker.post(planned.create)
@@ -192,7 +192,7 @@ class Publisher:
         return replace(done, note=note or done.note)
 
     def _record(self, number: int, facts: Sequence[Post | Signal]) -> None:
-        scope = f"publish:{number}"
+        scope = _scope(number)
 
         def decide(view: View) -> Write:
             mine = view.leases[scope].owner == self.run  # after ten minutes it may be another's
@@ -202,7 +202,7 @@ class Publisher:
 
     def _take_lease(self, number: int) -> View | None:
         """The ledger as it stands under the lease; None: another run has it."""
-        scope, won = f"publish:{number}", False
+        scope, won = _scope(number), False
 
         def decide(view: View) -> Write:
             nonlocal won
@@ -232,3 +232,7 @@ class Publisher:
             receipt=material.receipt,
             note=material.note,
         )
+
+
+def _scope(number: int) -> str:
+    return f"publish:{number}"

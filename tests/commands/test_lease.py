@@ -1,0 +1,79 @@
+"""A job that is slow and not dead: what it claimed is somebody else's when its time is over."""
+
+from pathlib import Path
+
+import pytest
+from conftest import Work
+from rig import NOTHING, PRICES, find, open_pull, open_rig
+from shop import open_shop
+
+from claude_batch.collected import Collection
+from claude_batch.config import Budget, Config
+from claude_batch.errors import CannotPublish, CannotSubmit
+from claude_batch.event import Outcome
+from claude_batch.ledger import Standing
+from claude_batch.sandbox.batches import Call, Fault
+from claude_batch.sandbox.hub_wire import Incoming, Trouble
+from claude_batch.sender import Sender
+
+TEN = "line_10 = 'ten'"
+
+
+def test_nothing_is_sent_under_a_claim_that_has_run_out(work: Work) -> None:
+    with open_rig(work.path) as rig:
+        subject = rig.given({"path": "a.py", "text": "a = 1\n"})
+        claim = rig.claimant().claim(rig.view, subject)
+        rig.ledger.transact(lambda view: claim.write)
+        rig.clock.forward(minutes=30)
+        with pytest.raises(CannotSubmit, match="so long"):
+            list(Sender(rig.ledger, rig.claude, PRICES, rig.clock).send_all(claim.parcels))
+        assert rig.sent() == []
+        assert rig.view.standing(subject.tasks[0].id) is Standing.NEW
+
+
+def test_a_long_lane_now_keeps_its_claim(work: Work) -> None:
+    seen: list[Collection] = []
+
+    def slow(call: Call) -> Fault | None:
+        rig.clock.forward(minutes=12)
+        seen.append(rig.collect())  # of another job
+        return None
+
+    with open_rig(work.path, faults=slow, reviewer=lambda params: NOTHING) as rig:
+        rig.config = Config(lane="now", budget=Budget(pull_request=None))
+        rig.submit(rig.apart(*(f"{name}.py" for name in "abcde")))
+        assert {answered.outcome for answered in rig.answers().values()} == {Outcome.SUCCEEDED}
+        assert len(rig.answers()) == len(rig.sent()) == len(seen) == 5
+        assert {note for one in seen for note in one.notes} == set()
+
+
+@pytest.mark.parametrize("late", ["/pulls/1/comments", "/issues/1/comments"])
+def test_who_publishes_too_slowly_stops_before_another_run_says_the_same(
+    tmp_path: Path, late: str
+) -> None:
+    with (
+        open_shop(tmp_path) as shop,
+        open_rig(shop.work, remote="origin", reviewer=find(TEN)) as rig,
+    ):
+        pull = open_pull(rig, shop)
+        pull.submit()
+        rig.collect()
+        said: list[int] = []
+
+        def slow(incoming: Incoming) -> Trouble | None:
+            if incoming.path.endswith(late) and not said:
+                rig.clock.forward(minutes=11)
+                said.append(0)
+                said.append(pull.publish(run="run-2").posted)
+            return None
+
+        shop.hub.fault = slow
+        with pytest.raises(CannotPublish, match="longer than the ten minutes"):
+            pull.publish()
+        assert len(said) == 2
+        assert len(pull.reviewed()) == 1
+        assert len(pull.forge.comments(pull.number)) == 1
+        checks = shop.ask(
+            "GET", f"/commits/{pull.forge.pull(pull.number).head_sha}/check-runs?filter=all"
+        )
+        assert checks.body["total_count"] == 1
