@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import overload
 
 from claude_batch.event import Answered, Outcome
 from claude_batch.parcel import Sent
+from claude_batch.receipt import ZERO, Receipt, receipt
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Collection:
     answers: Sequence[Answered]  # those recorded by this run
     notes: tuple[str, ...]
     submitted: tuple[Sent, ...] = ()  # what followed: second looks
+    lost_usd: Decimal = ZERO  # the most that lost answers among `answers` may have cost
+
+    @property
+    def receipt(self) -> Receipt:
+        return receipt(self.answers, lost_usd=self.lost_usd)
 
     def counts(self) -> dict[str, int]:
         """Disjoint, by outcome; sums to the requests that this run recorded."""
@@ -71,4 +78,5 @@ def together(parts: Iterable[Collection]) -> Collection:
         Answers(tuple(place for one in rows for place in Answers.of(one.answers).places)),
         tuple(dict.fromkeys(note for one in rows for note in one.notes)),
         tuple(sent for one in rows for sent in one.submitted),
+        sum((one.lost_usd for one in rows), ZERO),
     )

@@ -9,9 +9,10 @@ from claude_batch.budget import periods
 from claude_batch.diff import Diff, LeftOut
 from claude_batch.event import Answered, Asked, Settled
 from claude_batch.finding import Finding
+from claude_batch.fold import asked_of
 from claude_batch.ledger import Standing, View
 from claude_batch.origin import Past, Readers
-from claude_batch.receipt import ZERO, MonthToDate, Receipt, receipt
+from claude_batch.receipt import ZERO, MonthToDate, Receipt, receipt, reserved_for_lost
 from claude_batch.second_look import PATIENCE
 from claude_batch.summary import Coverage
 from claude_batch.task import TaskId
@@ -81,12 +82,13 @@ class Dossier:
         }
         return Past(plans, asked, diff, readers)
 
-    def own(self) -> list[Answered | Settled]:
-        """A row that was folded without its intent says its lane itself."""
-        bare = [row for row in self.view.settled.values() if row.pr == self.pr]
+    def own(self) -> list[tuple[Asked, Answered | Settled]]:
+        """What it asked for itself, with what came back. A row that was folded without its intent
+        says its lane itself."""
+        bare = [(asked_of(row), row) for row in self.view.settled.values() if row.pr == self.pr]
         sendings = self.view.sendings.values()
         return bare + [
-            sending.answers[n]
+            (asked, sending.answers[n])
             for sending in sendings
             for n, asked in sending.requests.items()
             if asked.pr == self.pr and n in sending.answers
@@ -111,8 +113,9 @@ class Dossier:
     def receipt(self, month_budget: Decimal | None = None) -> Receipt:
         """`month_budget`: the limit in dollars that the month to date is held against."""
         own = self.own()
-        return receipt(own, self._reused_usd()).model_copy(
-            update={"month": self._month(own, month_budget)}
+        answers = [answered for _, answered in own]
+        return receipt(answers, self._reused_usd(), reserved_for_lost(own)).model_copy(
+            update={"month": self._month(answers, month_budget)}
         )
 
     def _month(

@@ -279,6 +279,13 @@ def is_unpriced(answer: Answered | Settled) -> bool:
     return answer.usd is None and (answer.usage is not None or answer.outcome in BILLED)
 
 
+def is_lost(answer: Answered | Settled) -> bool:
+    """In the lane now nothing came back: it may have been billed, and again when it was asked
+    again. What a batch lost is found at the API."""
+    at_once = answer.lane == "now" if isinstance(answer, Settled) else answer.batch is None
+    return at_once and answer.usage is None and answer.outcome is Outcome.UNREADABLE
+
+
 def to_line(event: AnyEvent) -> bytes:
     """One line of a log file, without its newline. Keys at their default are left out."""
     row = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)

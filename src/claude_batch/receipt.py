@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from claude_batch.event import Answered, Model, Settled, is_unpriced
+from claude_batch.event import Answered, Asked, Model, Settled, is_lost, is_unpriced
 from claude_batch.price import BATCH, Usage
 
 ZERO = Decimal(0)
@@ -34,6 +34,7 @@ class Receipt(Model):
     models: tuple[str, ...] = ()
     requests: int = 0
     month: MonthToDate | None = None  # up to the newest of these answers
+    lost_usd: Decimal = ZERO  # the most that lost answers may have cost; in none of the sums
     unpriced: int = 0  # answers that may have cost something unknown: shown, never taken for zero
 
     # What `saved_by_cache` and `saved_by_batch` mean exactly: price.Cost.
@@ -43,7 +44,16 @@ class Receipt(Model):
         return self.usd_standard - self.usd
 
 
-def receipt(answers: Iterable[Answered | Settled], reused_usd: Decimal = ZERO) -> Receipt:
+def reserved_for_lost(pairs: Iterable[tuple[Asked, Answered | Settled]]) -> Decimal:
+    """What was reserved for requests whose answers were lost."""
+    return sum((asked.estimate.usd_max for asked, answer in pairs if is_lost(answer)), ZERO)
+
+
+def receipt(
+    answers: Iterable[Answered | Settled],
+    reused_usd: Decimal = ZERO,
+    lost_usd: Decimal = ZERO,
+) -> Receipt:
     """The sum over answers as the ledger recorded them: no price is looked up again.
 
     `reused_usd`: what the answers that were not asked for again have cost when they were.
@@ -66,6 +76,7 @@ def receipt(answers: Iterable[Answered | Settled], reused_usd: Decimal = ZERO) -
         saved_by_batch=by_batch,
         saved_by_cache=usd_standard - usd - by_batch,
         saved_by_dedupe=reused_usd,
+        lost_usd=lost_usd,
         models=tuple(sorted(models)),
         requests=requests,
         unpriced=unpriced,
@@ -84,6 +95,11 @@ def _tokens(usage: Usage) -> dict[str, int]:
         "cache_read_tokens": usage.cache_read,
         "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
     }
+
+
+def twice(most: Decimal) -> str:
+    """What to say of lost answers."""
+    return f"possibly paid twice, at most {dollars(most)} more"
 
 
 CENT = Decimal("0.01")

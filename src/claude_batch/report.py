@@ -11,7 +11,7 @@ from claude_batch.estimate import total
 from claude_batch.parcel import Sent
 from claude_batch.precision import Precision
 from claude_batch.published import Published
-from claude_batch.receipt import Receipt, receipt
+from claude_batch.receipt import Receipt
 from claude_batch.spending import Group, Spending
 from claude_batch.status import BatchRow, Shown, Status
 from claude_batch.submission import Submission
@@ -58,7 +58,7 @@ def collection(done: Collection) -> Json:
             {**row, "follows": sent.follows}
             for row, sent in zip(_batches(done.submitted), done.submitted, strict=True)
         ],
-        "receipt": receipt_of(receipt(done.answers)),
+        "receipt": receipt_of(done.receipt),
         "notes": list(done.notes),
     }
 
@@ -83,6 +83,7 @@ def receipt_of(found: Receipt) -> Json:
         "cache_write_tokens": found.cache_write_tokens,
         "models": list(found.models),
         "unpriced": found.unpriced,
+        "lost_usd": found.lost_usd,
     }
 
 

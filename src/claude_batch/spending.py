@@ -12,7 +12,7 @@ from typing import Literal
 
 from claude_batch.entry import Entry, Reuse, Spot, entries, reuses
 from claude_batch.ledger import View
-from claude_batch.receipt import ZERO, Receipt, dollars, receipt
+from claude_batch.receipt import ZERO, Receipt, dollars, receipt, reserved_for_lost
 
 By = Literal["day", "repository", "pull_request", "kind", "model"]
 COLUMNS = (
@@ -73,7 +73,11 @@ def day(at: datetime) -> str:
 def _group(name: str, found: list[Entry], reused: list[Reuse]) -> Group:
     return Group(
         name=name,
-        receipt=receipt((one.answer for one in found), sum((one.usd for one in reused), ZERO)),
+        receipt=receipt(
+            (one.answer for one in found),
+            sum((one.usd for one in reused), ZERO),
+            reserved_for_lost((one.asked, one.answer) for one in found),
+        ),
         usd_estimated=sum((one.asked.estimate.usd for one in found), ZERO),
         unknown=sum(one.is_unknown for one in found),
     )

@@ -13,7 +13,7 @@ from claude_batch.finding import Finding
 from claude_batch.marker import SUMMARY, marked
 from claude_batch.placement import REASONS, Dropped, Placed, Reason
 from claude_batch.quoting import code, cut, quote_line
-from claude_batch.receipt import MonthToDate, Receipt, dollars
+from claude_batch.receipt import MonthToDate, Receipt, dollars, twice
 
 # Together below what GitHub takes, whatever the lists hold.
 ROOM_FOR_FINDINGS = 36_000
@@ -226,6 +226,8 @@ def _receipt(receipt: Receipt) -> list[str]:
     if receipt.unpriced:
         answers = count(receipt.unpriced, "answer")
         parts.append(f"{answers} without a known price or usage: not in these sums.")
+    if receipt.lost_usd:
+        parts.append(f"An answer was lost: {twice(receipt.lost_usd)}.")
     return parts
 
 

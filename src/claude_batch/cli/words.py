@@ -11,7 +11,7 @@ from claude_batch.finding import Finding
 from claude_batch.placement import Placed
 from claude_batch.precision import Precision
 from claude_batch.published import Published
-from claude_batch.receipt import Receipt, dollars, receipt
+from claude_batch.receipt import Receipt, dollars, twice
 from claude_batch.spending import Spending, amount
 from claude_batch.status import BatchRow, Shown, Status
 from claude_batch.submission import Submission
@@ -74,7 +74,7 @@ def collection(done: Collection) -> str:
     rows = [f"batch {name}: {status}" for name, status in done.batches]
     rows += [f"note: {note}" for note in done.notes]
     if done.answers:
-        rows += [f"answers: {counts}; {count(found, 'finding')}", *paid(receipt(done.answers))]
+        rows += [f"answers: {counts}; {count(found, 'finding')}", *paid(done.receipt)]
     refuted = sum(len(answered.refuted) for answered in done.answers)
     rows += [f"refuted by a second look: {count(refuted, 'finding')}"] if refuted else []
     rows += [
@@ -100,6 +100,8 @@ def paid(found: Receipt) -> list[str]:
         rows.append(f"reused: answers worth {dollars(found.saved_by_dedupe)} were paid for before")
     if found.unpriced:
         rows.append(f"unknown: {count(found.unpriced, 'answer')} without a known price or usage")
+    if found.lost_usd:
+        rows.append(f"lost: {twice(found.lost_usd)}")
     return rows
 
 

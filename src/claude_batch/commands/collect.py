@@ -14,10 +14,11 @@ from claude_batch.collected import Answers, Collection, Progress
 from claude_batch.collection import UNDECIDED, Recorder, readable, shape_of
 from claude_batch.edges.claude import Claude, RemoteBatch
 from claude_batch.errors import CannotFind
-from claude_batch.event import Answered, AnyEvent, BatchStatus, Looked, Submitted, Voided
+from claude_batch.event import Answered, AnyEvent, Asked, BatchStatus, Looked, Submitted, Voided
 from claude_batch.expiry import RESULTS_STAY, warnings
 from claude_batch.ledger import Ledger, Sending, View, Write
 from claude_batch.price import Prices
+from claude_batch.receipt import reserved_for_lost
 from claude_batch.sheet import Rows
 from claude_batch.task import TaskId
 
@@ -49,9 +50,7 @@ class Collector:
                 notes += self._give_up_on(sending)
         after = self.ledger.view()
         notes += warnings(after, self.now())
-        return Collection(
-            tuple(_batches(before, after, self.now())), _fresh(before, after), tuple(notes)
-        )
+        return self._since(before, after, notes)
 
     def wait(
         self,
@@ -74,8 +73,15 @@ class Collector:
                 break
             sleep(max(pause, self._told) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause = min(pause * 1.5, LONGEST_POLL)
-        end = self.ledger.view()
-        return Collection(tuple(_batches(start, end, self.now())), _fresh(start, end), tuple(notes))
+        return self._since(start, self.ledger.view(), notes)
+
+    def _since(self, before: View, after: View, notes: Sequence[str]) -> Collection:
+        return Collection(
+            tuple(_batches(before, after, self.now())),
+            _fresh(before, after),
+            tuple(notes),
+            lost_usd=reserved_for_lost(_fresh_at_once(before, after)),
+        )
 
     def _fetch(self, sending: Sending, fact: Submitted) -> Iterator[str]:
         try:
@@ -193,11 +199,22 @@ def _batches(before: View, after: View, now: datetime) -> Iterator[tuple[str, st
 
 def _fresh(before: View, after: View) -> Answers:
     places: list[tuple[Rows[Answered], int]] = []
-    for key, sending in after.sendings.items():
-        old = before.sendings[key].answers if key in before.sendings else {}
-        fresh = sorted(sending.answers.keys() - old.keys())
-        places += ((sending.answers, n) for n in fresh)
+    for sending in after.sendings.values():
+        places += ((sending.answers, n) for n in _new(before, sending))
     return Answers(tuple(places))
+
+
+def _fresh_at_once(before: View, after: View) -> Iterator[tuple[Asked, Answered]]:
+    """Of the lane now."""
+    for sending in after.sendings.values():
+        if sending.intent.lane == "now":
+            for n in _new(before, sending):
+                yield sending.requests[n], sending.answers[n]
+
+
+def _new(before: View, sending: Sending) -> list[int]:
+    old = before.sendings.get(sending.intent.id)
+    return sorted(sending.answers.keys() - (old.answers.keys() if old else set()))
 
 
 def _open(view: View, tasks: AbstractSet[TaskId] | None) -> list[Sending]:
