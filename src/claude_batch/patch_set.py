@@ -4,6 +4,7 @@ Each edit is carried from the file that the model saw to the file as it is today
 what cannot be carried or proved is reported and never forced.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -30,7 +31,11 @@ class PatchSet:
 
     @property
     def branch(self) -> str:
-        return f"claude-batch/refactor-{self.plan.id[:12]}"
+        """Named for its edits, those that were refused included: whoever comes back after a crash,
+        or with a newer plan, finds what stands already."""
+        found = [*self.accepted, *(finding for finding, _ in self.refused)]
+        names = "\0".join(sorted(finding.fingerprint for finding in found))
+        return f"claude-batch/refactor-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
 
     @property
     def patch(self) -> bytes:

@@ -88,15 +88,29 @@ class Refactorer:
         return Published(number, posted=1, dropped=dropped, note=note)
 
     def _propose(self, made: PatchSet, target: Target) -> int:
-        """Looks first: after a crash the pull request may stand already."""
-        standing = self.forge.pulls_of_branch(made.branch)
-        if standing:
-            return standing[0].number
-        files = {path: after for path, (before, after) in made.files.items() if after != before}
-        self.branches.push(made.branch, target.head, files, f"{made.title}\n")
-        return self.forge.open_pull(
-            made.title, made.branch, target.branch, made.body, draft=True
-        ).number
+        """Looks first: after a crash the branch, or the pull request, may stand already; and once
+        more when it is refused, because another run may have been quicker."""
+        standing = self._standing(made)
+        if standing is not None:
+            return standing
+        if not self.branches.has(made.branch):
+            files = {path: after for path, (before, after) in made.files.items() if after != before}
+            self.branches.push(made.branch, target.head, files, f"{made.title}\n")
+        try:
+            opened = self.forge.open_pull(
+                made.title, made.branch, target.branch, made.body, draft=True
+            )
+        except CannotPublish:
+            standing = self._standing(made)
+            if standing is None:
+                raise
+            return standing
+        return opened.number
+
+    def _standing(self, made: PatchSet) -> int | None:
+        """Its pull request, also when a person has closed it meanwhile."""
+        found = self.forge.pulls_of_branch(made.branch, state="all")
+        return found[0].number if found else None
 
     def _facts(self, made: PatchSet, target: Target, number: int) -> list[Post]:
         return [

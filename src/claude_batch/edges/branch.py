@@ -21,6 +21,9 @@ class Branches:
     git: Git
     remote: str
 
+    def has(self, name: str) -> bool:
+        return bool(self._tip(f"refs/heads/{name}"))
+
     def push(self, name: str, parent: str, files: Mapping[str, bytes], message: str) -> str:
         """A commit on `parent` in which `files` have this content, as branch `name`; its id.
 

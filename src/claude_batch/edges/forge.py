@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
@@ -189,11 +189,11 @@ class Forge:
         with self._asking("list the open pull requests", "pull-requests: read"):
             return self._pulls(state="open")
 
-    def pulls_of_branch(self, branch: str) -> list[Pull]:
-        """Open ones, from a branch of this repository."""
+    def pulls_of_branch(self, branch: str, state: Literal["open", "all"] = "open") -> list[Pull]:
+        """From a branch of this repository, newest first."""
         head = f"{self._name.split('/')[0]}:{branch}"
         with self._asking(f"list the pull requests of {branch}", "pull-requests: read"):
-            return self._pulls(state="open", head=head)
+            return self._pulls(state=state, head=head)
 
     def _pulls(self, **query: str) -> list[Pull]:
         answers = list(self._list(self._at("/pulls"), **query))

@@ -1,0 +1,112 @@
+"""kill -9 after every HTTP call and every git write, then run again: paid once, said once."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from gate import Point
+from job import Verb
+from program import Place
+from trial import CONFIG, LEASE_ENDS, TAKES, TWICE, Step, Trial, open_trial
+from truth import Words, faults, now_faults, said
+
+# The fork server is reached by a socket in the file system.
+pytestmark = pytest.mark.block_network(allowed_hosts=["127.0.0.1", "/.*/listener-.*"])
+
+Faults = Callable[[Trial, Counter[Words]], Iterable[str]]
+CREATE = "POST /v1/messages/batches"
+
+
+@dataclass(frozen=True)
+class Way:
+    """Jobs up to one whose points are tried: the last."""
+
+    steps: tuple[Step, ...]
+    submit: Verb = "submit"
+    config: str = CONFIG
+    faults: Faults = faults
+
+
+def mend(place: Place) -> None:
+    """One finding is fixed, so its thread is to be resolved and the summary edited."""
+    text = (place.shop.work / "run.py").read_text()
+    place.shop.commit({"run.py": text.replace("yaml.load", "yaml.safe_load")})
+    place.shop.git("push", "-q", "origin", "feature")
+
+
+def tidy(place: Place) -> None:
+    """Something on main that the sandbox refactors."""
+    place.shop.git("checkout", "-q", "main")
+    (place.shop.work / "src").mkdir()
+    place.shop.commit({"src/stock.py": "def stock():\n    found = dict()\n    return found\n"})
+    place.shop.git("push", "-q", "origin", "main")
+
+
+SUBMIT = Step(("submit",))
+COLLECT = Step(("collect",), TAKES)
+PUBLISH = Step(("publish",))
+WAYS = {
+    "submit": Way((SUBMIT,)),
+    "collect, and send second looks": Way((SUBMIT, COLLECT), config=TWICE),
+    "collect second looks": Way((SUBMIT, COLLECT, COLLECT), config=TWICE),
+    "publish": Way((SUBMIT, COLLECT, PUBLISH)),
+    "collect what was sent and not recorded": Way(
+        (Step(("submit",), killed=CREATE), Step(("collect",), LEASE_ENDS))
+    ),
+    "publish again": Way(
+        (
+            *(SUBMIT, COLLECT, PUBLISH),
+            *(Step(("submit",), first=mend), COLLECT, PUBLISH),
+        )
+    ),
+    "submit, lane now": Way((Step(("submit now",)),), "submit now", faults=now_faults),
+    "propose refactorings": Way(
+        (Step(("submit paths",), first=tidy), COLLECT, PUBLISH), "submit paths"
+    ),
+}
+
+
+def lead_up(trial: Trial, way: Way) -> None:
+    for step in way.steps[:-1]:
+        trial.run(step, Point("http", None, step.killed) if step.killed else None)
+
+
+def clean(folder: Path, way: Way, jobs: int) -> tuple[list[Point], Counter[Words]]:
+    """The points of its last step, and what is said in the end."""
+    folder.mkdir()
+    with open_trial(folder, jobs, way.config) as trial:
+        lead_up(trial, way)
+        points = trial.run(way.steps[-1])
+        if jobs > 1:  # one job has been killed after each call that only reads, too
+            points = [point for point in points if not point.what.startswith("GET ")]
+        trial.finish(way.submit)
+        words = said(trial)
+        assert list(way.faults(trial, words)) == []
+        return points, words
+
+
+def crash(folder: Path, way: Way, jobs: int, point: Point, words: Counter[Words]) -> list[str]:
+    folder.mkdir()
+    with open_trial(folder, jobs, way.config) as trial:
+        lead_up(trial, way)
+        trial.run(way.steps[-1], point)
+        trial.finish(way.submit)
+        return list(way.faults(trial, words))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("name", WAYS)
+def test_every_point(tmp_path: Path, name: str, jobs: int) -> None:
+    way = WAYS[name]
+    points, words = clean(tmp_path / "clean", way, jobs)
+    sys.stdout.write(f"\n{name}, {jobs} at once: {len(points)} points\n")
+    wrong = {
+        str(point): found
+        for n, point in enumerate(points)
+        if (found := crash(tmp_path / str(n), way, jobs, point, words))
+    }
+    assert wrong == {}
