@@ -96,7 +96,7 @@ def verbs(world: World, config: Config) -> Verbs:
         return [(str(batch), status) for batch, status in done]
 
     def compacted() -> int:
-        return prune(world.shared(config), now(), when_due=True).folded
+        return prune(world.shared(config), world.now(), when_due=True).folded
 
     return Verbs(submitted, lambda: collect.run(world, config), published, closed, compacted)
 
