@@ -56,10 +56,9 @@ def recall(
     for batch in dict.fromkeys(one.batch for one in missing if one.batch):
         rows = [view.row(one.intent, one.n) for one in missing if one.batch == batch]
         try:
-            lines = list(results(batch))
+            yield from findings_again([row.asked for row in rows if row], readable(results(batch)))
         except CannotFind:
             continue  # after 29 days what it said is lost, as a dropped shard is
-        yield from findings_again([row.asked for row in rows if row], readable(lines))
 
 
 @dataclass(frozen=True)
