@@ -140,6 +140,7 @@ def batch(row: BatchRow) -> Json:
         "requests": row.requests,
         "tasks": row.tasks,
         "lane": row.lane,
+        "not_sent": row.not_sent,
     }
 
 

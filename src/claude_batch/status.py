@@ -27,6 +27,7 @@ class BatchRow:
     requests: int
     tasks: int
     lane: str
+    not_sent: str | None = None  # why nothing of it, or no more of it, will be
 
 
 @dataclass(frozen=True)

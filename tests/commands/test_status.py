@@ -9,9 +9,9 @@ from rig import Reviewer, Rig, find, open_rig
 from claude_batch import report
 from claude_batch.cli import words
 from claude_batch.commands.status import list_batches, show, status
-from claude_batch.errors import BadUsage
+from claude_batch.errors import BadUsage, CannotSubmit
 from claude_batch.output import document
-from claude_batch.sandbox.batches import Reply
+from claude_batch.sandbox.batches import Fault, Reply, failing
 
 
 @pytest.fixture
@@ -86,6 +86,21 @@ def test_the_list_has_every_batch_the_newest_first(rig: Rig) -> None:
         (names[1], "collected"),
         (names[0], "collected"),
     ]
+
+
+def test_the_list_says_why_a_batch_was_never_sent(work: Work) -> None:
+    refused = failing("POST", "/batches", Fault(400, "invalid_request_error"))
+    with open_rig(work.path, faults=refused) as rig:
+        subject = rig.given({"path": "a.py", "text": "a = 1\n"})
+        with pytest.raises(CannotSubmit) as said:
+            rig.submit(subject)
+        rig.clock.forward(seconds=1)
+        rig.submit(subject)
+        sent, lost = list_batches(rig.ledger, rig.clock())
+        assert (sent.not_sent, lost.status, lost.not_sent) == (None, "lost", said.value.problem)
+        assert "not sent" not in words.batch(sent)
+        assert words.batch(lost).endswith(f"1 request, 1 task; not sent: {said.value.problem}")
+        assert report.batch(lost)["not_sent"] == said.value.problem
 
 
 class TestShow:

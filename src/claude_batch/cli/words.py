@@ -159,6 +159,7 @@ def batch(row: BatchRow) -> str:
     return (
         f"{row.id}  {row.status}  {_when(row.created_at)}  "
         f"{count(row.requests, 'request')}, {count(row.tasks, 'task')}"
+        + (f"; not sent: {row.not_sent}" if row.not_sent else "")
     )
 
 
