@@ -45,6 +45,10 @@ def test_totals_say_where_the_month_leads_and_how_far_estimates_were(place: Plac
     totals = place.json("cost")["totals"]
     assert totals["month"]["usd"] == totals["usd"] > 0
     assert (totals["month"]["budget_usd"], totals["month"]["unknown"]) == (25, 0)
+    assert set(totals["month"]) == {
+        *("start", "end", "usd", "reserved_usd", "budget_usd", "forecast_usd", "previous_usd"),
+        *("change_percent", "unknown"),
+    }
     [one] = totals["estimates"]
     assert (one["kind"], one["usd"]) == ("review", totals["usd"])
     assert one["usd_estimated"] == totals["usd_estimated"]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 
 from claude_batch.benchmark import Score
@@ -44,7 +45,7 @@ def estimate(done: Submission) -> Json:
         "ladder": list(done.claim.steps),
         "source": plan.label,
         "lane": done.lane,
-        "left_out": [{"path": out.path, "reason": out.reason} for out in plan.left_out],
+        "left_out": plan.left_out,
     }
 
 
@@ -120,11 +121,7 @@ def status(done: Sequence[Status]) -> Json:
         "batches": [batch(row) for one in done for row in one.batches],
         "pending_tasks": sum(one.pending_tasks for one in done),
         "failed_tasks": sum(len(one.failed) for one in done),
-        "failed": [
-            {"id": task.id, "kind": task.kind, "path": task.path, "why": task.why}
-            for one in done
-            for task in one.failed
-        ],
+        "failed": [task for one in done for task in one.failed],
         "warnings": [warning for one in done for warning in one.warnings],
         "spent_usd": sum((one.spent_usd for one in done), Decimal(0)),
         "damaged": [damage for one in done for damage in one.damaged],
@@ -132,16 +129,7 @@ def status(done: Sequence[Status]) -> Json:
 
 
 def batch(row: BatchRow) -> Json:
-    return {
-        "id": row.id,
-        "status": row.status,
-        "created_at": row.created_at,
-        "expires_at": row.expires_at,
-        "requests": row.requests,
-        "tasks": row.tasks,
-        "lane": row.lane,
-        "not_sent": row.not_sent,
-    }
+    return asdict(row)
 
 
 def items(rows: Sequence[object]) -> Json:

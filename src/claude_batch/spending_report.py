@@ -1,6 +1,7 @@
 """What `cost --format json` prints. Scripts of other people rely on these keys."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import cast
 
 from claude_batch import report
@@ -18,35 +19,10 @@ def spending(found: Spending, running: Month, accurate: Sequence[Accuracy]) -> J
     document = report.spending(found)
     totals = {
         **cast(Json, document["totals"]),
-        "month": _month(running),
-        "estimates": [_accuracy(one) for one in accurate],
+        "month": {**asdict(running), "change_percent": running.change_percent},
+        "estimates": [{**asdict(one), "error_percent": one.error_percent} for one in accurate],
     }
     return {**document, "totals": totals}
-
-
-def _month(found: Month) -> Json:
-    return {
-        "start": found.start,
-        "end": found.end,
-        "usd": found.usd,
-        "reserved_usd": found.reserved_usd,
-        "budget_usd": found.budget_usd,
-        "forecast_usd": found.forecast_usd,
-        "previous_usd": found.previous_usd,
-        "change_percent": found.change_percent,
-        "unknown": found.unknown,
-    }
-
-
-def _accuracy(one: Accuracy) -> Json:
-    return {
-        "kind": one.kind,
-        "model": one.model,
-        "requests": one.requests,
-        "usd_estimated": one.usd_estimated,
-        "usd": one.usd,
-        "error_percent": one.error_percent,
-    }
 
 
 def reconciliation(found: Reconciliation) -> Json:
