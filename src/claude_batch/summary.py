@@ -227,7 +227,7 @@ def _receipt(receipt: Receipt) -> list[str]:
         answers = count(receipt.unpriced, "answer")
         parts.append(f"{answers} without a known price or usage: not in these sums.")
     if receipt.lost_usd:
-        parts.append(f"An answer was lost: {twice(receipt.lost_usd)}.")
+        parts.append(f"Lost in the lane `now`: {twice(receipt.lost_usd)}.")
     return parts
 
 

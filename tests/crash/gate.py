@@ -32,7 +32,7 @@ done
 echo "$verb" >>{log}
 {git} "$@"
 code=$?
-[ "$(wc -l <{log})" -ne {fatal} ] || kill -9 $PPID
+[ "$(wc -l <{log})" -ne {fatal} ] || ! mkdir {death} 2>/dev/null || kill -9 $PPID
 exit $code
 """
 
@@ -66,6 +66,7 @@ class Gate:
     folder: Path
     batches: str
     hub: str
+    death: Path  # of several jobs with the same fatal point, the one that makes this folder dies
     fatal: Point | None = None
     doomed: Future[int] = field(default_factory=Future)  # the job's process
     calls: list[str] = field(default_factory=list)
@@ -77,7 +78,7 @@ class Gate:
         real = shutil.which("git")
         point = self.fatal
         fatal = point.n + 1 if point and point.kind == "git" and point.n is not None else 0
-        script = GIT.format(git=real, log=self._log, fatal=fatal)
+        script = GIT.format(git=real, log=self._log, fatal=fatal, death=self.death)
         self._log.touch()
         (self.folder / "git").write_text(script)
         (self.folder / "git").chmod(0o755)
@@ -113,7 +114,13 @@ class Gate:
         point = self.fatal
         if point is None or point.kind != "http":
             return False
-        return point.what == what if point.n is None else point.n == n
+        if what != point.what if point.n is None else n != point.n:
+            return False
+        try:
+            self.death.mkdir()
+        except FileExistsError:
+            return False
+        return True
 
     def environ(self, given: Mapping[str, str]) -> dict[str, str]:
         return {

@@ -18,7 +18,7 @@ from claude_batch.edges.repository import Repository
 from claude_batch.edges.state_branch import GitLedger
 from claude_batch.sandbox.batches import BatchesServer
 
-KILLED = -9
+KILLED = "-9"
 TAKES = timedelta(minutes=15)  # a batch
 SOON = timedelta(minutes=1)
 LEASE_ENDS = timedelta(minutes=31)
@@ -54,22 +54,21 @@ class Trial:
         return datetime.now(UTC) + self.ahead
 
     def run(self, step: Step, fatal: Point | None = None) -> list[Point]:
-        """One job in each seat at once; the first one dies at `fatal`. What that one passed."""
+        """One job in each seat at once; the first that gets there dies at `fatal`. What the one
+        passed that came farthest."""
         self.ahead += step.after
         step.first(self.place)
+        death = self.folder / f"death-{next(self._numbers)}"
         with ExitStack() as stack:
-            gates = [
-                stack.enter_context(self._gate(None if n else fatal))
-                for n in range(len(self.seats))
-            ]
+            gates = [stack.enter_context(self._gate(death, fatal)) for _ in self.seats]
             jobs = list(map(self._start, [step.verbs] * len(gates), self.seats, gates))
             for job in jobs:
                 job.join(120)
-            codes = [job.exitcode for job in jobs]
-            wanted = [KILLED if fatal else 0] + [0] * (len(jobs) - 1)
+            codes = sorted(str(job.exitcode) for job in jobs)
+            wanted = [KILLED if fatal else "0"] + ["0"] * (len(jobs) - 1)
             assert codes == wanted, f"{step.verbs}: {codes}\n{self._stderr.read_text()}"
             self.paid += [paid for gate in gates for paid in gate.paid]
-            return gates[0].points()
+            return max((gate.points() for gate in gates), key=len)
 
     def finish(self, submit: Verb) -> None:
         """Jobs as pushes and a schedule start them, until they have nothing more to do."""
@@ -95,9 +94,9 @@ class Trial:
         )
         return log.out.decode().splitlines()
 
-    def _gate(self, fatal: Point | None) -> Gate:
+    def _gate(self, death: Path, fatal: Point | None) -> Gate:
         folder = self.folder / f"gate-{next(self._numbers)}"
-        return Gate(folder, self.place.batches.url, self.place.shop.hub.url, fatal)
+        return Gate(folder, self.place.batches.url, self.place.shop.hub.url, death, fatal)
 
     def _start(self, verbs: tuple[Verb, ...], seat: Path, gate: Gate) -> ForkServerProcess:
         given = gate.environ(self.place.environ) | {"GITHUB_EVENT_NAME": "schedule"}

@@ -43,20 +43,21 @@ def faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
     yield from ledger_faults(view)
     yield from _twice("paid", questions(asked for *_, asked in trial.place.batches.submitted()))
     yield from words_faults(trial, expected)
-    billed = sum(map(_usd, _results(trial)), ZERO)
-    if recorded(view) != billed:
-        yield f"the ledger has {recorded(view)} dollars, and {billed} were billed"
+    if recorded(view) != _billed(trial):
+        yield f"the ledger has {recorded(view)} dollars, and {_billed(trial)} were billed"
 
 
 def now_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
-    """Of the lane now: a call that was paid and not recorded is made once more, which is said."""
+    """Of the lane now: what was paid and not recorded is asked once more, in a batch, which is
+    said."""
     view = trial.ledger().view()
     yield from ledger_faults(view)
     yield from words_faults(trial, expected)
     asked = questions(json.loads(paid.asked) for paid in trial.paid)
+    asked += questions(params for *_, params in trial.place.batches.submitted())
     yield from (f"paid {n} times: {key}" for key, n in asked.items() if n > 2)
     answers = (parse_message("", paid.answered) for paid in trial.paid)
-    billed = sum((_usd(answer, batch=False) for answer in answers), ZERO)
+    billed = sum((_usd(answer, batch=False) for answer in answers), _billed(trial))
     lost = reserved_for_lost((row.asked, row.answered) for row in view.rows if row.answered)
     if not recorded(view) <= billed <= recorded(view) + lost:
         yield f"{billed} were billed, the ledger has {recorded(view)} and at most {lost} more"
@@ -113,11 +114,13 @@ def _bodies(trial: Trial) -> list[str]:
     return [one.body for pull in pulls for one in hub.conversation(pull.number)]
 
 
-def _results(trial: Trial) -> Iterator[RawAnswer]:
+def _billed(trial: Trial) -> Decimal:
+    """All batches, by the usage that the server tells."""
     claude = Claude(trial.place.environ, sleep=lambda seconds: None)
-    for batch in dict.fromkeys(batch for batch, *_ in trial.place.batches.submitted()):
-        yield from map(parse_line, claude.results(BatchId(batch)))
+    batches = dict.fromkeys(batch for batch, *_ in trial.place.batches.submitted())
+    lines = [line for batch in batches for line in claude.results(BatchId(batch))]
     claude.close()
+    return sum((_usd(parse_line(line)) for line in lines), ZERO)
 
 
 def _usd(answer: RawAnswer, *, batch: bool = True) -> Decimal:
