@@ -28,7 +28,8 @@ from claude_batch.finding import Finding
 from claude_batch.ledger import View
 from claude_batch.parcel import Draft
 from claude_batch.price import Prices
-from claude_batch.submission import Claimant, Subject
+from claude_batch.subject import Subject
+from claude_batch.submission import Claimant
 from claude_batch.task import Changed
 from claude_batch.verify import Case
 

@@ -38,7 +38,8 @@ from claude_batch.publication import check
 from claude_batch.pull import DraftComment
 from claude_batch.sandbox.hub_git import Bare, Touched
 from claude_batch.sandbox.hub_rules import anchor_faults
-from claude_batch.submission import Claim, Claimant, Subject
+from claude_batch.subject import Subject
+from claude_batch.submission import Claim, Claimant
 
 SEED = 20261122
 MOST_FILES = 25

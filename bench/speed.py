@@ -15,7 +15,7 @@ from claude_batch.edges.repository import Repository
 from claude_batch.ledger import View
 from claude_batch.prompt import kind_of
 from claude_batch.source import Range
-from claude_batch.submission import Subject, Work
+from claude_batch.subject import Subject, Work
 
 RUNS = 31
 FILES, LINES = 3_000, 150  # of each file, so that the patch has 13 MB

@@ -34,7 +34,8 @@ from claude_batch.sandbox.batches import BatchesServer, Reply
 from claude_batch.sandbox.params import blocks
 from claude_batch.sandbox.reviewer import ANCHORED
 from claude_batch.sandbox.usage import input_tokens
-from claude_batch.submission import Claimant, Subject
+from claude_batch.subject import Subject
+from claude_batch.submission import Claimant
 from claude_batch.task import unique
 
 CONFIG = Config(budget=Budget(pull_request=None, day=None, month=None))

@@ -31,7 +31,8 @@ from claude_batch.published import Published
 from claude_batch.sandbox.batches import BatchesServer, Faults, Reply
 from claude_batch.sandbox.reviewer import review
 from claude_batch.sender import Hold
-from claude_batch.submission import Claimant, Subject, Submission
+from claude_batch.subject import Subject
+from claude_batch.submission import Claimant, Submission
 from claude_batch.tasks_file import read
 
 REPO = "octo/shop"

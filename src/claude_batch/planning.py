@@ -1,10 +1,37 @@
 """What one submit looks at, as the ledger keeps it."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from claude_batch.event import Plan, PlannedFile, PlannedTask
+from claude_batch import ladder
+from claude_batch.event import Plan, PlannedFile, PlannedTask, SkippedFile
 from claude_batch.ledger import View
+from claude_batch.subject import Work
 from claude_batch.task import Changed, Named, Task
+
+
+def plan_of(work: Work, sent: Sequence[Task], name: str, now: datetime) -> Plan:
+    """A file of which something stays behind while others are sent is named as left out."""
+    subject, comparison = work.subject, work.subject.comparison
+    left_out = [SkippedFile(path=one.path, reason=one.reason) for one in subject.left_out]
+    if sent:
+        ids = {task.id for task in sent}
+        unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
+        left_out += [SkippedFile(path=path, reason=ladder.OVER) for path in unsent]
+    return Plan(
+        at=now,
+        run=subject.run,
+        repo=subject.repo,
+        id=name,
+        pr=subject.pr,
+        label=comparison.label,
+        base=comparison.base,
+        head=comparison.head,
+        files=tuple(planned(subject.tasks)),
+        left_out=tuple(left_out),
+        new=len(sent),
+        reused=len(work.known),
+    )
 
 
 def said_already(view: View, plan: Plan) -> bool:

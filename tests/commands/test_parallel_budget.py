@@ -18,7 +18,8 @@ from claude_batch.edges.git_process import Git
 from claude_batch.edges.state_branch import GitLedger
 from claude_batch.ledger import View, Write
 from claude_batch.prompt import kind_of
-from claude_batch.submission import Claim, Claimant, Subject
+from claude_batch.subject import Subject
+from claude_batch.submission import Claim, Claimant
 from claude_batch.task import Changed, Task, TaskId
 
 JOBS = 20

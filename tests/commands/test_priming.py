@@ -21,7 +21,7 @@ from claude_batch.sandbox.batches import Call, Fault
 from claude_batch.sandbox.reviewer import tokens
 from claude_batch.sender import LONGEST_HOLD, Sender
 from claude_batch.spending import spending
-from claude_batch.submission import Subject
+from claude_batch.subject import Subject
 
 BATCH_TAKES = 90.0  # seconds
 MARK = {"type": "ephemeral", "ttl": "1h"}

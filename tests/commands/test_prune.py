@@ -9,7 +9,7 @@ from rig import REPO, Rig, find, open_rig
 from claude_batch.commands.cancel import close
 from claude_batch.commands.prune import Pruned, prune
 from claude_batch.entry import entries
-from claude_batch.submission import Subject
+from claude_batch.subject import Subject
 
 
 @pytest.fixture

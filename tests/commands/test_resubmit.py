@@ -23,7 +23,7 @@ from claude_batch.follow_up import Followed
 from claude_batch.ledger import Standing
 from claude_batch.resubmission import Again
 from claude_batch.sandbox.batches import BatchesServer, Fault, Faults, Reply, failing
-from claude_batch.submission import Subject
+from claude_batch.subject import Subject
 
 CREATE = "/v1/messages/batches"
 EXPIRED = Reply(result="expired")

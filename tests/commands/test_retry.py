@@ -8,7 +8,7 @@ from claude_batch.commands.retry import retry
 from claude_batch.errors import BadUsage
 from claude_batch.ledger import Standing
 from claude_batch.sandbox.batches import Reply
-from claude_batch.submission import Subject
+from claude_batch.subject import Subject
 from claude_batch.task import TaskId
 
 BAD = Reply(result="errored", error=("invalid_request_error", "no"))

@@ -17,7 +17,9 @@ from claude_batch.errors import BadConfig, BudgetExceeded, CannotSubmit, SubmitU
 from claude_batch.event import Outcome
 from claude_batch.ledger import Standing
 from claude_batch.output import document
+from claude_batch.parcel import Parcel
 from claude_batch.sandbox.batches import BatchesServer, Fault, failing
+from claude_batch.sender import Sender
 from claude_batch.submission import Claimant
 
 BATCHES = "/v1/messages/batches"
@@ -204,14 +206,17 @@ def test_an_unclear_answer_keeps_the_intent(work: Work) -> None:
         assert len(rig.sent()) == 1
 
 
-def test_batches_after_one_that_failed_are_free_at_once(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("claude_batch.parcel.BATCH_REQUESTS", 1)
+def test_batches_after_one_that_failed_are_free_at_once(work: Work) -> None:
     lost = failing("POST", "/batches", None, Fault(502, after=True))
     with open_rig(work.path, faults=lost) as rig:
+        sender = Sender(rig.ledger, rig.claude, PRICES, rig.clock)
+        parcels: list[Parcel] = []
+        for path in ("a.py", "b.py", "c.py"):
+            subject = rig.apart(path)
+            claim = sender.claim(lambda view, subject=subject: rig.claimant().claim(view, subject))
+            parcels += claim.parcels
         with pytest.raises(SubmitUnclear):
-            rig.submit(rig.apart("a.py", "b.py", "c.py"))
+            list(sender.send_all(parcels))
         states = [one.status(rig.clock.at) for one in rig.view.sendings.values()]
         assert sorted(states) == ["in_progress", "intent", "lost"]
 

@@ -14,7 +14,8 @@ from claude_batch.ledger import View, Write
 from claude_batch.parcel import LEASE, parts
 from claude_batch.price import UnknownModel
 from claude_batch.prompt import kind_of
-from claude_batch.submission import Claim, Claimant, Subject
+from claude_batch.subject import Subject
+from claude_batch.submission import Claim, Claimant
 from claude_batch.task import Changed, Given, Named, Source, Task, TaskId
 
 COMPARISON = Comparison("b" * 40, "c" * 40, "", "", "pull request 7")

@@ -17,7 +17,7 @@ from claude_batch.commands.look import Looker
 from claude_batch.config import Config, override
 from claude_batch.edges.answer_file import AnswerFile
 from claude_batch.errors import BadUsage, CannotRead
-from claude_batch.submission import Subject
+from claude_batch.subject import Subject
 
 app = command()
 

@@ -22,7 +22,8 @@ from claude_batch.commands.resubmit import Resubmitter
 from claude_batch.config import Config
 from claude_batch.ledger import Ledger
 from claude_batch.resubmission import Again
-from claude_batch.submission import Subject, Submission
+from claude_batch.subject import Subject
+from claude_batch.submission import Submission
 from claude_batch.task import TaskId
 from claude_batch.trips.collect import Verbs
 from claude_batch.trips.collect import collect as trip

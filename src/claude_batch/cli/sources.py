@@ -17,7 +17,8 @@ from claude_batch.edges.spool import Note, Spool
 from claude_batch.edges.state_branch import GitLedger
 from claude_batch.errors import BadUsage
 from claude_batch.source import Paths, PullRequest, Queued, Range, Source, Staged, range_of
-from claude_batch.submission import Claimant, Subject
+from claude_batch.subject import Subject
+from claude_batch.submission import Claimant
 
 RangeFlag = Annotated[
     str | None, typer.Option("--range", help="A..B, from the merge base.", show_default=False)

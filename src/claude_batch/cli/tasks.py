@@ -16,7 +16,7 @@ from claude_batch.config import Config
 from claude_batch.diff import Comparison
 from claude_batch.errors import CannotRead
 from claude_batch.prompt import Kind
-from claude_batch.submission import Subject
+from claude_batch.subject import Subject
 from claude_batch.summary import count
 from claude_batch.task import Task
 

@@ -15,7 +15,8 @@ from claude_batch.parcel import Draft
 from claude_batch.placement import place
 from claude_batch.price import Usage
 from claude_batch.publication import choose
-from claude_batch.submission import Claimant, Subject
+from claude_batch.subject import Subject
+from claude_batch.submission import Claimant
 
 POLL = 20.0  # seconds
 

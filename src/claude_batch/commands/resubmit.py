@@ -8,7 +8,8 @@ from claude_batch.follow_up import Followed
 from claude_batch.ledger import Ledger
 from claude_batch.parcel import Sent
 from claude_batch.resubmission import Again, due
-from claude_batch.submission import Subject, Submission
+from claude_batch.subject import Subject
+from claude_batch.submission import Submission
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from claude_batch.edges.claude import Claude
 from claude_batch.ledger import Ledger, View
 from claude_batch.parcel import Draft
 from claude_batch.sender import Hold, Sender
-from claude_batch.submission import Claimant, Subject, Submission
+from claude_batch.subject import Subject
+from claude_batch.submission import Claimant, Submission
 
 
 def estimate(subject: Subject, claimant: Claimant, ledger: Ledger, claude: Claude) -> Submission:
