@@ -250,10 +250,10 @@ class TestACrashBetweenSendingAndRecording:
 
 
 class TestWaiting:
-    def test_until_nothing_is_open(self, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("claude_batch.parcel.BATCH_REQUESTS", 1)
+    def test_until_nothing_is_open(self, work: Work) -> None:
         with open_rig(work.path, seconds=600) as rig:
-            rig.submit(rig.apart("a.py", "b.py", "c.py"))
+            for path in ("a.py", "b.py", "c.py"):
+                rig.submit(rig.apart(path))
             pauses: list[float] = []
             shown: list[Progress] = []
 
