@@ -5,25 +5,23 @@ import pytest
 from said import diff, hunk, placed
 
 from claude_batch import comment
+from claude_batch.choice import Chosen
 from claude_batch.diff import Diff, Side
 from claude_batch.event import Post
-from claude_batch.finding import Category, Confidence, Severity
+from claude_batch.finding import Severity
 from claude_batch.placement import Dropped, Placed
 from claude_batch.publication import (
-    Chosen,
     Fresh,
     Known,
     Publication,
     Remote,
     check,
-    choose,
     plan_publication,
     reviews,
     sha_of,
 )
 from claude_batch.pull import DraftComment, RemoteComment
 from claude_batch.receipt import Receipt
-from claude_batch.second_look import Trust
 from claude_batch.summary import Coverage
 
 BOT = "github-actions[bot]"
@@ -84,58 +82,6 @@ def carried_out(publication: Publication, remote: Remote, record: bool = True) -
         posts["summary"] = post("summary", "summary", at)
     posts["check"] = post("check", "check", 5, sha_of(publication.check))
     return Remote(tuple(comments.values()), posts if record else remote.posts, BOT)
-
-
-# choose
-
-
-def test_what_is_worth_most_comes_first_and_the_rest_is_folded() -> None:
-    low = placed(1, (1, 1), severity=Severity.LOW)
-    unsure = placed(2, (2, 2), severity=Severity.HIGH, confidence=Confidence.MEDIUM)
-    sure = placed(3, (3, 3), severity=Severity.HIGH)
-    grave = placed(4, (4, 4), severity=Severity.CRITICAL, confidence=Confidence.LOW)
-    assert choose([low, unsure, sure, grave], max_comments=2, silenced=()) == Chosen(
-        [sure, grave], [unsure, low], []
-    )
-
-
-def test_what_is_said_twice_is_said_once_by_the_graver() -> None:
-    mild = placed(1, (10, 12), severity=Severity.MEDIUM)
-    grave = placed(2, (12, 14), severity=Severity.HIGH)
-    other_category = placed(3, (12, 12), category=Category.DOCS)
-    other_side = placed(4, (12, 12), side=Side.LEFT)
-    next_lines = placed(5, (15, 15))
-    twin = placed(6, (90, 90), fingerprint=grave.finding.fingerprint)
-    chosen = choose(
-        [mild, grave, other_category, other_side, next_lines, twin], max_comments=9, silenced=()
-    )
-    assert chosen.inline == [grave, other_category, other_side, next_lines]
-    assert chosen.dropped == [
-        Dropped(mild.finding, "duplicate"),
-        Dropped(twin.finding, "duplicate"),
-    ]
-
-
-def test_what_is_refuted_silenced_or_faint_is_dropped() -> None:
-    faint = placed(3, (3, 3), severity=Severity.LOW, confidence=Confidence.LOW)
-    chosen = choose(
-        [placed(1), placed(2, (9, 9)), faint],
-        max_comments=5,
-        silenced={key(1)},
-        trust=Trust(refuted=frozenset({placed(2).finding.id})),
-    )
-    assert chosen == Chosen(
-        [],
-        [],
-        [
-            Dropped(placed(1).finding, "silenced"),
-            Dropped(placed(2).finding, "refuted"),
-            Dropped(faint.finding, "low_confidence"),
-        ],
-    )
-
-
-# plan_publication
 
 
 def test_a_first_publication() -> None:

@@ -7,13 +7,13 @@ import pytest
 from shop import environ
 
 from claude_batch.answer import read_findings
+from claude_batch.choice import Chosen, choose
 from claude_batch.commands.look import Look, Looker
 from claude_batch.config import Config
 from claude_batch.edges.repository import Repository
 from claude_batch.errors import BadUsage
 from claude_batch.placement import Placed, place
 from claude_batch.prompt import kind_of
-from claude_batch.publication import Chosen, choose
 from claude_batch.request import build, pack
 from claude_batch.sandbox.reviewer import review
 from claude_batch.sandbox.sample import Sample, make_sample

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from claude_batch.answer import RawAnswer, read_findings
 from claude_batch.benchmark import Case, Replay
+from claude_batch.choice import choose
 from claude_batch.edges.answer_file import AnswerFile
 from claude_batch.edges.claude import Claude
 from claude_batch.errors import ClaudeBatchError
@@ -14,7 +15,6 @@ from claude_batch.ledger import View
 from claude_batch.parcel import Draft
 from claude_batch.placement import place
 from claude_batch.price import Usage
-from claude_batch.publication import choose
 from claude_batch.subject import Subject
 from claude_batch.submission import Claimant
 

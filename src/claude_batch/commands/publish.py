@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from claude_batch import life, placement, publication, second_look
+from claude_batch.choice import Chosen, choose
 from claude_batch.collection import recall
 from claude_batch.config import Config
 from claude_batch.diff import Diff
@@ -18,7 +19,7 @@ from claude_batch.ledger import Ledger, View, Write
 from claude_batch.life import Ending, Opinion, Talk, Today
 from claude_batch.origin import Readers
 from claude_batch.placement import Dropped, Placed
-from claude_batch.publication import Chosen, Publication, Remote
+from claude_batch.publication import Publication, Remote
 from claude_batch.published import Published
 from claude_batch.pull import Pull
 from claude_batch.receipt import Receipt
@@ -121,7 +122,7 @@ class Publisher:
         fixed = {one.fingerprint: one for one in today.fixed(talk.ours.values())}
         opinions = life.news(talk.opinions(fixed), view, number, self.forge.may_write)
         trust = self._trust(scene, view, placed)
-        chosen = publication.choose(
+        chosen = choose(
             life.latest(placed),
             max_comments=scene.config.max_comments,
             silenced=life.silenced(view.signals, opinions),
