@@ -8,7 +8,6 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
+from claude_batch.errors import CannotPublish, ThreadsRefused
 from claude_batch.github_answer import (
     RESOLVE,
     THREADS,
@@ -30,6 +29,7 @@ from claude_batch.github_answer import (
     ThreadsAnswer,
     UserAnswer,
 )
+from claude_batch.github_refusal import Asked, Refusal, explain, said_in
 from claude_batch.pull import DraftCheck, DraftComment, Pull, Reaction, RemoteComment, Thread
 
 if TYPE_CHECKING:
@@ -42,35 +42,13 @@ TIMEOUT = 30
 LONGEST_WAIT = 120.0  # seconds; a longer rate limit is left to the next run
 READS = frozenset({"GET", "HEAD"})
 ACTIONS_BOT = "github-actions[bot]"
-TOO_QUICK = "submitted too quickly"
-NOT_THE_HEAD = "commit_id is not part"
 NOT_KNOWN = "GitHub cannot be asked: neither GITHUB_TOKEN nor GH_TOKEN is set"
-AGAIN = "run the command again"
-POST_AGAIN = f"{AGAIN}; what is posted already is recognised and not repeated"
 NEXT_PAGE = re.compile(r'<([^>]+)>; rel="next"')
 
 
 PULLS = TypeAdapter(list[PullAnswer])
 COMMENTS = TypeAdapter(list[CommentAnswer])
 REACTIONS = TypeAdapter(list[ReactionAnswer])
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a call is for, so that its failure can be said in two sentences."""
-
-    problem: str
-    permission: str  # as a workflow spells it
-    writes: bool = False
-    is_review: bool = False
-
-    @property
-    def unclear(self) -> str:
-        return ", so it may or may not have been done" if self.writes else ""
-
-    @property
-    def again(self) -> str:
-        return POST_AGAIN if self.writes else AGAIN
 
 
 class Forge:
@@ -170,7 +148,7 @@ class Forge:
             try:
                 return UserAnswer.model_validate(self._ask("/user")[1]).login
             except GithubException as error:
-                if error.status != 403 or _is_rate_limit(error):
+                if error.status != 403 or _refused(error).is_rate_limit:
                     raise
                 return ACTIONS_BOT
 
@@ -253,7 +231,7 @@ class Forge:
             try:
                 return PermissionAnswer.model_validate(self._ask(path)[1]).permission
             except GithubException as error:
-                if error.status not in (403, 404) or _is_rate_limit(error):
+                if error.status not in (403, 404) or _refused(error).is_rate_limit:
                     raise
                 return "none"
 
@@ -292,7 +270,9 @@ class Forge:
             try:
                 yield
             except (GithubException, ValidationError, KeyError, TypeError) as error:
-                said = _message(error) if isinstance(error, GithubException) else "it is not there"
+                said = "it is not there"
+                if isinstance(error, GithubException):
+                    said = _refused(error).said
                 # With a workflow's token, resolving needs a permission that is about files.
                 raise ThreadsRefused(
                     f"cannot {what}: {said}",
@@ -404,7 +384,7 @@ def _translated(asked: Asked, url: str) -> Iterator[None]:
     try:
         yield
     except GithubException as error:
-        raise _refusal(error, asked) from error
+        raise explain(_refused(error), asked) from error
     except OSError as error:  # every error of requests is one; see requests.exceptions
         said = f"{asked.problem}: {url} could not be reached or broke off{asked.unclear}"
         remedy = f"check GITHUB_API_URL and the network, then {asked.again}"
@@ -415,55 +395,15 @@ def _translated(asked: Asked, url: str) -> Iterator[None]:
         raise CannotPublish(said, remedy) from error
 
 
-def _refusal(error: "GithubException", asked: Asked) -> CannotPublish:
-    said = _message(error)
-    if _is_rate_limit(error) or TOO_QUICK in said:
-        told = _headers(error).get("retry-after")
-        when = f"wait {told} seconds" if told else "wait some minutes"
-        limited = f"{asked.problem}: GitHub's rate limit is used up"
-        return CannotPublish(limited, f"{when}, then {asked.again}")
-    if error.status >= 500:
-        return CannotPublish(
-            f"{asked.problem}: GitHub answered {error.status}{asked.unclear}", asked.again
-        )
-    if error.status == 422 and NOT_THE_HEAD in said:
-        return CannotPublish(
-            f"{asked.problem}: {said}", f"the pull request has moved on: {asked.again}"
-        )
-    if error.status == 422 and asked.is_review:
-        remedy = "leave out what is not in the diff or is too long, or say it in the summary"
-        return ReviewRefused(f"{asked.problem}: {said}", remedy)
-    return CannotPublish(f"{asked.problem}: {said}", _remedy(error.status, asked.permission))
-
-
-def _headers(error: "GithubException") -> dict[str, str]:
-    return {name.lower(): value for name, value in (error.headers or {}).items()}
-
-
-def _remedy(status: int, permission: str) -> str:
-    return {
-        401: "the token is wrong or has expired: set GITHUB_TOKEN to a valid one",
-        403: f"add `{permission}` under `permissions:` in the workflow, or to the token",
-        404: "check the repository's name and that the token may see it",
-    }.get(status, "run `claude-batch doctor`, which checks the set-up and the rights")
-
-
-def _is_rate_limit(error: "GithubException") -> bool:
+def _refused(error: "GithubException") -> Refusal:
     from github import RateLimitExceededException
 
-    told_when = "retry-after" in _headers(error)
-    limited = isinstance(error, RateLimitExceededException)
-    return limited or error.status == 429 or (error.status == 403 and told_when)
-
-
-def _message(error: "GithubException") -> str:
-    """What GitHub says, with the entries of its list of errors."""
-    data: Mapping[str, Any] = error.data if isinstance(error.data, dict) else {}
-    entries = [
-        str(each.get("message") or each.get("code")) if isinstance(each, dict) else str(each)
-        for each in data.get("errors") or []
-    ]
-    more, said = "; ".join(entries), data.get("message")
-    if said and more:
-        return f"{said} ({more})"
-    return str(said or more or f"GitHub answered {error.status}")
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    wait = headers.get("retry-after")
+    limited = isinstance(error, RateLimitExceededException) or error.status == 429
+    return Refusal(
+        status=error.status,
+        said=said_in(error.data, error.status),
+        is_rate_limit=limited or (error.status == 403 and wait is not None),
+        wait=wait,
+    )
