@@ -1,5 +1,7 @@
 """A job that is slow and not dead: what it claimed is somebody else's when its time is over."""
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ from shop import open_shop
 from claude_batch.collected import Collection
 from claude_batch.config import Budget, Config
 from claude_batch.errors import CannotPublish, CannotSubmit
-from claude_batch.event import Outcome
-from claude_batch.ledger import Standing
+from claude_batch.event import Answered, Outcome
+from claude_batch.finding import Finding
+from claude_batch.ledger import Ledger, Standing, View, Write
 from claude_batch.sandbox.batches import Call, Fault
 from claude_batch.sandbox.hub_wire import Incoming, Trouble
 from claude_batch.sender import Sender
@@ -78,3 +81,39 @@ def test_who_publishes_too_slowly_stops_before_another_run_says_the_same(
             "GET", f"/commits/{pull.forge.pull(pull.number).head_sha}/check-runs?filter=all"
         )
         assert checks.body["total_count"] == 1
+
+
+@dataclass
+class Interrupted:
+    """A ledger whose user presses Ctrl-C when its first write has landed."""
+
+    ledger: Ledger
+    pressed: bool = False
+
+    def view(self) -> View:
+        return self.ledger.view()
+
+    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
+        done = self.ledger.transact(decide, patient=patient)
+        if not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+        return done
+
+    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+        return self.ledger.findings(answers)
+
+
+def test_who_is_interrupted_while_it_takes_the_lease_gives_it_back(tmp_path: Path) -> None:
+    with (
+        open_shop(tmp_path) as shop,
+        open_rig(shop.work, remote="origin", reviewer=find(TEN)) as rig,
+    ):
+        pull = open_pull(rig, shop)
+        pull.submit()
+        rig.collect()
+        publisher = replace(pull.publisher(), ledger=Interrupted(rig.ledger))
+        with pytest.raises(KeyboardInterrupt):
+            publisher.publish(pull.scene())
+        assert rig.view.leases["publish:1"].owner == rig.run
+        assert pull.publish(run="run-2").posted == 2

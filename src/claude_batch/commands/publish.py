@@ -1,6 +1,7 @@
 """`publish`: posts what is recorded. Looks first, posts once, records last; twice is once."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from claude_batch.diff import Diff
 from claude_batch.dossier import Dossier
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.forge import Forge
-from claude_batch.errors import ThreadsRefused
+from claude_batch.errors import CannotRecord, ThreadsRefused
 from claude_batch.event import Answered, Closed, Lease, Post, Signal
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, View, Write
@@ -192,14 +193,17 @@ class Publisher:
         done = self._outcome(scene, material, planned)
         return replace(done, note=note or done.note)
 
-    def _record(self, number: int, facts: Sequence[Post | Signal]) -> None:
+    def _record(
+        self, number: int, facts: Sequence[Post | Signal] = (), *, patient: bool = True
+    ) -> None:
         scope = _scope(number)
 
         def decide(view: View) -> Write:
-            mine = view.leases[scope].owner == self.run  # after ten minutes it may be another's
+            lease = view.leases.get(scope)
+            mine = lease and lease.owner == self.run  # after ten minutes it may be another's
             return Write((*facts, self._lease(scope, self.now())) if mine else tuple(facts))
 
-        self.ledger.transact(decide)
+        self.ledger.transact(decide, patient=patient)
 
     def _take_lease(self, number: int) -> View | None:
         """The ledger as it stands under the lease; None: another run has it."""
@@ -211,7 +215,12 @@ class Publisher:
             won = view.lease_holder(scope, self.run, now) is None
             return Write((self._lease(scope, now + LEASE),)) if won else Write()
 
-        view = self.ledger.transact(decide)
+        try:
+            view = self.ledger.transact(decide)
+        except KeyboardInterrupt:  # it may have landed all the same
+            with suppress(CannotRecord):  # its ten minutes free it, too
+                self._record(number, patient=False)
+            raise
         return view if won else None
 
     def _lease(self, scope: str, until: datetime) -> Lease:
