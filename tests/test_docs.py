@@ -17,9 +17,10 @@ import yaml
 from conftest import Work
 from typer.main import get_command
 
-from claude_batch import __version__, config, estimate, prefix
+from claude_batch import __version__, config_table, estimate, prefix
 from claude_batch.cli import COMMANDS, app
 from claude_batch.cli.world import World
+from claude_batch.config import Config
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.history import LEAST, SPAN
 from claude_batch.price import BATCH, Prices, Usage
@@ -150,9 +151,9 @@ def test_every_key_of_the_configuration_is_in_the_table_with_its_default() -> No
 
 def test_the_example_is_a_configuration() -> None:
     [example] = blocks(section(README, "## Configuration"), "toml")
-    read = config.parse(config.OWN_FILE, example.encode())
+    read = config_table.parse(config_table.OWN_FILE, example.encode())
     assert read.budget.month is None
-    assert set(tomllib.loads(example)) <= set(config.KEYS)
+    assert set(tomllib.loads(example)) <= set(Config.model_fields)
 
 
 def test_the_actions_inputs_and_outputs_are_in_the_tables() -> None:

@@ -12,12 +12,8 @@ from claude_batch.config import (
     OwnKind,
     Rule,
     State,
-    choose,
-    override,
-    parse,
-    schema,
-    schema_text,
 )
+from claude_batch.config_table import choose, override, parse, schema, schema_text
 from claude_batch.errors import BadConfig, BadUsage
 from claude_batch.finding import Severity
 from claude_batch.negotiated import Negotiated
@@ -412,7 +408,7 @@ def test_a_bad_flag_is_bad_usage(said: dict[str, object], problem: str) -> None:
 
 def test_the_schema_that_ships_is_fresh() -> None:
     shipped = resources.files("claude_batch").joinpath("config.schema.json").read_text("utf-8")
-    assert shipped == schema_text(), "write claude_batch.config.schema_text() to config.schema.json"
+    assert shipped == schema_text(), "write schema_text() to config.schema.json"
 
 
 def test_the_schema_accepts_what_the_parser_accepts() -> None:

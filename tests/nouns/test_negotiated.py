@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from claude_batch.config import parse
+from claude_batch.config_table import parse
 from claude_batch.errors import BadConfig
 from claude_batch.negotiated import negotiate
 from claude_batch.price import Prices, Usage

@@ -13,7 +13,7 @@ from ledger_events import asked, intent, submitted
 from claude_batch.answer import parse_line
 from claude_batch.cli.words import paid
 from claude_batch.collection import Recorder
-from claude_batch.config import parse
+from claude_batch.config_table import parse
 from claude_batch.event import Answered
 from claude_batch.ledger import View
 from claude_batch.negotiated import negotiate

@@ -14,7 +14,8 @@ from claude_batch.cli.sources import KindFlag, ModelFlag, material_of
 from claude_batch.cli.world import World
 from claude_batch.commands.bench import Bench, Opened
 from claude_batch.commands.look import Looker
-from claude_batch.config import Config, override
+from claude_batch.config import Config
+from claude_batch.config_table import override
 from claude_batch.edges.answer_file import AnswerFile
 from claude_batch.errors import BadUsage, CannotRead
 from claude_batch.subject import Subject

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from claude_batch import config, plumbing, prompt
+from claude_batch import config_table, plumbing, prompt
 from claude_batch.cli.shared import tell
 from claude_batch.config import Config
 from claude_batch.edges.body_file import BodyFile
@@ -108,7 +108,7 @@ class World:
 
         The action's inputs come as CLAUDE_BATCH_* variables; flags win over them.
         """
-        names = (config.OWN_FILE, config.PYPROJECT)
+        names = (config_table.OWN_FILE, config_table.PYPROJECT)
         if commit is None and self.repository.root is None:
             commit = "HEAD"  # a bare repository has no work tree to look into
         if commit is not None:
@@ -120,7 +120,8 @@ class World:
             key: self.environ.get(f"CLAUDE_BATCH_{key.upper()}") or None
             for key in ("model", "fail_on", "budget", "max_comments")
         }
-        return config.override(config.override(config.choose(files), **inputs), **(flags or {}))
+        said = config_table.override(config_table.choose(files), **inputs)
+        return config_table.override(said, **(flags or {}))
 
     def claimant(self, settings: Config, wanted: Sequence[Kind] = ()) -> Claimant:
         chosen = tuple(wanted) or kinds(settings)
