@@ -1,4 +1,4 @@
-"""Why git's remote said no, from what git printed: for the remedy, and to stop what is hopeless.
+"""Why git said no, from what it printed: for the remedy, and to stop what is hopeless.
 
 Whether a push lost a race is decided by its exit code, its porcelain flag and by where the ref
 stands afterwards, because losing has many texts and new ones may come.
@@ -7,7 +7,7 @@ stands afterwards, because losing has many texts and new ones may come.
 import re
 from typing import Literal
 
-from claude_batch.errors import CannotRecord
+from claude_batch.errors import CannotRead, CannotRecord
 
 Credentials = Literal["none", "stored", "token"]
 
@@ -147,4 +147,36 @@ def rewritten(ref: str, remote: str, memory: str, seen: str) -> CannotRecord:
         f"{ref} on {remote} was rewritten: it does not follow {seen[:12]}",
         f"bring it back with `git push --force {remote} {seen}:{ref}`, "
         f"or accept the new history with `git update-ref -d {memory}`",
+    )
+
+
+def cannot_open(text: str, path: str) -> CannotRead:
+    if "dubious ownership" in text:
+        found = re.search(r"safe\.directory (.+)", text)
+        return CannotRead(
+            f"the repository at {path} belongs to another user, so git does not read it",
+            f"run `git config --global --add safe.directory {found[1] if found else path}`",
+        )
+    if "not a git repository" in text:
+        return CannotRead(
+            f"{path} is not inside a git repository",
+            "run the command inside a clone, or `git init` first",
+        )
+    return CannotRead(
+        f"the repository at {path} cannot be opened: {text.strip()}",
+        "`git status` there must work first",
+    )
+
+
+def cannot_read_index(text: str, complaint: str) -> CannotRead:
+    # A path has a row for each of its stages.
+    unmerged = dict.fromkeys(re.findall(r"^(.+): unmerged \(", text, re.MULTILINE))
+    if unmerged:
+        return CannotRead(
+            f"the staged changes have unresolved conflicts: {', '.join(unmerged)}",
+            "resolve the conflicts and `git add` the files",
+        )
+    return CannotRead(
+        f"the staged changes cannot be read: {complaint}",
+        "`git write-tree` must work first; `git fsck` says what is missing",
     )

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from claude_batch.carry import Edit
 from claude_batch.diff import Comparison, Diff, FileChange, LeftOut
-from claude_batch.edges.git_process import Completed, Git, without_credentials
+from claude_batch.edges.git_process import Git, without_credentials
 from claude_batch.errors import BadUsage, CannotFetch, CannotRead
+from claude_batch.git_refusal import cannot_open, cannot_read_index
 from claude_batch.pattern import BadPattern, gitignore
 from claude_batch.raw_diff import (
     LARGEST,
@@ -106,13 +107,11 @@ class Repository:
         finder = Git(seen, path, is_git_dir=False, config=config)
         found = finder.run("rev-parse", "--absolute-git-dir", check=False)
         if found.code:
-            raise _cannot_open(path, found.err)
+            raise cannot_open(found.err, str(path))
         shared = finder.run("rev-parse", "--path-format=absolute", "--git-common-dir")
         top = finder.run("rev-parse", "--show-toplevel", check=False)
         git = Git(seen, _path(found.out), config=config)
         return cls(git, _path(top.out) if not top.code else None, _path(shared.out), remote)
-
-    # -- commits ----------------------------------------------------------------------------
 
     def resolve(self, rev: str) -> str:
         """The id of a commit. Raises CannotRead."""
@@ -199,10 +198,8 @@ class Repository:
                 check=False,
             )
         if done.code:
-            raise _cannot_read_index(done)
+            raise cannot_read_index(done.err, done.complaint)
         return done.out.decode().strip()
-
-    # -- history that is not here -------------------------------------------------------------
 
     def is_shallow(self) -> bool:
         return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
@@ -253,8 +250,6 @@ class Repository:
                 f"{DEEP_CHECKOUT}; otherwise check the network and that `git fetch "
                 f"{self.remote}` has credentials",
             )
-
-    # -- content ------------------------------------------------------------------------------
 
     def diff(self, comparison: Comparison) -> Diff:
         """Raises CannotRead."""
@@ -392,8 +387,6 @@ class Repository:
         if blobs and promisor.out.strip() == b"true":
             self._fetch(blobs, "--filter=blob:none")
 
-    # -- names --------------------------------------------------------------------------------
-
     def remote_url(self, remote: str) -> str | None:
         """Without credentials."""
         done = self.git.run("remote", "get-url", "--", remote, check=False)
@@ -447,35 +440,3 @@ def edits(old: bytes, new: bytes) -> list[Edit]:
 
 def _path(out: bytes) -> Path:
     return Path(os.fsdecode(out.removesuffix(b"\n").removesuffix(b"\r")))
-
-
-def _cannot_read_index(done: Completed) -> CannotRead:
-    # A path has a row for each of its stages.
-    unmerged = dict.fromkeys(re.findall(r"^(.+): unmerged \(", done.err, re.MULTILINE))
-    if unmerged:
-        return CannotRead(
-            f"the staged changes have unresolved conflicts: {', '.join(unmerged)}",
-            "resolve the conflicts and `git add` the files",
-        )
-    return CannotRead(
-        f"the staged changes cannot be read: {done.complaint}",
-        "`git write-tree` must work first; `git fsck` says what is missing",
-    )
-
-
-def _cannot_open(path: Path, err: str) -> CannotRead:
-    if "dubious ownership" in err:
-        found = re.search(r"safe\.directory (.+)", err)
-        return CannotRead(
-            f"the repository at {path} belongs to another user, so git does not read it",
-            f"run `git config --global --add safe.directory {found[1] if found else path}`",
-        )
-    if "not a git repository" in err:
-        return CannotRead(
-            f"{path} is not inside a git repository",
-            "run the command inside a clone, or `git init` first",
-        )
-    return CannotRead(
-        f"the repository at {path} cannot be opened: {err.strip()}",
-        "`git status` there must work first",
-    )
