@@ -11,7 +11,6 @@ from claude_batch.pull import Pull, Reaction, RemoteComment, Thread
 
 class UserAnswer(BaseModel):
     login: str
-    type: str = "User"
 
 
 GHOST = UserAnswer(login="ghost")  # how GitHub shows an account that is gone
@@ -54,14 +53,12 @@ class PullAnswer(BaseModel):
     labels: list[Named]
 
     def value(self) -> Pull:
-        author = self.user or GHOST
         return Pull(
             number=self.number,
             state=self.state,
             merged=self.merged_at is not None,
             draft=self.draft,
-            author=author.login,
-            author_is_bot=author.type == "Bot",
+            author=(self.user or GHOST).login,
             base_sha=self.base.sha,
             base_ref=self.base.ref,
             head_sha=self.head.sha,

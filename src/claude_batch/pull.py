@@ -12,7 +12,6 @@ class Pull:
     merged: bool
     draft: bool
     author: str
-    author_is_bot: bool
     base_sha: str
     base_ref: str
     head_sha: str

@@ -43,7 +43,7 @@ class TestReading:
         number, head = shop.feature()
         pull = shop.forge().pull(number)
         assert (pull.number, pull.state, pull.merged, pull.draft) == (1, "open", False, False)
-        assert (pull.author, pull.author_is_bot, pull.from_fork) == ("octocat", False, False)
+        assert (pull.author, pull.from_fork) == ("octocat", False)
         assert (pull.head_sha, pull.head_ref, pull.base_ref) == (head, "feature", "main")
         assert pull.base_sha == shop.git("rev-parse", "origin/main").stdout.decode().strip()
         assert pull.title == "Change the cart"
@@ -55,7 +55,7 @@ class TestReading:
             "Bump", "mona:topic", author="renovate[bot]", draft=True, labels=["deps", "now"]
         )
         pull = shop.forge().pull(number)
-        assert (pull.from_fork, pull.author_is_bot, pull.draft) == (True, True, True)
+        assert (pull.from_fork, pull.draft) == (True, True)
         assert pull.labels == ("deps", "now")
 
     def test_a_merged_one_and_a_closed_one(self, shop: Shop) -> None:
