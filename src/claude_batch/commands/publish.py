@@ -104,8 +104,6 @@ class Publisher:
         finally:  # after a failure too: what stands is recorded, and the next run need not wait
             self._record(number, facts)
 
-    # -- what there is to say -------------------------------------------------------------------
-
     def _gather(self, scene: Scene, view: View) -> Material:
         number = scene.pull.number
         dossier = Dossier(view, number, frozenset(task.id for task in scene.tasks))
@@ -178,8 +176,6 @@ class Publisher:
 
     def _said(self, dossier: Dossier, answers: Sequence[Answered]) -> Iterator[Finding]:
         return recall(self.ledger, dossier.view, answers, self.claude.results)
-
-    # -- saying it ------------------------------------------------------------------------------
 
     def _say(self, scene: Scene, material: Material, speaker: Speaker) -> Published:
         speaker.note(material.opinions)
