@@ -9,7 +9,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from claude_batch.sheet import AnySheet, Places
 READER = 1
 WRITER = 1
 LARGE = 1_000_000  # bytes of a log file, of which 1,000 requests take two thirds
+LOG_BYTES = 8_000_000  # about; git hosts refuse a file of 100 MB, and a claim may have more
 SHARD_BYTES = 8_000_000  # before compression, so that reading one needs little memory
 
 META = "meta.json"
@@ -140,20 +141,32 @@ def parse_log(path: str, stored: Stored | None, large: int = LARGE) -> Parsed:
         return Parsed(damaged=(f"{path}: {'missing' if match else 'not a file of the ledger'}",))
     if _checksum(stored.chunks()) != match[1]:
         return Parsed(damaged=(f"{path}: its bytes do not fit the checksum in its name",))
-    events: list[AnyEvent] = []
     damaged: list[str] = []
-    places = Places()
+    found = _placed(_readable(path, stored, damaged), stored, large)
+    return replace(found, damaged=tuple(damaged))
+
+
+def written(events: Iterable[AnyEvent], stored: Stored, large: int = LARGE) -> Parsed:
+    """What `parse_log` would say of a file that was just made of `events`."""
+    places = (place for place, _ in stored.lines())
+    return _placed(zip(places, events, strict=True), stored, large)
+
+
+def _readable(path: str, stored: Stored, damaged: list[str]) -> Iterator[tuple[int, AnyEvent]]:
     for number, (place, line) in enumerate(stored.lines(), 1):
         try:
-            event = from_line(line)
+            yield place, from_line(line)
         except ValidationError as error:
             why = error.errors(include_url=False)[0]["msg"]
             damaged.append(f"{path}: line {number}: {why}")
-            continue
-        if stored.size < large or not places.note(event, place):
-            events.append(event)
-    sheets = tuple(places.sheets(stored.line_at))
-    return Parsed(tuple(events), tuple(damaged), sheets, stored.size)
+
+
+def _placed(rows: Iterable[tuple[int, AnyEvent]], stored: Stored, large: int) -> Parsed:
+    places = Places()
+    events = tuple(
+        event for place, event in rows if stored.size < large or not places.note(event, place)
+    )
+    return Parsed(events, sheets=tuple(places.sheets(stored.line_at)), size=stored.size)
 
 
 def checksum(content: bytes) -> str:
@@ -172,21 +185,41 @@ def is_stray(path: str) -> bool:
     return not (path in (META, README) or LOG.fullmatch(path) or SHARD.fullmatch(path))
 
 
-def pack(write: Write, now: datetime, run: str) -> dict[str, bytes]:
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A new file; of a log file the events too."""
+
+    path: str
+    content: bytes
+    events: tuple[AnyEvent, ...] = ()
+
+
+def pack(write: Write, now: datetime, run: str, most: int = LOG_BYTES) -> Iterator[Packed]:
     """The new files of a write. Each answer learns the name of the shard with its findings."""
-    files: dict[str, bytes] = {}
     shard_of: dict[tuple[IntentId, int], str] = {}
     for shards in _packages(write.shards):
         path, content = _pack_shards(shards)
-        files[path] = content
+        yield Packed(path, content)
         shard_of |= {(shard.intent, shard.n): path for shard in shards}
-    lines = [to_line(_with_shard(event, shard_of)) for event in write.events]
-    if lines:
-        content = b"\n".join(lines) + b"\n"
-        stamp = now.astimezone(UTC).strftime("%Y/%m/%d/%H%M%S")
-        verb, safe_run = write.events[0].type, re.sub(r"[^A-Za-z0-9_.]+", "_", run)
-        files[f"log/{stamp}-{safe_run}-{verb}-{checksum(content)}.jsonl"] = content
-    return files
+    stamp = now.astimezone(UTC).strftime("%Y/%m/%d/%H%M%S")
+    safe_run = re.sub(r"[^A-Za-z0-9_.]+", "_", run)
+    for events, content in _logs((_with_shard(event, shard_of) for event in write.events), most):
+        name = f"{stamp}-{safe_run}-{events[0].type}-{checksum(content)}"
+        yield Packed(f"log/{name}.jsonl", content, events)
+
+
+def _logs(events: Iterable[AnyEvent], most: int) -> Iterator[tuple[tuple[AnyEvent, ...], bytes]]:
+    """One file, but for a large claim."""
+    filling: list[AnyEvent] = []
+    content = bytearray()
+    for event in events:
+        filling.append(event)
+        content += to_line(event) + b"\n"
+        if len(content) >= most:
+            yield tuple(filling), bytes(content)
+            filling, content = [], bytearray()
+    if filling:
+        yield tuple(filling), bytes(content)
 
 
 def is_older(path: str, before: datetime) -> bool:

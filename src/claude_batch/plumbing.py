@@ -1,8 +1,18 @@
 """What git's plumbing prints and reads, as values."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 from urllib.parse import urlsplit
+
+
+class Content(Protocol):
+    """Of a file, which need not be in memory."""
+
+    @property
+    def size(self) -> int: ...
+
+    def chunks(self) -> Iterator[bytes]: ...
 
 
 def parse_tree(listing: bytes) -> dict[str, str]:
@@ -30,8 +40,8 @@ def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:
 
 
 def import_stream(
-    files: Mapping[str, bytes], drops: Iterable[str], parent: str, stamp: str, message: str
-) -> bytes:
+    files: Mapping[str, Content], drops: Iterable[str], parent: str, stamp: str, message: str
+) -> Iterator[bytes]:
     """Input for `git fast-import`: `files` added to `parent`, `drops` deleted, the id printed.
 
     A `parent` of zeros alone, as many as an object id has digits, makes a root commit. `stamp` is
@@ -40,13 +50,14 @@ def import_stream(
     """
     branch = b"refs/claude-batch/build"
     text, by, nothing = message.encode(), stamp.encode(), b"0" * len(parent)
-    parts = [b"commit %b\nmark :1\nauthor %b\ncommitter %b\n" % (branch, by, by)]
-    parts.append(b"data %d\n%b\n" % (len(text), text))
+    yield b"commit %b\nmark :1\nauthor %b\ncommitter %b\n" % (branch, by, by)
+    yield b"data %d\n%b\n" % (len(text), text)
     if parent.strip("0"):
-        parts.append(b"from %b\n" % parent.encode())
-    parts += [b"D %b\n" % path.encode() for path in drops]
+        yield b"from %b\n" % parent.encode()
+    for path in drops:
+        yield b"D %b\n" % path.encode()
     for path, content in files.items():
-        parts.append(b"M 100644 inline %b\ndata %d\n" % (path.encode(), len(content)))
-        parts += [content, b"\n"]
-    parts.append(b"\nget-mark :1\nreset %b\nfrom %b\ndone\n" % (branch, nothing))
-    return b"".join(parts)
+        yield b"M 100644 inline %b\ndata %d\n" % (path.encode(), content.size)
+        yield from content.chunks()
+        yield b"\n"
+    yield b"\nget-mark :1\nreset %b\nfrom %b\ndone\n" % (branch, nothing)

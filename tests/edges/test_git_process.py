@@ -1,10 +1,12 @@
 import os
+import resource
 from collections.abc import Callable
 
 import pytest
 from conftest import Work
 
 from claude_batch.edges.git_process import Git, GitFailed, Printed, without_credentials
+from claude_batch.errors import CannotRecord
 
 
 def test_variables_of_a_hook_do_not_reach_git(work: Work) -> None:
@@ -50,7 +52,45 @@ def test_urls_lose_their_credentials(text: str, shown: str) -> None:
     assert without_credentials(text) == shown
 
 
+def test_git_is_fed_in_pieces(work: Work) -> None:
+    git = Git(dict(os.environ), work.path / ".git")
+    pieces = (b"%d\n" % n * 1000 for n in range(500))
+    whole = b"".join(b"%d\n" % n * 1000 for n in range(500))
+    fed, held = (git.run("hash-object", "--stdin", stdin=given).out for given in (pieces, whole))
+    assert fed == held
+
+
+def test_a_git_that_reads_no_further_says_why(work: Work) -> None:
+    git = Git(dict(os.environ), work.path / ".git")
+    with pytest.raises(GitFailed) as caught:
+        git.run("fast-import", "--quiet", stdin=(b"nonsense\n" for _ in range(100_000)))
+    assert "Unsupported command: nonsense" in caught.value.problem
+
+
 class TestPrinted:
+    def test_what_is_added_stands_between_what_git_printed(self, work: Work) -> None:
+        oid = work.git("hash-object", "-w", "--stdin", stdin=b"one\ntwo\n").decode().strip()
+        printed = Printed(Git(dict(os.environ), work.path / ".git"))
+        before = printed.objects([oid])[oid]
+        assert [*before.lines()][1][1] == b"two"
+        ours = printed.add(b"three\nfour\n")
+        after = printed.objects([oid])[oid]
+        assert [ours.line_at(place) for place, _ in ours.lines()] == [b"three\n", b"four\n"]
+        assert before.read() == after.read() == b"one\ntwo\n"
+        assert ours.read() == b"three\nfour\n"
+
+    def test_no_room_is_one_sentence(self, work: Work) -> None:
+        printed = Printed(Git(dict(os.environ), work.path / ".git"))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+        try:
+            with pytest.raises(CannotRecord) as caught:
+                printed.add(bytes(2_000))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert "could not be kept on disk" in caught.value.problem
+        assert "free some disk space" in caught.value.remedy
+
     def test_objects_are_read_from_where_git_printed_them(self, work: Work) -> None:
         def made(content: bytes) -> str:
             return work.git("hash-object", "-w", "--stdin", stdin=content).decode().strip()

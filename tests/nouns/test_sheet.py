@@ -78,7 +78,7 @@ def test_it_does_not_matter_in_which_files_the_events_stand(where: list[int], tw
 
 
 def test_only_requests_and_answers_of_large_files_stay_there() -> None:
-    assert file_of(EVENTS, 10**9) == Parsed(tuple(EVENTS))
+    assert file_of(EVENTS, 10**9).events == tuple(EVENTS)
     large = file_of([intent("i1"), asked("i1", 0, "t1"), answered("i1")], 0)
     assert [event.type for event in large.events] == ["intent"]
     assert [(sheet.kind, sheet.intent, [*sheet.places]) for sheet in large.sheets] == [

@@ -5,18 +5,20 @@ git points at its own index: they have wrecked other people's indexes.
 https://github.com/j178/prek/issues/1815
 """
 
+import os
 import re
 import subprocess
 import tempfile
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import SEEK_END
 from pathlib import Path
 from typing import IO
 
-from claude_batch.errors import CannotRead
+from claude_batch.errors import CannotRead, CannotRecord
 
 SCRUBBED = (
     "GIT_DIR",
@@ -86,14 +88,15 @@ class Git:
     def run(
         self,
         *args: str,
-        stdin: bytes = b"",
+        stdin: bytes | Iterable[bytes] = b"",
         extra: Mapping[str, str] | None = None,
         check: bool = True,
         out: IO[bytes] | None = None,
     ) -> Completed:
         """Raises GitFailed on another code than 0 if `check`; CannotRead where there is no git.
 
-        What it prints goes to `out` if there is such a file.
+        What it prints goes to `out` if there is such a file. A command that gets its input in
+        pieces must read all of it before it prints much.
         """
         environ = self.environment() | dict(extra or {})
         completed = _ended([*self.command(), *args], stdin, environ, out)
@@ -118,7 +121,10 @@ class Git:
 
 
 def _ended(
-    command: Sequence[str], stdin: bytes, environ: Mapping[str, str], out: IO[bytes] | None
+    command: Sequence[str],
+    stdin: bytes | Iterable[bytes],
+    environ: Mapping[str, str],
+    out: IO[bytes] | None,
 ) -> Completed:
     """Interrupted, `subprocess.run` would kill git, and the lock files of git would stay."""
     try:
@@ -133,7 +139,9 @@ def _ended(
         raise CannotRead("git was not found", "install git 2.31 or newer") from error
     with process:
         try:
-            printed, said = process.communicate(stdin)
+            if not isinstance(stdin, bytes):
+                _feed(process.stdin, stdin)
+            printed, said = process.communicate(stdin if isinstance(stdin, bytes) else None)
         except KeyboardInterrupt:
             process.terminate()
             process.wait()
@@ -141,8 +149,16 @@ def _ended(
     return Completed(process.returncode, printed or b"", said.decode("utf-8", "replace"))
 
 
+def _feed(pipe: IO[bytes] | None, pieces: Iterable[bytes]) -> None:
+    """What ends before it has read all says why when it is asked."""
+    if pipe:
+        with suppress(BrokenPipeError):
+            pipe.writelines(pieces)
+
+
 class Printed:
-    """What git printed, in a temporary file without a name: a ledger may be larger than memory."""
+    """What git printed or will read, in a temporary file without a name: a ledger may be larger
+    than memory."""
 
     def __init__(self, git: Git) -> None:
         self._git = git
@@ -161,6 +177,20 @@ class Printed:
             # Git has moved the place in the file, and seeking from the end is sure to notice.
             end = self._file.seek(0, SEEK_END)
             return {oid: Blob(self, at, size) for oid, at, size in self._headers(start, end)}
+
+    def add(self, content: bytes) -> "Blob":
+        """As if git had printed it. Raises CannotRecord where there is no room for it."""
+        rest = memoryview(content)
+        with self._lock:
+            start = self._file.seek(0, SEEK_END)
+            try:
+                while rest:  # past the buffer, which would keep what did not fit
+                    rest = rest[os.write(self._file.fileno(), rest) :]
+            except OSError as error:
+                why = f"what is to be recorded could not be kept on disk: {error.strerror}"
+                raise CannotRecord(why, NO_ROOM) from error
+            self._file.seek(0, SEEK_END)
+        return Blob(self, start, len(content))
 
     def _headers(self, at: int, end: int) -> Iterator[tuple[str, int, int]]:
         while at < end:

@@ -18,7 +18,7 @@ from functools import cached_property
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from claude_batch import folding, git_refusal, ledger_files, plumbing
-from claude_batch.edges.git_process import Completed, Git, Printed
+from claude_batch.edges.git_process import Blob, Completed, Git, Printed
 from claude_batch.errors import CannotRecord
 from claude_batch.event import Answered
 from claude_batch.finding import Finding
@@ -241,9 +241,10 @@ class Snapshot:
 class Change:
     """What a commit does to the files."""
 
-    files: Mapping[str, bytes]
+    files: Mapping[str, Blob]
     title: str
     drops: Sequence[str] = ()
+    logs: Mapping[str, Parsed] = field(default_factory=dict)  # what is known of the files
 
 
 @dataclass
@@ -293,7 +294,9 @@ class GitLedger:
 
     def mend(self, find: Callable[[str], Mapping[str, bytes]]) -> View:
         """Put files back: those that `find` returns for a tip, in a commit on that tip."""
-        return self._landed(lambda base: Change(find(base.tip), "repair") if base.tip else None)
+        return self._landed(
+            lambda base: Change(self._kept(find(base.tip)), "repair") if base.tip else None
+        )
 
     def _landed(self, build: Callable[[Snapshot], Change | None], patient: bool = True) -> View:
         retrying = Retrying(
@@ -344,23 +347,31 @@ class GitLedger:
         commit = self._commit(change, base.tip)
         tried.append(commit)
         place.land(commit, base.tip)
-        return self._read(commit).view
+        return self._read(commit, change.logs).view
 
     def _packed(self, base: Snapshot, write: Write) -> Change | None:
-        files = ledger_files.pack(write, self.now(), self.run)
+        files: dict[str, Blob] = {}
+        logs: dict[str, Parsed] = {}
+        for new in ledger_files.pack(write, self.now(), self.run):
+            blob = files[new.path] = self._printed.add(new.content)
+            if new.events:
+                logs[new.path] = ledger_files.written(new.events, blob, self.large)
         drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
         if write.fold_before:
             left = replace(base.view, shards=base.view.shards.difference(drops))
             folded = folding.fold(base.logs, left, write.fold_before)
-            files |= folded.files
+            files |= self._kept(folded.files)
             drops += folded.gone
         if not files and not drops:
             return None
         if base.tip:
             ledger_files.check_writable(base.meta, self.ref)
         else:
-            files |= ledger_files.first_files(self.ref)
-        return Change(files, ledger_files.title(write), drops)
+            files |= self._kept(ledger_files.first_files(self.ref))
+        return Change(files, ledger_files.title(write), drops, logs)
+
+    def _kept(self, files: Mapping[str, bytes]) -> dict[str, Blob]:
+        return {path: self._printed.add(content) for path, content in files.items()}
 
     def _commit(self, change: Change, parent: str | None) -> str:
         message = f"{change.title}\n\nrun {self.run}\n"
@@ -378,15 +389,18 @@ class GitLedger:
         form = self.git.run("rev-parse", "--show-object-format").out.decode().strip()
         return "0" * (64 if form == "sha256" else 40)
 
-    def _read(self, tip: str | None) -> Snapshot:
+    def _read(self, tip: str | None, ours: Mapping[str, Parsed] | None = None) -> Snapshot:
         if self._last is None or self._last.tip != tip:
-            self._last = self._snapshot(tip) if tip else Snapshot(None, {}, None, View())
+            empty = Snapshot(None, {}, None, View())
+            self._last = self._snapshot(tip, ours or {}) if tip else empty
         return self._last
 
-    def _snapshot(self, tip: str) -> Snapshot:
-        """Log files never change, so those that were read before are not read again."""
+    def _snapshot(self, tip: str, ours: Mapping[str, Parsed]) -> Snapshot:
+        """Log files never change, so those that were read before, or that we have just written
+        (`ours`), are not read again."""
         blobs = plumbing.parse_tree(self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out)
         logs = sorted((path, oid) for path, oid in blobs.items() if LOG.fullmatch(path))
+        self._parsed |= {(path, oid): ours[path] for path, oid in logs if path in ours}
         new = [key for key in logs if key not in self._parsed]
         meta_oid = blobs.get(META, "")
         found = self._printed.objects(sorted({oid for _, oid in new} | {meta_oid}))
