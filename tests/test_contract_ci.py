@@ -188,7 +188,10 @@ def test_never_a_comment_on_a_closed_pull_request(days):
 
 
 def test_prune_drops_findings_of_what_is_closed_once(days):
-    assert days["prune"] == [{"dropped": 2, "folded": 0}, {"dropped": 0, "folded": 0}]
+    assert days["prune"] == [
+        {"dropped": 2, "folded": 0, "squashed": 0},
+        {"dropped": 0, "folded": 0, "squashed": 0},
+    ]
 
 
 def test_everything_in_ci_is_shared(days):

@@ -25,7 +25,7 @@ FLAGS = {
     "show": {"--format"},
     "cancel": {"--format"},
     "retry": {"--format"},
-    "prune": {"--format"},
+    "prune": {"--format", "--squash"},
     "doctor": {"--repair", "--format"},
     "cost": {"--format"},
     "apply": {"--format"},

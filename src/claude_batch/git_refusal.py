@@ -12,6 +12,7 @@ from claude_batch.errors import CannotRead, CannotRecord
 Credentials = Literal["none", "stored", "token"]
 
 PROTECTED = re.compile(r"GH006|GH013|protected branch|declined|rule violations", re.IGNORECASE)
+RIGID = re.compile(r"denying non-fast-forward|force[- ]push", re.IGNORECASE)
 FULL = re.compile(
     r"No space left|Out of diskspace|disk quota|quota exceeded|disk full", re.IGNORECASE
 )
@@ -33,7 +34,8 @@ NO_REMOTE = re.compile(r"does not appear to be a git repository|repository .*not
 
 def is_final(text: str) -> bool:
     """Trying again would get the same answer."""
-    return any(rule.search(text) for rule in (PROTECTED, FULL, ASKS, DENIED, UNKNOWN, STRANGER))
+    final = (RIGID, PROTECTED, FULL, ASKS, DENIED, UNKNOWN, STRANGER)
+    return any(rule.search(text) for rule in final)
 
 
 def is_unreachable(text: str) -> bool:
@@ -56,6 +58,14 @@ def explain(text: str, ref: str, remote: str, credentials: Credentials) -> Canno
 
 
 SAYINGS = (
+    (
+        RIGID,
+        (
+            "{remote} does not let {branch} be rewritten, which a squash is",
+            "allow force pushes to `{branch}` for as long as it takes; what `prune` folds "
+            "without `--squash` needs none",
+        ),
+    ),
     (
         PROTECTED,
         (

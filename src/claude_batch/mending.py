@@ -27,6 +27,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Of one tip: what its files hold, which of them are broken, and those as they were before,
+    as far as git has them."""
+
+    now: Mapping[str, bytes]
+    broken: tuple[str, ...]
+    originals: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Loss:
     path: str
     said: str

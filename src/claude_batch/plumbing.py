@@ -1,9 +1,12 @@
 """What git's plumbing prints and reads, as values."""
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
+
+OLD_TIP = re.compile(rb"^Old-Tip: ([0-9a-f]{40}|[0-9a-f]{64})$", re.MULTILINE)
 
 
 class Content(Protocol):
@@ -61,3 +64,20 @@ def import_stream(
         yield from content.chunks()
         yield b"\n"
     yield b"\nget-mark :1\nreset %b\nfrom %b\ndone\n" % (branch, nothing)
+
+
+def squash_message(title: str, tips: Iterable[str]) -> bytes:
+    """For a commit that stands for these."""
+    return "\n".join((title, "", *(f"Old-Tip: {tip}" for tip in tips), "")).encode()
+
+
+def old_tips(commit: bytes) -> list[str]:
+    """Those that a commit stands for, if it is a squash."""
+    return [tip.decode() for tip in OLD_TIP.findall(commit)]
+
+
+def identity(name: str, email: str, seconds: int) -> dict[str, str]:
+    """Who writes a commit and when, for git's environment."""
+    said = {"NAME": name, "EMAIL": email, "DATE": f"{seconds} +0000"}
+    roles = ("AUTHOR", "COMMITTER")
+    return {f"GIT_{role}_{part}": text for role in roles for part, text in said.items()}

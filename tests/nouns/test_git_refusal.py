@@ -12,6 +12,13 @@ REF = "refs/heads/claude-batch-state"
     [
         ("remote: error: GH006: Protected branch update failed", "takes no push", True),
         ("! [remote rejected] (push declined due to repository rule violations)", "no push", True),
+        ("remote: error: denying non-fast-forward refs/heads/x", "be rewritten", True),
+        (
+            "remote: error: GH006: Protected branch update failed\nremote: - Cannot force-push to this "
+            "branch",
+            "be rewritten",
+            True,
+        ),
         ("error: unable to write file: No space left on device", "no space left", True),
         ("fatal: sha1 file 'x' write error. Out of diskspace", "no space left", True),
         ("remote: Permission to o/r.git denied to bot.\nfatal: error: 403", "may not write", True),

@@ -10,6 +10,9 @@ from claude_batch import folding
 from claude_batch.cli.shared import HERE, As, Directory, Format, command, show
 from claude_batch.cli.world import World
 from claude_batch.commands import prune as verb
+from claude_batch.commands.prune import Pruned
+from claude_batch.edges.ledger_history import LedgerHistory
+from claude_batch.edges.state_branch import EMAIL
 from claude_batch.summary import count
 
 app = command()
@@ -20,13 +23,24 @@ def prune(
     older_than: Annotated[
         int, typer.Option("--older-than", min=0, help="Days since the pull request closed.")
     ] = folding.YOUNGEST.days,
+    squash: Annotated[
+        bool, typer.Option("--squash", help="Also replace the history by one commit.")
+    ] = False,
     form: As = Format.text,
     directory: Directory = HERE,
 ) -> None:
     """Drop what the ledger no longer needs."""
     world = World(directory)
-    age = timedelta(days=older_than)
-    done = [verb.prune(ledger, world.now(), age) for ledger in world.ledgers(world.config())]
-    dropped, folded = (sum(counts) for counts in zip(*map(astuple, done), strict=True))
-    said = f"{count(dropped, 'file')} of findings dropped, {count(folded, 'log file')} folded"
-    show({"dropped": dropped, "folded": folded}, lambda: said, form)
+    age, ledgers = timedelta(days=older_than), world.ledgers(world.config())
+    done = [verb.prune(ledger, world.now(), age) for ledger in ledgers]
+    if squash:
+        history = LedgerHistory(world.repository.git, EMAIL)
+        done += [verb.squash(ledger, history) for ledger in ledgers]
+    total = Pruned(*map(sum, zip(*map(astuple, done), strict=True)))
+    show(total, lambda: _said(total), form)
+
+
+def _said(done: Pruned) -> str:
+    said = f"{count(done.dropped, 'file')} of findings dropped"
+    said += f", {count(done.folded, 'log file')} folded"
+    return f"{said}, {count(done.squashed, 'commit')} squashed" if done.squashed else said

@@ -21,7 +21,6 @@ from claude_batch.edges.runner import Runner
 from claude_batch.edges.state_branch import GitLedger
 from claude_batch.edges.work_tree import WorkTree
 from claude_batch.errors import BadUsage, CannotFetch, CannotRecord
-from claude_batch.ledger import Ledger
 from claude_batch.negotiated import negotiate
 from claude_batch.price import Prices
 from claude_batch.prompt import Kind
@@ -157,7 +156,7 @@ class World:
         """Where a submission is recorded: in CI, and for pull requests, on the shared branch."""
         return self.shared(settings) if share or self.runner else self.local()
 
-    def ledgers(self, settings: Config) -> Sequence[Ledger]:
+    def ledgers(self, settings: Config) -> Sequence[GitLedger]:
         """Every ledger that this place can see: one in CI, on a laptop the clone's own too."""
         if self.runner:
             return [self.shared(settings)]

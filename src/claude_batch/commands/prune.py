@@ -1,4 +1,5 @@
-"""`prune`: drops findings of pull requests long closed and folds old log files.
+"""`prune`: drops findings of pull requests long closed, folds old log files, and if somebody asks
+for it puts one commit in the place of the history.
 
 Ids, costs and states stay, so receipts and deduplication go on as before.
 """
@@ -8,7 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from claude_batch import folding
+from claude_batch.edges.ledger_history import LedgerHistory
+from claude_batch.edges.state_branch import GitLedger
+from claude_batch.errors import CannotRecord
 from claude_batch.ledger import Ledger, View, Write
+from claude_batch.summary import count
 from claude_batch.task import TaskId
 
 
@@ -16,6 +21,7 @@ from claude_batch.task import TaskId
 class Pruned:
     dropped: int = 0  # files of findings
     folded: int = 0  # log files that a snapshot stands for now
+    squashed: int = 0  # commits that one stands for now
 
 
 def prune(
@@ -38,6 +44,20 @@ def prune(
     after = ledger.transact(decide)
     folded = [path for path in folding.old(before.logs, fold_before) if path not in after.logs]
     return Pruned(len(before.shards - after.shards), len(folded))
+
+
+def squash(ledger: GitLedger, history: LedgerHistory) -> Pruned:
+    """Raises CannotRecord while something can be put back that only the history has."""
+
+    def check(tip: str) -> None:
+        wanted = history.examined(tip).originals
+        if wanted:
+            raise CannotRecord(
+                f"{ledger.ref} has lost {count(len(wanted), 'file')} that only its history holds",
+                "run `claude-batch doctor --repair` first, then run the command again",
+            )
+
+    return Pruned(squashed=ledger.squash(check))
 
 
 def _droppable(view: View, before: datetime) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Only what git still has, and only by adding a commit: strays stay, and nothing is rewritten.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from claude_batch import ledger_files, mending
@@ -28,19 +28,18 @@ def repair(ledger: GitLedger, history: LedgerHistory, tell: Callable[[str], None
     if gone:
         tell(f"{ledger.ref} is gone from {ledger.remote}: what was seen last here is pushed again")
         ledger.bring_back(gone)
-    mended: dict[str, bytes] = {}
+    mended: Mapping[str, bytes] = {}
     lost: tuple[Loss, ...] = ()
 
-    def find(tip: str) -> dict[str, bytes]:
+    def find(tip: str) -> Mapping[str, bytes]:
         nonlocal mended, lost
-        now = history.files(tip)
+        found = history.examined(tip)
+        now, mended = found.now, found.originals
         ledger_files.check_readable(Meta.parse(now.get(META)))
-        found = mending.broken(now, history.steps(tip))
-        contents = history.contents({oid for oids in found.values() for oid in oids})
-        mended = mending.originals(found, contents)
         if META in mended:
             ledger_files.check_writable(Meta.parse(mended[META]), ledger.ref)
-        lost = tuple(mending.loss(path, now.get(path, b"")) for path in found if path not in mended)
+        gone = [path for path in found.broken if path not in mended]
+        lost = tuple(mending.loss(path, now.get(path, b"")) for path in gone)
         return mended
 
     ledger.mend(find)

@@ -28,6 +28,7 @@ from claude_batch.ledger_files import LOG, META, SHARD, Meta, Parsed
 EMAIL = "claude-batch@users.noreply.github.com"
 WHO = f"claude-batch <{EMAIL}>"
 PRIVATE = "refs/claude-batch"
+ALL = "--depth=1000000000"  # `--unshallow` would bring all of the code's history too
 TRIES = 40  # of 16 writers at once, on a machine that was busy besides, the unluckiest needed 17
 QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
 # `--no-filter` brings the blobs at once instead of one by one on demand, and `--refmap=` spares
@@ -70,8 +71,11 @@ class LocalRef:
         """Nobody remembers a local ref but the ref."""
         return None
 
-    def land(self, commit: str, parent: str | None) -> None:
-        # An empty old value means: must not exist.
+    def deepen(self) -> None:
+        """Its history is here, wherever it is known."""
+
+    def land(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
+        # An empty old value means: must not exist. Whether it rewrites is not git's business here.
         done = self.git.run("update-ref", self.ref, commit, parent or "", check=False)
         if done.code:
             raise LostRace(self.ref, done.err.strip())
@@ -114,7 +118,7 @@ class RemoteRef:
         if tip is None or tip == seen:
             return tip
         fetched = self._fetched_aside()
-        if seen and not self._follows(fetched, seen):
+        if seen and not follows(self.git, fetched, seen):
             raise git_refusal.rewritten(self.ref, self.remote, self._seen, seen)
         self._remember(fetched)
         return fetched
@@ -124,8 +128,17 @@ class RemoteRef:
         seen = commit_at(self.git, self._seen)
         return seen if seen and self.tip() is None else None
 
-    def land(self, commit: str, parent: str | None) -> None:
-        lease = () if parent else (f"--force-with-lease={self.ref}:",)  # empty: must not exist
+    def deepen(self) -> None:
+        """Bring the past of the ref into a shallow clone, and of no other ref."""
+        if self.newest() and self._is_shallow():
+            done = self._wire.run(*FETCH, ALL, self.remote, self.ref, check=False)
+            if done.code:
+                raise self._refused(done)
+
+    def land(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
+        # The ref must stand at `parent`, or must not exist where that is empty.
+        is_leased = rewrites or not parent
+        lease = (f"--force-with-lease={self.ref}:{parent or ''}",) if is_leased else ()
         done = self._wire.run(*PUSH, *lease, self.remote, f"{commit}:{self.ref}", check=False)
         if done.code == 0:
             self._remember(commit)
@@ -137,7 +150,7 @@ class RemoteRef:
         if all("rejected]" not in row for row in rejected):
             # The answer to a push may be lost after the push has landed.
             newest = self.newest()
-            if newest and is_ancestor(self.git, commit, newest):
+            if newest and follows(self.git, newest, commit):
                 return
         if rejected:
             raise LostRace(self.ref, rejected[0].split("\t")[-1])
@@ -195,13 +208,6 @@ class RemoteRef:
     def _is_shallow(self) -> bool:
         return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
 
-    def _follows(self, tip: str, seen: str) -> bool:
-        """`tip` descends from `seen`, or from a squash whose root names it."""
-        if is_ancestor(self.git, seen, tip):
-            return True
-        roots = self.git.run("rev-list", "--max-parents=0", tip).out.decode().split()
-        return any(seen in self.git.run("cat-file", "commit", root).out.decode() for root in roots)
-
     def _remember(self, commit: str) -> None:
         """A rival in this clone may win: an older memory is compared in the same way."""
         self.git.run("update-ref", self._seen, commit, check=False)
@@ -222,8 +228,17 @@ def commit_at(git: Git, ref: str) -> str | None:
     return found.out.decode().strip() or None
 
 
-def is_ancestor(git: Git, old: str, new: str) -> bool:
-    return not git.run("merge-base", "--is-ancestor", old, new, check=False).code
+def follows(git: Git, tip: str, old: str) -> bool:
+    """`tip` descends from `old`, or from a squash that names it."""
+    is_ancestor = not git.run("merge-base", "--is-ancestor", old, tip, check=False).code
+    return is_ancestor or old in _named(git, tip)
+
+
+def _named(git: Git, tip: str) -> list[str]:
+    """The tips that squashes stand for, as their root says."""
+    roots = git.run("rev-list", "--max-parents=0", tip).out.decode().split()
+    said = (git.run("cat-file", "commit", root).out for root in roots)
+    return [old for raw in said for old in plumbing.old_tips(raw)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,15 +313,41 @@ class GitLedger:
             lambda base: Change(self._kept(find(base.tip)), "repair") if base.tip else None
         )
 
+    def squash(self, check: Callable[[str], None]) -> int:
+        """Put one commit in the place of all; how many it stands for. `check` may refuse a tip."""
+        return self._retrying()(self._try_to_squash, check)
+
+    def _try_to_squash(self, check: Callable[[str], None]) -> int:
+        self._began = self.clock()
+        place = self._place
+        place.deepen()
+        base = self._read(place.newest())
+        commits = self.git.run("rev-list", base.tip).out.decode().split() if base.tip else []
+        if base.tip is None or len(commits) == 1:
+            return 0
+        ledger_files.check_writable(base.meta, self.ref)
+        check(base.tip)
+        old = (*commits, *_named(self.git, base.tip))
+        message = plumbing.squash_message(f"squash\n\nrun {self.run}", old)
+        root = self.git.run(
+            *("commit-tree", f"{base.tip}^{{tree}}"),
+            stdin=message,
+            extra=plumbing.identity("claude-batch", EMAIL, int(self.now().timestamp())),
+        )
+        place.land(root.out.decode().strip(), base.tip, rewrites=True)
+        return len(commits)
+
     def _landed(self, build: Callable[[Snapshot], Change | None], patient: bool = True) -> View:
-        retrying = Retrying(
+        return self._retrying(patient)(self._attempt, build, [])
+
+    def _retrying(self, patient: bool = True) -> Retrying:
+        return Retrying(
             retry=retry_if_exception_type(LostRace),
             stop=stop_after_attempt(TRIES if patient else 1),
             wait=self._back_off,
             sleep=self.sleep,
             reraise=True,
         )
-        return retrying(self._attempt, build, [])
 
     def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
         asked = list(answers)
@@ -339,7 +380,7 @@ class GitLedger:
         self._began = self.clock()
         place = self._place
         base = self._read(place.newest())
-        if base.tip and tried and is_ancestor(self.git, tried[-1], base.tip):
+        if base.tip and tried and follows(self.git, base.tip, tried[-1]):
             return base.view
         change = build(base)
         if change is None or not (change.files or change.drops):

@@ -1,0 +1,156 @@
+"""What the ledger weighs, and how long a clone that has nothing yet takes to read it.
+
+    python -m bench.ledger_size
+
+A run is what the program writes for one push to a pull request, in three commits: the claim of a
+batch, the fact that it was sent, and its answers. The last of four runs closes its pull request.
+The bytes are the program's own, but they go through one `git fast-import` for all. Prints Markdown.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.ledger_runs import END, Runs
+from claude_batch import ledger_files, plumbing
+from claude_batch.commands.prune import prune, squash
+from claude_batch.edges.git_process import Git
+from claude_batch.edges.ledger_history import LedgerHistory
+from claude_batch.edges.state_branch import EMAIL, WHO, GitLedger
+from claude_batch.ledger import View
+
+REF = "refs/heads/claude-batch-state"
+RUNS = 2_000
+TARGETS = {False: 4, True: 12}  # KB a run, without and with the text of findings
+MOST_SECONDS = 1.5
+BEST_OF = 3  # the machine has other work as well
+
+
+@dataclass(frozen=True)
+class Took:
+    seconds: float
+    cpu: float  # seconds, of git too
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.2f} s ({self.cpu:.2f} s of CPU)"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`full` and `shallow`: a clone's first read of the ledger."""
+
+    kilobytes: float  # a run
+    files: int
+    full: Took
+    shallow: Took
+
+
+def rows(runs: int = RUNS) -> Iterator[tuple[str, str, str]]:
+    """What, target, measured."""
+    for with_text, most in TARGETS.items():
+        what = f"{runs:,} runs × 20 tasks, {'600 B of text a task' if with_text else 'no text'}"
+        with tempfile.TemporaryDirectory(prefix="claude-batch-bench-") as name:
+            for stage, found in measure(Path(name), Runs(runs, with_text)):
+                size = f"≤ {most} KB a run" if stage == "as written" else ""
+                yield f"{what}, {stage}: after `git gc`", size, f"{found.kilobytes:.2f} KB a run"
+                speed = "" if stage == "as written" else f"≤ {MOST_SECONDS} s"
+                said = f"{found.full}; by a shallow clone {found.shallow}"
+                yield f"{what}, {stage}: first read of {found.files:,} files", speed, said
+
+
+def measure(folder: Path, runs: Runs) -> Iterator[tuple[str, Measured]]:
+    """By stage. `folder` is empty."""
+    remote = folder / "remote.git"
+    _git(folder, "init", "-q", "--bare", "--template=", str(remote))
+    _write(Git(os.environ, remote), runs)
+    _git(folder, "clone", "-q", f"file://{remote}", "writer")
+    writer = _ledger(folder / "writer")
+    yield "as written", _measured(folder, remote, runs)
+    prune(writer, END)
+    yield "folded", _measured(folder, remote, runs)
+    squash(writer, LedgerHistory(writer.git, EMAIL))
+    yield "folded and squashed", _measured(folder, remote, runs)
+
+
+def _write(git: Git, runs: Runs) -> None:
+    """Each write as a commit, and a commit of code beside them for the shallow clone."""
+    parent, stream = "0" * 40, []
+    for at, write in runs.writes():
+        files = ledger_files.pack(write, at, runs.name)
+        if parent.strip("0") == "":
+            files |= ledger_files.first_files(REF)
+        message = f"{ledger_files.title(write)}\n\nrun {runs.name}\n"
+        stamp = f"{WHO} {int(at.timestamp())} +0000"
+        made = plumbing.import_stream(files, (), parent, stamp, message)
+        stream.append(made.partition(b"\nget-mark")[0])
+        parent = ":1"
+    tail = b"\nreset %b\nfrom :1\n\ncommit refs/heads/main\ncommitter %b 1 +0000\ndata 0\n\ndone\n"
+    stream.append(tail % (REF.encode(), WHO.encode()))
+    git.run("fast-import", "--quiet", "--done", "--force", stdin=b"".join(stream))
+    git.run("update-ref", "-d", "refs/claude-batch/build")
+
+
+def _measured(folder: Path, remote: Path, runs: Runs) -> Measured:
+    kilobytes = _packed(remote) / 1_000 / runs.count
+    seen: list[View] = []
+    full = _best(lambda place: seen.append(_ledger(place).view()), _fresh(folder, remote))
+    shallow = _best(lambda place: _ledger(place).view(), _fresh(folder, remote, "--depth=1"))
+    assert len(seen[0].rows) == runs.requests  # noqa: S101
+    return Measured(kilobytes, len(seen[0].logs), full, shallow)
+
+
+def _packed(remote: Path) -> int:
+    """Bytes. `-f`: deltas as git finds them among loose objects, not as fast-import left them."""
+    _git(remote, "repack", "-a", "-d", "-f", "-q")
+    _git(remote, "gc", "-q", "--prune=now")
+    return sum(path.stat().st_size for path in remote.rglob("*") if path.is_file())
+
+
+def _fresh(folder: Path, remote: Path, *options: str) -> Iterator[Path]:
+    """Clones that have the code and nothing of the ledger."""
+    single = ("--single-branch", "--branch", "main")
+    while True:
+        place = Path(tempfile.mkdtemp(dir=folder))
+        _git(folder, "clone", "-q", *single, *options, f"file://{remote}", str(place))
+        yield place
+
+
+def _best(act: Callable[[Path], object], places: Iterator[Path]) -> Took:
+    return min((_timed(act, next(places)) for _ in range(BEST_OF)), key=lambda took: took.seconds)
+
+
+def _timed(act: Callable[[Path], object], place: Path) -> Took:
+    cpu, began = _cpu(), time.perf_counter()
+    act(place)
+    return Took(time.perf_counter() - began, _cpu() - cpu)
+
+
+def _cpu() -> float:
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _ledger(clone: Path) -> GitLedger:
+    git = Git(os.environ, clone / ".git")
+    return GitLedger(git, REF, "origin", "bench", now=lambda: END, sleep=time.sleep)
+
+
+def _git(folder: Path, *args: str) -> None:
+    subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True)
+
+
+def main() -> None:
+    sys.stdout.write("| what | target | measured |\n|---|---|---|\n")
+    for row in rows():
+        sys.stdout.write(f"| {' | '.join(row)} |\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
