@@ -7,7 +7,7 @@ COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: demo test test-browser lint bench-context requirements screenshot clean bench-placement \
-	bench-cost bench-size-send bench-size-collect bench-ledger-writers test-slow
+	bench-cost bench-size-send bench-size-collect bench-ledger-writers bench-ledger-size test-slow
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
@@ -46,6 +46,9 @@ bench-placement: .venv/dev.stamp
 
 bench-ledger-writers: .venv/dev.stamp
 	$(BIN)/python -m bench.ledger_writers
+
+bench-ledger-size: .venv/dev.stamp
+	$(BIN)/python -m bench.ledger_size
 
 bench-size-collect: .venv/dev.stamp
 	$(BIN)/python -m bench.size_collect

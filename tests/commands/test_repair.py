@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from conftest import Work
 from ledger_contract import always
 from ledger_events import START, answered, asked, finding, intent, plan
 
+from claude_batch.commands.prune import Pruned, squash
 from claude_batch.commands.repair import Repair, repair
 from claude_batch.edges.git_process import Git
 from claude_batch.edges.ledger_history import LedgerHistory
@@ -61,8 +63,12 @@ class Patient:
     def content(self, path: str) -> str:
         return self.remote.git("show", f"{REF}:{path}").decode()
 
+    @property
+    def history(self) -> LedgerHistory:
+        return LedgerHistory(self.ledger.git, EMAIL)
+
     def repaired(self) -> Repair:
-        return repair(self.ledger, LedgerHistory(self.ledger.git, EMAIL), self.told.append)
+        return repair(self.ledger, self.history, self.told.append)
 
 
 @pytest.fixture
@@ -109,6 +115,35 @@ def test_what_we_dropped_ourselves_stays_away(patient: Patient) -> None:
     patient.ledger.transact(lambda view: Write(drops=tuple(view.shards)))
     assert patient.repaired() == Repair(REF, None, (), ())
     assert patient.paths("answers/") == []
+
+
+def test_what_was_folded_away_is_not_missed(patient: Patient) -> None:
+    """Nor after a squash, which leaves no history to look it up in."""
+    whole, later = patient.ledger.view(), START + timedelta(days=40)
+    patient.ledger.transact(lambda view: Write(fold_before=later))
+    assert patient.paths("log/") == []
+    assert patient.repaired() == Repair(REF, None, (), ())
+    assert squash(patient.ledger, patient.history).squashed == 4
+    tip = patient.ledger.tip()
+    assert patient.repaired() == Repair(REF, None, (), ())
+    assert patient.ledger.tip() == tip
+    assert patient.ledger.view().spent(START) == whole.spent(START) > 0
+
+
+def test_what_can_be_put_back_is_put_back_before_a_squash(patient: Patient) -> None:
+    """Afterwards nobody could."""
+    path = patient.paths("log/")[0]
+    patient.edit("rm", "-q", path)
+    tip = patient.ledger.tip()
+    with pytest.raises(CannotRecord, match="1 file that only its history holds") as caught:
+        squash(patient.ledger, patient.history)
+    assert "doctor --repair" in caught.value.remedy
+    assert patient.ledger.tip() == tip
+    assert patient.repaired().put_back == (path,)
+    assert squash(patient.ledger, patient.history) == Pruned(squashed=5)
+    assert path in patient.paths("log/")
+    patient.edit("rm", "-q", path)
+    assert patient.repaired().put_back == (path,)  # from the root
 
 
 def test_a_deleted_branch_is_pushed_again_after_saying_so(patient: Patient) -> None:

@@ -14,8 +14,7 @@ REF = "refs/heads/claude-batch-state"
         ("! [remote rejected] (push declined due to repository rule violations)", "no push", True),
         ("remote: error: denying non-fast-forward refs/heads/x", "be rewritten", True),
         (
-            "remote: error: GH006: Protected branch update failed\nremote: - Cannot force-push to this "
-            "branch",
+            "remote: error: GH006: x\nremote: - Cannot force-push to this branch",
             "be rewritten",
             True,
         ),
