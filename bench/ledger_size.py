@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.ledger_runs import END, Runs
 from claude_batch import ledger_files, plumbing
 from claude_batch.commands.prune import prune, squash
-from claude_batch.edges.git_process import Git
+from claude_batch.edges.git_process import Git, Printed
 from claude_batch.edges.ledger_history import LedgerHistory
 from claude_batch.edges.state_branch import EMAIL, WHO, GitLedger
 
@@ -79,14 +79,17 @@ def measure(folder: Path, runs: Runs, best_of: int = BEST_OF) -> Iterator[tuple[
 
 def _write(git: Git, runs: Runs) -> None:
     """Each write as a commit, and a commit of code beside them for the shallow clone."""
-    parent, stream = "0" * 40, []
+    parent, stream, printed = "0" * 40, [], Printed(git)
+    first = ledger_files.first_files(REF)
     for at, write in runs.writes():
-        files = ledger_files.pack(write, at, runs.name)
-        if parent.strip("0") == "":
-            files |= ledger_files.first_files(REF)
+        contents = first | {
+            new.path: new.content for new in ledger_files.pack(write, at, runs.name)
+        }
+        files = {path: printed.add(content) for path, content in contents.items()}
+        first = {}
         message = f"{ledger_files.title(write)}\n\nrun {runs.name}\n"
         stamp = f"{WHO} {int(at.timestamp())} +0000"
-        made = plumbing.import_stream(files, (), parent, stamp, message)
+        made = b"".join(plumbing.import_stream(files, (), parent, stamp, message))
         stream.append(made.partition(b"\nget-mark")[0])
         parent = ":1"
     tail = b"\nreset %b\nfrom :1\n\ncommit refs/heads/main\ncommitter %b 1 +0000\ndata 0\n\ndone\n"
