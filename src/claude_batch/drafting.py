@@ -1,7 +1,7 @@
 """Tasks become requests, each with what it is expected to cost."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from claude_batch import house_rules, prefix, request, routing
@@ -20,6 +20,15 @@ from claude_batch.subject import Subject, Work
 from claude_batch.task import Task, TaskId
 
 
+@dataclass
+class Last:
+    """The requests that were made last, and of what. Who claims decides at least twice about the
+    same: to count tokens, in the ledger, and again whenever somebody else was first."""
+
+    of: tuple[object, ...] = ()
+    made: tuple[Request, ...] = ()
+
+
 @dataclass(frozen=True)
 class Drafter:
     """How one process asks."""
@@ -30,8 +39,16 @@ class Drafter:
     now: datetime
     keep: Keep = Held  # where bodies wait until they are sent
     goes_on: bool = False  # it is still there when a primer has ended, and sends what follows
+    last: Last = field(default_factory=Last, compare=False)
 
-    def requests(self, new: Sequence[Task], work: Work) -> list[Request]:
+    def requests(self, new: Sequence[Task], work: Work) -> tuple[Request, ...]:
+        marked_by = (work.history, work.hits) if self.goes_on else ()
+        of = (self.config, self.kinds, tuple(new), work.known, work.apart, work.subject, marked_by)
+        if self.last.of != of:
+            self.last.of, self.last.made = of, tuple(self._made(new, work))
+        return self.last.made
+
+    def _made(self, new: Sequence[Task], work: Work) -> list[Request]:
         packs = self._packs(new, work)
         if not self.goes_on or self.config.lane == "now":
             return [self._build(*each) for each in packs]

@@ -91,7 +91,7 @@ class Intent(Event):
     lease_until: AwareDatetime
     lane: Literal["batch", "now"]
     requests: int
-    sha256: str  # over the requests' bodies
+    sha256: str  # over the `sha` of its requests, in order
     follows: str | None = None  # why there is a second sending: "retry", "split", "verify", "rest"
 
 

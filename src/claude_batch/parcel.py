@@ -69,9 +69,8 @@ class Sent:
 
 def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -> Parcel:
     """At least one draft. The intent's owner is at it from now on, for LEASE."""
-    first, digest = drafts[0].asked, hashlib.sha256()
-    for draft in drafts:
-        digest.update(draft.body.read())
+    first = drafts[0].asked
+    hashes = "".join(draft.asked.sha for draft in drafts)
     return Parcel(
         Intent(
             at=first.at,
@@ -81,7 +80,7 @@ def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -
             lease_until=first.at + LEASE,
             lane=lane,
             requests=len(drafts),
-            sha256=digest.hexdigest(),
+            sha256=hashlib.sha256(hashes.encode()).hexdigest(),
             follows=follows,
         ),
         tuple(drafts),

@@ -9,7 +9,7 @@ from typing import TypedDict
 from claude_batch import budget, ladder, prefix, routing
 from claude_batch.body import Held, Keep
 from claude_batch.config import RISKY_ONLY, Config, Lane
-from claude_batch.drafting import Drafter
+from claude_batch.drafting import Drafter, Last
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.event import (
     Estimate,
@@ -102,6 +102,7 @@ class Claimant:
     keep: Keep = Held  # where bodies wait until they are sent
     counted: Mapping[str, Pair] = field(default_factory=dict)  # counting.ratios
     goes_on: bool = False  # it is still there when a primer has ended, and sends what follows
+    last: Last = field(default_factory=Last, compare=False)
 
     def claim(self, view: View, subject: Subject) -> Claim:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
@@ -122,7 +123,9 @@ class Claimant:
 
     @property
     def drafter(self) -> Drafter:
-        return Drafter(self.config, self.kinds, self.prices, self.now, self.keep, self.goes_on)
+        return Drafter(
+            self.config, self.kinds, self.prices, self.now, self.keep, self.goes_on, self.last
+        )
 
     def _check_settings(self) -> None:
         if self.config.lane == "now" and self.config.retention == "ids":
@@ -163,7 +166,7 @@ class Claimant:
         return offer
 
     def _made(self, work: Work, tasks: Sequence[Task], spent: Spent) -> "Offer":
-        made = self.drafter.requests(tasks, work) if tasks else []
+        made = self.drafter.requests(tasks, work) if tasks else ()
         expected = [self.drafter.expected(one, work.history) for one in made]
         most = sum((one.estimate.usd_max for one in expected), Decimal(0))
         refused = None

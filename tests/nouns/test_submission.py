@@ -2,9 +2,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from ledger_events import answered, asked, at, intent
+from ledger_events import answered, asked, at, intent, plan
 from rig import PRICES
 
+from claude_batch.body import Held
 from claude_batch.config import Budget, Config
 from claude_batch.diff import Comparison, Hunk, LeftOut
 from claude_batch.envelope import Envelope
@@ -102,6 +103,28 @@ def test_an_intent_has_a_lease_and_the_hash_of_what_is_sent() -> None:
     draft = parcel.drafts[0]
     assert draft.custom_id == f"{parcel.intent.id}-0-{draft.asked.sha[:16]}"
     assert [event.type for event in made.write.events] == ["plan", "intent", "request"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_who_decides_again_about_the_same_builds_nothing_again(waits: bool) -> None:
+    kept: list[bytes] = []
+
+    def keep(content: bytes) -> Held:
+        kept.append(content)
+        return Held(content)
+
+    mine = replace(claimant(), keep=keep, goes_on=waits)
+    looked_at = subject(task("t1"), task("t2", "b.py"))
+    first = mine.claim(View(), looked_at)
+    counted = replace(mine, counted={"claude-sonnet-5-5": (9, 10)})
+    again = counted.claim(View.of([plan("p1")]), looked_at)
+    assert len(kept) == 1 + waits, "what is marked for the cache depends on what was counted"
+    assert asked_for(again) == asked_for(first) == ["t1", "t2"]
+    assert [again.input_basis, first.input_basis] == ["counted", "length"]
+    rest = counted.claim(View.of([intent("i1"), asked("i1", 0, "t1")]), looked_at)
+    assert asked_for(rest) == ["t2"]
+    cheaper = replace(counted, config=Config(model="claude-haiku-5-5")).claim(View(), looked_at)
+    assert {draft.asked.model for draft in cheaper.drafts()} == {"claude-haiku-5-5"}
 
 
 def test_what_the_ledger_knows_already_is_not_written_again() -> None:
