@@ -1,5 +1,6 @@
 """The ledger on a git ref: the contract, and what only git can do to it."""
 
+import gc
 import gzip
 import itertools
 import json
@@ -254,6 +255,7 @@ def test_a_newer_reader_or_writer_is_asked_for(remote: Work, clone: Work) -> Non
     rewrite(remote, {"meta.json": b'{"schema": 2, "min_reader": 2, "min_writer": 2}'})
     with pytest.raises(LedgerIsNewer, match="asks for reader 2"):
         ledger.view()
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("meta", [None, b"garbage", b"{}", b'{"schema": 1, "min_reader": "x"}'])
@@ -429,6 +431,22 @@ def test_inside_a_hook_the_users_index_is_left_alone(clone: Work) -> None:
     ledger.transact(always(plan("p1")))
     assert len(ledger.view().plans) == 1
     assert index.read_bytes() == before
+
+
+def test_reading_does_not_search_for_cycles_and_what_follows_does(clone: Work) -> None:
+    open_ledger(clone).transact(always(*(plan(f"p{number}") for number in range(2_000))))
+    phases: list[str] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        phases.append(phase)
+
+    gc.callbacks.append(note)
+    try:
+        assert len(open_ledger(clone).view().plans) == 2_000
+    finally:
+        gc.callbacks.remove(note)
+    assert phases.count("start") < 5
+    assert gc.isenabled()
 
 
 def test_no_ref_is_left_but_the_memory(clone: Work) -> None:
