@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import overload
 
 from claude_batch.event import Answered, Outcome
 from claude_batch.parcel import Sent
 from claude_batch.receipt import ZERO, Receipt, receipt
+
+NO_RECEIPT = Receipt()
+FAILED_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,31 @@ class Answers(Sequence[Answered]):
     __hash__ = None  # type: ignore[assignment]
 
 
+@dataclass
+class Tally:
+    """What is said of answers. They are gone through once: each may have to be read for it."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    findings: int = 0
+    refuted: int = 0
+    failed: list[Answered] = field(default_factory=list)  # the first of those with a reason
+    receipt: Receipt = NO_RECEIPT
+
+    @classmethod
+    def of(cls, answers: Iterable[Answered], lost_usd: Decimal = ZERO) -> "Tally":
+        made = cls()
+        made.receipt = receipt(map(made._add, answers), lost_usd=lost_usd)
+        return made
+
+    def _add(self, answered: Answered) -> Answered:
+        self.outcomes[answered.outcome] += 1
+        self.findings += answered.findings
+        self.refuted += len(answered.refuted)
+        if answered.error and len(self.failed) < FAILED_SHOWN:
+            self.failed.append(answered)
+        return answered
+
+
 @dataclass(frozen=True)
 class Collection:
     batches: tuple[tuple[str, str], ...]  # id (the intent's while it has none), status
@@ -59,14 +88,17 @@ class Collection:
     submitted: tuple[Sent, ...] = ()  # what followed: second looks
     lost_usd: Decimal = ZERO  # the most that lost answers among `answers` may have cost
 
+    @cached_property
+    def tally(self) -> Tally:
+        return Tally.of(self.answers, self.lost_usd)
+
     @property
     def receipt(self) -> Receipt:
-        return receipt(self.answers, lost_usd=self.lost_usd)
+        return self.tally.receipt
 
     def counts(self) -> dict[str, int]:
         """Disjoint, by outcome; sums to the requests that this run recorded."""
-        tally = Counter(answered.outcome for answered in self.answers)
-        return {outcome.value: tally[outcome] for outcome in Outcome}
+        return {outcome.value: self.tally.outcomes[outcome] for outcome in Outcome}
 
 
 def together(parts: Iterable[Collection]) -> Collection:

@@ -101,13 +101,14 @@ class Recorder:
         return set(self.sending.requests.keys() - answers.keys())
 
     def _found(self, raws: Iterable[RawAnswer]) -> dict[int, Pair]:
-        """Matched without an index by name, which would cost as much as the requests."""
+        """Matched without an index by name, which would cost as much as the requests. Of two
+        answers to one request the first stands, as it does when it was recorded before."""
         found: dict[int, Pair] = {}
         for raw in raws:
             n = number_in(raw.custom_id)
             head = None if n is None else self.sending.requests.head(n)
             if head and custom_id(head.intent, head.n, head.sha) == raw.custom_id:
-                found[head.n] = head, raw
+                found.setdefault(head.n, (head, raw))
         return found
 
     def _write(self, view: View, found: Mapping[int, Pair]) -> Write:

@@ -1,6 +1,7 @@
 """What tokens cost. All money is Decimal dollars; rounding happens where it is shown."""
 
 import difflib
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, cached_property
@@ -141,15 +142,22 @@ class Prices(BaseModel):
 
     def rates(self, model: str, *, at: date, prompt_tokens: int) -> Rates:
         """The standard rates of one request. Raises UnknownModel."""
-        entry = self._by_name.get(model)
-        if entry is None:
-            raise self._unknown(model)
-        day = _utc_day(at)
-        started = [item for item in entry.periods if item.since is None or item.since <= day]
-        period = started[-1] if started else entry.periods[0]
+        period = self._periods(model, _utc_day(at))
         if period.long_prompt and prompt_tokens > period.long_prompt.above:
             return period.long_prompt.rates
         return period.rates
+
+    @cached_property
+    def _periods(self) -> Callable[[str, date], Period]:
+        """Looked up once: a batch asks a hundred thousand times for the same."""
+        return cache(self._period)
+
+    def _period(self, model: str, day: date) -> Period:
+        entry = self._by_name.get(model)
+        if entry is None:
+            raise self._unknown(model)
+        started = [item for item in entry.periods if item.since is None or item.since <= day]
+        return started[-1] if started else entry.periods[0]
 
     def cache_minimum(self, model: str) -> int | None:
         """The shortest prefix in tokens that this model caches, where it is known."""

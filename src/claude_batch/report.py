@@ -53,8 +53,8 @@ def collection(done: Collection) -> Json:
     return {
         "batches": [{"id": name, "status": status} for name, status in done.batches],
         "answers": done.counts(),
-        "findings": sum(answered.findings for answered in done.answers),
-        "refuted": sum(len(answered.refuted) for answered in done.answers),
+        "findings": done.tally.findings,
+        "refuted": done.tally.refuted,
         "submitted": [
             {**row, "follows": sent.follows}
             for row, sent in zip(_batches(done.submitted), done.submitted, strict=True)

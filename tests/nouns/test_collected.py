@@ -1,8 +1,10 @@
 from collections.abc import Iterator, Mapping
 
-from ledger_events import answered
+from ledger_events import answered, failed
 
-from claude_batch.collected import Answers, Collection, together
+from claude_batch import report
+from claude_batch.cli import words
+from claude_batch.collected import FAILED_SHOWN, Answers, Collection, together
 from claude_batch.event import Answered
 
 
@@ -33,6 +35,24 @@ def test_answers_are_read_one_by_one_when_they_are_looked_at() -> None:
     assert rows.read == [2]
     assert both[7:] == (answered("i1", 7), answered("i1", 8), answered("i2"))
     assert list(both) == [*(answered("i1", n) for n in range(9)), answered("i2")]
+
+
+def test_each_answer_is_read_once_for_all_that_is_said_of_it() -> None:
+    rows = Counted()
+    done = Collection((), Answers(tuple((rows, n) for n in rows)), ())
+    assert report.collection(done)["answers"]["succeeded"] == 9
+    assert "answers: 9 succeeded; 0 findings" in words.collection(done)
+    assert done.receipt.requests == 9
+    assert rows.read == [*range(9)]
+
+
+def test_what_is_said_of_answers() -> None:
+    refuting = answered("i1", 1, findings=2, refuted=("a", "b", "c"))
+    bad = [failed("i1", n, error=f"reason {n}") for n in range(2, 2 + 2 * FAILED_SHOWN)]
+    tally = Collection((), (answered("i1", 0, findings=1), refuting, *bad), ()).tally
+    assert (tally.findings, tally.refuted, tally.receipt.requests) == (3, 3, 2 + len(bad))
+    assert tally.failed == bad[:FAILED_SHOWN]
+    assert sum(tally.outcomes.values()) == 2 + len(bad)
 
 
 def test_no_answers_are_none() -> None:

@@ -93,6 +93,14 @@ def test_what_another_run_recorded_meanwhile_is_left_alone() -> None:
     }
 
 
+def test_of_two_answers_to_one_request_the_first_stands() -> None:
+    first, second = succeeded(0), RawAnswer(name(0), Outcome.ERRORED, error="late")
+    together = recorder(View.of(SENT)).some(View.of(SENT), [first, second])
+    assert outcomes(together) == {0: Outcome.SUCCEEDED}
+    later = recorder(View.of(SENT)).some(View.of([*SENT, *together.events]), [second])
+    assert later == Write()
+
+
 def test_a_request_without_an_answer_is_unreadable_and_may_be_asked_again() -> None:
     view = View.of(SENT)
     write = recorder(view).all(view, [succeeded(1)])

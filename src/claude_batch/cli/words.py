@@ -70,21 +70,20 @@ def _left_out(done: Submission) -> Iterable[str]:
 
 def collection(done: Collection) -> str:
     counts = ", ".join(f"{number:,} {name}" for name, number in done.counts().items() if number)
-    found = sum(answered.findings for answered in done.answers)
+    tally = done.tally
     rows = [f"batch {name}: {status}" for name, status in done.batches]
     rows += [f"note: {note}" for note in done.notes]
     if done.answers:
-        rows += [f"answers: {counts}; {count(found, 'finding')}", *paid(done.receipt)]
-    refuted = sum(len(answered.refuted) for answered in done.answers)
-    rows += [f"refuted by a second look: {count(refuted, 'finding')}"] if refuted else []
+        rows += [f"answers: {counts}; {count(tally.findings, 'finding')}", *paid(tally.receipt)]
+    if tally.refuted:
+        rows.append(f"refuted by a second look: {count(tally.refuted, 'finding')}")
     rows += [
         f"{WHY.get(sent.follows or '', 'sent')}: batch {sent.batch} "
         f"({count(sent.requests, 'request')})"
         for sent in done.submitted
         if sent.batch
     ]
-    failed = [answered for answered in done.answers if answered.error]
-    rows += [f"{one.outcome}: {one.error}" for one in failed[:SHOWN_FILES]]
+    rows += [f"{one.outcome}: {one.error}" for one in tally.failed]
     return "\n".join(rows) if rows else "nothing is open"
 
 
