@@ -2,20 +2,29 @@
 
 A batch that was created about when the intent was claimed, holds as many requests and belongs to
 no other intent of ours may be it. Only its results, when it has ended, name the intent; until then
-nothing is adopted, because a twin may be another job's that is about to record it. Only two
-listings without a candidate, ten minutes apart, let the work be sent again: listings lag behind.
+nothing is adopted, because a twin may be another job's that is about to record it.
+
+The clocks of runners may be wrong, so none of them says when a sender's time is over: every `now`
+here is the service's. A sender stops when its own clock has gone on by the length of its lease
+since the claim. Whoever looks finds the claim in the ledger, so it is older than the first look,
+and the same length counted from there ends no earlier, however wrong the `at` of the claim is.
+That both clocks go evenly is all that is asked of them. Ten minutes more are for listings that lag
+behind and for what takes long to arrive; a batch that still is not there was never sent.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from claude_batch.event import BatchId
 from claude_batch.ledger import Sending, View
 
-SKEW = timedelta(hours=1)  # of two clocks: wide, because the results decide
+# How far a runner's clock may be ahead: a time of another zone taken for UTC is 14 hours off at
+# most. It may be wide, because the results decide.
+AHEAD = timedelta(days=1)
 APART = timedelta(minutes=10)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Listed(Protocol):
@@ -52,20 +61,19 @@ class LookAgain:
 Verdict = Adopt | Void | LookAgain
 
 
-def is_doubtful(sending: Sending, now: datetime) -> bool:
-    """The lane now has no listing to look at."""
-    undecided = sending.is_open() and sending.status(now) == "undecided"
-    return undecided and sending.intent.lane == "batch"
+def is_doubtful(sending: Sending) -> bool:
+    return sending.is_open() and sending.submitted is None
 
 
-def doubtful(view: View, now: datetime) -> list[Sending]:
-    """Intents of the batch lane whose lease has run out without a fact."""
-    return [sending for sending in view.open_batches() if is_doubtful(sending, now)]
+def doubtful(view: View) -> list[Sending]:
+    """Whose sender may be dead, or at it: what has no fact. The lane now never has one."""
+    return [sending for sending in view.open_batches() if is_doubtful(sending)]
 
 
 def since(doubts: Iterable[Sending]) -> datetime:
     """Batches that were created earlier belong to none of them."""
-    return min(sending.intent.at for sending in doubts) - SKEW
+    batches = (one.intent.at - AHEAD for one in doubts if one.intent.lane == "batch")
+    return min(batches, default=NEVER)
 
 
 def taken(view: View) -> set[BatchId]:
@@ -80,7 +88,8 @@ def candidates_of(
     return [
         batch
         for batch in listed
-        if intent.at - SKEW <= batch.created_at <= intent.lease_until + SKEW
+        if intent.lane == "batch"
+        and intent.at - AHEAD <= batch.created_at <= _proof(sending)
         and batch.requests == intent.requests
         and batch.id not in ours
     ]
@@ -101,13 +110,30 @@ def resolve(
             return Adopt(batch)
     possible = tuple(batch.id for batch, is_it in rows if is_it is None)
     seen_none = [look.at for look in sending.looks if not look.candidates]
-    if not possible and seen_none and now - min(seen_none) >= APART:
-        return Void("two listings ten minutes apart show no batch of this intent")
+    if not possible and seen_none and now - min(seen_none) >= APART and now >= _proof(sending):
+        return Void("no listing shows a batch of this intent, and the time of its sender is over")
     return LookAgain(possible)
 
 
-def is_news(sending: Sending, verdict: Verdict) -> bool:
+def is_news(sending: Sending, verdict: LookAgain) -> bool:
     """Whether it is to be recorded. Somebody who waits may look every minute for a day."""
-    if not isinstance(verdict, LookAgain):
-        return True
     return not sending.looks or sending.looks[-1].candidates != verdict.candidates
+
+
+def never_arrived(sending: Sending) -> bool:
+    """Voided by who looked for it, and not by its sender, to whom the API said no."""
+    return bool(sending.voided and sending.looks) and sending.looks[-1].at >= _proof(sending)
+
+
+def _proof(sending: Sending) -> datetime:
+    """From then on a listing shows the batch if there is one."""
+    if not sending.looks:
+        return NEVER
+    return sending.looks[0].at + _lease(sending) + APART
+
+
+def _lease(sending: Sending) -> timedelta:
+    """From the claim, which has the time of its requests, until the latest intent ends: two
+    readings of one clock."""
+    first = next(iter(sending.requests.values()), sending.intent)
+    return sending.intent.lease_until - first.at

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt
 
@@ -19,6 +20,23 @@ class RemoteBatch:
     counts: Mapping[str, int]  # processing, succeeded, errored, canceled, expired
     archived: bool  # its results are gone
     ask_again: float | None = None  # seconds that the API wants between two looks at it
+
+
+@dataclass(frozen=True)
+class Listing:
+    """`at` is when it was made, by the service's clock; None: no answer said so."""
+
+    batches: tuple[RemoteBatch, ...]
+    at: datetime | None = None
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Of an answer, by the clock of who gave it."""
+    try:
+        found = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from rig import NOTHING, PRICES, find, open_pull, open_rig
 from shop import open_shop
 
 from claude_batch.collected import Collection
+from claude_batch.commands.submit import submit
 from claude_batch.config import Budget, Config
+from claude_batch.edges.claude import Claude
 from claude_batch.errors import CannotPublish, CannotSubmit
 from claude_batch.event import Answered, Outcome
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, Standing, View, Write
-from claude_batch.sandbox.batches import Call, Fault
 from claude_batch.sandbox.hub_wire import Incoming, Trouble
 from claude_batch.sender import Sender
 
@@ -37,15 +38,19 @@ def test_nothing_is_sent_under_a_claim_that_has_run_out(work: Work) -> None:
 def test_a_long_lane_now_keeps_its_claim(work: Work) -> None:
     seen: list[Collection] = []
 
-    def slow(call: Call) -> Fault | None:
-        if call.path == "/v1/messages":
+    class Slow(Claude):
+        def ask(self, params: bytes) -> bytes:
             rig.clock.forward(minutes=12)
             seen.append(rig.collect())  # of another job
-        return None
+            return super().ask(params)
 
-    with open_rig(work.path, faults=slow, reviewer=lambda params: NOTHING) as rig:
+    with open_rig(work.path, reviewer=lambda params: NOTHING) as rig:
         rig.config = Config(lane="now", budget=Budget(pull_request=None))
-        rig.submit(rig.apart(*(f"{name}.py" for name in "abcde")))
+        given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": rig.server.url}
+        slow = Slow(given, sleep=rig.slept.append)
+        subject = rig.apart(*(f"{name}.py" for name in "abcde"))
+        submit(subject, rig.claimant(), rig.ledger, slow, rig.clock)
+        slow.close()
         assert {answered.outcome for answered in rig.answers().values()} == {Outcome.SUCCEEDED}
         assert len(rig.answers()) == len(rig.sent()) == len(seen) == 5
         assert {note for one in seen for note in one.notes} == set()

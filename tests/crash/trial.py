@@ -21,6 +21,7 @@ from claude_batch.sandbox.batches import BatchesServer
 KILLED = "-9"
 TAKES = timedelta(minutes=15)  # a batch
 SOON = timedelta(minutes=1)
+SCHEDULE = timedelta(hours=1)
 LEASE_ENDS = timedelta(minutes=31)
 MOST_ROUNDS = 8
 TWICE = "[budget]\npull_request = false\n"  # with second looks
@@ -73,13 +74,11 @@ class Trial:
     def finish(self, submit: Verb) -> None:
         """Jobs as pushes and a schedule start them, until they have nothing more to do."""
         self.seats = self.seats[:1]
-        pause = LEASE_ENDS
         for _ in range(MOST_ROUNDS):
             before = self._history()
-            self.run(Step((submit, "collect", "publish"), pause))
+            self.run(Step((submit, "collect", "publish"), SCHEDULE))
             if set(self._history()[len(before) :]) <= {"lease"}:
                 return
-            pause = TAKES
         raise AssertionError(f"after {MOST_ROUNDS} rounds there is still something to do")
 
     def ledger(self) -> GitLedger:

@@ -198,7 +198,7 @@ def test_a_batch_whose_answer_was_lost_can_be_found(edge: Edge) -> None:
     since = datetime.now(UTC)
     with pytest.raises(SubmitUnclear):
         claude.create([("a", BODY), ("b", BODY)])
-    assert [batch.requests for batch in claude.recent(since)] == [2]
+    assert [batch.requests for batch in claude.recent(since).batches] == [2]
 
 
 def test_a_server_that_is_not_there_got_nothing(edge: Edge) -> None:
@@ -274,7 +274,7 @@ def test_a_key_or_a_token_with_its_newline(edge: Edge) -> None:
     keys = frozenset({"right"})
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
         claude, _ = edge({"ANTHROPIC_API_KEY": "", name: "right\n"}, keys=keys)
-        assert claude.recent(datetime.now(UTC)) == []
+        assert claude.recent(datetime.now(UTC)).batches == ()
     claude, _ = edge({"ANTHROPIC_API_KEY": "wrong"}, keys=keys)
     with pytest.raises(CannotCollect, match="401 authentication_error"):
         claude.recent(datetime.now(UTC))
@@ -397,12 +397,18 @@ def test_recent_reads_pages_until_they_are_older(edge: Edge) -> None:
         times[0] = now + timedelta(minutes=n)
         claude.create([("a", BODY)])
     server.log.clear()
-    assert len(claude.recent(now + timedelta(minutes=100))) == 150
+    assert len(claude.recent(now + timedelta(minutes=100)).batches) == 150
     assert len(server.log) == 2
-    found = claude.recent(now)
+    found = claude.recent(now).batches
     assert len({batch.id for batch in found}) == 250
-    assert found == sorted(found, key=lambda batch: batch.created_at, reverse=True)
-    assert claude.recent(now + timedelta(days=1)) == []
+    assert list(found) == sorted(found, key=lambda batch: batch.created_at, reverse=True)
+    assert claude.recent(now + timedelta(days=1)).batches == ()
+
+
+def test_a_listing_says_when_it_was_made(edge: Edge) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    claude, _ = edge(now=lambda: now)
+    assert claude.recent(now).at == now
 
 
 def test_a_full_disk_is_one_sentence(edge: Edge) -> None:
@@ -478,7 +484,7 @@ def test_federation_needs_no_key(edge: Edge, tmp_path: Path) -> None:
         keys=frozenset({"minted"}),
         faults=faults,
     )
-    assert claude.recent(datetime.now(UTC)) == []
+    assert claude.recent(datetime.now(UTC)).batches == ()
 
 
 def test_federation_that_fails_sent_nothing(edge: Edge, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from ledger_events import REPO, asked, at, intent, submitted, voided
+from ledger_events import REPO, answered, asked, at, intent, submitted, voided
 
 from claude_batch.doubt import (
     Adopt,
@@ -12,6 +12,7 @@ from claude_batch.doubt import (
     doubtful,
     is_news,
     is_of,
+    never_arrived,
     resolve,
     since,
     taken,
@@ -49,17 +50,18 @@ def sending(*looks: Looked) -> Sending:
     return View.of([intent("i1"), asked("i1", 0, "t1"), *looks]).sendings[IntentId("i1")]
 
 
-def test_doubtful_is_what_has_neither_a_fact_nor_a_lease() -> None:
+def test_doubtful_is_what_has_no_fact() -> None:
     events = [intent("i1"), asked("i1", 0, "t1")]
-    assert doubtful(View.of(events), at(29)) == []
-    assert [one.intent.id for one in doubtful(View.of(events), at(30))] == ["i1"]
-    for fact in (submitted("i1"), voided("i1")):
-        assert doubtful(View.of([*events, fact]), at(60)) == []
+    assert [one.intent.id for one in doubtful(View.of(events))] == ["i1"]
+    for fact in (submitted("i1"), voided("i1"), answered("i1")):
+        assert doubtful(View.of([*events, fact])) == []
 
 
 def test_the_lane_now_has_no_listing_to_look_at() -> None:
     now = intent("i1").model_copy(update={"lane": "now"})
-    assert doubtful(View.of([now, asked("i1", 0, "t1")]), at(60)) == []
+    (one,) = doubtful(View.of([now, asked("i1", 0, "t1")]))
+    assert candidates_of(one, [batch("b", 0)], ()) == []
+    assert since([one]) > at(10**6)
 
 
 def test_taken_are_the_batches_of_all_intents() -> None:
@@ -67,20 +69,29 @@ def test_taken_are_the_batches_of_all_intents() -> None:
     assert taken(view) == {"batch-i1"}
 
 
+DAY = 24 * 60
+
+
 @pytest.mark.parametrize(
     ("found", "is_candidate"),
     [
         (batch("b", 0), True),
-        (batch("b", -59), True),  # clocks differ
-        (batch("b", -61), False),  # before the intent
-        (batch("b", 89), True),
-        (batch("b", 91), False),  # nobody sends after the lease
+        (batch("b", -DAY), True),  # the clock of who claimed it was ahead
+        (batch("b", -DAY - 1), False),
+        (batch("b", 45), True),
+        (batch("b", 46), False),  # forty minutes after the first look: nobody sends any more
         (batch("b", 1, requests=2), False),
         (batch("ours", 1), False),
     ],
 )
 def test_a_candidate_fits_the_intent(found: Batch, is_candidate: bool) -> None:
-    assert candidates_of(sending(), [found], {BatchId("ours")}) == [found] * is_candidate
+    one = sending(looked(5), looked(50, "b"))
+    assert candidates_of(one, [found], {BatchId("ours")}) == [found] * is_candidate
+
+
+def test_before_the_first_look_a_sender_may_be_as_late_as_it_likes() -> None:
+    late = batch("b", 10 * DAY)
+    assert candidates_of(sending(), [late], ()) == [late]
 
 
 def test_results_say_whose_they_are() -> None:
@@ -91,7 +102,7 @@ def test_results_say_whose_they_are() -> None:
 
 def test_what_was_created_before_all_doubts_is_not_listed() -> None:
     earlier = View.of([intent("i2", minute=-5), asked("i2", 0, "t2")]).sendings[IntentId("i2")]
-    assert since([sending(), earlier]) == at(-65)
+    assert since([sending(), earlier]) == at(-5 - DAY)
 
 
 def test_a_batch_whose_results_name_the_intent_is_adopted() -> None:
@@ -111,22 +122,41 @@ def test_a_look_is_recorded_when_it_shows_something_else() -> None:
     assert not is_news(sending(looked(31)), none)
     assert is_news(sending(looked(31)), one)
     assert not is_news(sending(looked(31), looked(32, "b")), one)
-    assert is_news(sending(looked(31)), Void("why"))
 
 
 @pytest.mark.parametrize(
     ("looks", "minute", "is_void"),
     [
-        ([], 31, False),
-        ([looked(31)], 40, False),
-        ([looked(31)], 41, True),
-        ([looked(31), looked(40)], 41, True),
-        ([looked(31, "b")], 60, False),  # that one showed a candidate
+        ([], 10**4, False),
+        ([looked(1)], 40, False),
+        ([looked(1)], 41, True),  # the lease of thirty minutes, and ten more
+        ([looked(-120)], -80, True),  # however far ahead the clock of who claimed it
+        ([looked(120)], 159, False),  # or behind
+        ([looked(1, "b"), looked(35)], 44, False),  # that one showed a candidate
+        ([looked(1, "b"), looked(35)], 45, True),
+        ([looked(1, "b")], 60, False),
     ],
 )
-def test_two_empty_listings_ten_minutes_apart_void(
+def test_a_lease_is_counted_from_the_first_look(
     looks: list[Looked], minute: float, is_void: bool
 ) -> None:
     verdict = resolve(sending(*looks), [], at(minute))
     assert isinstance(verdict, Void) is is_void
     assert is_void or verdict == LookAgain(())
+
+
+def test_a_lease_that_was_renewed_is_longer() -> None:
+    renewed = intent("i1", minute=20).model_copy(update={"lane": "now"})
+    events = [intent("i1"), renewed, asked("i1", 0, "t1"), looked(1)]
+    one = View.of(events).sendings[IntentId("i1")]
+    assert resolve(one, [], at(60)) == LookAgain(())
+    assert isinstance(resolve(one, [], at(61)), Void)
+
+
+@pytest.mark.parametrize(("minutes", "is_so"), [((1, 41), True), ((1, 2), False), ((), False)])
+def test_what_never_arrived_was_looked_for_long_enough(
+    minutes: tuple[int, ...], is_so: bool
+) -> None:
+    events = [intent("i1"), asked("i1", 0, "t1"), *map(looked, minutes)]
+    assert not never_arrived(View.of(events).sendings[IntentId("i1")])
+    assert never_arrived(View.of([*events, voided("i1")]).sendings[IntentId("i1")]) is is_so

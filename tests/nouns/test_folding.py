@@ -126,7 +126,7 @@ def questions(view: View) -> dict[str, object]:
         "told": sorted((one.id, one.kind, one.path) for one in told.failed),
         "batches": sorted(list_batches(stub, NOW), key=lambda row: row.id),
         "open": view.open_batches(),
-        "doubtful": doubtful(view, NOW),
+        "doubtful": doubtful(view),
         "taken": taken(view),
         "failed": sorted(task for event in stub.written.events for task in event.tasks),
         "answers": [

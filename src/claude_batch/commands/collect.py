@@ -6,19 +6,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import assert_never
 
 from claude_batch import doubt
 from claude_batch.answer import RawAnswer
 from claude_batch.collected import Answers, Collection, Progress
-from claude_batch.collection import UNDECIDED, Recorder, readable, shape_of
+from claude_batch.collection import Recorder, readable, shape_of
 from claude_batch.edges.claude import Claude, RemoteBatch
 from claude_batch.errors import CannotFind
-from claude_batch.event import Answered, AnyEvent, Asked, BatchStatus, Looked, Submitted, Voided
+from claude_batch.event import Answered, Asked, BatchId, BatchStatus, IntentId, Submitted
 from claude_batch.expiry import RESULTS_STAY, warnings
 from claude_batch.ledger import Ledger, Sending, View, Write
 from claude_batch.price import Prices
 from claude_batch.receipt import reserved_for_lost
+from claude_batch.search import Search
 from claude_batch.sheet import Rows
 from claude_batch.task import TaskId
 
@@ -37,6 +37,7 @@ class Collector:
     now: Callable[[], datetime]
     keep_findings: bool = True
     portion: int = PORTION
+    _others: set[tuple[IntentId, BatchId]] = field(default_factory=set, init=False)
     _told: float = field(default=0.0, init=False)  # seconds that the API wants between two looks
 
     def collect(self) -> Collection:
@@ -46,8 +47,6 @@ class Collector:
         for sending in self.ledger.view().open_batches():
             if sending.submitted:
                 notes += self._fetch(sending, sending.submitted)
-            elif sending.intent.lane == "now":
-                notes += self._give_up_on(sending)
         after = self.ledger.view()
         notes += warnings(after, self.now())
         return self._since(before, after, notes)
@@ -116,77 +115,45 @@ class Collector:
         self.ledger.transact(lambda view: Write((lost,)))
         return f"batch {fact.batch} is lost: the API keeps results for 29 days; its tasks are free"
 
-    def _give_up_on(self, sending: Sending) -> Iterator[str]:
-        """Lane now has no listing: after its lease a request without an answer is undecided."""
-        if sending.status(self.now()) == "undecided":
-            recorder = Recorder(sending, self.prices, self.now(), self.run)
-            self.ledger.transact(recorder.undecided)
-            yield f"intent {sending.intent.id} of the lane now: {UNDECIDED}"
-
     def _settle_doubts(self, view: View) -> Iterator[str]:
-        doubts = doubt.doubtful(view, self.now())
+        doubts = doubt.doubtful(view)
         if not doubts:
             return
-        listed = self.claude.recent(doubt.since(doubts))
+        listing = self.claude.recent(doubt.since(doubts))
         ours = doubt.taken(view)
         for sending in doubts:
-            possible = doubt.candidates_of(sending, listed, ours)
-            yield from self._settle(
-                sending, [(batch, self._is_it(sending, batch)) for batch in possible]
-            )
+            possible = doubt.candidates_of(sending, listing.batches, ours)
+            found = [(batch, self._is_it(sending, batch)) for batch in possible]
+            recorder = Recorder(sending, self.prices, self.now(), self.run)
+            yield from self._settle(Search(recorder, found, listing.at or self.now()))
+
+    def _settle(self, search: Search) -> Iterator[str]:
+        notes: list[str] = []
+
+        def decide(view: View) -> Write:
+            written, note = search.end(view)
+            notes[:] = [note] if note else []
+            return written
+
+        self.ledger.transact(decide)
+        yield from notes
 
     def _is_it(self, sending: Sending, batch: RemoteBatch) -> bool | None:
+        """Who waits reads the results of somebody else's batch once."""
         if batch.status != "ended":
             return None
+        pair = sending.intent.id, batch.id
+        if pair not in self._others and self._is_named(sending, batch):
+            return True
+        self._others.add(pair)
+        return False
+
+    def _is_named(self, sending: Sending, batch: RemoteBatch) -> bool:
         try:
             raws = readable(self.claude.results(batch.id), None)
             return doubt.is_of(sending, [raw.custom_id for raw in raws])
         except CannotFind:
             return False  # after 29 days nothing of it can be had, whosever it was
-
-    def _settle(
-        self, sending: Sending, candidates: Sequence[tuple[RemoteBatch, bool | None]]
-    ) -> Iterator[str]:
-        said: list[str] = []
-
-        def decide(view: View) -> Write:
-            said.clear()
-            current, now = view.sendings[sending.intent.id], self.now()
-            if not doubt.is_doubtful(current, now):
-                return Write()  # somebody else has settled it
-            verdict = doubt.resolve(current, candidates, now)
-            fact, words = self._judged(current, verdict)
-            said.append(words)
-            return Write((fact,) if doubt.is_news(current, verdict) else ())
-
-        self.ledger.transact(decide)
-        yield from said
-
-    def _judged(self, sending: Sending, verdict: doubt.Verdict) -> tuple[AnyEvent, str]:
-        intent = sending.intent.id
-        at, run, repo = self.now(), self.run, sending.intent.repo
-        match verdict:
-            case doubt.Adopt(batch):
-                return Submitted(
-                    at=at,
-                    run=run,
-                    repo=repo,
-                    intent=intent,
-                    batch=batch.id,
-                    created_at=batch.created_at,
-                    expires_at=batch.expires_at,
-                    adopted=True,
-                ), f"batch {batch.id} was found again and adopted for intent {intent}"
-            case doubt.Void(reason):
-                return Voided(
-                    at=at, run=run, repo=repo, intent=intent, reason=reason
-                ), f"intent {intent} was never sent: {reason}; its tasks are free again"
-            case doubt.LookAgain(candidates):
-                return Looked(
-                    at=at, run=run, repo=repo, intent=intent, candidates=candidates
-                ), f"intent {intent} is undecided: {len(candidates)} batches might be it"
-            case _:
-                assert_never(verdict)
 
 
 def _batches(before: View, after: View, now: datetime) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitU
 from claude_batch.event import BatchId
 from claude_batch.refusal import LOOK_FIRST, OTHERWISE, Refusal
 from claude_batch.remote import (
+    Listing,
     RemoteBatch,
     RemoteModel,
     Wire,
@@ -33,6 +34,7 @@ from claude_batch.remote import (
     WireMessage,
     WireModel,
     WirePage,
+    date_of,
 )
 
 if TYPE_CHECKING:
@@ -148,17 +150,19 @@ class Claude:
                 raise
             return found
 
-    def recent(self, since: datetime) -> list[RemoteBatch]:
+    def recent(self, since: datetime) -> Listing:
         """Batches of the key's workspace that were created at or after `since`, newest first."""
         found: list[RemoteBatch] = []
-        path = f"{BATCHES}?limit={PAGE}"
+        answer = self._fetch("get", f"{BATCHES}?limit={PAGE}")
+        at = date_of(answer.headers)
         while True:
-            page = _read(self._fetch("get", path).content, WirePage)
+            page = _read(answer.content, WirePage)
             new = [batch.ours() for batch in page.data if batch.created_at >= since]
             found += new
             if not page.has_more or not new or len(new) < len(page.data):
-                return found
-            path = f"{BATCHES}?limit={PAGE}&after_id={page.data[-1].id}"
+                return Listing(tuple(found), at)
+            after = f"{BATCHES}?limit={PAGE}&after_id={page.data[-1].id}"
+            answer = self._fetch("get", after)
 
     def results(self, batch: BatchId) -> Iterator[bytes]:
         """The raw lines, in no order. The stream has no resume: a cut one is fetched anew.

@@ -65,7 +65,7 @@ class BatchesServer:
         self.most_bytes = most_bytes
         self._keys = keys
         self._faults = faults
-        self._now = now
+        self.now = now
         self._reviewer = reviewer
         self._calls: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -190,7 +190,7 @@ class BatchesServer:
         reply = self._reviewer(params)
         if reply.result != "succeeded":
             raise Refused(500, *reply.error)
-        now = self._now()
+        now = self.now()
         counts = self._store.cache.count(params, now, now)
         return _json(message(params, reply, counts, "standard"))
 

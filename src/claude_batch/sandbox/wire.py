@@ -4,6 +4,8 @@ import json
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -87,6 +89,7 @@ class Service(Protocol):
 
     log: list[LoggedRequest]
     most_bytes: int
+    now: Callable[[], datetime]
 
     def answer(self, request: Request) -> Answer: ...
     def meet(self, method: str, path: str) -> Fault | None: ...
@@ -143,6 +146,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._serve()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """For the `Date` of each answer: the clock of the batches."""
+        return format_datetime(self.server.service.now().astimezone(UTC), usegmt=True)
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent: `service.log` is the log."""
