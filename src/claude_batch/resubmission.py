@@ -1,10 +1,11 @@
 """What is asked once more without waiting for the next push: work that expired, failed in passing,
 was cut short, or was lost on its way."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from claude_batch import doubt
 from claude_batch.event import Answered, Outcome, Plan
 from claude_batch.ledger import ATTEMPTS, Row, Standing, View
 from claude_batch.task import TaskId
@@ -19,9 +20,9 @@ class Again:
     follows: str  # why there is a second sending
 
 
-def due(view: View) -> list[Again]:
+def due(view: View, now: datetime) -> list[Again]:
     """By the latest plan of each pull request that is not closed, and of each range."""
-    stranded = _stranded(view)
+    stranded = _stranded(view, now)
     return [
         Again(plan, tasks, "split" if tasks <= view.cut_short(tasks) else "retry")
         for plan in _latest(view)
@@ -38,21 +39,36 @@ def _latest(view: View) -> Iterator[Plan]:
             yield plan
 
 
-def _stranded(view: View) -> frozenset[TaskId]:
+def _stranded(view: View, now: datetime) -> frozenset[TaskId]:
     """Tasks that have tries left. Whoever cancels does not want it sent again."""
     ends: dict[TaskId, list[Row]] = {}
+    refusals: dict[TaskId, list[datetime]] = {}
     for row in view.rows:
-        if row.asked.purpose != "verify" and (_is_tried(view, row) or _is_astray(view, row)):
-            for task in row.asked.tasks:
-                if _counts(view, task.id, row.answered):
-                    ends.setdefault(task.id, []).append(row)
+        for task in row.asked.tasks if row.asked.purpose != "verify" else ():
+            if not _counts(view, task.id, row.answered):
+                continue
+            if _is_tried(view, row) or _is_astray(view, row):
+                ends.setdefault(task.id, []).append(row)
+            elif refused := _refused_at(view, row):
+                refusals.setdefault(task.id, []).append(refused)
     return frozenset(
         task
         for task, rows in ends.items()
         if sum(_is_tried(view, row) for row in rows) < ATTEMPTS
-        and not _is_canceled(max(rows, key=_at))
+        and not _is_canceled(last := max(rows, key=_at))
+        and not _is_too_soon([at for at in refusals.get(task, ()) if at > _at(last)], now)
         and view.standing(task) is Standing.NEW
     )
+
+
+def _is_too_soon(refusals: Collection[datetime], now: datetime) -> bool:
+    """What the API refuses it may take later, or never: each pause is as long as all before it."""
+    return bool(refusals) and now - max(refusals) < max(refusals) - min(refusals)
+
+
+def _refused_at(view: View, row: Row) -> datetime | None:
+    sending = view.sendings.get(row.asked.intent)
+    return sending.voided.at if sending and sending.voided else None
 
 
 def _is_tried(view: View, row: Row) -> bool:
@@ -68,7 +84,7 @@ def _is_astray(view: View, row: Row) -> bool:
     """We looked for it, and it had never arrived. What the API refused to take is another thing:
     nothing says that it would take it now."""
     sending = view.sendings.get(row.asked.intent)
-    return sending is not None and bool(sending.voided and sending.looks)
+    return sending is not None and doubt.never_arrived(sending)
 
 
 def _counts(view: View, task: TaskId, answered: Answered | None) -> bool:

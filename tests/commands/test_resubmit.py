@@ -82,7 +82,7 @@ def resubmit(pull: PullRig) -> Followed:
             again=again,
         )
 
-    return Resubmitter(rig.ledger, subject, rig.submit).send()
+    return Resubmitter(rig.ledger, subject, rig.submit, rig.clock).send()
 
 
 def plans(pull: PullRig) -> list[Plan]:
@@ -176,7 +176,7 @@ def test_a_head_that_is_gone_waits_for_the_next_push(tmp_path: Path) -> None:
             look = looker.planned(again.plan, ())
             raise AssertionError(look)
 
-        done = Resubmitter(pull.rig.ledger, subject, pull.rig.submit).send()
+        done = Resubmitter(pull.rig.ledger, subject, pull.rig.submit, pull.rig.clock).send()
         assert done.sent == ()
         (note,) = done.notes
         assert note.startswith(f"pull request {pull.number} is not asked again: commits that are")
@@ -203,6 +203,19 @@ def test_an_outage_pays_for_nothing_twice(tmp_path: Path, fault: Fault) -> None:
         pull.rig.collect()
         assert reviewer.asked["slow.py",] == 2
         assert not pull.rig.view.open_batches()
+
+
+def test_what_the_api_refuses_is_offered_again_ever_more_rarely(tmp_path: Path) -> None:
+    faults = failing("POST", CREATE, None, *[Fault(400, "invalid_request_error")] * 9)
+    with opened(tmp_path, {"slow.py": [EXPIRED]}, faults) as (pull, _):
+        hours = []
+        for hour in range(12):
+            before = len(pull.rig.sent())
+            assert resubmit(pull).sent == ()
+            hours += [hour] * (len(pull.rig.sent()) - before)
+            pull.rig.collect()
+            pull.rig.clock.forward(hours=1)
+        assert hours == [0, 1, 3, 7]
 
 
 def test_whole_files_are_asked_again_from_their_commit(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import pytest
 from ledger_events import (
     answered,
     asked,
+    at,
     failed,
     forgotten,
     head,
@@ -26,6 +27,8 @@ from claude_batch.event import (
 from claude_batch.ledger import View
 from claude_batch.resubmission import due
 from claude_batch.task import TaskId
+
+NOW = at(24 * 60)
 
 
 def planned(name: str, *tasks: str, minute: float = 0, pr: int | None = 7) -> Plan:
@@ -69,8 +72,12 @@ CASES: dict[str, tuple[list[AnyEvent], str | None]] = {
     "lost twice": ([*SENT, status("i1", "lost"), *AGAIN, status("i2", "lost", 40)], None),
     "refused by the API": ([intent("i1"), asked("i1", 0, "t1"), voided("i1")], None),
     "never arrived": (
-        [intent("i1"), asked("i1", 0, "t1"), looked("i1", 31), looked("i1", 42), voided("i1", 42)],
+        [intent("i1"), asked("i1", 0, "t1"), looked("i1", 1), looked("i1", 41), voided("i1", 42)],
         "retry",
+    ),
+    "looked for while the API refused it": (
+        [intent("i1"), asked("i1", 0, "t1"), looked("i1", 1), voided("i1", 2)],
+        None,
     ),
     "freed by hand": (
         [*SENT, failed("i1"), *AGAIN, failed("i2", minute=25), forgotten("t1")],
@@ -88,7 +95,7 @@ CASES: dict[str, tuple[list[AnyEvent], str | None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_asked_once_more(case: str) -> None:
     events, follows = CASES[case]
-    found = due(View.of([planned("p1", "t1", "t2"), *events]))
+    found = due(View.of([planned("p1", "t1", "t2"), *events]), NOW)
     assert [(again.tasks, again.follows) for again in found] == (
         [({"t1"}, follows)] if follows else []
     )
@@ -108,7 +115,7 @@ def test_by_the_latest_plan_of_each() -> None:
         planned("other", "t4", pr=8),
         planned("range", "t1", pr=None),
     ]
-    found = {again.plan.id: (again.tasks, again.follows) for again in due(View.of(events))}
+    found = {again.plan.id: (again.tasks, again.follows) for again in due(View.of(events), NOW)}
     assert found == {
         "new": ({"t2", "t3"}, "retry"),
         "other": ({"t4"}, "split"),
@@ -122,9 +129,9 @@ def test_a_closed_pull_request_is_left_alone_until_it_is_submitted_anew(
 ) -> None:
     closed = Closed(**head(minute), pr=7, merged=False)
     events = [planned("p1", "t1", minute=5), *SENT, failed("i1"), closed]
-    assert len(due(View.of(events))) == again
+    assert len(due(View.of(events), NOW)) == again
 
 
 def test_what_was_only_staged_waits_for_the_next_submit() -> None:
     staged = planned("p1", "t1", pr=None).model_copy(update={"head": None})
-    assert due(View.of([staged, *SENT, failed("i1")])) == []
+    assert due(View.of([staged, *SENT, failed("i1")]), NOW) == []

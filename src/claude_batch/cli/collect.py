@@ -78,7 +78,10 @@ def _one(
         return collector.wait(world.sleep, shower(), tasks) if wait else collector.collect()
 
     again = Resubmitter(
-        ledger, partial(_subject, world, config), partial(_ask, world, config, ledger)
+        ledger,
+        partial(_subject, world, config),
+        partial(_ask, world, config, ledger),
+        world.now,
     )
     return trip(Verbs(collected, (again.send, looks.send) if submit else ()), wait=wait)
 

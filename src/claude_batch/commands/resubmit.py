@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from claude_batch.errors import BudgetExceeded, CannotFetch, CannotRead, CannotSubmit
 from claude_batch.follow_up import Followed
@@ -17,12 +18,13 @@ class Resubmitter:
     ledger: Ledger
     subject: Callable[[Again], Subject]  # raises CannotFetch, CannotRead
     submit: Callable[[Subject], Submission]
+    now: Callable[[], datetime]
 
     def send(self) -> Followed:
         """Trouble with one plan is a note; its tasks wait for the next collect or submit."""
         sent: list[Sent] = []
         notes: list[str] = []
-        for again in due(self.ledger.view()):
+        for again in due(self.ledger.view(), self.now()):
             try:
                 sent += self.submit(self.subject(again)).sent
             except (BudgetExceeded, CannotFetch, CannotRead, CannotSubmit) as refusal:
