@@ -47,6 +47,7 @@ class World:
     environ: Mapping[str, str] = field(default_factory=environment)
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
+    _stores: dict[tuple[str, str | None], GitLedger] = field(default_factory=dict, init=False)
 
     @cached_property
     def runner(self) -> Runner | None:
@@ -165,15 +166,18 @@ class World:
         return [self.local(), self.shared(settings)]
 
     def _store(self, ref: str, remote: str | None) -> GitLedger:
-        return GitLedger(
-            self.repository.git,
-            ref,
-            remote,
-            self.run,
-            now=self.now,
-            sleep=self.sleep,
-            token=self._git_token() if remote else None,
-        )
+        """The same for all verbs of a run: what one of them has read the next need not."""
+        if (ref, remote) not in self._stores:
+            self._stores[ref, remote] = GitLedger(
+                self.repository.git,
+                ref,
+                remote,
+                self.run,
+                now=self.now,
+                sleep=self.sleep,
+                token=self._git_token() if remote else None,
+            )
+        return self._stores[ref, remote]
 
     @property
     def patches(self) -> Path:
