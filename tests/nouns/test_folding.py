@@ -36,7 +36,7 @@ from claude_batch.event import (
 from claude_batch.finding import Finding
 from claude_batch.folding import MOST_BYTES, MOST_FILES, fold, is_due
 from claude_batch.history import History
-from claude_batch.ledger import View, Write
+from claude_batch.ledger import Standing, View, Write
 from claude_batch.ledger_files import LARGE, Parsed, checksum, parse_log
 from claude_batch.patch_set import due
 from claude_batch.planning import said_already
@@ -315,6 +315,14 @@ def test_a_finished_request_is_one_row() -> None:
     done = folded(files)
     assert [path.split("-")[:2] for path in done] == [["snap/2026", "10"]]
     assert kinds(done) == ["intent", "settled", "submitted"]
+
+
+def test_a_question_that_the_api_called_invalid_stays_failed() -> None:
+    """A row does not say whether an error would pass, so none stands for this one."""
+    invalid = ev.failed("i1", outcome=Outcome.ERRORED, retriable=False)
+    done = folded(old(*SENT, invalid, ev.status("i1", "collected")))
+    assert kinds(done) == ["answer", "intent", "request", "submitted"]
+    assert view_of(done).standing(TaskId("t1")) is Standing.FAILED
 
 
 def test_each_month_has_one_snapshot() -> None:

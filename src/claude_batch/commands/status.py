@@ -74,7 +74,7 @@ def _row(sending: Sending, now: datetime) -> BatchRow:
         sending.intent.requests,
         sum(len(asked.tasks) for asked in sending.requests.values()),
         sending.intent.lane,
-        sending.voided.reason if sending.voided else None,
+        sending.voided.reason if sending.voided and not sending.is_answered() else None,
     )
 
 
