@@ -8,9 +8,10 @@ from claude_batch.answer import RawAnswer, Said, Unparsable, parse_line, read_fi
 from claude_batch.errors import CannotFind
 from claude_batch.event import Answered, Asked, BatchId, BatchStatus, Outcome, Voided
 from claude_batch.finding import Finding
-from claude_batch.ledger import Ledger, Sending, Shard, View, Write
+from claude_batch.ledger import Ledger, Shard, View, Write
 from claude_batch.price import Cost, Prices, UnknownModel, Usage
 from claude_batch.request import custom_id, number_in
+from claude_batch.sending import Sending
 from claude_batch.sheet import Head
 from claude_batch.verdict import read_verdicts
 

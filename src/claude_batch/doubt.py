@@ -18,7 +18,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from claude_batch.event import BatchId
-from claude_batch.ledger import Sending, View
+from claude_batch.ledger import View
+from claude_batch.sending import Sending
 
 # How far a runner's clock may be ahead: a time of another zone taken for UTC is 14 hours off at
 # most. It may be wide, because the results decide.

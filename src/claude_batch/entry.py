@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from claude_batch.event import Answered, Asked, Plan, Settled, is_unpriced
 from claude_batch.fold import asked_of
-from claude_batch.ledger import Sending, View
+from claude_batch.ledger import View
+from claude_batch.sending import Sending
 from claude_batch.task import TaskId
 
 SHARE = Decimal("1e-9")  # a third of a cent has no last digit

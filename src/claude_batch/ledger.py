@@ -1,41 +1,34 @@
 """Everything we remember: the fold of all events, and the port that every store implements."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Protocol, overload
+from typing import Protocol
 
 from claude_batch.event import (
     Answered,
     AnyEvent,
     Asked,
     AskedTask,
-    BatchId,
-    BatchStatus,
     Closed,
-    Intent,
     IntentId,
     Lease,
-    Looked,
     Outcome,
     Plan,
     Post,
     Settled,
     Signal,
-    Submitted,
-    Voided,
-    is_unpriced,
 )
 from claude_batch.finding import Finding
 from claude_batch.fold import Log, answered_of, asked_of, forgotten_at
-from claude_batch.sheet import AnySheet, Rows
+from claude_batch.row import ZERO, Key, Requests, Row
+from claude_batch.sending import Sending, sendings_of
+from claude_batch.sheet import AnySheet
 from claude_batch.task import TaskId
 
-ZERO = Decimal(0)
-Key = tuple[IntentId, int]  # of a request: its intent and its number there
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
 
 
@@ -46,76 +39,6 @@ class Standing(StrEnum):
     IN_FLIGHT = "in_flight"
     ANSWERED = "answered"
     FAILED = "failed"
-
-
-@dataclass
-class Sending:
-    """One intent with all that is known of it."""
-
-    intent: Intent
-    requests: Rows[Asked] = field(default_factory=Rows)
-    submitted: Submitted | None = None
-    answers: Rows[Answered] = field(default_factory=Rows)
-    voided: Voided | None = None
-    looks: list[Looked] = field(default_factory=list)
-    statuses: set[str] = field(default_factory=set)
-
-    def is_answered(self) -> bool:
-        """Every request has its answer, whether or not anybody noted the batch as collected."""
-        return bool(self.requests) and self.requests.keys() <= self.answers.keys()
-
-    def is_open(self) -> bool:
-        """Money may be, or is, under way."""
-        return not (self.voided or self.is_answered() or self.statuses & {"collected", "lost"})
-
-    def status(self, now: datetime) -> str:
-        """One of the words of the `status` command."""
-        if self.is_answered():
-            return "collected"
-        if self.voided:
-            return "collected" if self.answers else "lost"
-        if self.submitted is None:
-            return "intent" if now < self.intent.lease_until else "undecided"
-        for word in ("lost", "collected", "ended", "canceling"):
-            if word in self.statuses:
-                return word
-        return "in_progress"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One request as deduplication and budgets see it."""
-
-    asked: Asked
-    answered: Answered | None
-    is_open: bool
-
-    def charge(self) -> Decimal:
-        """Dollars paid or reserved; what was paid and is not known keeps its reservation."""
-        reserved = self.asked.estimate.usd_max
-        if self.answered is None:
-            return reserved if self.is_open else ZERO
-        if self.answered.usd is not None:
-            return self.answered.usd
-        return reserved if is_unpriced(self.answered) else ZERO
-
-
-@dataclass(frozen=True)
-class Requests(Sequence[Row]):
-    """Rows by key, each made when it is looked at: on a sheet they cost nothing until then."""
-
-    keys: list[Key]
-    row: Callable[[Key], Row]
-
-    @overload
-    def __getitem__(self, at: int) -> Row: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[Row]: ...
-    def __getitem__(self, at: int | slice) -> Row | list[Row]:
-        return [*map(self.row, self.keys[at])] if isinstance(at, slice) else self.row(self.keys[at])
-
-    def __len__(self) -> int:
-        return len(self.keys)
 
 
 @dataclass
@@ -146,7 +69,7 @@ class View:
         """The fold. The order of events does not matter: the latest `at` wins where one must."""
         log = Log(events, sheets)
         answers = log.rows(Answered)
-        sendings = _sendings(log, answers)
+        sendings = sendings_of(log, answers)
         settled = log.latest(Settled, lambda e: (e.intent, e.n))
         orphans = {
             (intent, n): answered
@@ -307,34 +230,6 @@ class View:
         """Who else is at it; None: `owner` may go ahead."""
         lease = self.leases.get(scope)
         return lease.owner if lease and lease.until > now and lease.owner != owner else None
-
-
-def _sendings(log: Log, answers: dict[IntentId, Rows[Answered]]) -> dict[IntentId, Sending]:
-    requests = log.rows(Asked)
-    found = {
-        key: Sending(intent, requests.get(key, Rows()), answers=answers.get(key, Rows()))
-        for key, intent in log.latest(Intent, lambda e: e.id).items()
-    }
-    for looked in log.once(Looked):
-        if looked.intent in found:
-            found[looked.intent].looks.append(looked)
-    _add_batches(found, log)
-    return found
-
-
-def _add_batches(found: dict[IntentId, Sending], log: Log) -> None:
-    """A batch that exists beats the belief that it was never sent: its money is under way."""
-    for intent, voided in log.latest(Voided, lambda e: e.intent).items():
-        if intent in found:
-            found[intent].voided = voided
-    sender: dict[BatchId, IntentId] = {e.batch: e.intent for e in log.once(Submitted)}
-    for intent, submitted in log.latest(Submitted, lambda e: e.intent).items():
-        if intent in found:
-            found[intent].submitted, found[intent].voided = submitted, None
-    for status in log.all(BatchStatus):
-        owner = sender.get(status.batch)
-        if owner in found:
-            found[owner].statuses.add(status.status)
 
 
 def _merge(

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from claude_batch import doubt
 from claude_batch.event import Answered, Outcome, Plan
-from claude_batch.ledger import ATTEMPTS, Row, Standing, View
+from claude_batch.ledger import ATTEMPTS, Standing, View
+from claude_batch.row import Row
 from claude_batch.task import TaskId
 
 

@@ -9,7 +9,8 @@ from claude_batch import doubt
 from claude_batch.collection import UNDECIDED, Recorder
 from claude_batch.doubt import Adopt, Listed, LookAgain, Void
 from claude_batch.event import BatchId, Looked, Submitted
-from claude_batch.ledger import Sending, View, Write
+from claude_batch.ledger import View, Write
+from claude_batch.sending import Sending
 
 
 @dataclass(frozen=True)

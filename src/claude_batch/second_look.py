@@ -7,8 +7,9 @@ from enum import StrEnum
 
 from claude_batch.event import Answered, Asked, Outcome
 from claude_batch.finding import Finding, Severity, finding_id
-from claude_batch.ledger import Row, View
+from claude_batch.ledger import View
 from claude_batch.request import custom_id
+from claude_batch.row import Row
 
 # From the answer that holds the finding. Longer nothing waits for a second look, so later none is
 # sent either.

@@ -13,13 +13,14 @@ from rig import Rig, open_rig
 
 from claude_batch.config import Budget, Config, OwnKind, Rule
 from claude_batch.errors import CannotCollect, CannotSubmit
-from claude_batch.ledger import Sending, Standing, Write
+from claude_batch.ledger import Standing, Write
 from claude_batch.parcel import LEASE
 from claude_batch.price import Usage
 from claude_batch.receipt import receipt
 from claude_batch.sandbox.batches import Call, Fault
 from claude_batch.sandbox.reviewer import tokens
 from claude_batch.sender import LONGEST_HOLD, Sender
+from claude_batch.sending import Sending
 from claude_batch.spending import spending
 from claude_batch.subject import Subject
 

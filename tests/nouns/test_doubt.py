@@ -18,7 +18,8 @@ from claude_batch.doubt import (
     taken,
 )
 from claude_batch.event import BatchId, IntentId, Looked
-from claude_batch.ledger import Sending, View
+from claude_batch.ledger import View
+from claude_batch.sending import Sending
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from datetime import datetime
 from claude_batch.edges.claude import Claude
 from claude_batch.errors import BadUsage
 from claude_batch.event import BatchId, BatchStatus, Closed
-from claude_batch.ledger import Ledger, Sending, View, Write
+from claude_batch.ledger import Ledger, View, Write
+from claude_batch.sending import Sending
 
 Done = list[tuple[BatchId, str]]  # id, status at the API
 

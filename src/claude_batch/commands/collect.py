@@ -15,10 +15,11 @@ from claude_batch.edges.claude import Claude, RemoteBatch
 from claude_batch.errors import CannotFind
 from claude_batch.event import Answered, Asked, BatchId, BatchStatus, IntentId, Submitted
 from claude_batch.expiry import RESULTS_STAY, warnings
-from claude_batch.ledger import Ledger, Sending, View, Write
+from claude_batch.ledger import Ledger, View, Write
 from claude_batch.price import Prices
 from claude_batch.receipt import reserved_for_lost
 from claude_batch.search import Search
+from claude_batch.sending import Sending
 from claude_batch.sheet import Rows
 from claude_batch.task import TaskId
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from claude_batch import budget
 from claude_batch.errors import BadUsage
 from claude_batch.expiry import warnings
-from claude_batch.ledger import Ledger, Sending, Standing, View
+from claude_batch.ledger import Ledger, Standing, View
+from claude_batch.sending import Sending
 from claude_batch.status import BatchRow, FailedTask, Shown, Status, check_prefix
 from claude_batch.task import TaskId
 
