@@ -1,7 +1,8 @@
 """Writers of one ledger who may be killed, the files that somebody damages, and what must be true.
 
 A fact is `("plan", id)`, `("claim", intent)` or `("answer", intent)`: what one line of a log file
-says. A claim is a line for the intent and one for its request, in one file.
+says. A claim is a line for the intent and one for its request, in one file. Once folded, a line for
+the request and its answer stands for both.
 """
 
 import json
@@ -18,6 +19,7 @@ from ledger_events import START, answered, asked
 
 from claude_batch.edges.git_process import Completed, Git
 from claude_batch.edges.state_branch import GitLedger
+from claude_batch.event import Asked
 from claude_batch.ledger import Standing, View
 from claude_batch.ledger_files import LOG, checksum
 from claude_batch.task import TaskId
@@ -26,6 +28,8 @@ SHARED = "refs/heads/claude-batch-state"
 LOCAL = "refs/claude-batch/local"
 Fact = tuple[str, str]
 NAMED = {"plan": ("plan", "id"), "intent": ("claim", "id"), "answer": ("answer", "intent")}
+NAMED["settled"] = NAMED["answer"]
+AGES_LATER = START + timedelta(days=40)
 RESERVED = asked("i", 0).estimate.usd_max
 PAID = answered("i").usd or Decimal(0)
 
@@ -129,6 +133,14 @@ class Store:
         named = [text.partition(":")[0] for text in view.damaged]
         assert sorted(named) == sorted({*self.hidden, *self.odd, *orphans})
         assert {path.split("/")[1] for path in view.shards} == self.shards
+
+
+def request(name: str, task: str) -> Asked:
+    """No estimate draws on it, so it may be folded."""
+    made = asked(name, 0, task)
+    return made.model_copy(
+        update={"estimate": made.estimate.model_copy(update={"input_tokens": 0})}
+    )
 
 
 def facts_in(raw: bytes) -> frozenset[Fact]:

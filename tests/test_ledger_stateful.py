@@ -8,6 +8,7 @@ import random
 import subprocess
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from ledger_events import answered, asked, finding, intent, plan
-from ledger_hands import DAMAGES, LOCAL, SHARED, Hand, Killed, Store
+from ledger_events import answered, finding, intent, plan
+from ledger_hands import AGES_LATER, DAMAGES, LOCAL, SHARED, Hand, Killed, Store, request
 
+from claude_batch.commands.prune import squash
 from claude_batch.commands.repair import repair
 from claude_batch.edges.ledger_history import LedgerHistory
 from claude_batch.edges.state_branch import EMAIL
@@ -100,7 +102,7 @@ class ManyHands(RuleBasedStateMachine):
             if waiting:
                 waiting.pop()()
             free = view.standing(TaskId(task)) is Standing.NEW
-            claims = (intent(name), asked(name, 0, task)) if free else ()
+            claims = (intent(name), request(name, task)) if free else ()
             written = Write((plan(name), *claims))
             return written
 
@@ -113,12 +115,16 @@ class ManyHands(RuleBasedStateMachine):
 
     def survives(self, hand: Hand, decide: Callable[[View], Write], fate: str | None) -> bool:
         """The write, not necessarily the writer."""
+        self.strike(hand, lambda: hand.ledger.transact(decide), fate)
+        return fate != "before"
+
+    def strike(self, hand: Hand, act: Callable[[], object], fate: str | None) -> None:
         hand.fate[:] = [fate] if fate else []
         try:
-            hand.ledger.transact(decide)
+            act()
         except Killed:
             hand.start()
-        return fate != "before"
+        hand.fate.clear()  # where nothing was to be written
 
     @rule(hand=HANDS, task=st.sampled_from(TASKS), process=st.sampled_from(["same", "new"]))
     def somebody_claims(self, hand: int, task: str, process: str) -> None:
@@ -156,6 +162,45 @@ class ManyHands(RuleBasedStateMachine):
         mine = self.hands[hand]
         mine.ledger.transact(lambda view: Write(drops=tuple(view.shards)))
         mine.store.shards.clear()
+
+    @rule(hand=HANDS, fate=st.sampled_from([None, *FATES]))
+    def the_past_is_folded(self, hand: int, fate: str | None) -> None:
+        self.survives(self.hands[hand], lambda view: Write(fold_before=AGES_LATER), fate)
+
+    @rule(hand=HANDS, ahead=HANDS, task=st.sampled_from(TASKS))
+    def a_fold_loses_a_race(self, hand: int, ahead: int, task: str) -> None:
+        first, second, waiting = self.hands[hand], self.hands[ahead], [True]
+
+        def decide(view: View) -> Write:
+            if waiting and waiting.pop():
+                self.claim(second, task)
+            return Write(fold_before=AGES_LATER)
+
+        if first is not second:
+            first.ledger.transact(decide)
+
+    @rule(hand=HANDS, fate=st.sampled_from([None, *FATES]))
+    def the_history_is_squashed(self, hand: int, fate: str | None) -> None:
+        """Not as long as it holds what is to be put back."""
+        mine = self.hands[hand]
+        act = partial(squash, mine.ledger, LedgerHistory(mine.ledger.git, EMAIL))
+        if mine.store.hidden:
+            with pytest.raises(CannotRecord, match="only its history holds"):
+                act()
+        else:
+            self.strike(mine, act, fate)
+
+    @rule(hand=HANDS, ahead=HANDS, tasks=st.tuples(*[st.sampled_from(TASKS)] * 2))
+    def a_squash_comes_between(self, hand: int, ahead: int, tasks: tuple[str, str]) -> None:
+        """Between the read and the write of somebody who claims, and a write right after it."""
+        first, second = self.hands[hand], self.hands[ahead]
+
+        def meanwhile() -> None:
+            second.ledger.squash(lambda tip: None)
+            self.claim(second, tasks[1])
+
+        if first is not second and not second.store.hidden:
+            self.claim(first, tasks[0], meanwhile=meanwhile)
 
     @precondition(lambda self: any(store.landed for store in self.stores))
     @rule(number=NUMBERS, how=st.sampled_from(sorted(DAMAGES)), store=STORES)
