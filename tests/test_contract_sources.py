@@ -126,7 +126,8 @@ def test_staged_and_at_once(tmp_path):
         done = place.json("submit", "--staged", "--now")
         assert done["lane"] == "now"
         assert done["tasks"]["new"] == 1
-        assert [each.path for each in place.batches.log] == ["/v1/messages"]
+        asked = [each.path for each in place.batches.log]
+        assert asked == ["/v1/messages/count_tokens", "/v1/messages"]
         assert {item["title"] for item in place.json("findings")["items"]} == TITLES
         paid = place.json("cost")["totals"]
         assert paid["usd"] == paid["usd_standard"] > 0

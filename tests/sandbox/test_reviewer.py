@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claude_batch.anchor import Strip
 from claude_batch.answer import Said
 from claude_batch.config import Rule
 from claude_batch.diff import parse_hunks
@@ -25,7 +26,7 @@ def asked(path: str, *rows: str, kind: str = "review") -> dict[str, object]:
                 "role": "user",
                 "content": [
                     {"type": "text", "text": shared([Rule(instruction="be kind")], NOTHING)},
-                    {"type": "text", "text": own([task], [])},
+                    {"type": "text", "text": own([task], [Strip.of(hunk)], [])},
                 ],
             }
         ],
