@@ -275,7 +275,8 @@ def check(drawn: tuple[Logs, frozenset[str]]) -> None:
     assert folded(lazy, shards) == lazy
     assert questions(view_of({**files, **once}, shards)) == expected, "the union of both"
     earlier = folded(files, shards, BEFORE - timedelta(days=20))
-    assert folded(earlier, shards) == once
+    # An answer that a later one replaced may stay raw; it counts for nothing.
+    assert questions(view_of(folded(earlier, shards), shards)) == expected, "in two steps"
 
 
 @settings(max_examples=25, deadline=None)
