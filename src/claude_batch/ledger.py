@@ -238,14 +238,16 @@ def _merge(
     orphans: dict[tuple[IntentId, int], Answered],
 ) -> None:
     """A folded request joins its sending again. What also stands there raw counts once, and the
-    raw events say more."""
+    raw events say more; but an answer that came later stands, folded or not."""
     for key in list(settled):
         intent, n = key
         if intent in sendings:
             row, sending = settled.pop(key), sendings[intent]
             batch = sending.submitted.batch if sending.submitted else None
             sending.requests.setdefault(n, asked_of(row, sending.intent))
-            sending.answers.setdefault(n, answered_of(row, batch))
+            raw = sending.answers.get(n)
+            if raw is None or raw.at < row.at:
+                sending.answers[n] = answered_of(row, batch)
         else:
             orphans.pop(key, None)
 

@@ -22,6 +22,7 @@ from claude_batch.event import (
     Asked,
     Closed,
     Intent,
+    IntentId,
     Lease,
     Looked,
     Outcome,
@@ -451,3 +452,11 @@ def sizes(count: int, size: int, day: int = -40) -> dict[str, int]:
 )
 def test_folding_is_due_for_many_or_large_old_files(logs: dict[str, int], expected: bool) -> None:
     assert is_due(logs, BEFORE) is expected
+
+
+@pytest.mark.parametrize(("raw", "stands"), [(10, 20), (30, 30)])
+def test_of_a_raw_and_a_folded_answer_the_later_one_stands(raw: int, stands: int) -> None:
+    """Two answers to one request may lie in files that are folded at different times."""
+    rows = [ev.intent("i1"), ev.asked("i1", 0, "t1"), ev.settled("i1", 0, "t1", minute=20)]
+    view = View.of([*rows, ev.answered("i1", 0, minute=raw)])
+    assert view.sendings[IntentId("i1")].answers[0].at == ev.at(stands)
