@@ -35,7 +35,7 @@ class Step:
     verbs: tuple[Verb, ...]
     after: timedelta = SOON
     killed: str = ""  # the name of the call after which its first job dies
-    first: Callable[[Place], object] = lambda place: None  # what happens before it
+    first: Callable[[Place], object] | None = None  # what somebody does before it
 
 
 @dataclass
@@ -58,7 +58,11 @@ class Trial:
         """One job in each seat at once; the first that gets there dies at `fatal`. What the one
         passed that came farthest."""
         self.ahead += step.after
-        step.first(self.place)
+        if step.first:
+            step.first(self.place)
+            for seat in self.seats[1:]:
+                shutil.rmtree(seat)
+                shutil.copytree(self.place.shop.work, seat, symlinks=True)
         death = self.folder / f"death-{next(self._numbers)}"
         with ExitStack() as stack:
             gates = [stack.enter_context(self._gate(death, fatal)) for _ in self.seats]
