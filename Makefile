@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-dep
 COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo test test-browser lint bench-context requirements screenshot clean bench-placement \
+.PHONY: demo test test-browser lint bench bench-context requirements screenshot clean bench-placement \
 	bench-cost bench-size-send bench-size-collect bench-ledger-writers bench-ledger-size test-slow
 
 demo: .venv/base.stamp
@@ -27,6 +27,10 @@ lint: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/zizmor --offline --no-progress --strict-collection action.yml .github
 	$(BIN)/actionlint
+
+# Every speed target, measured here and now; about a quarter of an hour. PARTS="speed size_send" for some.
+bench: .venv/dev.stamp
+	$(BIN)/python -m bench.performance $(PARTS)
 
 # REPOSITORIES: clones whose merged pull requests are measured.
 bench-context: .venv/dev.stamp

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from program import NOWHERE, PROGRAM, STATE, Ran, at_once, open_place, pull_event
+from program import NOWHERE, ONCE, PROGRAM, STATE, Ran, at_once, open_place, pull_event
 from shop import TOKEN
 
 from claude_batch.sandbox.batches import BatchesServer
@@ -270,6 +270,23 @@ def test_a_memory_that_was_deleted_is_not_paid_for_again(submitted):
     assert submitted.ref(submitted.shop.bare, STATE) == before
     assert submitted.json("submit", "--pr", "1")["tasks"]["known"] == 5
     assert submitted.created() == 1
+
+
+def test_a_fresh_clone_sees_by_our_comment_that_there_was_a_memory(tmp_path):
+    """As each job of CI is one."""
+    with open_place(tmp_path, config=ONCE) as place:
+        place.suspicious()
+        place.shop.git("remote", "set-url", "origin", str(place.shop.bare))
+        for command in ("submit", "collect", "publish"):
+            place.run(command, *([] if command == "collect" else ["--pr", "1"]))
+        place.shop.git("push", "-q", "origin", f":{STATE}")
+        known = place.shop.git("for-each-ref", "--format=%(refname)", "refs/claude-batch").stdout
+        for ref in known.decode().split():
+            place.shop.git("update-ref", "-d", ref)
+        said, done = place.run("submit", "--pr", "1", code=3).refusal()
+        assert said.endswith("claude-batch has been at work here before")
+        assert "delete our summary comment to start over" in done
+        assert place.created() == 1
 
 
 # -- interrupted, and a bug -----------------------------------------------------------------------

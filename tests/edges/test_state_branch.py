@@ -297,7 +297,7 @@ def test_a_deleted_branch_is_not_made_anew(remote: Work, clone: Work) -> None:
 
 
 def test_a_sign_of_an_earlier_life_forbids_the_first_write(clone: Work) -> None:
-    ledger = open_ledger(clone, marker_seen=True)
+    ledger = open_ledger(clone, marker_seen=lambda: True)
     with pytest.raises(CannotRecord, match="has been at work here before"):
         ledger.transact(always(plan("p1")))
     open_ledger(clone).transact(always(plan("p1")))

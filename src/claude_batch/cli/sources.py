@@ -7,12 +7,13 @@ from typing import Annotated, assert_never
 
 import typer
 
-from claude_batch import house_rules
+from claude_batch import house_rules, marker
 from claude_batch.cli.shared import HERE, As, Directory, Format, tell
 from claude_batch.cli.world import World, kinds
 from claude_batch.commands.look import Look, Looker
 from claude_batch.config import Config
 from claude_batch.context import Material
+from claude_batch.edges.forge import Forge
 from claude_batch.edges.spool import Note, Spool
 from claude_batch.edges.state_branch import GitLedger
 from claude_batch.errors import BadUsage
@@ -190,9 +191,17 @@ def destined(world: World, ready: Ready, *, share: bool) -> tuple[GitLedger, Sub
     """Where it is recorded, and the subject without what another ledger knows."""
     ledger = world.ledger_for(ready.config, share=share or ready.shared)
     if ledger.remote is not None:
+        pull = ready.subject.pr
+        ledger.marker_seen = lambda: pull is not None and _has_our_mark(world.forge, pull)
         return ledger, ready.subject
     ids = {task.id for task in ready.subject.tasks}
     return ledger, replace(ready.subject, elsewhere=world.known_elsewhere(ready.config, ids))
+
+
+def _has_our_mark(forge: Forge, pull: int) -> bool:
+    """Whether we have said something there: then there was a ledger."""
+    login = forge.login()
+    return any(one.login == login and marker.read(one.body) for one in forge.comments(pull))
 
 
 def _ready(

@@ -91,7 +91,7 @@ class RemoteRef:
     ref: str
     remote: str
     token: str | None
-    marker_seen: bool
+    marker_seen: Callable[[], bool]
 
     def tip(self) -> str | None:
         listed = self._wire.run("ls-remote", self.remote, self.ref, check=False)
@@ -115,7 +115,7 @@ class RemoteRef:
     def _judged(self) -> str | None:
         """The tip of a ref that is missing, was rewritten, or is being fetched by a rival too."""
         tip, seen = self.tip(), commit_at(self.git, self._seen)
-        if tip is None and (seen or self.marker_seen):
+        if tip is None and (seen or self.marker_seen()):
             raise git_refusal.vanished(self.ref, self.remote, self._seen, seen)
         if tip is None or tip == seen:
             return tip
@@ -284,8 +284,8 @@ class GitLedger:
     `spread` is the longest wait after a lost race, in tries: one that takes 0.1 s is followed by
     0 to 0.8 s. Waits are uniform and wide, because short or exponential ones starve some of many
     writers; counted in seconds they are too long on a fast remote or too short on a slow one.
-    `marker_seen`: something outside of the ledger, such as a comment of ours, shows that there has
-    been one.
+    `marker_seen`: whether something outside of the ledger, such as a comment of ours, shows that
+    there has been one. It is asked only where there is none.
     """
 
     git: Git
@@ -296,7 +296,7 @@ class GitLedger:
     sleep: Callable[[float], None]
     rng: random.Random = field(default_factory=random.Random, repr=False)
     token: str | None = field(default=None, repr=False)
-    marker_seen: bool = False
+    marker_seen: Callable[[], bool] = field(default=lambda: False, repr=False)
     spread: float = 8.0
     clock: Callable[[], float] = time.monotonic
     large: int = ledger_files.LARGE
@@ -385,7 +385,7 @@ class GitLedger:
     def _place(self) -> LocalRef | RemoteRef:
         if self.remote is None:
             return LocalRef(self.git, self.ref)
-        return RemoteRef(self.git, self.ref, self.remote, self.token, self.marker_seen)
+        return RemoteRef(self.git, self.ref, self.remote, self.token, lambda: self.marker_seen())
 
     def _back_off(self, _: RetryCallState) -> float:
         return self.rng.uniform(0, self.spread) * (self.clock() - self._began)

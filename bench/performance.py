@@ -1,0 +1,46 @@
+"""Every speed target with what is measured here and now, as a Markdown table.
+
+    python -m bench.performance [PART ...]
+
+Ratios are taken within this one run, each against the yardstick that its target names.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from bench import ledger_size, ledger_writers, size_collect, size_send, speed
+
+Rows = Callable[[], Iterator[tuple[str, str, str]]]  # what, target, measured
+PARTS: dict[str, Rows] = {
+    "speed": speed.rows,
+    "size_send": size_send.rows,
+    "size_collect": size_collect.rows,
+    "ledger_writers": ledger_writers.rows,
+    "ledger_size": ledger_size.rows,
+}
+
+
+def main(wanted: Sequence[str]) -> int:
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        sys.stderr.write(f"error: there is no part {unknown[0]!r}\n help: {', '.join(PARTS)}\n")
+        return 2
+    sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}\n\n")
+    sys.stdout.write("| what | target | measured |\n| --- | --- | --- |\n")
+    for name in wanted or PARTS:
+        for row in PARTS[name]():
+            sys.stdout.write(f"| {' | '.join(row)} |\n")
+            sys.stdout.flush()
+    return 0
+
+
+def _machine() -> str:
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
