@@ -44,7 +44,7 @@ class Log:
         found: dict[K, E] = {}
         for event in self.all(kind):
             name = key(event)
-            if name not in found or _is_later(event, found[name]):
+            if name not in found or is_later(event, found[name]):
                 found[name] = event
         return found
 
@@ -65,13 +65,13 @@ class Log:
 
 def _lay(rows: Rows[R], sheet: Sheet[R]) -> None:
     later = {
-        n: row for n in rows.keys() & sheet.places.keys() if _is_later(row := rows[n], sheet.row(n))
+        n: row for n in rows.keys() & sheet.places.keys() if is_later(row := rows[n], sheet.row(n))
     }
     rows.lay(sheet)
     rows.update(later)
 
 
-def _is_later(event: Event, other: Event) -> bool:
+def is_later(event: Event, other: Event) -> bool:
     if event.at != other.at:
         return event.at > other.at
     return event != other and _line(event) > _line(other)

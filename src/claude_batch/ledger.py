@@ -23,7 +23,7 @@ from claude_batch.event import (
     Signal,
 )
 from claude_batch.finding import Finding
-from claude_batch.fold import Log, answered_of, asked_of, forgotten_at
+from claude_batch.fold import Log, answered_of, asked_of, forgotten_at, is_later
 from claude_batch.row import ZERO, Key, Requests, Row
 from claude_batch.sending import Sending, sendings_of
 from claude_batch.sheet import AnySheet
@@ -245,9 +245,9 @@ def _merge(
             row, sending = settled.pop(key), sendings[intent]
             batch = sending.submitted.batch if sending.submitted else None
             sending.requests.setdefault(n, asked_of(row, sending.intent))
-            raw = sending.answers.get(n)
-            if raw is None or raw.at < row.at:
-                sending.answers[n] = answered_of(row, batch)
+            folded, raw = answered_of(row, batch), sending.answers.get(n)
+            if raw is None or is_later(folded, raw):
+                sending.answers[n] = folded
         else:
             orphans.pop(key, None)
 

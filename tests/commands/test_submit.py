@@ -260,7 +260,7 @@ class TestLaneNow:
                 rig.submit(subject)
             early = rig.collect()
             assert (early.answers, early.notes) == ((), ())
-            rig.clock.forward(minutes=31)
+            rig.clock.forward(minutes=41)
             assert [one.status(rig.clock.at) for one in rig.view.open_batches()] == ["undecided"]
             done = rig.collect()
             assert [one.outcome for one in done.answers] == [Outcome.UNREADABLE]
