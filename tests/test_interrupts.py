@@ -99,11 +99,8 @@ def view(place: Place) -> View:
     return found
 
 
-@pytest.mark.parametrize(
-    "number",
-    [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
-    ids=["SIGTERM", "SIGINT"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_told_to_end_at_each_stage_and_run_again(tmp_path: Path, number: int) -> None:
     switch = Switch()
     server = lambda: BatchesServer(faults=switch.batches)  # noqa: E731

@@ -235,6 +235,7 @@ def test_whole_files_are_asked_again_from_their_commit(tmp_path: Path) -> None:
             ]
 
 
+@pytest.mark.slow
 def test_by_the_program(tmp_path: Path) -> None:
     """On a laptop, where a range is recorded in a ref of the clone."""
     moods = {"run.py": [EXPIRED] * 9}
