@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,6 +95,19 @@ class Place:
         ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert code is None or ran.code == code, f"{args} -> {ran.code}\n{ran.out}\n{ran.err}"
         return ran
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """In the background, as something that can be interrupted."""
+        return subprocess.Popen(
+            [PROGRAM, *args],
+            cwd=self.shop.work,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A job that runs in the background is started deaf to it, and so are its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
 
     def json(self, *args: str, **given: Any) -> Any:
         return self.run(*args, "--format", "json", **given).json()

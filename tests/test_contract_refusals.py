@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from program import NOWHERE, ONCE, PROGRAM, STATE, Ran, at_once, open_place, pull_event
+from program import NOWHERE, ONCE, STATE, Ran, at_once, open_place, pull_event
 from shop import TOKEN
 
 from claude_batch.sandbox.batches import BatchesServer
@@ -300,16 +300,7 @@ def test_an_interrupted_wait_loses_nothing(tmp_path):
     with open_place(tmp_path, batches=slow) as place:
         place.suspicious()
         place.run("submit", "--pr", "1")
-        waiting = subprocess.Popen(
-            [PROGRAM, "collect", "--wait"],
-            cwd=place.shop.work,
-            env=place.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # A job that runs in the background is started deaf to it, and so are its children.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
+        waiting = place.start("collect", "--wait")
         assert waiting.stderr is not None
         said = ""
         while "0 of 1 requests have ended" not in said:

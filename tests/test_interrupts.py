@@ -5,7 +5,6 @@ The look-alikes send the signal, at the call that is named, so the place is alwa
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from program import ONCE, PROGRAM, STATE, Place, Ran, open_place
+from program import ONCE, STATE, Place, Ran, open_place
 from rig import PRICES
 from shop import environ
 
@@ -69,16 +68,7 @@ class Switch:
 
 def cut_short(place: Place, switch: Switch, killer: Killer, *args: str) -> None:
     switch.killer = killer
-    running = subprocess.Popen(
-        [PROGRAM, *args],
-        cwd=place.shop.work,
-        env=place.environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A job that runs in the background is started deaf to it, and so are its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    running = place.start(*args)
     killer.pid = running.pid
     killer.started.set()
     out, err = running.communicate(timeout=100)
