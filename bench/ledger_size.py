@@ -10,7 +10,6 @@ The bytes are the program's own, but they go through one `git fast-import` for a
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.ledger_runs import END, Runs
+from bench.tables import write_targets
 from claude_batch import ledger_files, plumbing
 from claude_batch.commands.prune import prune, squash
 from claude_batch.edges.git_process import Git, Printed
@@ -142,10 +142,7 @@ def _git(folder: Path, *args: str) -> bytes:
 
 
 def main() -> None:
-    sys.stdout.write("| what | target | measured |\n|---|---|---|\n")
-    for row in rows():
-        sys.stdout.write(f"| {' | '.join(row)} |\n")
-        sys.stdout.flush()
+    write_targets(rows())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from bench.tables import write_targets
 from claude_batch.edges.git_process import Git
 from claude_batch.edges.state_branch import GitLedger
 from claude_batch.event import Asked, AskedTask, Estimate, Intent, IntentId
@@ -166,10 +167,7 @@ def main() -> None:
     if sys.argv[1:2] == ["write"]:
         write(Path(sys.argv[2]), int(sys.argv[3]))
         return
-    sys.stdout.write("| what | target | measured |\n|---|---|---|\n")
-    for row in rows():
-        sys.stdout.write(f"| {' | '.join(row)} |\n")
-        sys.stdout.flush()
+    write_targets(rows())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from bench import ledger_size, ledger_writers, size_collect, size_send, speed
+from bench.tables import write_targets
 
 Rows = Callable[[], Iterator[tuple[str, str, str]]]  # what, target, measured
 PARTS: dict[str, Rows] = {
@@ -29,11 +30,7 @@ def main(wanted: Sequence[str]) -> int:
         sys.stderr.write(f"error: there is no part {unknown[0]!r}\n help: {', '.join(PARTS)}\n")
         return 2
     sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}\n\n")
-    sys.stdout.write("| what | target | measured |\n| --- | --- | --- |\n")
-    for name in wanted or PARTS:
-        for row in PARTS[name]():
-            sys.stdout.write(f"| {' | '.join(row)} |\n")
-            sys.stdout.flush()
+    write_targets(row for name in wanted or PARTS for row in PARTS[name]())
     return 0
 
 

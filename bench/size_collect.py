@@ -24,6 +24,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
 
+from bench.tables import write_targets
 from claude_batch.anchor import HASH_LENGTH, anchor, line_hash
 from claude_batch.commands.collect import Collector
 from claude_batch.edges.claude import Claude
@@ -297,9 +298,7 @@ def main() -> int:
         case "collect":
             sys.stdout.write(json.dumps(asdict(collect(given.folder, given.number))))
         case _:
-            sys.stdout.write("| what | target | measured |\n|---|---|---|\n")
-            for row in rows():
-                sys.stdout.write(f"| {' | '.join(row)} |\n")
+            write_targets(rows())
     return 0
 
 

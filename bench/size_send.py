@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.tables import write_targets
+
 if TYPE_CHECKING:
     from claude_batch.edges.claude import Claude
 
@@ -299,5 +301,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         DOES[sys.argv[1]](*sys.argv[2:])
     else:
-        for row in rows():
-            sys.stdout.write("\n  ".join(row) + "\n")
+        write_targets(rows())

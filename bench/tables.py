@@ -1,5 +1,6 @@
 """Tables in Markdown, and the sizes that pull requests are sorted into."""
 
+import sys
 from collections.abc import Iterable, Iterator
 
 # Bytes of diff: up to so many.
@@ -14,6 +15,14 @@ def head(*names: str) -> Iterator[str]:
 
 def row(cells: Iterable[object]) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def write_targets(targets: Iterable[tuple[str, str, str]]) -> None:
+    """What, target, measured: each as soon as it is there."""
+    sys.stdout.write(f"{row(['what', 'target', 'measured'])}\n{row(['---'] * 3)}\n")
+    for one in targets:
+        sys.stdout.write(f"{row(one)}\n")
+        sys.stdout.flush()
 
 
 def share(part: float, whole: float) -> str:
