@@ -7,6 +7,7 @@ from claude_batch.config import Budget
 from claude_batch.errors import BudgetExceeded
 from claude_batch.receipt import dollars
 
+EVER = datetime.min.replace(tzinfo=UTC)
 WAIT = {
     "pull_request": "collect the open batches, which frees what they did not use",
     "day": "wait until midnight UTC",

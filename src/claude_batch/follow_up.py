@@ -11,7 +11,7 @@ from claude_batch.errors import BudgetExceeded
 from claude_batch.estimate import estimate
 from claude_batch.event import Answered, Asked, Estimate, IntentId
 from claude_batch.ledger import View, Write
-from claude_batch.parcel import Draft, Parcel, Sent, parcel_of, parts
+from claude_batch.parcel import Draft, Parcel, Sent, parcel_of, parts, recorded
 from claude_batch.price import Prices
 from claude_batch.request import custom_id
 from claude_batch.second_look import due
@@ -34,8 +34,7 @@ class NextSteps:
 
     @property
     def write(self) -> Write:
-        asked = (draft.asked for parcel in self.parcels for draft in parcel.drafts)
-        return Write((*(parcel.intent for parcel in self.parcels), *asked))
+        return Write(recorded(self.parcels))
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ class Planner:
                 budget.check(
                     self.config.budget,
                     wanted=most,
-                    spent_pr=view.spent(datetime.min.replace(tzinfo=self.now.tzinfo), pr)
-                    if pr
-                    else None,
+                    spent_pr=view.spent(budget.EVER, pr) if pr else None,
                     spent_day=spent_day + taken,
                     spent_month=spent_month + taken,
                 )

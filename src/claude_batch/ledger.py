@@ -131,13 +131,14 @@ class View:
                 index.setdefault(task.id, []).append(key)
         return index
 
-    def _rows_of(self, task: TaskId) -> Iterator[Row]:
+    def rows_of(self, task: TaskId) -> Iterator[Row]:
+        """Every request that has this task, second looks included."""
         return map(self._row, self._keys_of.get(task, ()))
 
     def standing(self, task: TaskId) -> Standing:
         """A second look asks about findings, so it neither answers its tasks nor occupies them."""
-        rows = [row for row in self._rows_of(task) if row.asked.purpose != "verify"]
-        answers = [row.answered for row in rows if row.answered and self._holds(task, row.answered)]
+        rows = [row for row in self.rows_of(task) if row.asked.purpose != "verify"]
+        answers = [row.answered for row in rows if row.answered and self.holds(task, row.answered)]
         if any(answer.outcome is Outcome.SUCCEEDED for answer in answers):
             return Standing.ANSWERED
         if any(row.is_open and not row.answered for row in rows):
@@ -151,13 +152,14 @@ class View:
         return {
             task
             for task in ids
-            for row in self._rows_of(task)
+            for row in self.rows_of(task)
             if row.answered
             and row.answered.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
-            and self._holds(task, row.answered)
+            and self.holds(task, row.answered)
         }
 
-    def _holds(self, task: TaskId, answer: Answered) -> bool:
+    def holds(self, task: TaskId, answer: Answered) -> bool:
+        """The task was not forgotten since."""
         forgotten = self.forgotten.get(task)
         return forgotten is None or answer.at > forgotten
 
@@ -214,10 +216,10 @@ class View:
         found = {
             (row.asked.intent, row.asked.n): (row.asked, row.answered)
             for task in ids
-            for row in self._rows_of(task)
+            for row in self.rows_of(task)
             if row.answered
             and row.answered.outcome is Outcome.SUCCEEDED
-            and self._holds(task, row.answered)
+            and self.holds(task, row.answered)
         }
         return sorted(found.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
 

@@ -87,6 +87,12 @@ def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -
     )
 
 
+def recorded(parcels: Sequence[Parcel]) -> tuple[Intent | Asked, ...]:
+    """What the ledger holds of them before they are sent."""
+    asked = (draft.asked for parcel in parcels for draft in parcel.drafts)
+    return (*(parcel.intent for parcel in parcels), *asked)
+
+
 class Sendable(Protocol):
     @property
     def body(self) -> Body: ...

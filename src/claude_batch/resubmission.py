@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from claude_batch import doubt
-from claude_batch.event import Answered, Outcome, Plan
+from claude_batch.event import Outcome, Plan
 from claude_batch.ledger import ATTEMPTS, Standing, View
 from claude_batch.row import Row
 from claude_batch.task import TaskId
@@ -23,12 +23,15 @@ class Again:
 
 def due(view: View, now: datetime) -> list[Again]:
     """By the latest plan of each pull request that is not closed, and of each range."""
-    stranded = _stranded(view, now)
     return [
         Again(plan, tasks, "split" if tasks <= view.cut_short(tasks) else "retry")
         for plan in _latest(view)
-        if (tasks := stranded & {task.id for file in plan.files for task in file.tasks})
+        if (tasks := frozenset(task for task in _planned(plan) if _is_stranded(view, task, now)))
     ]
+
+
+def _planned(plan: Plan) -> set[TaskId]:
+    return {task.id for file in plan.files for task in file.tasks}
 
 
 def _latest(view: View) -> Iterator[Plan]:
@@ -40,25 +43,25 @@ def _latest(view: View) -> Iterator[Plan]:
             yield plan
 
 
-def _stranded(view: View, now: datetime) -> frozenset[TaskId]:
-    """Tasks that have tries left. Whoever cancels does not want it sent again."""
-    ends: dict[TaskId, list[Row]] = {}
-    refusals: dict[TaskId, list[datetime]] = {}
-    for row in view.rows:
-        for task in row.asked.tasks if row.asked.purpose != "verify" else ():
-            if not _counts(view, task.id, row.answered):
-                continue
-            if _is_tried(view, row) or _is_astray(view, row):
-                ends.setdefault(task.id, []).append(row)
-            elif refused := _refused_at(view, row):
-                refusals.setdefault(task.id, []).append(refused)
-    return frozenset(
-        task
-        for task, rows in ends.items()
-        if sum(_is_tried(view, row) for row in rows) < ATTEMPTS
-        and not _is_canceled(last := max(rows, key=_at))
-        and not _is_too_soon([at for at in refusals.get(task, ()) if at > _at(last)], now)
-        and view.standing(task) is Standing.NEW
+def _is_stranded(view: View, task: TaskId, now: datetime) -> bool:
+    """It has tries left. Whoever cancels does not want it sent again."""
+    if view.standing(task) is not Standing.NEW:
+        return False
+    ends: list[Row] = []
+    refusals: list[datetime] = []
+    for row in view.rows_of(task):
+        if row.asked.purpose == "verify" or (row.answered and not view.holds(task, row.answered)):
+            continue
+        if _is_tried(view, row) or _is_astray(view, row):
+            ends.append(row)
+        elif refused := _refused_at(view, row):
+            refusals.append(refused)
+    last = max(ends, key=_at, default=None)
+    return (
+        last is not None
+        and sum(_is_tried(view, row) for row in ends) < ATTEMPTS
+        and not _is_canceled(last)
+        and not _is_too_soon([at for at in refusals if at > _at(last)], now)
     )
 
 
@@ -86,11 +89,6 @@ def _is_astray(view: View, row: Row) -> bool:
     nothing says that it would take it now."""
     sending = view.sendings.get(row.asked.intent)
     return sending is not None and doubt.never_arrived(sending)
-
-
-def _counts(view: View, task: TaskId, answered: Answered | None) -> bool:
-    forgotten = view.forgotten.get(task)
-    return answered is None or forgotten is None or answered.at > forgotten
 
 
 def _is_canceled(row: Row) -> bool:

@@ -26,6 +26,7 @@ from claude_batch.parcel import (
     Sent,
     parcel_of,
     parts,
+    recorded,
 )
 from claude_batch.planning import plan_of, said_already
 from claude_batch.price import Prices
@@ -47,9 +48,8 @@ class Claim:
     @property
     def write(self) -> Write:
         """The plan is recorded even when nothing is sent: publish joins it with the answers."""
-        asked = (draft.asked for parcel in self.parcels for draft in parcel.drafts)
         plan = () if self.repeated else (self.plan,)
-        return Write((*plan, *(parcel.intent for parcel in self.parcels), *asked))
+        return Write((*plan, *recorded(self.parcels)))
 
     @property
     def estimates(self) -> list[Estimate]:
@@ -196,9 +196,8 @@ class Claimant:
 
     def _spent(self, view: View, pr: int | None) -> Spent:
         day, month = budget.periods(self.now)
-        ever = datetime.min.replace(tzinfo=self.now.tzinfo)
         return Spent(
-            spent_pr=view.spent(ever, pr) if pr else None,
+            spent_pr=view.spent(budget.EVER, pr) if pr else None,
             spent_day=view.spent(day),
             spent_month=view.spent(month),
         )
