@@ -1,5 +1,6 @@
 """Whole processes and the way from a diff to new task ids, each against its yardstick, in turn."""
 
+import gc
 import os
 import random
 import statistics
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from claude_batch.cli import GARBAGE
 from claude_batch.commands.look import Looker
 from claude_batch.edges.repository import Repository
 from claude_batch.ledger import View
@@ -56,6 +58,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
         _repository(large, FILES, LINES)
         _rewrite(large)
         patch = _git(large, "diff", "-p", "HEAD~1", "HEAD")
+        gc.set_threshold(*GARBAGE)  # as the program does
         git_diff = _process(["git", "diff", "-p", "HEAD~1", "HEAD"], large)
         yield (
             f"{FILES:,} files, {len(patch) / 1e6:.1f} MB of patch: diff → hunks → ids → new ones",

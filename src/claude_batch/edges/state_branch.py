@@ -5,14 +5,12 @@ credentials that actions/checkout keeps for the checkout alone. It keeps to priv
 refs/claude-batch: work tree, index, HEAD, FETCH_HEAD, config and the shallow flag stay as they are.
 """
 
-import gc
 import hashlib
 import random
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -243,19 +241,6 @@ def _named(git: Git, tip: str) -> list[str]:
     return [old for raw in said for old in plumbing.old_tips(raw)]
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Reading makes values by the hundred thousand, none of them in a cycle. Python's search for
-    cycles goes through all of them again and again, which takes longer than the reading."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was read at one tip."""
@@ -451,7 +436,6 @@ class GitLedger:
             self._last = self._snapshot(tip, ours or {}) if tip else empty
         return self._last
 
-    @_uncollected()
     def _snapshot(self, tip: str, ours: Mapping[str, Parsed]) -> Snapshot:
         """Log files never change, so those that were read before, or that we have just written
         (`ours`), are not read again."""
