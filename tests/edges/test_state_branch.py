@@ -433,22 +433,6 @@ def test_inside_a_hook_the_users_index_is_left_alone(clone: Work) -> None:
     assert index.read_bytes() == before
 
 
-def test_reading_does_not_search_for_cycles_and_what_follows_does(clone: Work) -> None:
-    open_ledger(clone).transact(always(*(plan(f"p{number}") for number in range(2_000))))
-    phases: list[str] = []
-
-    def note(phase: str, info: dict[str, int]) -> None:
-        phases.append(phase)
-
-    gc.callbacks.append(note)
-    try:
-        assert len(open_ledger(clone).view().plans) == 2_000
-    finally:
-        gc.callbacks.remove(note)
-    assert phases.count("start") < 5
-    assert gc.isenabled()
-
-
 def test_no_ref_is_left_but_the_memory(clone: Work) -> None:
     ledger = open_ledger(clone)
     ledger.transact(always(plan("p1")))
