@@ -273,5 +273,6 @@ class PullRig:
 
 
 def open_pull(rig: Rig, shop: Shop) -> PullRig:
+    shop.clock = lambda: rig.clock.at
     number, _ = shop.feature()
     return PullRig(rig, shop, number, shop.forge())

@@ -4,10 +4,10 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from typing import Any
 from referee import verdict
 
 from claude_batch.edges.forge import Forge
-from claude_batch.sandbox.hub import Hub, Setup
+from claude_batch.sandbox.hub import Hub, Setup, utc_now
 
 TOKEN = "ghs_of_the_tests"
-NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BASE = {
     "cart.py": "".join(f"line_{n} = {n}\n" for n in range(1, 61)),
     "old_name.py": "".join(f"keep_{n} = {n}\n" for n in range(1, 31)),
@@ -52,6 +51,7 @@ class Shop:
     work: Path
     slept: list[float]
     forges: list[Forge]
+    clock: Callable[[], datetime] = utc_now
 
     def git(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
         done = subprocess.run(["git", *args], cwd=self.work, capture_output=True)
@@ -133,7 +133,7 @@ def open_shop(path: Path, setup: Setup | None = None) -> Iterator[Shop]:
         _draw(drawn)
     for name in ("shop.git", "shop"):
         shutil.copytree(drawn / name, path / name, symlinks=True)
-    with Hub(path / "shop.git", environ(), setup, now=lambda: NOON) as hub:
+    with Hub(path / "shop.git", environ(), setup, now=lambda: shop.clock()) as hub:
         shop = Shop(hub, path / "shop.git", path / "shop", [], [])
         url = hub.clone_url.replace("http://", f"http://x-access-token:{TOKEN}@")
         shop.git("remote", "set-url", "origin", url)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from claude_batch import order
 from claude_batch.answer import RawAnswer, Said, Unparsable, parse_line, read_findings
 from claude_batch.errors import CannotFind
 from claude_batch.event import Answered, Asked, BatchId, BatchStatus, Outcome, Voided
@@ -114,15 +115,24 @@ class Recorder:
 
     def _write(self, view: View, found: Mapping[int, Pair]) -> Write:
         have = view.sendings[self.sending.intent.id].answers
-        rows = [self._answer(*found[n]) for n in sorted(found) if n not in have]
+        at = order.after(self._forgotten(view), self.now)
+        rows = [self._answer(at, *found[n]) for n in sorted(found) if n not in have]
         shards = tuple(shard for _, shard in rows if shard.findings)
         return Write(tuple(answered for answered, _ in rows), shards)
+
+    def _forgotten(self, view: View) -> Iterator[datetime]:
+        """When tasks of this sending were freed, by a clock that is ahead: what comes afterwards
+        would not count."""
+        ahead = {task: at for task, at in view.forgotten.items() if at >= self.now}
+        if ahead:
+            asked = (task for one in self.sending.requests.values() for task in one.tasks)
+            yield from (ahead[task.id] for task in asked if task.id in ahead)
 
     def _lost(self, numbers: Iterable[int], error: str) -> dict[int, Pair]:
         raw = RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True)
         return {n: (self.sending.requests[n], raw) for n in numbers}
 
-    def _answer(self, head: Head | Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
+    def _answer(self, at: datetime, head: Head | Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
         findings: tuple[Finding, ...] = ()
         refuted: tuple[str, ...] = ()
         if head.purpose == "verify":
@@ -133,7 +143,7 @@ class Recorder:
         model = raw.model or head.model
         cost = self._cost(model, raw.usage)
         answered = Answered(
-            at=self.now,
+            at=at,
             run=self.run,
             repo=head.repo,
             intent=head.intent,

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from claude_batch import ladder
+from claude_batch import ladder, order
 from claude_batch.event import Plan, PlannedFile, PlannedTask, SkippedFile
 from claude_batch.ledger import View
 from claude_batch.subject import Work
 from claude_batch.task import Changed, Named, Task
 
 
-def plan_of(work: Work, sent: Sequence[Task], name: str, now: datetime) -> Plan:
+def plan_of(view: View, work: Work, sent: Sequence[Task], name: str, now: datetime) -> Plan:
     """A file of which something stays behind while others are sent is named as left out."""
     subject, comparison = work.subject, work.subject.comparison
     left_out = [SkippedFile(path=one.path, reason=one.reason) for one in subject.left_out]
@@ -19,7 +19,7 @@ def plan_of(work: Work, sent: Sequence[Task], name: str, now: datetime) -> Plan:
         unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
         left_out += [SkippedFile(path=path, reason=ladder.OVER) for path in unsent]
     return Plan(
-        at=now,
+        at=order.after(_times(view, subject.pr, comparison.label), now),
         run=subject.run,
         repo=subject.repo,
         id=name,
@@ -40,8 +40,19 @@ def said_already(view: View, plan: Plan) -> bool:
     def content(one: Plan) -> object:
         return one.base, one.head, one.files, one.left_out
 
-    same = [one for one in view.plans if (one.pr, one.label) == (plan.pr, plan.label)]
+    same = _about(view, plan.pr, plan.label)
     return bool(same) and content(max(same, key=lambda one: one.at)) == content(plan)
+
+
+def _about(view: View, pr: int | None, label: str) -> list[Plan]:
+    return [one for one in view.plans if (one.pr, one.label) == (pr, label)]
+
+
+def _times(view: View, pr: int | None, label: str) -> Iterator[datetime]:
+    """Of what a new plan is the sequel to: one after the end opens a pull request again."""
+    yield from (one.at for one in _about(view, pr, label))
+    if pr in view.closed:
+        yield view.closed[pr].at
 
 
 def planned(tasks: Sequence[Task]) -> Iterator[PlannedFile]:

@@ -112,11 +112,11 @@ class Claimant:
         spent = self._spent(view, subject.pr)
         offer, steps = self._descend(work, spent)
         if offer.refused:
-            unsent = plan_of(work, (), self.new_id(), self.now)
+            unsent = plan_of(view, work, (), self.new_id(), self.now)
             refusal = ladder.exhausted(offer.refused, steps)
             repeated = bool(subject.again) or said_already(view, unsent)
             return Claim(unsent, (), refusal, repeated, steps)
-        plan = plan_of(work, offer.tasks, self.new_id(), self.now)
+        plan = plan_of(view, work, offer.tasks, self.new_id(), self.now)
         parcels = tuple(offer.parcels(subject))
         repeated = bool(subject.again) or (not parcels and said_already(view, plan))
         return Claim(plan, parcels, repeated=repeated, steps=steps)

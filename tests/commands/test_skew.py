@@ -4,14 +4,19 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle, product
+from pathlib import Path
 
 import pytest
 from conftest import Work
-from rig import PRICES, Clock, Rig, content, open_rig
+from rig import PRICES, REPO, Clock, Rig, content, find, open_pull, open_rig
+from shop import open_shop
 
+from claude_batch.commands.retry import retry
 from claude_batch.errors import SubmitUnclear
 from claude_batch.ledger import Standing
+from claude_batch.published import Published
 from claude_batch.sandbox.batches import Fault, failing
+from claude_batch.sandbox.hub_wire import Incoming
 from claude_batch.sender import Sender
 from claude_batch.subject import Subject
 from claude_batch.submission import Claim
@@ -111,3 +116,53 @@ def test_a_sender_that_died_after_it_sent(work: Work, writer: int, reader: int) 
             sender.send(sender.claim(subject))
         look_for(rig, reader, subject, TAKES + 2 * PAUSE)
         is_paid_once_and_answered(rig, subject)
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_what_was_freed_counts_again_once_it_is_answered(work: Work, hours: int) -> None:
+    with open_rig(work.path) as rig:
+        subject, away = subject_of(rig), Runner.of(rig, hours)
+        names = [task.id for task in subject.tasks]
+        for runner, freer in ((away, rig.clock), (Runner.of(rig, 0), away.now)):
+            runner.send(runner.claim(subject))
+            runner.collect()
+            assert {rig.view.standing(name) for name in names} == {Standing.ANSWERED}
+            freed = retry([rig.ledger], names, reanswer=True, repo=REPO, run="run-2", now=freer)
+            assert freed == names
+            assert {rig.view.standing(name) for name in names} == {Standing.NEW}
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_the_latest_push_is_the_latest_plan(work: Work, hours: int) -> None:
+    with open_rig(work.path) as rig:
+        Runner.of(rig, -hours).claim(subject_of(rig))
+        latest = Runner.of(rig, hours).claim(rig.given({"path": "b.py", "text": "b = 1\n"}))
+        assert rig.view.plan(7) == latest.plan
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_two_that_publish_take_turns(tmp_path: Path, hours: int) -> None:
+    line = "line_10 = 'ten'"
+    with (
+        open_shop(tmp_path) as shop,
+        open_rig(shop.work, remote="origin", reviewer=find(line)) as rig,
+    ):
+        pull = open_pull(rig, shop)
+        pull.submit()
+        rig.collect()
+        said: list[str] = []
+
+        def publish(run: str, hours: int) -> Published:
+            now = Skewed(rig.clock, hours)
+            return replace(pull.publisher(run), now=now).publish(pull.scene())
+
+        def meanwhile(incoming: Incoming) -> None:
+            if incoming.path.endswith("/reviews") and not said:
+                said.append("")
+                said.append(publish("run-2", -hours).note)
+
+        shop.hub.fault = meanwhile
+        assert publish("run-1", hours).posted == 2
+        assert said[1:] == ["another run is publishing on pull request 1"]
+        assert publish("run-2", -hours).note == "", "nobody has to wait for a lease"
+        assert len(pull.reviewed()) == 1

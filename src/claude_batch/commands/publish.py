@@ -1,11 +1,10 @@
 """`publish`: posts what is recorded. Looks first, posts once, records last; twice is once."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from claude_batch import life, placement, publication, second_look
+from claude_batch import life, order, placement, publication, second_look
 from claude_batch.choice import Chosen, choose
 from claude_batch.collection import recall
 from claude_batch.config import Config
@@ -13,8 +12,8 @@ from claude_batch.diff import Diff
 from claude_batch.dossier import Dossier
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.forge import Forge
-from claude_batch.errors import CannotRecord, ThreadsRefused
-from claude_batch.event import Answered, Closed, Lease, Post, Signal
+from claude_batch.errors import ThreadsRefused
+from claude_batch.event import Answered, Closed, Post, Signal
 from claude_batch.finding import Finding
 from claude_batch.ledger import Ledger, View, Write
 from claude_batch.life import Ending, Opinion, Talk, Today
@@ -28,8 +27,7 @@ from claude_batch.second_look import BLIND, Trust
 from claude_batch.speaker import Scribe, Speaker
 from claude_batch.summary import Coverage
 from claude_batch.task import Task
-
-LEASE = timedelta(minutes=10)
+from claude_batch.turn import Turn
 
 
 @dataclass(frozen=True)
@@ -70,10 +68,10 @@ class Publisher:
     def close(self, pull: Pull) -> Published:
         """Never a comment on a closed pull request; that it is closed is remembered."""
         view = self.ledger.view()
-        fact = Closed(
-            at=self.now(), run=self.run, repo=self.repo, pr=pull.number, merged=pull.merged
-        )
-        if view.plan(pull.number) and pull.number not in view.closed:
+        plan = view.plan(pull.number)
+        if plan and pull.number not in view.closed:
+            at = order.after([plan.at], self.now())
+            fact = Closed(at=at, run=self.run, repo=self.repo, pr=pull.number, merged=pull.merged)
             self.ledger.transact(lambda view: Write((fact,)))
         dossier = Dossier(view, pull.number, frozenset())
         findings = self._findings(dossier)
@@ -93,16 +91,19 @@ class Publisher:
             material = self._gather(scene, view)
             would = self._plan(scene, material)
             return replace(self._outcome(scene, material, would), preview=would)
-        leased = self._take_lease(number)
-        if leased is None:
+        clock = self.forge.clock(self.now)
+        turn = Turn(self.ledger, self.repo, self.run, number, clock)
+        taken = turn.take()
+        if taken is None:
             return Published(number, note=f"another run is publishing on pull request {number}")
+        leased, until = taken
         facts: list[Post | Signal] = []
-        scribe = Scribe(self.run, self.repo, scene.pull, self.now)
-        speaker = Speaker(self.forge, scribe, facts, leased.leases[_scope(number)].until)
+        scribe = Scribe(self.run, self.repo, scene.pull, clock)
+        speaker = Speaker(self.forge, scribe, facts, until)
         try:
             return self._say(scene, self._gather(scene, leased), speaker)
         finally:  # after a failure too: what stands is recorded, and the next run need not wait
-            self._record(number, facts)
+            turn.end(facts)
 
     def _gather(self, scene: Scene, view: View) -> Material:
         number = scene.pull.number
@@ -189,41 +190,6 @@ class Publisher:
         done = self._outcome(scene, material, planned)
         return replace(done, note=note or done.note)
 
-    def _record(
-        self, number: int, facts: Sequence[Post | Signal] = (), *, patient: bool = True
-    ) -> None:
-        scope = _scope(number)
-
-        def decide(view: View) -> Write:
-            lease = view.leases.get(scope)
-            mine = lease and lease.owner == self.run  # after ten minutes it may be another's
-            return Write((*facts, self._lease(scope, self.now())) if mine else tuple(facts))
-
-        self.ledger.transact(decide, patient=patient)
-
-    def _take_lease(self, number: int) -> View | None:
-        """The ledger as it stands under the lease; None: another run has it."""
-        scope, won = _scope(number), False
-
-        def decide(view: View) -> Write:
-            nonlocal won
-            now = self.now()
-            won = view.lease_holder(scope, self.run, now) is None
-            return Write((self._lease(scope, now + LEASE),)) if won else Write()
-
-        try:
-            view = self.ledger.transact(decide)
-        except KeyboardInterrupt:  # it may have landed all the same
-            with suppress(CannotRecord):  # its ten minutes free it, too
-                self._record(number, patient=False)
-            raise
-        return view if won else None
-
-    def _lease(self, scope: str, until: datetime) -> Lease:
-        return Lease(
-            at=self.now(), run=self.run, repo=self.repo, scope=scope, owner=self.run, until=until
-        )
-
     def _outcome(self, scene: Scene, material: Material, final: Publication) -> Published:
         fresh_summary = final.summary_due and final.summary_id is None
         return Published(
@@ -238,7 +204,3 @@ class Publisher:
             receipt=material.receipt,
             note=material.note,
         )
-
-
-def _scope(number: int) -> str:
-    return f"publish:{number}"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from claude_batch import order
 from claude_batch.errors import BadUsage
 from claude_batch.event import Forgotten
 from claude_batch.ledger import Ledger, Standing, View, Write
@@ -44,8 +45,10 @@ class Fact(NamedTuple):
     run: str
     now: Callable[[], datetime]
 
-    def forgotten(self, tasks: tuple[TaskId, ...], reason: str) -> Forgotten:
-        return Forgotten(at=self.now(), run=self.run, repo=self.repo, tasks=tasks, reason=reason)
+    def forgotten(self, view: View, tasks: tuple[TaskId, ...], reason: str) -> Forgotten:
+        rows = (row.answered for task in tasks for row in view.rows_of(task))
+        at = order.after((answered.at for answered in rows if answered), self.now())
+        return Forgotten(at=at, run=self.run, repo=self.repo, tasks=tasks, reason=reason)
 
 
 def _free(
@@ -57,7 +60,7 @@ def _free(
         nonlocal freed
         freed = tuple(task for task in named if _may(view, task, reanswer))
         reason = "reanswer" if reanswer else "retry"
-        return Write((fact.forgotten(freed, reason),)) if freed else Write()
+        return Write((fact.forgotten(view, freed, reason),)) if freed else Write()
 
     ledger.transact(decide)
     return freed

@@ -68,7 +68,8 @@ class Hub:
         self._hooks = tempfile.TemporaryDirectory(prefix="hub-hooks-")
         folder = Path(self._hooks.name)
         write_hook(folder, self.setup.refused_refs, self.setup.repository)
-        handler = type("HubHandler", (Handler,), {"answer": staticmethod(self._answer)})
+        given = {"answer": staticmethod(self._answer), "clock": staticmethod(now)}
+        handler = type("HubHandler", (Handler,), given)
         self._server = Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._git = GitServer(bare.resolve(), environ, folder)

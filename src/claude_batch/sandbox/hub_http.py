@@ -6,6 +6,8 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import Any, ClassVar
@@ -112,6 +114,7 @@ Answer = Callable[[Call, "Handler"], None]
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     answer: ClassVar[Answer]
+    clock: ClassVar[Callable[[], datetime]]
 
     def handle_any(self) -> None:
         parts = urlsplit(self.path)
@@ -131,6 +134,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Connection", "close")
         self.end_headers()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """For the `Date` of each answer."""
+        return format_datetime(type(self).clock().astimezone(UTC), usegmt=True)
 
     def whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         sized = {} if status == 204 else {"Content-Length": str(len(body))}
