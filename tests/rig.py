@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from shop import Shop, environ
+from shop import Shop, environ, open_shop
 
 from claude_batch.collected import Collection
 from claude_batch.commands.collect import Collector
@@ -270,6 +270,19 @@ class PullRig:
     def summary(self) -> str:
         (one,) = self.forge.comments(self.number)
         return one.body
+
+
+@contextmanager
+def open_answered(folder: Path, *lines: str) -> Iterator[PullRig]:
+    """A pull request with answers about these lines, in the ledger of its remote."""
+    with (
+        open_shop(folder) as shop,
+        open_rig(shop.work, remote="origin", reviewer=find(*lines)) as rig,
+    ):
+        pull = open_pull(rig, shop)
+        pull.submit()
+        rig.collect()
+        yield pull
 
 
 def open_pull(rig: Rig, shop: Shop) -> PullRig:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Work
-from rig import NOTHING, PRICES, find, open_pull, open_rig
-from shop import open_shop
+from rig import NOTHING, PRICES, open_answered, open_rig
 
 from claude_batch.collected import Collection
 from claude_batch.commands.submit import submit
@@ -60,29 +59,23 @@ def test_a_long_lane_now_keeps_its_claim(work: Work) -> None:
 def test_who_publishes_too_slowly_stops_before_another_run_says_the_same(
     tmp_path: Path, late: str
 ) -> None:
-    with (
-        open_shop(tmp_path) as shop,
-        open_rig(shop.work, remote="origin", reviewer=find(TEN)) as rig,
-    ):
-        pull = open_pull(rig, shop)
-        pull.submit()
-        rig.collect()
+    with open_answered(tmp_path, TEN) as pull:
         said: list[int] = []
 
         def slow(incoming: Incoming) -> Trouble | None:
             if incoming.path.endswith(late) and not said:
-                rig.clock.forward(minutes=11)
+                pull.rig.clock.forward(minutes=11)
                 said.append(0)
                 said.append(pull.publish(run="run-2").posted)
             return None
 
-        shop.hub.fault = slow
+        pull.shop.hub.fault = slow
         with pytest.raises(CannotPublish, match="longer than the ten minutes"):
             pull.publish()
         assert len(said) == 2
         assert len(pull.reviewed()) == 1
         assert len(pull.forge.comments(pull.number)) == 1
-        checks = shop.ask(
+        checks = pull.shop.ask(
             "GET", f"/commits/{pull.forge.pull(pull.number).head_sha}/check-runs?filter=all"
         )
         assert checks.body["total_count"] == 1
@@ -110,13 +103,8 @@ class Interrupted:
 
 
 def test_who_is_interrupted_while_it_takes_the_lease_gives_it_back(tmp_path: Path) -> None:
-    with (
-        open_shop(tmp_path) as shop,
-        open_rig(shop.work, remote="origin", reviewer=find(TEN)) as rig,
-    ):
-        pull = open_pull(rig, shop)
-        pull.submit()
-        rig.collect()
+    with open_answered(tmp_path, TEN) as pull:
+        rig = pull.rig
         publisher = replace(pull.publisher(), ledger=Interrupted(rig.ledger))
         with pytest.raises(KeyboardInterrupt):
             publisher.publish(pull.scene())

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Work
-from rig import PRICES, REPO, Clock, Rig, content, find, open_pull, open_rig
-from shop import open_shop
+from rig import PRICES, REPO, Clock, Rig, content, open_answered, open_rig
 
 from claude_batch.commands.retry import retry
 from claude_batch.errors import SubmitUnclear
@@ -142,18 +141,11 @@ def test_the_latest_push_is_the_latest_plan(work: Work, hours: int) -> None:
 
 @pytest.mark.parametrize("hours", [-2, 2])
 def test_two_that_publish_take_turns(tmp_path: Path, hours: int) -> None:
-    line = "line_10 = 'ten'"
-    with (
-        open_shop(tmp_path) as shop,
-        open_rig(shop.work, remote="origin", reviewer=find(line)) as rig,
-    ):
-        pull = open_pull(rig, shop)
-        pull.submit()
-        rig.collect()
+    with open_answered(tmp_path, "line_10 = 'ten'") as pull:
         said: list[str] = []
 
         def publish(run: str, hours: int) -> Published:
-            now = Skewed(rig.clock, hours)
+            now = Skewed(pull.rig.clock, hours)
             return replace(pull.publisher(run), now=now).publish(pull.scene())
 
         def meanwhile(incoming: Incoming) -> None:
@@ -161,7 +153,7 @@ def test_two_that_publish_take_turns(tmp_path: Path, hours: int) -> None:
                 said.append("")
                 said.append(publish("run-2", -hours).note)
 
-        shop.hub.fault = meanwhile
+        pull.shop.hub.fault = meanwhile
         assert publish("run-1", hours).posted == 2
         assert said[1:] == ["another run is publishing on pull request 1"]
         assert publish("run-2", -hours).note == "", "nobody has to wait for a lease"
