@@ -20,7 +20,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 os.execv(sys.argv[1], sys.argv[1:])
 """
 TASKS = "".join(
-    json.dumps({"path": f"{n}.py", "text": f"x = {n}\n" * 3_000}) + "\n" for n in range(3)
+    json.dumps({"path": f"{n}.py", "text": f"x = {n}\n" * 3_000}) + "\n" for n in range(8)
 )
 SUBMIT = [str(PROGRAM), "tasks", "submit", "-"]
 
