@@ -5,6 +5,7 @@ first. Each measurement runs in a process of its own, so that its peak of memory
 """
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -26,6 +27,7 @@ from typing import TextIO
 
 from bench.tables import write_targets
 from claude_batch.anchor import HASH_LENGTH, anchor, line_hash
+from claude_batch.cli import GARBAGE
 from claude_batch.commands.collect import Collector
 from claude_batch.edges.claude import Claude
 from claude_batch.edges.git_process import Git
@@ -215,6 +217,7 @@ def serve(folder: Path) -> None:
 def collect(folder: Path, port: int) -> Measured:
     environ = {"ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
     claude = Claude(environ, sleep=time.sleep)
+    gc.set_threshold(*GARBAGE)  # as the program does
     claude.check_key()  # imports the SDK, which costs the same for one result
     later = NOW + timedelta(hours=1)
     verb = Collector(ledger(folder), claude, Prices.load(), "bench", lambda: later)

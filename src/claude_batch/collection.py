@@ -17,7 +17,7 @@ from claude_batch.sheet import Head
 from claude_batch.verdict import read_verdicts
 
 UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
-Pair = tuple[Head | Asked, RawAnswer]
+Pair = tuple[Head, RawAnswer]
 MISSING = "the batch ended without a readable line for this request"
 
 
@@ -106,17 +106,19 @@ class Recorder:
         """Matched without an index by name, which would cost as much as the requests. Of two
         answers to one request the first stands, as it does when it was recorded before."""
         found: dict[int, Pair] = {}
+        intent, requests = self.sending.intent.id, self.sending.requests
         for raw in raws:
-            n = number_in(raw.custom_id)
-            head = None if n is None else self.sending.requests.head(n)
-            if head and custom_id(head.intent, head.n, head.sha) == raw.custom_id:
-                found.setdefault(head.n, (head, raw))
+            if (n := number_in(raw.custom_id)) is None:
+                continue
+            head = requests.head(n)
+            if head and custom_id(intent, n, head.sha) == raw.custom_id:
+                found.setdefault(n, (head, raw))
         return found
 
     def _write(self, view: View, found: Mapping[int, Pair]) -> Write:
-        have = view.sendings[self.sending.intent.id].answers
+        have = view.sendings[self.sending.intent.id].answers.keys()
         at = order.after(self._forgotten(view), self.now)
-        rows = [self._answer(at, *found[n]) for n in sorted(found) if n not in have]
+        rows = [self._answer(at, n, *found[n]) for n in sorted(found) if n not in have]
         shards = tuple(shard for _, shard in rows if shard.findings)
         return Write(tuple(answered for answered, _ in rows), shards)
 
@@ -130,15 +132,15 @@ class Recorder:
 
     def _lost(self, numbers: Iterable[int], error: str) -> dict[int, Pair]:
         raw = RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True)
-        return {n: (self.sending.requests[n], raw) for n in numbers}
+        return {n: (Head.of(self.sending.requests[n]), raw) for n in numbers}
 
-    def _answer(self, at: datetime, head: Head | Asked, raw: RawAnswer) -> tuple[Answered, Shard]:
+    def _answer(self, at: datetime, n: int, head: Head, raw: RawAnswer) -> tuple[Answered, Shard]:
         findings: tuple[Finding, ...] = ()
         refuted: tuple[str, ...] = ()
         if head.purpose == "verify":
-            raw, refuted = _judged(self.sending.requests[head.n], raw)
+            raw, refuted = _judged(self.sending.requests[n], raw)
         elif raw.findings and self.keep_findings:
-            asked = self.sending.requests[head.n]
+            asked = self.sending.requests[n]
             findings = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
         model = raw.model or head.model
         cost = self._cost(model, raw.usage)
@@ -146,8 +148,8 @@ class Recorder:
             at=at,
             run=self.run,
             repo=head.repo,
-            intent=head.intent,
-            n=head.n,
+            intent=self.sending.intent.id,
+            n=n,
             batch=self.sending.submitted.batch if self.sending.submitted else None,
             outcome=raw.outcome,
             model=model,
@@ -159,7 +161,7 @@ class Recorder:
             error=raw.error,
             retriable=raw.retriable,
         )
-        return answered, Shard(head.intent, head.n, findings)
+        return answered, Shard(self.sending.intent.id, n, findings)
 
     def _cost(self, model: str, usage: Usage | None) -> Cost | None:
         """None where the answer says nothing of its usage, or its model has no price."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
+from functools import reduce
 from typing import TypeVar, cast
 
 from claude_batch.event import (
@@ -50,25 +51,26 @@ class Log:
 
     def rows(self, kind: type[R]) -> dict[IntentId, Rows[R]]:
         """`latest` by intent and number."""
-        found: dict[IntentId, Rows[R]] = {}
+        values: dict[IntentId, dict[int, R]] = {}
         for (intent, n), event in self.latest(kind, lambda e: (e.intent, e.n)).items():
-            found.setdefault(intent, Rows())[n] = event
+            values.setdefault(intent, {})[n] = event
+        sheets: dict[IntentId, list[Sheet[R]]] = {}
         for sheet in self._sheets:
             if sheet.kind is kind:
-                _lay(found.setdefault(sheet.intent, Rows()), sheet)
-        return found
+                sheets.setdefault(sheet.intent, []).append(sheet)
+        intents = dict.fromkeys([*values, *sheets])
+        return {key: _rows(values.get(key, {}), sheets.get(key, [])) for key in intents}
 
     def once(self, kind: type[E]) -> list[E]:
         """Each different event one time, oldest first."""
         return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, _line(event)))
 
 
-def _lay(rows: Rows[R], sheet: Sheet[R]) -> None:
-    later = {
-        n: row for n in rows.keys() & sheet.places.keys() if is_later(row := rows[n], sheet.row(n))
-    }
-    rows.lay(sheet)
-    rows.update(later)
+def _rows(values: dict[int, R], sheets: list[Sheet[R]]) -> Rows[R]:
+    rows = Rows(values.items(), sheets)
+    for n, found in rows.doubles().items():
+        rows[n] = reduce(lambda one, other: other if is_later(other, one) else one, found)
+    return rows
 
 
 def is_later(event: Event, other: Event) -> bool:

@@ -246,7 +246,8 @@ def _merge(
         if intent in sendings:
             row, sending = settled.pop(key), sendings[intent]
             batch = sending.submitted.batch if sending.submitted else None
-            sending.requests.setdefault(n, asked_of(row, sending.intent))
+            if n not in sending.requests:
+                sending.requests[n] = asked_of(row, sending.intent)
             folded, raw = answered_of(row, batch), sending.answers.get(n)
             if raw is None or is_later(folded, raw):
                 sending.answers[n] = folded

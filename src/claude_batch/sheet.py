@@ -4,28 +4,29 @@ As values, 100,000 requests with their answers take 800 MB. So a large log file 
 what its lines are, and a row is read again, alone, whenever it is asked for.
 """
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, MutableMapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
-
-from pydantic import BaseModel, ConfigDict
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from claude_batch.event import Answered, AnyEvent, Asked, IntentId, from_line
 
 E = TypeVar("E", Asked, Answered)
 
 
-class Head(BaseModel):
-    """What matching an answer takes of its request. The whole line takes four times as long."""
+class Head(NamedTuple):
+    """What matching an answer takes of its request, kept for each: to find its line and to read it
+    takes as long as all else that recording an answer does with values."""
 
-    model_config = ConfigDict(frozen=True)
-
-    intent: IntentId
-    n: int
+    sha: str  # as much of it as a custom_id has
     repo: str
-    sha: str
     model: str
-    purpose: str = "ask"
+    purpose: str
+
+    @classmethod
+    def of(cls, asked: Asked) -> "Head":
+        return cls(asked.sha[:16], asked.repo, asked.model, asked.purpose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,10 @@ class Sheet(Generic[E]):
     intent: IntentId
     places: dict[int, int]  # where in the file the line of a row begins, by the row's number
     line_at: Callable[[int], bytes]
+    heads: dict[int, Head] = field(default_factory=dict)  # of requests
 
     def row(self, n: int) -> E:
         return cast(E, from_line(self.line_at(self.places[n])))
-
-    def head(self, n: int) -> Head:
-        return Head.model_validate_json(self.line_at(self.places[n]))
 
 
 AnySheet = Sheet[Asked] | Sheet[Answered]
@@ -53,55 +52,88 @@ class Places:
     def __init__(self) -> None:
         self._asked: dict[IntentId, dict[int, int]] = {}
         self._answered: dict[IntentId, dict[int, int]] = {}
+        self._heads: dict[IntentId, dict[int, Head]] = {}
 
     def note(self, event: AnyEvent, place: int) -> bool:
         """False: it is no row, or one of its number was noted before, so it must be kept."""
-        if not isinstance(event, Asked | Answered):
+        if isinstance(event, Answered):
+            return _first(self._answered, event, place)
+        if not isinstance(event, Asked) or not _first(self._asked, event, place):
             return False
-        noted = self._asked if isinstance(event, Asked) else self._answered
-        return noted.setdefault(event.intent, {}).setdefault(event.n, place) == place
+        self._heads.setdefault(event.intent, {})[event.n] = Head.of(event)
+        return True
 
     def sheets(self, line_at: Callable[[int], bytes]) -> Iterator[AnySheet]:
         for intent, places in self._asked.items():
-            yield Sheet(Asked, intent, places, line_at)
+            yield Sheet(Asked, intent, places, line_at, self._heads[intent])
         for intent, places in self._answered.items():
             yield Sheet(Answered, intent, places, line_at)
 
 
-class Rows(MutableMapping[int, E]):
-    """Requests or answers of one intent by their number, some of them on sheets."""
+def _first(noted: dict[IntentId, dict[int, int]], row: Asked | Answered, place: int) -> bool:
+    return noted.setdefault(row.intent, {}).setdefault(row.n, place) == place
 
-    def __init__(self, rows: Iterable[tuple[int, E]] = ()) -> None:
-        self._rows: dict[int, E | Sheet[E]] = dict(rows)
 
-    def lay(self, sheet: Sheet[E]) -> None:
-        """All rows of a sheet, instead of those of the same number."""
-        self._rows.update(dict.fromkeys(sheet.places, sheet))
+class Rows(Mapping[int, E]):
+    """Requests or answers of one intent by their number, as values and on sheets.
+
+    The sheets are not poured together: the view is made anew for each portion of a batch that is
+    recorded, and that would cost as much as the batch each time. So a row that stands in two
+    places has to be set, and a value is what counts.
+    """
+
+    def __init__(self, rows: Iterable[tuple[int, E]] = (), sheets: Iterable[Sheet[E]] = ()) -> None:
+        self._rows: dict[int, E] = dict(rows)
+        self._sheets: list[Sheet[E]] = list(sheets)
+
+    def doubles(self) -> dict[int, list[E]]:
+        """What stands there of each number that stands in more than one place."""
+        parts: list[Collection[int]] = [self._rows, *(one.places for one in self._sheets)]
+        if len(self) == sum(len(part) for part in parts):
+            return {}
+        times = Counter(chain.from_iterable(parts))
+        return {n: self._all(n) for n in times if times[n] > 1}
+
+    def _all(self, n: int) -> list[E]:
+        values = [self._rows[n]] if n in self._rows else []
+        return values + [sheet.row(n) for sheet in self._sheets if n in sheet.places]
 
     def __getitem__(self, n: int) -> E:
-        found = self._rows[n]
-        return found.row(n) if isinstance(found, Sheet) else found
+        if n in self._rows:
+            return self._rows[n]
+        sheet = self._sheet(n)
+        if sheet is None:
+            raise KeyError(n)
+        return sheet.row(n)
 
-    def head(self, n: int) -> Head | E | None:
-        """Of a request."""
-        found = self._rows.get(n)
-        return found.head(n) if isinstance(found, Sheet) else found
+    def head(self, n: int) -> Head | None:
+        """Of a request; no line is read for it."""
+        value = self._rows.get(n)
+        if isinstance(value, Asked):
+            return Head.of(value)
+        sheet = self._sheet(n)
+        return sheet.heads.get(n) if sheet else None
+
+    def _sheet(self, n: int) -> Sheet[E] | None:
+        for sheet in self._sheets:
+            if n in sheet.places:
+                return sheet
+        return None
 
     def __setitem__(self, n: int, row: E) -> None:
         self._rows[n] = row
 
-    def __delitem__(self, n: int) -> None:
-        del self._rows[n]
-
     def __contains__(self, n: object) -> bool:
-        return n in self._rows
+        return n in self._rows or any(n in sheet.places for sheet in self._sheets)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._rows)
+        return iter(self.keys())
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.keys())
 
     def keys(self) -> KeysView[int]:
-        """Those of the dictionary: what the mapping would make of itself reads each row."""
-        return self._rows.keys()
+        """Those of a dictionary, which compares them without asking for any of them."""
+        if not self._rows and len(self._sheets) == 1:
+            return self._sheets[0].places.keys()
+        return dict.fromkeys(chain(self._rows, *(sheet.places for sheet in self._sheets))).keys()

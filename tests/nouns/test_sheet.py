@@ -100,6 +100,7 @@ def test_a_row_is_read_when_it_is_asked_for_and_not_before() -> None:
     assert (len(sending.requests), 4 in sending.requests, 5 in sending.requests) == (5, True, False)
     assert sending.requests.keys() - {0, 1} == {2, 3, 4}
     assert len(request.rows) == 5
+    assert sending.requests.head(7) is None
     assert read == []
     assert sending.requests[3] == asked("i1", 3, "t1")
     assert request.rows[2].asked.n == 2
@@ -108,10 +109,10 @@ def test_a_row_is_read_when_it_is_asked_for_and_not_before() -> None:
 
 def test_rows_are_a_mapping() -> None:
     rows = Rows([(0, asked("i1", 0)), (1, asked("i1", 1))])
-    del rows[0]
-    assert rows == {1: asked("i1", 1)}
+    rows[1] = asked("i1", 1, "t9")
+    assert rows == {0: asked("i1", 0), 1: asked("i1", 1, "t9")}
     with pytest.raises(KeyError):
-        rows[0]
+        rows[2]
 
 
 def test_a_damaged_line_of_a_large_file_is_left_alone() -> None:
