@@ -5,9 +5,10 @@ cut with `bytes.split` on marks that no row of a hunk can start with, never line
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from typing import NamedTuple
 
 from claude_batch.diff import FileChange, Hunk, LeftOut, context_hunk, parse_hunks
 from claude_batch.errors import CannotRead
@@ -22,16 +23,15 @@ STATUSES = {
     "T": "typechange",
 }
 SUBMODULE, SYMLINK = 0o160000, 0o120000
-SECTION = b"diff --git "
+SECTION = b"\ndiff --git "
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 LFS_POINTER = re.compile(rb"version https://(?:git-lfs|hawser)\.github\.com/spec/")
 # The first line of the new file, after lines that are no longer there.
 LFS_HUNK = re.compile(rb"(?:[-\\].*\n)*[ +]" + LFS_POINTER.pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One changed file as git printed it. `patch` starts after the words `diff --git`."""
+class Record(NamedTuple):
+    """One changed file as git printed it."""
 
     old_mode: int
     new_mode: int
@@ -40,18 +40,18 @@ class Record:
     status: str
     old_path: bytes
     path: bytes
-    patch: bytes
-
-    @property
-    def binary(self) -> bool:
-        return b"\n@@ -" not in self.patch and b"\nBinary files " in self.patch
+    hunks: tuple[Hunk, ...]
+    binary: bool
 
 
-def parse(out: bytes) -> list[Record]:
-    """Raises CannotRead when the records and the patches do not pair."""
-    raw, _, patch = out.partition(b"\0\0")
-    sections = iter((b"\n" + patch).split(b"\n" + SECTION)[1:])
-    records = []
+def parse(pieces: Iterable[bytes]) -> Iterator[Record]:
+    """One after the other, while git goes on printing.
+
+    Raises CannotRead when the raw records and the patches do not pair.
+    """
+    rest = iter(pieces)
+    raw, patch = _parted(rest)
+    sections = islice(_sections(chain((b"\n" + patch,), rest)), 1, None)
     for meta, old_path, path in _raw(raw):
         old_mode, new_mode, old_blob, new_blob, letter = meta.decode("ascii").split(" ")
         status = STATUSES.get(letter[:1], letter)
@@ -60,10 +60,32 @@ def parse(out: bytes) -> list[Record]:
         if not mine:
             raise _unreadable()
         modes = int(old_mode.removeprefix(":"), 8), int(new_mode, 8)
-        records.append(Record(*modes, old_blob, new_blob, status, old_path, path, mine[-1]))
+        hunks = parse_hunks(mine[-1])
+        binary = not hunks and b"\nBinary files " in mine[-1]
+        yield Record(*modes, old_blob, new_blob, status, old_path, path, hunks, binary)
     if next(sections, None) is not None:
         raise _unreadable()
-    return records
+
+
+def _parted(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
+    """The raw records, and as much of the patches as came with them."""
+    raw = bytearray()
+    for piece in pieces:
+        start = max(0, len(raw) - 1)
+        raw += piece
+        end = raw.find(b"\0\0", start)
+        if end >= 0:
+            return bytes(raw[:end]), bytes(raw[end + 2 :])
+    return bytes(raw), b""
+
+
+def _sections(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """What stands between the words that the patch of a file starts with."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(SECTION)
+        yield from whole
+    yield rest
 
 
 def _raw(raw: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
@@ -95,16 +117,15 @@ def changes(
     """What can be reviewed and what cannot. `large`: those binary blobs that are over LARGEST."""
     files, left_out = [], []
     for record in records:
-        hunks = () if record.binary else parse_hunks(record.patch)
-        reason = _reason(record, hunks, large)
+        reason = _reason(record, large)
         if reason:
             left_out.append(LeftOut(printable(record.path), reason))
         else:
-            files.append(_change(record, hunks))
+            files.append(_change(record))
     return tuple(files), tuple(left_out)
 
 
-def _change(record: Record, hunks: tuple[Hunk, ...]) -> FileChange:
+def _change(record: Record) -> FileChange:
     return FileChange(
         record.path.decode(),
         record.old_path.decode("utf-8", "backslashreplace"),
@@ -113,11 +134,11 @@ def _change(record: Record, hunks: tuple[Hunk, ...]) -> FileChange:
         record.new_mode,
         record.old_blob,
         record.new_blob,
-        hunks=hunks,
+        hunks=record.hunks,
     )
 
 
-def _reason(record: Record, hunks: tuple[Hunk, ...], large: Collection[str]) -> str | None:
+def _reason(record: Record, large: Collection[str]) -> str | None:
     by_mode = mode_reason(record.old_mode) or mode_reason(record.new_mode)
     if by_mode:
         return by_mode
@@ -126,9 +147,9 @@ def _reason(record: Record, hunks: tuple[Hunk, ...], large: Collection[str]) -> 
     if record.binary:
         over = record.old_blob in large or record.new_blob in large
         return "larger than 1 MB" if over else "binary"
-    if not hunks:
+    if not record.hunks:
         return _reason_without_hunks(record)
-    if hunks[0].new_start == 1 and LFS_HUNK.match(hunks[0].body):
+    if record.hunks[0].new_start == 1 and LFS_HUNK.match(record.hunks[0].body):
         return "Git LFS pointer"
     return path_reason(record.path)
 

@@ -67,6 +67,40 @@ def test_a_git_that_reads_no_further_says_why(work: Work) -> None:
     assert "Unsupported command: nonsense" in caught.value.problem
 
 
+class TestPieces:
+    """An alias of git stands for a git that goes on."""
+
+    def git(self, work: Work, script: str) -> Git:
+        return Git(dict(os.environ), work.path / ".git", config=(("alias.go", f"!{script}"),))
+
+    def test_they_come_while_git_goes_on(self, work: Work) -> None:
+        said = work.path / "said"
+        waits = f"seq 100000; while ! test -e {said}; do sleep 0.01; done; seq 100000"
+        pieces = self.git(work, waits).pieces("go")
+        first = next(pieces)
+        said.touch()
+        whole = "".join(f"{n}\n" for n in range(1, 100_001)).encode() * 2
+        assert first + b"".join(pieces) == whole
+
+    def test_a_failure_is_told_after_the_last_one(self, work: Work) -> None:
+        pieces = self.git(work, "echo so far; echo fatal: no more >&2; exit 3").pieces("go")
+        assert next(pieces) == b"so far\n"
+        with pytest.raises(GitFailed) as caught:
+            next(pieces)
+        assert caught.value.problem == "`git go` failed: no more"
+        assert caught.value.completed.code == 3
+
+    def test_many_complaints_keep_nobody_waiting(self, work: Work) -> None:
+        pieces = self.git(work, "seq 1000000 >&2; echo done").pieces("go")
+        assert list(pieces) == [b"done\n"]
+
+    def test_who_stops_early_ends_git(self, work: Work) -> None:
+        pieces = self.git(work, f"seq 50000; sleep 2; touch {work.path}/late").pieces("go")
+        next(pieces)
+        pieces.close()
+        assert not (work.path / "late").exists()
+
+
 class TestPrinted:
     def test_what_is_added_stands_between_what_git_printed(self, work: Work) -> None:
         oid = work.git("hash-object", "-w", "--stdin", stdin=b"one\ntwo\n").decode().strip()

@@ -7,16 +7,17 @@ https://github.com/j178/prek/issues/1815
 
 import os
 import re
-import subprocess
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from io import SEEK_END
 from pathlib import Path
-from typing import IO
+from subprocess import DEVNULL, PIPE, Popen
+from typing import IO, cast
 
 from claude_batch.errors import CannotRead, CannotRecord
 
@@ -104,6 +105,30 @@ class Git:
             raise GitFailed(args, completed)
         return completed
 
+    def pieces(
+        self, *args: str, extra: Mapping[str, str] | None = None
+    ) -> Generator[bytes, None, None]:
+        """What git prints, as it comes. Raises as `run` does, after the last piece.
+
+        Who stops before the last one closes this, and it ends git.
+        """
+        environ = self.environment() | dict(extra or {})
+        # Complaints go to a file: while one pipe is read, git must not wait for another.
+        with (
+            tempfile.TemporaryFile() as said,
+            _started([*self.command(), *args], environ, stdin=DEVNULL, stderr=said) as process,
+        ):
+            try:
+                yield from iter(partial(cast(IO[bytes], process.stdout).read, CHUNK), b"")
+                process.wait()
+            finally:
+                process.terminate()
+                process.wait()
+            said.seek(0)
+            completed = Completed(process.returncode, b"", said.read().decode("utf-8", "replace"))
+        if completed.code:
+            raise GitFailed(args, completed)
+
     def command(self) -> list[str]:
         place = [f"--git-dir={self.where}"] if self.is_git_dir else ["-C", str(self.where)]
         return ["git", *place]
@@ -127,17 +152,7 @@ def _ended(
     out: IO[bytes] | None,
 ) -> Completed:
     """Interrupted, `subprocess.run` would kill git, and the lock files of git would stay."""
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=out or subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environ,
-        )
-    except FileNotFoundError as error:
-        raise CannotRead("git was not found", "install git 2.31 or newer") from error
-    with process:
+    with _started(command, environ, stdin=PIPE, stdout=out or PIPE, stderr=PIPE) as process:
         try:
             if not isinstance(stdin, bytes):
                 _feed(process.stdin, stdin)
@@ -147,6 +162,20 @@ def _ended(
             process.wait()
             raise
     return Completed(process.returncode, printed or b"", said.decode("utf-8", "replace"))
+
+
+def _started(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    stdin: int,
+    stdout: int | IO[bytes] = PIPE,
+    stderr: int | IO[bytes],
+) -> Popen[bytes]:
+    try:
+        return Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environ)
+    except FileNotFoundError as error:
+        raise CannotRead("git was not found", "install git 2.31 or newer") from error
 
 
 def _feed(pipe: IO[bytes] | None, pieces: Iterable[bytes]) -> None:

@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -254,7 +255,7 @@ class Repository:
     def diff(self, comparison: Comparison) -> Diff:
         """Raises CannotRead."""
         where = str(self.git.where)
-        done = self.git.run(
+        pieces = self.git.pieces(
             *("-C", where, "-c", f"attr.tree={self._empty_tree}", *DIFF),
             *(comparison.base_tree, comparison.head_tree, "--"),
             # No index and no work tree but the git directory: attributes would come from them.
@@ -264,7 +265,8 @@ class Repository:
                 "GIT_ATTR_NOSYSTEM": "1",
             },
         )
-        records = parse(done.out)
+        with closing(pieces):
+            records = list(parse(pieces))
         blobs = {oid for r in records if r.binary for oid in (r.old_blob, r.new_blob)}
         return Diff(comparison, *changes(records, self._large(blobs)))
 
