@@ -165,7 +165,8 @@ class View:
 
     def known(self, ids: Iterable[TaskId]) -> set[TaskId]:
         """Those in flight, answered or failed."""
-        return {task for task in ids if self.standing(task) is not Standing.NEW}
+        asked = self._keys_of
+        return {task for task in ids if task in asked and self.standing(task) is not Standing.NEW}
 
     def open_batches(self) -> list[Sending]:
         """Oldest first."""

@@ -59,9 +59,16 @@ def task_id(kind_tag: str, path: str, body: bytes, instruction: str = "") -> Tas
     `kind_tag` is the kind's name with the major version of its prompt, or with the hash of the
     prompt for a kind of the user's own.
     """
+    return _hashed(_named(kind_tag, path, instruction), body)
+
+
+def _named(kind_tag: str, path: str, instruction: str = "") -> bytes:
     fields = [ID_VERSION, kind_tag, path] + ([instruction] if instruction else [])
     raws = [text.encode("utf-8", "surrogateescape") for text in fields]
-    named = b"".join(b"%d:%b" % (len(raw), raw) for raw in raws)
+    return b"".join(b"%d:%b" % (len(raw), raw) for raw in raws)
+
+
+def _hashed(named: bytes, body: bytes) -> TaskId:
     return TaskId(hashlib.sha256(named + body).hexdigest())
 
 
@@ -71,9 +78,10 @@ def tasks_of(change: FileChange, kind: str, kind_tag: str) -> Iterator[Task]:
         if change.status == "named"
         else Changed(change.old_path, change.old_blob, change.new_blob)
     )
+    path, named = change.path, _named(kind_tag, change.path)
     for hunk in change.hunks:
         for piece in pieces(hunk):
-            yield Task(task_id(kind_tag, change.path, piece.body), kind, change.path, piece, source)
+            yield Task(_hashed(named, piece.body), kind, path, piece, source)
 
 
 def pieces(hunk: Hunk) -> Iterator[Hunk]:
