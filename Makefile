@@ -16,7 +16,7 @@ test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m 'not browser and not slow' -n auto --dist loadfile
 
 test-slow: .venv/dev.stamp
-	$(BIN)/python -m pytest -m slow -rP -n auto
+	$(BIN)/python -m pytest -m slow -rP --show-capture=stdout -n auto
 
 test-browser: .venv/dev.stamp
 	$(BIN)/python -m pytest -m browser
