@@ -7,6 +7,7 @@ batch, the fact that it was sent, and its answers. The last of four runs closes 
 The bytes are the program's own, but they go through one `git fast-import` for all. Prints Markdown.
 """
 
+import gc
 import os
 import resource
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 from bench.ledger_runs import END, Runs
 from bench.tables import write_targets
 from claude_batch import ledger_files, plumbing
+from claude_batch.cli import GARBAGE
 from claude_batch.commands.prune import prune, squash
 from claude_batch.edges.git_process import Git, Printed
 from claude_batch.edges.ledger_history import LedgerHistory
@@ -52,6 +54,7 @@ class Measured:
 
 def rows(runs: int = RUNS) -> Iterator[tuple[str, str, str]]:
     """What, target, measured."""
+    gc.set_threshold(*GARBAGE)  # as the program does
     for with_text, most in TARGETS.items():
         what = f"{runs:,} runs × 20 tasks, {'600 B of text a task' if with_text else 'no text'}"
         with tempfile.TemporaryDirectory(prefix="claude-batch-bench-") as name:

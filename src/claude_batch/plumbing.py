@@ -1,6 +1,7 @@
 """What git's plumbing prints and reads, as values."""
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
@@ -26,6 +27,15 @@ def parse_tree(listing: bytes) -> dict[str, str]:
         _, kind, oid = head.decode().split(" ")
         found[path.decode("utf-8", "backslashreplace")] = oid if kind == "blob" else ""
     return found
+
+
+def blob_id(content: Content, digits: int) -> str:
+    """What git names a file, where an id has 40 digits, or 64 in a repository of SHA-256."""
+    name = "sha256" if digits == 64 else "sha1"
+    digest = hashlib.new(name, b"blob %d\0" % content.size, usedforsecurity=False)
+    for chunk in content.chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:

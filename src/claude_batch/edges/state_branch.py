@@ -133,7 +133,7 @@ class RemoteRef:
 
     def deepen(self) -> None:
         """Bring the past of the ref into a shallow clone, and of no other ref."""
-        if self.newest() and self._is_shallow():
+        if self.newest() and self._is_shallow:
             done = self._wire.run(*FETCH, ALL, self.remote, self.ref, check=False)
             if done.code:
                 raise self._refused(done)
@@ -176,7 +176,7 @@ class RemoteRef:
 
     def _fetch(self, refspec: str) -> Completed:
         # In a full clone `--depth` would make all of it shallow.
-        is_first = self._is_shallow() and commit_at(self.git, self._seen) is None
+        is_first = self._is_shallow and commit_at(self.git, self._seen) is None
         depth = ("--depth=1",) if is_first else ()
         return self._wire.run(*FETCH, *depth, self.remote, refspec, check=False)
 
@@ -208,6 +208,7 @@ class RemoteRef:
         promisor = r"^remote\..*\.promisor$"
         return bool(self.git.run("config", "--get-regexp", promisor, check=False).out)
 
+    @cached_property
     def _is_shallow(self) -> bool:
         return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
 
@@ -264,6 +265,10 @@ class Change:
     drops: Sequence[str] = ()
     logs: Mapping[str, Parsed] = field(default_factory=dict)  # what is known of the files
 
+    def is_in(self, blobs: Mapping[str, str]) -> bool:
+        """Names are enough: they carry the checksum of what is in the file."""
+        return self.files.keys() <= blobs.keys() and blobs.keys().isdisjoint(self.drops)
+
 
 @dataclass
 class GitLedger:
@@ -290,6 +295,7 @@ class GitLedger:
     large: int = ledger_files.LARGE
     _began: float = field(default=0.0, init=False, repr=False)
     _parsed: dict[tuple[str, str], Parsed] = field(default_factory=dict, init=False, repr=False)
+    _metas: dict[str, Meta | None] = field(default_factory=dict, init=False, repr=False)
     _last: Snapshot | None = field(default=None, init=False, repr=False)
 
     def view(self) -> View:
@@ -378,20 +384,21 @@ class GitLedger:
     def _back_off(self, _: RetryCallState) -> float:
         return self.rng.uniform(0, self.spread) * (self.clock() - self._began)
 
-    def _attempt(self, build: Callable[[Snapshot], Change | None], tried: list[str]) -> View:
-        """`tried`: commits of this write that were rejected, as far as anybody said."""
+    def _attempt(self, build: Callable[[Snapshot], Change | None], tried: list[Change]) -> View:
+        """`tried`: those of this write that were rejected, as far as anybody said."""
         self._began = self.clock()
         place = self._place
         base = self._read(place.newest())
-        if base.tip and tried and follows(self.git, base.tip, tried[-1]):
+        if tried and tried[-1].is_in(base.blobs):
             return base.view
         change = build(base)
         if change is None or not (change.files or change.drops):
             return base.view
         commit = self._commit(change, base.tip)
-        tried.append(commit)
+        tried.append(change)
         place.land(commit, base.tip)
-        return self._read(commit, change.logs).view
+        self._last = self._changed(base, change, commit)
+        return self._last.view
 
     def _packed(self, base: Snapshot, write: Write) -> Change | None:
         files: dict[str, Blob] = {}
@@ -435,35 +442,49 @@ class GitLedger:
         form = self.git.run("rev-parse", "--show-object-format").out.decode().strip()
         return "0" * (64 if form == "sha256" else 40)
 
-    def _read(self, tip: str | None, ours: Mapping[str, Parsed] | None = None) -> Snapshot:
+    def _read(self, tip: str | None) -> Snapshot:
         if self._last is None or self._last.tip != tip:
-            empty = Snapshot(None, {}, None, View())
-            self._last = self._snapshot(tip, ours or {}) if tip else empty
+            self._last = self._listed(tip) if tip else Snapshot(None, {}, None, View())
         return self._last
 
-    def _snapshot(self, tip: str, ours: Mapping[str, Parsed]) -> Snapshot:
-        """Log files never change, so those that were read before, or that we have just written
-        (`ours`), are not read again."""
-        blobs = plumbing.parse_tree(self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out)
+    def _listed(self, tip: str) -> Snapshot:
+        listing = self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out
+        return self._snapshot(tip, plumbing.parse_tree(listing))
+
+    def _changed(self, base: Snapshot, change: Change, commit: str) -> Snapshot:
+        """What git would say of `commit`, which is `change` on top of `base`."""
+        digits = len(commit)
+        new = {path: plumbing.blob_id(file, digits) for path, file in change.files.items()}
+        self._parsed |= {(path, new[path]): parsed for path, parsed in change.logs.items()}
+        kept = base.blobs.keys() - set(change.drops)
+        return self._snapshot(commit, {path: base.blobs[path] for path in kept} | new)
+
+    def _snapshot(self, tip: str, blobs: dict[str, str]) -> Snapshot:
+        """Log files never change, so those that are known are not read again."""
         logs = sorted((path, oid) for path, oid in blobs.items() if LOG.fullmatch(path))
-        self._parsed |= {(path, oid): ours[path] for path, oid in logs if path in ours}
         new = [key for key in logs if key not in self._parsed]
         meta_oid = blobs.get(META, "")
-        found = self._printed.objects(sorted({oid for _, oid in new} | {meta_oid}))
-        meta = Meta.parse(found[meta_oid].read() if meta_oid in found else None)
+        wanted = {oid for _, oid in new} | ({meta_oid} - self._metas.keys())
+        found = self._printed.objects(sorted(wanted))
+        if meta_oid not in self._metas:
+            stored = found.get(meta_oid)
+            self._metas[meta_oid] = Meta.parse(stored.read() if stored else None)
+        meta = self._metas[meta_oid]
         ledger_files.check_readable(meta)
         for path, oid in new:
             self._parsed[path, oid] = ledger_files.parse_log(path, found.get(oid), self.large)
         parsed = {path: self._parsed[path, oid] for path, oid in logs}
-        damaged = [line for file in parsed.values() for line in file.damaged]
-        if meta is None:
-            damaged.append(f"{META}: not readable, so nothing is written there")
-        else:
-            damaged += [
-                f"{path}: not a file of the ledger" for path in blobs if ledger_files.is_stray(path)
-            ]
-        events = (event for file in parsed.values() for event in file.events)
-        sheets = (sheet for file in parsed.values() for sheet in file.sheets)
-        sizes = {path: file.size for path, file in parsed.items()}
-        view = View.of(events, tuple(damaged), filter(SHARD.fullmatch, blobs), sheets)
-        return Snapshot(tip, blobs, meta, replace(view, logs=sizes), parsed)
+        return Snapshot(tip, blobs, meta, _view(parsed, blobs, meta), parsed)
+
+
+def _view(parsed: Mapping[str, Parsed], blobs: Iterable[str], meta: Meta | None) -> View:
+    damaged = [line for file in parsed.values() for line in file.damaged]
+    if meta is None:
+        damaged.append(f"{META}: not readable, so nothing is written there")
+    else:
+        strays = filter(ledger_files.is_stray, blobs)
+        damaged += [f"{path}: not a file of the ledger" for path in strays]
+    events = (event for file in parsed.values() for event in file.events)
+    sheets = (sheet for file in parsed.values() for sheet in file.sheets)
+    view = View.of(events, tuple(damaged), filter(SHARD.fullmatch, blobs), sheets)
+    return replace(view, logs={path: file.size for path, file in parsed.items()})
