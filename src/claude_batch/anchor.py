@@ -6,18 +6,20 @@ real diffs stand there more than once: a wrong ordinal must not fit a twin of th
 """
 
 import base64
-import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from string import ascii_lowercase
+from struct import Struct
 
 from claude_batch.diff import Hunk, Line, Side
 
 HASH_LENGTH = 8
 # The numbers below 26 ** 3 in base 26, least digit first.
 LETTERS = [a + b + c for c, b, a in itertools.product(ascii_lowercase, repeat=3)]
+FIRST_FOUR = Struct(">I").unpack_from
 ANCHOR = re.compile(r"([1-9][0-9]{0,6})([a-z]{3})")
 
 
@@ -28,14 +30,13 @@ def line_hash(text: bytes) -> str:
 
 def _hashes(texts: Iterable[bytes]) -> str:
     """One after the other: six bytes are eight characters in base64, and nothing is left over."""
-    folded = (b" ".join(text.split()) for text in texts)
-    digests = b"".join([hashlib.sha256(text).digest()[:6] for text in folded])
-    return base64.urlsafe_b64encode(digests).decode()
+    digests = [sha256(b" ".join(text.split())).digest()[:6] for text in texts]
+    return base64.urlsafe_b64encode(b"".join(digests)).decode()
 
 
 def anchor(ordinal: int, hashed: str) -> str:
-    digest = hashlib.sha256(f"{ordinal}:{hashed}".encode()).digest()
-    return f"{ordinal}{LETTERS[int.from_bytes(digest[:4]) % len(LETTERS)]}"
+    (number,) = FIRST_FOUR(sha256(f"{ordinal}:{hashed}".encode()).digest())
+    return f"{ordinal}{LETTERS[number % len(LETTERS)]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,13 @@ class Strip:
     def of(cls, hunk: Hunk) -> "Strip":
         rows = hunk.rows
         signs = b"".join([row[:1] or b" " for row in rows])
-        return cls(signs.decode("ascii", "replace"), _hashes(row[1:] for row in rows))
+        return cls(signs.decode("ascii", "replace"), _hashes([row[1:] for row in rows]))
+
+    def anchors(self, first: int) -> list[str]:
+        """Of its lines, of which the first has this ordinal."""
+        starts = range(0, len(self.hashes), HASH_LENGTH)
+        hashes = [self.hashes[start : start + HASH_LENGTH] for start in starts]
+        return [anchor(ordinal, hashed) for ordinal, hashed in enumerate(hashes, first)]
 
     def hash_at(self, position: int) -> str:
         return self.hashes[position * HASH_LENGTH : (position + 1) * HASH_LENGTH]

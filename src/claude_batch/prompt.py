@@ -7,13 +7,14 @@ diff starts with its sign alone. So no line of code can pass for a tag or an anc
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import repeat
 from operator import add
 
-from claude_batch.anchor import Strip, anchor
+from claude_batch.anchor import Strip
 from claude_batch.config import OwnKind, Rule
 from claude_batch.context import Piece
 from claude_batch.house_rules import Paper
@@ -95,25 +96,31 @@ def own(
     anchors = _anchors(asked, strips)
     for path, group in _by_path([*asked, *context, *pieces]).items():
         parts.append(f"<file path={_quoted(path)}{_renamed(group[0])}>")
-        rows = _in_sight(group)
-        for one in sorted(group, key=_start):
-            if isinstance(one, Piece):
-                parts += ["@@", *(f" {shown(line)}" for line in one.lines)]
-            else:
-                parts.append(_hunk(one, anchors.get(id(one)), rows))
+        codes = [(one, _code(one)) for one in sorted(group, key=_start)]
+        sight = b"\n".join([code for _, code in codes])
+        for one, code in codes:
+            marks = anchors.get(id(one), repeat(""))
+            parts += ["@@"] if isinstance(one, Piece) else _heading(one, sight)
+            parts += map(add, marks, shown_rows(code))
         parts.append("</file>")
     return "\n".join(parts)
 
 
-def _in_sight(group: Iterable[Task | Piece]) -> Collection[bytes]:
-    """Lines that need no heading to be seen; nothing where no hunk has one."""
-    if not any(isinstance(one, Task) and one.hunk.heading for one in group):
-        return ()
-    return {row.strip() for one in group for row in _code(one)}
+def _code(one: Task | Piece) -> bytes:
+    """Rows, each after its sign."""
+    rows = (b" " + line for line in one.lines) if isinstance(one, Piece) else one.hunk.rows
+    return b"\n".join(rows)
 
 
-def _code(one: Task | Piece) -> Iterable[bytes]:
-    return one.lines if isinstance(one, Piece) else (row[1:] for row in one.hunk.rows)
+def _in_sight(heading: bytes, code: bytes) -> bool:
+    """Does a row start with it? git cuts a heading at eighty bytes."""
+    at = code.find(heading)
+    while at >= 0:
+        sign = code.rfind(b"\n", 0, at) + 1
+        if sign < at and not code[sign + 1 : at].strip():
+            return True
+        at = code.find(heading, at + 1)
+    return False
 
 
 def _paper(paper: Paper) -> str:
@@ -148,9 +155,8 @@ def _anchors(asked: Sequence[Task], strips: Sequence[Strip]) -> dict[int, list[s
     """Of each asked task's lines. Keyed by identity: equal hunks are asked once."""
     found, start = {}, 1
     for task, strip in zip(asked, strips, strict=True):
-        length = len(strip.signs)
-        found[id(task)] = [anchor(start + at, strip.hash_at(at)) for at in range(length)]
-        start += length
+        found[id(task)] = strip.anchors(start)
+        start += len(strip.signs)
     return found
 
 
@@ -164,16 +170,23 @@ def _quoted(path: str) -> str:
     return json.dumps(path, ensure_ascii=False).translate(ROW_BREAKS)
 
 
-def _hunk(task: Task, anchors: Sequence[str] | None, in_sight: Collection[bytes]) -> str:
+def _heading(task: Task, sight: bytes) -> list[str]:
     heading = task.hunk.heading.strip()
-    if heading and any(row.startswith(heading) for row in in_sight):  # git cuts it at eighty bytes
+    if heading and _in_sight(heading, sight):
         heading = b""
     rows = [f"@@ {shown(heading)}".rstrip()]
     if isinstance(task.source, Given) and task.source.instruction:
         rows.append(f"@ {' '.join(task.source.instruction.split())}")
-    code = [shown(row) or " " for row in task.hunk.rows]
-    rows += map(add, anchors, code) if anchors is not None else code
-    return "\n".join(rows)
+    return rows
+
+
+def shown_rows(code: bytes) -> list[str]:
+    """Code as the model sees it, all at once where no line needs a look of its own."""
+    decoded = code.decode("utf-8", "replace") + "\n"
+    rows = decoded.splitlines()  # at a CR LF too
+    if len(rows) != decoded.count("\n") or "\0" in decoded:
+        rows = [shown(line) for line in code.split(b"\n")]
+    return [row or " " for row in rows]  # some tools strip the sign of a blank line
 
 
 def shown(raw: bytes) -> str:

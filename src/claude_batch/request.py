@@ -1,10 +1,11 @@
 """A request: the tasks of one file, or of a few small ones, with what they share; it is billed."""
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from pydantic_core import to_json
 
 from claude_batch import prompt, routing
 from claude_batch.anchor import Strip
@@ -156,8 +157,7 @@ def build(
         "messages": [{"role": "user", "content": content}],
         "output_config": output,
     }
-    raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    return Request(kind, shown, config.model, keep(raw.encode()), max_tokens, mark)
+    return Request(kind, shown, config.model, keep(to_json(params)), max_tokens, mark)
 
 
 def prefix(kind: Kind, packed: Pack, config: Config) -> str:

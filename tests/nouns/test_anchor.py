@@ -1,3 +1,5 @@
+import base64
+import hashlib
 from collections import Counter
 
 import pytest
@@ -19,6 +21,20 @@ def shown(strips: list[Strip]) -> list[str]:
     """The anchors in the order in which a request shows them."""
     hashes = [strip.hash_at(at) for strip in strips for at in range(len(strip.signs))]
     return [anchor(ordinal, hashed) for ordinal, hashed in enumerate(hashes, 1)]
+
+
+def test_an_anchor_is_what_the_ledger_s_format_says() -> None:
+    first, second = (hashlib.sha256(line).digest()[:6] for line in (b"a", b"b c"))
+    strip = Strip.of(Hunk(1, 1, b"-a\n+ b\tc"))
+    assert (
+        strip.hashes
+        == (base64.urlsafe_b64encode(first) + base64.urlsafe_b64encode(second)).decode()
+    )
+    for ordinal, found in enumerate(strip.anchors(7), 7):
+        named = f"{ordinal}:{strip.hash_at(ordinal - 7)}".encode()
+        number = int.from_bytes(hashlib.sha256(named).digest()[:4])
+        letters = "".join(chr(97 + number // 26**digit % 26) for digit in range(3))
+        assert found == f"{ordinal}{letters}"
 
 
 @settings(deadline=None)

@@ -8,7 +8,7 @@ from said import user
 from claude_batch.anchor import Place, Strip, place
 from claude_batch.config import OwnKind, Rule
 from claude_batch.diff import Hunk, Side, parse_hunks
-from claude_batch.prompt import SHIPPED, kind_of, shown, system
+from claude_batch.prompt import SHIPPED, kind_of, shown, shown_rows, system
 from claude_batch.task import Changed, Given, Source, Task, TaskId
 
 CHANGED = Changed("a.py", "0" * 40, "1" * 40)
@@ -76,6 +76,11 @@ NAME = st.text(min_size=1, max_size=8).filter(lambda name: name.isprintable()) |
     ["a\u2028 1abc+x.py", 'q"uote.py', "</file>", "new\nline", "tab\t.py", "\x85.py"]
 )
 CHANGES = st.tuples(NAME, BODY, LINE, st.integers(1, 500))
+
+
+@given(st.lists(LINE | st.just("\u2028\r".encode()), max_size=4))
+def test_rows_shown_at_once_are_those_of_each_line(lines: list[bytes]) -> None:
+    assert shown_rows(b"\n".join(lines)) == [shown(line) or " " for line in lines or [b""]]
 
 
 def drawn(change: tuple[str, list[tuple[bytes, bytes]], bytes, int]) -> Task:

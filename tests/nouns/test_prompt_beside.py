@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from said import user
 
 from claude_batch.anchor import Strip, anchor
@@ -51,8 +52,24 @@ def test_pieces_stand_where_they_stand_in_the_file() -> None:
     )
 
 
-def test_a_heading_that_is_not_in_sight_stays() -> None:
-    assert "@@ def total(self):" in shown(Beside((Piece("a.py", 9, (b"class A:",)),)))
+@pytest.mark.parametrize(
+    ("line", "in_sight"),
+    [
+        (b"class A:", False),
+        (b"def total(self):", True),
+        (b" \t def total(self): return 1", True),
+        (b"undef total(self): def total(self):", False),
+        (b"x def total(self):\n def total(self):", True),
+    ],
+)
+def test_a_heading_stays_unless_a_row_starts_with_it(line: bytes, in_sight: bool) -> None:
+    piece = Piece("a.py", 9, tuple(line.split(b"\n")))
+    assert ("@@ def total(self):" in shown(Beside((piece,)))) is not in_sight
+
+
+def test_a_sign_is_not_the_start_of_a_heading() -> None:
+    hunk = Hunk(1, 1, b"-b = 2\n+b = 3", b"-b = 2")
+    assert "@@ -b = 2" in shown(Beside(), task(hunk=hunk))
 
 
 def test_anchors_count_what_is_asked_and_nothing_else() -> None:
