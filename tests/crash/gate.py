@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         answer, said = passed
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)  # the Date is that of who answers
         for name, text in answer.getheaders():
             if name.lower() not in HOP:
                 self.send_header(name, text)

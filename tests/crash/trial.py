@@ -127,6 +127,7 @@ def open_trial(folder: Path, jobs: int = 1, config: str = CONFIG) -> Iterator[Tr
 
     with open_place(folder, batches=batches, config=config) as place:
         shop = place.shop
+        shop.clock = now
         pull = place.suspicious()
         shop.git("remote", "set-url", "origin", str(shop.bare))
         seats = [shop.work, *(folder / f"clone-{n}" for n in range(1, jobs))]

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +32,7 @@ from claude_batch.github_answer import (
 )
 from claude_batch.github_refusal import Asked, Refusal, explain, said_in
 from claude_batch.pull import DraftCheck, DraftComment, Pull, Reaction, RemoteComment, Thread
+from claude_batch.remote import date_of
 
 if TYPE_CHECKING:
     from github import Github, GithubRetry
@@ -163,8 +163,8 @@ class Forge:
     def clock(self, now: Callable[[], datetime]) -> Callable[[], datetime]:
         """`now`, set right by GitHub's clock: those of runners may be hours off."""
         with self._asking(f"read {self._name}", "metadata: read"):
-            said = str(self._ask(self._at(""))[0].get("date", ""))
-        ahead = parsedate_to_datetime(said) - now() if said else timedelta()
+            at = date_of(self._ask(self._at(""))[0])
+        ahead = at - now() if at else timedelta()
         return lambda: now() + ahead
 
     def pull(self, number: int) -> Pull:
