@@ -5,8 +5,7 @@ model that has read somebody's code.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
@@ -51,8 +50,7 @@ class Unparsable(ValueError):
     """Not a line of results, or not an answer of the schema; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawAnswer:
+class RawAnswer(NamedTuple):
     """`text`: the text blocks joined, None without any. `error`: why it is no clean success.
 
     `retriable`: the same request, sent again, may well succeed. A refused or truncated one will

@@ -1,7 +1,7 @@
 """From raw answers to what the ledger records."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from claude_batch import order
@@ -118,9 +118,16 @@ class Recorder:
     def _write(self, view: View, found: Mapping[int, Pair]) -> Write:
         have = view.sendings[self.sending.intent.id].answers.keys()
         at = order.after(self._forgotten(view), self.now)
-        rows = [self._answer(at, n, *found[n]) for n in sorted(found) if n not in have]
-        shards = tuple(shard for _, shard in rows if shard.findings)
-        return Write(tuple(answered for answered, _ in rows), shards)
+        new = {n: found[n] for n in sorted(found) if n not in have}
+        events = tuple(self._answer(at, n, *pair) for n, pair in new.items())
+        return Write(events, tuple(self._shards(new)) if self.keep_findings else ())
+
+    def _shards(self, found: Mapping[int, Pair]) -> Iterator[Shard]:
+        for n, (head, raw) in found.items():
+            if raw.findings and head.purpose != "verify":
+                asked = self.sending.requests[n]
+                said = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+                yield Shard(asked.intent, n, said)
 
     def _forgotten(self, view: View) -> Iterator[datetime]:
         """When tasks of this sending were freed, by a clock that is ahead: what comes afterwards
@@ -134,17 +141,13 @@ class Recorder:
         raw = RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True)
         return {n: (Head.of(self.sending.requests[n]), raw) for n in numbers}
 
-    def _answer(self, at: datetime, n: int, head: Head, raw: RawAnswer) -> tuple[Answered, Shard]:
-        findings: tuple[Finding, ...] = ()
+    def _answer(self, at: datetime, n: int, head: Head, raw: RawAnswer) -> Answered:
         refuted: tuple[str, ...] = ()
         if head.purpose == "verify":
             raw, refuted = _judged(self.sending.requests[n], raw)
-        elif raw.findings and self.keep_findings:
-            asked = self.sending.requests[n]
-            findings = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
         model = raw.model or head.model
         cost = self._cost(model, raw.usage)
-        answered = Answered(
+        return Answered(
             at=at,
             run=self.run,
             repo=head.repo,
@@ -161,7 +164,6 @@ class Recorder:
             error=raw.error,
             retriable=raw.retriable,
         )
-        return answered, Shard(self.sending.intent.id, n, findings)
 
     def _cost(self, model: str, usage: Usage | None) -> Cost | None:
         """None where the answer says nothing of its usage, or its model has no price."""
@@ -195,4 +197,4 @@ def _judged(asked: Asked, raw: RawAnswer) -> tuple[RawAnswer, tuple[str, ...]]:
     try:
         return raw, read_verdicts(raw.text or "", asked.about)
     except Unparsable as reason:
-        return replace(raw, outcome=Outcome.UNREADABLE, error=str(reason), retriable=True), ()
+        return raw._replace(outcome=Outcome.UNREADABLE, error=str(reason), retriable=True), ()

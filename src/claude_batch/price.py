@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, cached_property
@@ -40,7 +41,8 @@ class Usage(Table):
         return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
 
 
-class Cost(Table):
+@dataclass(frozen=True, slots=True)
+class Cost:
     """Dollars for a usage: paid, and what the same tokens cost at standard price, uncached.
 
     The difference has two parts that sum to it exactly. The cache comes first, at standard price:

@@ -173,7 +173,7 @@ class Claude:
         with self._spool() as spool:
             self._patiently(lambda: self._download(f"{BATCHES}/{batch}/results", spool))
             spool.seek(0)
-            with BufferedReader(spool) as lines:
+            with BufferedReader(spool, CHUNK) as lines:
                 for line in lines:
                     if line.strip():
                         yield line.rstrip(b"\r\n")
