@@ -224,7 +224,7 @@ def _message(custom_id: str, raw: object, shape: type[BaseModel] | None) -> RawA
         model if isinstance(model, str) else None,
         usage,
         text,
-        "; ".join(part for part in (error, remark) if part) or None,
+        "; ".join(filter(None, (error, remark))) or None,
         outcome is Outcome.UNREADABLE,
         findings,
     )
@@ -237,8 +237,10 @@ def _judge(text: str | None, shape: type[BaseModel]) -> tuple[Outcome, str | Non
     except Unparsable as reason:
         return Outcome.UNREADABLE, str(reason), 0
     found = len(answer.findings) if isinstance(answer, Said) else 0
+    if found <= MAX_FINDINGS:
+        return Outcome.SUCCEEDED, None, found
     remark = f"{found - MAX_FINDINGS} findings beyond the first {MAX_FINDINGS} were left out"
-    return Outcome.SUCCEEDED, remark if found > MAX_FINDINGS else None, found
+    return Outcome.SUCCEEDED, remark, found
 
 
 def validated(text: str, shape: type[Shape]) -> Shape:
