@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 from claude_batch.event import (
@@ -248,9 +248,9 @@ def _merge(
             row, sending = settled.pop(key), sendings[intent]
             batch = sending.submitted.batch if sending.submitted else None
             if n not in sending.requests:
-                sending.requests[n] = asked_of(row, sending.intent)
-            folded, raw = answered_of(row, batch), sending.answers.get(n)
-            if raw is None or is_later(folded, raw):
+                sending.requests[n] = partial(asked_of, row, sending.intent)
+            folded, raw = partial(answered_of, row, batch), sending.answers.get(n)
+            if raw is None or is_later(folded(), raw):
                 sending.answers[n] = folded
         else:
             orphans.pop(key, None)

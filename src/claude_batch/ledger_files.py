@@ -143,7 +143,7 @@ def parse_log(path: str, stored: Stored | None, large: int = LARGE) -> Parsed:
         return Parsed(damaged=(f"{path}: its bytes do not fit the checksum in its name",))
     damaged: list[str] = []
     found = _placed(_readable(path, stored, damaged), stored, large)
-    return replace(found, damaged=tuple(damaged))
+    return replace(found, damaged=tuple(damaged)) if damaged else found
 
 
 def written(events: Iterable[AnyEvent], stored: Stored, large: int = LARGE) -> Parsed:

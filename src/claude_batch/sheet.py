@@ -7,6 +7,7 @@ what its lines are, and a row is read again, alone, whenever it is asked for.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Generic, NamedTuple, TypeVar, cast
 
@@ -83,7 +84,7 @@ class Rows(Mapping[int, E]):
     """
 
     def __init__(self, rows: Iterable[tuple[int, E]] = (), sheets: Iterable[Sheet[E]] = ()) -> None:
-        self._rows: dict[int, E] = dict(rows)
+        self._rows: dict[int, E | partial[E]] = dict(rows)
         self._sheets: list[Sheet[E]] = list(sheets)
 
     def doubles(self) -> dict[int, list[E]]:
@@ -95,20 +96,26 @@ class Rows(Mapping[int, E]):
         return {n: self._all(n) for n in times if times[n] > 1}
 
     def _all(self, n: int) -> list[E]:
-        values = [self._rows[n]] if n in self._rows else []
+        values = [self[n]] if n in self._rows else []
         return values + [sheet.row(n) for sheet in self._sheets if n in sheet.places]
 
     def __getitem__(self, n: int) -> E:
         if n in self._rows:
-            return self._rows[n]
+            return self._made(n, self._rows[n])
         sheet = self._sheet(n)
         if sheet is None:
             raise KeyError(n)
         return sheet.row(n)
 
+    def _made(self, n: int, value: E | partial[E]) -> E:
+        if isinstance(value, partial):
+            self._rows[n] = made = value()
+            return made
+        return value
+
     def head(self, n: int) -> Head | None:
         """Of a request; no line is read for it."""
-        value = self._rows.get(n)
+        value = self[n] if n in self._rows else None
         if isinstance(value, Asked):
             return Head.of(value)
         sheet = self._sheet(n)
@@ -120,7 +127,8 @@ class Rows(Mapping[int, E]):
                 return sheet
         return None
 
-    def __setitem__(self, n: int, row: E) -> None:
+    def __setitem__(self, n: int, row: E | partial[E]) -> None:
+        """One that is to be made is made when somebody asks for it."""
         self._rows[n] = row
 
     def __contains__(self, n: object) -> bool:

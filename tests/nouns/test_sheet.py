@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -75,6 +76,21 @@ def test_it_does_not_matter_in_which_files_the_events_stand(where: list[int], tw
     tasks = [TaskId(name) for name in ("t1", "t2", "t3")]
     assert [view.standing(task) for task in tasks] == [expected.standing(task) for task in tasks]
     assert view.answers_of(tasks) == expected.answers_of(tasks)
+
+
+def test_a_row_that_is_put_off_is_made_once_and_when_somebody_asks_for_it() -> None:
+    made: list[Asked] = []
+
+    def make() -> Asked:
+        made.append(asked("i1", 0, "t1"))
+        return made[0]
+
+    rows: Rows[Asked] = Rows()
+    rows[0] = partial(make)
+    assert list(rows) == [0]
+    assert not made
+    assert [rows[0], *rows.values()] == [made[0]] * 2
+    assert len(made) == 1
 
 
 def test_only_requests_and_answers_of_large_files_stay_there() -> None:
