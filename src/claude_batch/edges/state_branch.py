@@ -275,7 +275,7 @@ class GitLedger:
     """`ref` is full: refs/heads/claude-batch-state. `remote` None: a ref of this clone only.
 
     `spread` is the longest wait after a lost race, in tries: one that takes 0.1 s is followed by
-    0 to 0.8 s. Waits are uniform and wide, because short or exponential ones starve some of many
+    0 to 1 s. Waits are uniform and wide, because short or exponential ones starve some of many
     writers; counted in seconds they are too long on a fast remote or too short on a slow one.
     `marker_seen`: whether something outside of the ledger, such as a comment of ours, shows that
     there has been one. It is asked only where there is none.
@@ -290,7 +290,7 @@ class GitLedger:
     rng: random.Random = field(default_factory=random.Random, repr=False)
     token: str | None = field(default=None, repr=False)
     marker_seen: Callable[[], bool] = field(default=lambda: False, repr=False)
-    spread: float = 8.0
+    spread: float = 10.0
     clock: Callable[[], float] = time.monotonic
     large: int = ledger_files.LARGE
     _began: float = field(default=0.0, init=False, repr=False)
