@@ -13,11 +13,10 @@ import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from io import SEEK_END
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
-from typing import IO, cast
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from typing import IO
 
 from claude_batch.errors import CannotRead, CannotRecord
 
@@ -40,6 +39,7 @@ SCRUBBED = (
     "GIT_CEILING_DIRECTORIES",
 )
 CHUNK = 1 << 18
+PAUSE = 0.02  # seconds, for git to print more
 FIXED = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
@@ -108,19 +108,19 @@ class Git:
     def pieces(
         self, *args: str, extra: Mapping[str, str] | None = None
     ) -> Generator[bytes, None, None]:
-        """What git prints, as it comes. Raises as `run` does, after the last piece.
+        """What git prints, while it goes on. Raises as `run` does, after the last piece.
 
-        Who stops before the last one closes this, and it ends git.
+        Who stops before the last one closes this, and it ends git. It goes through a file: who
+        reads a pipe is woken for each 4 KB, and then on the core that git works on.
         """
         environ = self.environment() | dict(extra or {})
-        # Complaints go to a file: while one pipe is read, git must not wait for another.
         with (
+            tempfile.TemporaryFile() as out,
             tempfile.TemporaryFile() as said,
-            _started([*self.command(), *args], environ, stdin=DEVNULL, stderr=said) as process,
+            _started([*self.command(), *args], environ, DEVNULL, out, said) as process,
         ):
             try:
-                yield from iter(partial(cast(IO[bytes], process.stdout).read, CHUNK), b"")
-                process.wait()
+                yield from _growing(out, process)
             finally:
                 process.terminate()
                 process.wait()
@@ -152,7 +152,7 @@ def _ended(
     out: IO[bytes] | None,
 ) -> Completed:
     """Interrupted, `subprocess.run` would kill git, and the lock files of git would stay."""
-    with _started(command, environ, stdin=PIPE, stdout=out or PIPE, stderr=PIPE) as process:
+    with _started(command, environ, PIPE, out or PIPE, PIPE) as process:
         try:
             if not isinstance(stdin, bytes):
                 _feed(process.stdin, stdin)
@@ -167,15 +167,30 @@ def _ended(
 def _started(
     command: Sequence[str],
     environ: Mapping[str, str],
-    *,
     stdin: int,
-    stdout: int | IO[bytes] = PIPE,
+    stdout: int | IO[bytes],
     stderr: int | IO[bytes],
 ) -> Popen[bytes]:
     try:
         return Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environ)
     except FileNotFoundError as error:
         raise CannotRead("git was not found", "install git 2.31 or newer") from error
+
+
+def _growing(out: IO[bytes], process: Popen[bytes]) -> Iterator[bytes]:
+    """What a process adds to a file, until it has ended. Its place in the file is left alone."""
+    at = 0
+    while True:
+        ended = process.poll() is not None  # before reading: then nothing follows
+        piece = os.pread(out.fileno(), CHUNK, at)
+        at += len(piece)
+        if piece:
+            yield piece
+        elif ended:
+            return
+        if len(piece) < CHUNK:
+            with suppress(TimeoutExpired):
+                process.wait(PAUSE)
 
 
 def _feed(pipe: IO[bytes] | None, pieces: Iterable[bytes]) -> None:
