@@ -37,6 +37,8 @@ class Attributes:
     def of(self, path: str) -> dict[str, State]:
         """The nearest file counts most, and in a file the last line."""
         found: dict[str, State] = {}
+        if not self._rules:
+            return found
         path = path.encode("utf-8", "surrogateescape").decode(BYTEWISE)
         folder, name = "", path.rpartition("/")[2]
         for part in ["", *path.split("/")[:-1]]:
