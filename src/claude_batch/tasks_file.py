@@ -1,6 +1,6 @@
 """Tasks that come from a file instead of a diff: one JSON object a line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,15 +25,15 @@ class Row(BaseModel):
     instruction: str = Field("", max_length=10_000)
 
 
-def read(data: bytes, kinds: Sequence[Kind]) -> tuple[Task, ...]:
+def read(lines: Iterable[bytes], kinds: Sequence[Kind]) -> tuple[Task, ...]:
     """Raises BadUsage for the first line that is no task."""
     named = {kind.name: kind for kind in kinds}
-    return tuple(_task(row, named, number) for number, row in _rows(data))
+    return tuple(_task(row, named, number) for number, row in _rows(lines))
 
 
-def _rows(data: bytes) -> Iterator[tuple[int, Row]]:
+def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, Row]]:
     found = False
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         found = True

@@ -1,4 +1,5 @@
 import json
+from io import BytesIO
 
 import pytest
 
@@ -16,19 +17,19 @@ def row(**fields: object) -> bytes:
 
 def test_a_row_is_a_task() -> None:
     data = row(path="a.py", text="a = 1\nb = 2\n", kind="security", instruction="Mind b.")
-    (task,) = read(data, KINDS)
+    (task,) = read(BytesIO(data), KINDS)
     assert (task.kind, task.path, task.source) == ("security", "a.py", Given("Mind b."))
     assert task.hunk.body == b" a = 1\n b = 2"
 
 
 def test_little_may_be_said() -> None:
-    (task,) = read(row(text="prose"), KINDS)
+    (task,) = read([row(text="prose")], KINDS)
     assert (task.kind, task.path, task.source) == ("review", "task", Given(""))
 
 
 def test_blank_lines_and_carriage_returns_are_passed_over() -> None:
     data = b"\r\n".join([row(text="a"), b"", b"  ", row(text="b"), b""])
-    assert [task.hunk.body[:2] for task in read(data, KINDS)] == [b" a", b" b"]
+    assert [task.hunk.body[:2] for task in read(BytesIO(data), KINDS)] == [b" a", b" b"]
 
 
 def test_what_is_asked_is_in_the_id() -> None:
@@ -40,8 +41,10 @@ def test_what_is_asked_is_in_the_id() -> None:
         {"text": "a", "instruction": "Why?"},
     ]
     data = b"\n".join(row(**one) for one in rows)
-    assert len({task.id for task in read(data, KINDS)}) == len(rows)
-    assert [task.id for task in read(data, KINDS)] == [task.id for task in read(data, KINDS)]
+    assert len({task.id for task in read(BytesIO(data), KINDS)}) == len(rows)
+    assert [task.id for task in read(BytesIO(data), KINDS)] == [
+        task.id for task in read(BytesIO(data), KINDS)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,6 @@ def test_what_is_asked_is_in_the_id() -> None:
 )
 def test_the_first_line_that_is_no_task_is_named(data: bytes, said: str) -> None:
     with pytest.raises(BadUsage) as caught:
-        read(data, KINDS)
+        read(BytesIO(data), KINDS)
     assert caught.value.problem.startswith(said)
     assert caught.value.remedy

@@ -1,6 +1,7 @@
 """`claude-batch tasks`."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -76,9 +77,9 @@ def every_kind(config: Config) -> tuple[Kind, ...]:
 
 def _read(file: str, known: tuple[Kind, ...]) -> tuple[Task, ...]:
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
+            return tasks_file.read(lines, known)
     except OSError as error:
         raise CannotRead(
             f"{file} could not be read: {error.strerror}", "name a file, or - for stdin"
         ) from error
-    return tasks_file.read(data, known)
