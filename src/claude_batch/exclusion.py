@@ -115,6 +115,9 @@ def _has_header(change: FileChange) -> bool:
     """A mark that this very change adds to an existing file does not count: it hides the rest."""
     if not change.hunks or change.hunks[0].new_start != 1:
         return False
+    top = change.hunks[0].body[:8000]
+    if b"generated" not in top.lower():
+        return False
     sign = b"+" if change.status == "added" else b" "
-    rows = change.hunks[0].body[:8000].split(b"\n")[:HEADER_ROWS]
+    rows = top.split(b"\n")[:HEADER_ROWS]
     return any(row.startswith(sign) and HEADER.match(row) for row in rows)

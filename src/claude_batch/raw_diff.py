@@ -5,7 +5,7 @@ cut with `bytes.split` on marks that no row of a hunk can start with, never line
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import NamedTuple
@@ -22,6 +22,7 @@ STATUSES = {
     "R": "renamed",
     "T": "typechange",
 }
+BINARY, OVER = "binary", "larger than 1 MB"
 SUBMODULE, SYMLINK = 0o160000, 0o120000
 SECTION = b"\ndiff --git "
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
@@ -42,6 +43,10 @@ class Record(NamedTuple):
     path: bytes
     hunks: tuple[Hunk, ...]
     binary: bool
+
+    @property
+    def blobs(self) -> set[str]:
+        return {self.old_blob, self.new_blob}
 
 
 def parse(pieces: Iterable[bytes]) -> Iterator[Record]:
@@ -112,16 +117,26 @@ def _unreadable() -> CannotRead:
 
 
 def changes(
-    records: Sequence[Record], large: Collection[str]
+    records: Iterable[Record], large_of: Callable[[set[str]], Collection[str]]
 ) -> tuple[tuple[FileChange, ...], tuple[LeftOut, ...]]:
-    """What can be reviewed and what cannot. `large`: those binary blobs that are over LARGEST."""
-    files, left_out = [], []
+    """What can be reviewed and what cannot. `large_of`: those of some blobs that are over LARGEST;
+    it is asked once, after the last record."""
+    files, others = [], []
     for record in records:
-        reason = _reason(record, large)
+        reason = _reason(record)
         if reason:
-            left_out.append(LeftOut(printable(record.path), reason))
+            others.append((record, reason))
         else:
             files.append(_change(record))
+    binary = {oid for one, reason in others if reason == BINARY for oid in one.blobs}
+    large = large_of(binary)
+    left_out = (
+        LeftOut(
+            printable(one.path),
+            OVER if reason == BINARY and not one.blobs.isdisjoint(large) else reason,
+        )
+        for one, reason in others
+    )
     return tuple(files), tuple(left_out)
 
 
@@ -138,15 +153,14 @@ def _change(record: Record) -> FileChange:
     )
 
 
-def _reason(record: Record, large: Collection[str]) -> str | None:
+def _reason(record: Record) -> str | None:
     by_mode = mode_reason(record.old_mode) or mode_reason(record.new_mode)
     if by_mode:
         return by_mode
     if record.status == "deleted":
         return "deleted file"
     if record.binary:
-        over = record.old_blob in large or record.new_blob in large
-        return "larger than 1 MB" if over else "binary"
+        return BINARY
     if not record.hunks:
         return _reason_without_hunks(record)
     if record.hunks[0].new_start == 1 and LFS_HUNK.match(record.hunks[0].body):
@@ -186,9 +200,12 @@ class Entry:
         return mode_reason(self.mode) or path_reason(self.path)
 
 
-def parse_tree(out: bytes) -> list[Entry]:
+def parse_tree(out: bytes, endings: tuple[bytes, ...] = (b"",)) -> list[Entry]:
+    """Those whose path has one of these endings."""
     entries = []
     for row in out.split(b"\0")[:-1]:
+        if not row.endswith(endings):
+            continue
         meta, _, path = row.partition(b"\t")
         mode, _, blob = meta.decode("ascii").split(" ")
         entries.append(Entry(int(mode, 8), blob, path))
@@ -199,7 +216,7 @@ def whole_file(entry: Entry, content: bytes | None) -> FileChange | LeftOut:
     """A file as one hunk of context lines. `content` None: it is over LARGEST."""
     reason = entry.reason or _content_reason(content)
     if reason or content is None:
-        return LeftOut(printable(entry.path), reason or "larger than 1 MB")
+        return LeftOut(printable(entry.path), reason or OVER)
     path, hunk = entry.path.decode(), context_hunk(content)
     ids = entry.mode, entry.mode, entry.blob, entry.blob
     return FileChange(path, path, "named", *ids, hunks=(hunk,))
@@ -212,7 +229,7 @@ def _content_reason(content: bytes | None) -> str | None:
     if not content:
         return "empty file"
     if b"\0" in content[:8000]:
-        return "binary"
+        return BINARY
     return "Git LFS pointer" if LFS_POINTER.match(content) else None
 
 

@@ -266,9 +266,7 @@ class Repository:
             },
         )
         with closing(pieces):
-            records = list(parse(pieces))
-        blobs = {oid for r in records if r.binary for oid in (r.old_blob, r.new_blob)}
-        return Diff(comparison, *changes(records, self._large(blobs)))
+            return Diff(comparison, *changes(parse(pieces), self._large))
 
     def renames(self, old: str, new: str) -> dict[str, str]:
         """Of the files of commit `old`: those that have another path in `new`.
@@ -326,14 +324,15 @@ class Repository:
             return {}
         entries = {
             entry.path.decode(): entry.blob
-            for entry in self._entries(self.resolve(commit))
+            for entry in self._entries(self.resolve(commit), *names)
             if not entry.reason and entry.path.decode().rpartition("/")[2] in names
         }
         content = self.read(entries.values())
         return {path: content[oid] for path, oid in entries.items() if oid in content}
 
-    def _entries(self, commit: str) -> list[Entry]:
-        return parse_tree(self.git.run("ls-tree", "-r", "-z", "--full-tree", commit).out)
+    def _entries(self, commit: str, *endings: str) -> list[Entry]:
+        out = self.git.run("ls-tree", "-r", "-z", "--full-tree", commit).out
+        return parse_tree(out, tuple(end.encode() for end in endings) or (b"",))
 
     def _read_in_process(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         import pygit2
