@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
-from functools import reduce
 from typing import TypeVar, cast
 
 from claude_batch.event import (
@@ -18,8 +17,8 @@ from claude_batch.event import (
     IntentId,
     Outcome,
     Settled,
-    to_line,
 )
+from claude_batch.order import is_later, line_of
 from claude_batch.sheet import AnySheet, Rows, Sheet
 from claude_batch.task import TaskId
 
@@ -59,28 +58,11 @@ class Log:
             if sheet.kind is kind:
                 sheets.setdefault(sheet.intent, []).append(sheet)
         intents = dict.fromkeys([*values, *sheets])
-        return {key: _rows(values.get(key, {}), sheets.get(key, [])) for key in intents}
+        return {key: Rows(values.get(key, {}).items(), sheets.get(key, [])) for key in intents}
 
     def once(self, kind: type[E]) -> list[E]:
         """Each different event one time, oldest first."""
-        return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, _line(event)))
-
-
-def _rows(values: dict[int, R], sheets: list[Sheet[R]]) -> Rows[R]:
-    rows = Rows(values.items(), sheets)
-    for n, found in rows.doubles().items():
-        rows[n] = reduce(lambda one, other: other if is_later(other, one) else one, found)
-    return rows
-
-
-def is_later(event: Event, other: Event) -> bool:
-    if event.at != other.at:
-        return event.at > other.at
-    return event != other and _line(event) > _line(other)
-
-
-def _line(event: Event) -> bytes:
-    return to_line(cast(AnyEvent, event))
+        return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, line_of(event)))
 
 
 def forgotten_at(log: Log) -> dict[TaskId, datetime]:

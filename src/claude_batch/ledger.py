@@ -23,7 +23,8 @@ from claude_batch.event import (
     Signal,
 )
 from claude_batch.finding import Finding
-from claude_batch.fold import Log, answered_of, asked_of, forgotten_at, is_later
+from claude_batch.fold import Log, answered_of, asked_of, forgotten_at
+from claude_batch.order import is_later
 from claude_batch.row import ZERO, Key, Requests, Row
 from claude_batch.sending import Sending, sendings_of
 from claude_batch.sheet import AnySheet

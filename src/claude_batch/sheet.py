@@ -4,14 +4,14 @@ As values, 100,000 requests with their answers take 800 MB. So a large log file 
 what its lines are, and a row is read again, alone, whenever it is asked for.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from claude_batch.event import Answered, AnyEvent, Asked, IntentId, from_line
+from claude_batch.order import latest
 
 E = TypeVar("E", Asked, Answered)
 
@@ -78,34 +78,25 @@ def _first(noted: dict[IntentId, dict[int, int]], row: Asked | Answered, place: 
 class Rows(Mapping[int, E]):
     """Requests or answers of one intent by their number, as values and on sheets.
 
-    The sheets are not poured together: the view is made anew for each portion of a batch that is
-    recorded, and that would cost as much as the batch each time. So a row that stands in two
-    places has to be set, and a value is what counts.
+    Of what stands there twice the latest counts, which is seen when somebody asks for it: the view
+    is made anew for each portion of a batch that is recorded, and to pour the sheets together
+    would cost as much as the batch each time.
     """
 
     def __init__(self, rows: Iterable[tuple[int, E]] = (), sheets: Iterable[Sheet[E]] = ()) -> None:
         self._rows: dict[int, E | partial[E]] = dict(rows)
         self._sheets: list[Sheet[E]] = list(sheets)
 
-    def doubles(self) -> dict[int, list[E]]:
-        """What stands there of each number that stands in more than one place."""
-        parts: list[Collection[int]] = [self._rows, *(one.places for one in self._sheets)]
-        if len(self) == sum(len(part) for part in parts):
-            return {}
-        times = Counter(chain.from_iterable(parts))
-        return {n: self._all(n) for n in times if times[n] > 1}
-
-    def _all(self, n: int) -> list[E]:
-        values = [self[n]] if n in self._rows else []
-        return values + [sheet.row(n) for sheet in self._sheets if n in sheet.places]
-
     def __getitem__(self, n: int) -> E:
+        found = [sheet.row(n) for sheet in self._sheets_of(n)]
         if n in self._rows:
-            return self._made(n, self._rows[n])
-        sheet = self._sheet(n)
-        if sheet is None:
+            found.append(self._made(n, self._rows[n]))
+        if not found:
             raise KeyError(n)
-        return sheet.row(n)
+        return latest(found)
+
+    def _sheets_of(self, n: int) -> list[Sheet[E]]:
+        return [sheet for sheet in self._sheets if n in sheet.places]
 
     def _made(self, n: int, value: E | partial[E]) -> E:
         if isinstance(value, partial):
@@ -114,17 +105,13 @@ class Rows(Mapping[int, E]):
         return value
 
     def head(self, n: int) -> Head | None:
-        """Of a request; no line is read for it."""
-        value = self[n] if n in self._rows else None
-        if isinstance(value, Asked):
-            return Head.of(value)
-        sheet = self._sheet(n)
-        return sheet.heads.get(n) if sheet else None
-
-    def _sheet(self, n: int) -> Sheet[E] | None:
-        for sheet in self._sheets:
-            if n in sheet.places:
-                return sheet
+        """Of a request; no line is read for it, unless it stands there twice."""
+        sheets = self._sheets_of(n)
+        if len(sheets) == 1 and n not in self._rows:
+            return sheets[0].heads.get(n)
+        found = self.get(n)
+        if isinstance(found, Asked):
+            return Head.of(found)
         return None
 
     def __setitem__(self, n: int, row: E | partial[E]) -> None:
