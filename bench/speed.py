@@ -91,8 +91,9 @@ def _process(command: list[str], folder: Path) -> Callable[[], object]:
 
 def _new_ids(folder: Path) -> int:
     looker = Looker(Repository.open(folder, os.environ))
-    look = looker.diff(looker.compare(Range("HEAD~1", "HEAD")), ())
-    tasks = look.tasks((kind_of("review"),))
+    kinds = (kind_of("review"),)
+    look = looker.diff(looker.compare(Range("HEAD~1", "HEAD")), (), kinds)
+    tasks = look.tasks(kinds)
     subject = Subject("a/b", "run", None, look.comparison, tasks, look.left_out)
     return len(Work.of(View(), subject).new)
 

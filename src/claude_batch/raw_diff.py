@@ -117,10 +117,12 @@ def _unreadable() -> CannotRead:
 
 
 def changes(
-    records: Iterable[Record], large_of: Callable[[set[str]], Collection[str]]
+    records: Iterable[Record],
+    large_of: Callable[[set[str]], Collection[str]],
+    seen: Callable[[FileChange], None],
 ) -> tuple[tuple[FileChange, ...], tuple[LeftOut, ...]]:
     """What can be reviewed and what cannot. `large_of`: those of some blobs that are over LARGEST;
-    it is asked once, after the last record."""
+    it is asked once, after the last record. `seen` is told of each file as it comes."""
     files, others = [], []
     for record in records:
         reason = _reason(record)
@@ -128,6 +130,7 @@ def changes(
             others.append((record, reason))
         else:
             files.append(_change(record))
+            seen(files[-1])
     binary = {oid for one, reason in others if reason == BINARY for oid in one.blobs}
     large = large_of(binary)
     left_out = (

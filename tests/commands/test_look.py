@@ -38,6 +38,18 @@ def test_a_range_gives_the_tasks_of_each_kind(work: Work) -> None:
     assert look.diff.files == look.files
 
 
+def test_tasks_made_while_git_goes_on_are_those_made_later(work: Work) -> None:
+    work.commit({"a.py": "a = 1\n", "poetry.lock": "a\n"})
+    work.commit({"a.py": "a = 2\n", "b.py": "b = 1\n", "poetry.lock": "b\n"})
+    found = looker(work)
+    comparison = found.compare(Range("HEAD~1"))
+    later, ahead = found.diff(comparison, []), found.diff(comparison, [], KINDS[:1])
+    assert ahead == later
+    assert ahead.tasks(KINDS) == later.tasks(KINDS)
+    assert ahead.tasks(KINDS)[0] is ahead.tasks(KINDS)[0]
+    assert {path for _, path in ahead.made} == {"a.py", "b.py"}
+
+
 def test_without_a_base_it_is_the_default_branch_of_the_remote(work: Work) -> None:
     work.commit({"a.py": "a = 1\n"})
     work.git("branch", "-m", "topic")

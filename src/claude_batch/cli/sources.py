@@ -145,7 +145,7 @@ def prepare(world: World, source: Source, flags: dict[str, object]) -> Ready:
     match source:
         case Range() | Staged():
             index = world.environ.get("GIT_INDEX_FILE")
-            look = looker.diff(looker.compare(source, index), config.exclude)
+            look = looker.diff(looker.compare(source, index), config.exclude, kinds(config))
         case Paths(patterns):
             look = looker.files(patterns, config.exclude)
         case Queued():
@@ -161,7 +161,7 @@ def _pull(world: World, source: PullRequest, flags: dict[str, object]) -> Ready:
     looker = Looker(world.repository)
     comparison = looker.compare_pull(world.forge, pull)
     config = world.config(pull.base_sha, flags)
-    look = looker.diff(comparison, config.exclude)
+    look = looker.diff(comparison, config.exclude, kinds(config))
     # By the same commit as the configuration: nobody picks their rules by an old merge base.
     material = material_of(world, pull.base_sha, pull.title, pull.body)
     return _ready(world, look, config, material, pr=pull.number)

@@ -21,6 +21,7 @@ from claude_batch.task import Task, tasks_of
 
 # A commit may stay open in an editor; after this a noted tree that no branch holds was dropped.
 PATIENCE = timedelta(days=1)
+Made = dict[tuple[str, str], tuple[Task, ...]]  # by tag of the kind, and path
 MAGIC, LITERAL = re.compile(r"([*?\[\]\\!# ])"), r"\\\1"  # of patterns as in .gitignore
 
 
@@ -31,6 +32,7 @@ class Look:
     comparison: Comparison
     files: tuple[FileChange, ...]
     left_out: tuple[LeftOut, ...]
+    made: Made = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def diff(self) -> Diff:
@@ -42,7 +44,8 @@ class Look:
             task
             for kind in kinds
             for change in self.files
-            for task in tasks_of(change, kind.name, kind.tag)
+            for task in self.made.get((kind.tag, change.path))
+            or tasks_of(change, kind.name, kind.tag)
         )
 
 
@@ -76,10 +79,22 @@ class Looker:
         label = f"pull request {pull.number}"
         return self.repository.compare_commits(pull.base_sha, pull.head_sha, label, hint)
 
-    def diff(self, comparison: Comparison, exclude: Sequence[str]) -> Look:
-        """Without what is generated, vendored or excluded, as the attributes of the base say."""
-        kept = self._sift(self.repository.diff(comparison), exclude)
-        return Look(comparison, kept.files, kept.left_out)
+    def diff(
+        self, comparison: Comparison, exclude: Sequence[str], kinds: Sequence[Kind] = ()
+    ) -> Look:
+        """Without what is generated, vendored or excluded, as the attributes of the base say.
+
+        Tasks of `kinds`, which are likely to be asked for, are made while git goes on.
+        """
+        made: Made = {}
+
+        def make(change: FileChange) -> None:
+            for kind in kinds:
+                made[kind.tag, change.path] = tuple(tasks_of(change, kind.name, kind.tag))
+
+        kept = self._sift(self.repository.diff(comparison, make), exclude)
+        keys = [(kind.tag, change.path) for kind in kinds for change in kept.files]
+        return Look(comparison, kept.files, kept.left_out, {key: made[key] for key in keys})
 
     def files(self, patterns: Sequence[str], exclude: Sequence[str]) -> Look:
         """Whole files of HEAD."""

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -252,8 +252,10 @@ class Repository:
                 f"{self.remote}` has credentials",
             )
 
-    def diff(self, comparison: Comparison) -> Diff:
-        """Raises CannotRead."""
+    def diff(
+        self, comparison: Comparison, seen: Callable[[FileChange], None] = lambda change: None
+    ) -> Diff:
+        """`seen` is told of each file while git looks for the next. Raises CannotRead."""
         where = str(self.git.where)
         pieces = self.git.pieces(
             *("-C", where, "-c", f"attr.tree={self._empty_tree}", *DIFF),
@@ -266,7 +268,7 @@ class Repository:
             },
         )
         with closing(pieces):
-            return Diff(comparison, *changes(parse(pieces), self._large))
+            return Diff(comparison, *changes(parse(pieces), self._large, seen))
 
     def renames(self, old: str, new: str) -> dict[str, str]:
         """Of the files of commit `old`: those that have another path in `new`.
