@@ -179,6 +179,11 @@ def _started(
 
 def _growing(out: IO[bytes], process: Popen[bytes]) -> Iterator[bytes]:
     """What a process adds to a file, until it has ended. Its place in the file is left alone."""
+    if not hasattr(os, "pread"):  # Windows: there all of it is read when it has ended
+        process.wait()
+        out.seek(0)
+        yield out.read()
+        return
     at = 0
     while True:
         ended = process.poll() is not None  # before reading: then nothing follows
