@@ -139,9 +139,9 @@ class Rig:
 
     def given(self, *rows: Mapping[str, object], pr: int | None = 7) -> Subject:
         """Tasks from a file; such a one needs no diff."""
-        data = "\n".join(json.dumps(row) for row in rows).encode()
+        lines = [json.dumps(row).encode() for row in rows]
         comparison = Comparison("b" * 40, "c" * 40, "", "", f"pull request {pr}")
-        return Subject(REPO, self.run, pr, comparison, read(data, self.kinds), ())
+        return Subject(REPO, self.run, pr, comparison, read(lines, self.kinds), ())
 
     def apart(self, *paths: str, pr: int | None = 7) -> Subject:
         """Tasks so large that each has a request of its own."""
