@@ -5,6 +5,7 @@ by which run and for which repository. Facts about the same thing only ever add 
 union of two writers' files is the right state, whatever the order.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, NewType
@@ -32,8 +33,11 @@ class Outcome(StrEnum):
     UNREADABLE = "unreadable"
 
 
+STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
 class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = STRICT
 
 
 class Event(Model):
@@ -42,8 +46,14 @@ class Event(Model):
     repo: str
 
 
-class PlannedTask(Model):
-    """A task and where it stands in this plan's head (and base, for removed lines)."""
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A task and where it stands in this plan's head (and base, for removed lines).
+
+    No model, like the other two of which there is one a task: that takes a fifth of the memory.
+    """
+
+    __pydantic_config__ = STRICT
 
     id: TaskId
     kind: str
@@ -51,7 +61,10 @@ class PlannedTask(Model):
     new_start: int
 
 
-class PlannedFile(Model):
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    __pydantic_config__ = STRICT
+
     path: str
     old_path: str
     old_blob: str
@@ -95,8 +108,11 @@ class Intent(Event):
     follows: str | None = None  # why there is a second sending: "retry", "split", "verify", "rest"
 
 
-class AskedTask(Model):
+@dataclass(frozen=True, slots=True)
+class AskedTask:
     """A task within a request, with its anchored lines as signs and hashes (anchor.Strip)."""
+
+    __pydantic_config__ = STRICT
 
     id: TaskId
     path: str

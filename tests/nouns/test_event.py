@@ -1,5 +1,6 @@
 """Schema version 1 of the events: golden lines that must be read and written for ever."""
 
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -7,7 +8,17 @@ import pytest
 from ledger_events import answered, intent
 from pydantic import BaseModel, ValidationError
 
-from claude_batch.event import SCHEMA, AnyEvent, Event, from_line, to_line
+from claude_batch.event import (
+    SCHEMA,
+    AnyEvent,
+    AskedTask,
+    Event,
+    PlannedFile,
+    PlannedTask,
+    from_line,
+    to_line,
+)
+from claude_batch.task import TaskId
 
 GOLDEN = Path(__file__).parent / "golden" / f"events-{SCHEMA}.jsonl"
 LINES = GOLDEN.read_bytes().splitlines()
@@ -63,3 +74,29 @@ def test_another_line_is_refused(old: bytes, new: bytes) -> None:
     assert old in line
     with pytest.raises(ValidationError):
         from_line(line.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"old_start":', b'"start":'),
+        (b'"new_start":', b'"more":1,"new_start":'),
+        (b'"old_blob":', b'"more":1,"old_blob":'),
+        (b'"signs":', b'"more":1,"signs":'),
+    ],
+    ids=["missing field", "of a task", "of a file", "of a question"],
+)
+def test_neither_is_a_line_with_another_field_inside(old: bytes, new: bytes) -> None:
+    line = next(line for line in LINES if old in line)
+    with pytest.raises(ValidationError):
+        from_line(line.replace(old, new, 1))
+
+
+def test_what_is_kept_of_each_task_is_small() -> None:
+    """A submission of 100,000 tasks holds all of it, and strings beside."""
+    planned = PlannedTask(id=TaskId("a"), kind="review", old_start=1, new_start=1)
+    file = PlannedFile(path="a", old_path="a", old_blob="", new_blob="", tasks=(planned,))
+    asked = AskedTask(id=TaskId("a"), path="a", signs="", hashes="")
+    for one in (planned, file, asked):
+        assert not hasattr(one, "__dict__")
+        assert sys.getsizeof(one) < 100
