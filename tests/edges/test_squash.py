@@ -257,37 +257,51 @@ def test_a_ledger_that_nobody_may_write_to_is_not_squashed(shared: Place) -> Non
     assert shared.commits()[0] == tip
 
 
-def raced(place: Place, writers: int, updates: int) -> None:
-    """Each update is recorded once, however often it was decided. Two squash all the time, and
-    each writer goes on after its `updates` until there were two squashes."""
-    done = threading.Event()
-    squashed: list[int] = []
-    wanted: list[str] = []
+@dataclass
+class Race:
+    """Each update is recorded once, however often it was decided. Two squash all the time."""
 
-    def write(name: str) -> None:
-        ledger = place.ledger()
-        tries = count()
-        for number in takewhile(lambda n: n < updates or sum(map(bool, squashed)) < 2, count()):
-            wanted.append(f"{name}-{number}")
+    place: Place
+    updates: int
+    wanted: list[str] = field(default_factory=list)
+    squashed: list[int] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def are_few(self) -> bool:
+        return sum(map(bool, self.squashed)) < 2
+
+    def write(self, name: str) -> None:
+        """After its updates it goes on until there were two squashes, and rests: who never does
+        leaves a squash no time to land."""
+        ledger, tries = self.place.ledger(), count()
+        for number in takewhile(
+            lambda n: n < self.updates or self.are_few(), range(self.updates + 20)
+        ):
+            time.sleep(number >= self.updates)
+            self.wanted.append(f"{name}-{number}")
             ledger.transact(lambda view, n=number: Write((plan(f"{name}-{n}-{next(tries)}"),)))
 
-    def keep_squashing() -> None:
-        ledger = place.ledger()
-        while not done.wait(0.05):
-            squashed.append(squash(ledger))
+    def squash(self) -> None:
+        ledger = self.place.ledger()
+        while not self.done.wait(0.05):
+            self.squashed.append(squash(ledger))
 
+
+def raced(place: Place, writers: int, updates: int) -> None:
+    race = Race(place, updates)
     place.ledger().transact(always(plan("first")))
-    busy = [threading.Thread(target=write, args=(f"w{n}",)) for n in range(writers)]
-    folders = [threading.Thread(target=keep_squashing) for _ in range(2)]
+    busy = [threading.Thread(target=race.write, args=(f"w{n}",)) for n in range(writers)]
+    folders = [threading.Thread(target=race.squash) for _ in range(2)]
     for thread in (*busy, *folders):
         thread.start()
     for thread in busy:
         thread.join()
-    done.set()
+    race.done.set()
     for thread in folders:
         thread.join()
     found = [name.rpartition("-")[0] for name in names(place.ledger().view())]
-    assert sorted(filter(None, found)) == sorted(wanted)
+    assert sorted(filter(None, found)) == sorted(race.wanted)
+    assert not race.are_few()
 
 
 def test_writers_and_squashers_at_once(place: Place) -> None:
