@@ -10,7 +10,7 @@ import random
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +24,7 @@ from claude_batch.event import Answered
 from claude_batch.finding import Finding
 from claude_batch.ledger import View, Write
 from claude_batch.ledger_files import LOG, META, SHARD, Meta, Parsed
+from claude_batch.snapshot import NOTHING, Change, Snapshot
 
 EMAIL = "claude-batch@users.noreply.github.com"
 WHO = f"claude-batch <{EMAIL}>"
@@ -245,31 +246,6 @@ def _named(git: Git, tip: str) -> list[str]:
     return [old for raw in said for old in plumbing.old_tips(raw)]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What was read at one tip."""
-
-    tip: str | None
-    blobs: dict[str, str]  # path to id
-    meta: Meta | None
-    view: View
-    logs: dict[str, Parsed] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a commit does to the files."""
-
-    files: Mapping[str, Blob]
-    title: str
-    drops: Sequence[str] = ()
-    logs: Mapping[str, Parsed] = field(default_factory=dict)  # what is known of the files
-
-    def is_in(self, blobs: Mapping[str, str]) -> bool:
-        """Names are enough: they carry the checksum of what is in the file."""
-        return self.files.keys() <= blobs.keys() and blobs.keys().isdisjoint(self.drops)
-
-
 @dataclass
 class GitLedger:
     """`ref` is full: refs/heads/claude-batch-state. `remote` None: a ref of this clone only.
@@ -444,7 +420,7 @@ class GitLedger:
 
     def _read(self, tip: str | None) -> Snapshot:
         if self._last is None or self._last.tip != tip:
-            self._last = self._listed(tip) if tip else Snapshot(None, {}, None, View())
+            self._last = self._listed(tip) if tip else NOTHING
         return self._last
 
     def _listed(self, tip: str) -> Snapshot:
@@ -474,17 +450,4 @@ class GitLedger:
         for path, oid in new:
             self._parsed[path, oid] = ledger_files.parse_log(path, found.get(oid), self.large)
         parsed = {path: self._parsed[path, oid] for path, oid in logs}
-        return Snapshot(tip, blobs, meta, _view(parsed, blobs, meta), parsed)
-
-
-def _view(parsed: Mapping[str, Parsed], blobs: Iterable[str], meta: Meta | None) -> View:
-    damaged = [line for file in parsed.values() for line in file.damaged]
-    if meta is None:
-        damaged.append(f"{META}: not readable, so nothing is written there")
-    else:
-        strays = filter(ledger_files.is_stray, blobs)
-        damaged += [f"{path}: not a file of the ledger" for path in strays]
-    events = (event for file in parsed.values() for event in file.events)
-    sheets = (sheet for file in parsed.values() for sheet in file.sheets)
-    view = View.of(events, tuple(damaged), filter(SHARD.fullmatch, blobs), sheets)
-    return replace(view, logs={path: file.size for path, file in parsed.items()})
+        return Snapshot.of(tip, blobs, meta, parsed)
