@@ -63,12 +63,22 @@ def parse_within(grammar: Grammar, content: bytes, steps: int) -> Tree | None:
         taken += 10 if in_error else 1
         return taken > steps
 
+    views: dict[int, memoryview] = {}
+
+    def piece(at: int, _: object) -> memoryview:
+        if at not in views:
+            views[at] = memoryview(content)[at : at + PIECE]
+        return views[at]
+
     try:
         # Progress is reported only to those who hand out the text piece by piece.
-        return parser.parse(lambda at, _: content[at : at + PIECE], progress_callback=enough)
+        return parser.parse(piece, progress_callback=enough)
     except ValueError:
         parser.reset()  # or the next parse would go on with this one
         return None
+    finally:
+        for view in views.values():  # tree-sitter 0.26 never forgets what it was handed
+            view.release()
 
 
 @cache

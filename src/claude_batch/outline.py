@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tree_sitter import Node, Point, Tree
 
@@ -109,22 +110,32 @@ class Outline:
         return [block for block in self.blocks if block.first <= line <= block.last]
 
 
+class Code(NamedTuple):
+    content: bytes
+    rows: list[bytes]
+
+    def of(self, node: Node) -> bytes:
+        """`node.text` would ask for what the parser was handed, which has been taken back."""
+        return self.content[node.start_byte : node.end_byte]
+
+
 def outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Outline | None:
     """None: this would take too long to read."""
     tree = parse_within(grammar, content, min(STEPS + len(content) // STEP_BYTES, MOST_STEPS))
     if tree is None:
         return None
-    rows = content.split(b"\n")
+    code = Code(content, content.split(b"\n"))
+    rows = code.rows
     wanted = FUNCTIONS | HOLDERS | KEYS | ({JSON_KEY} if grammar == ".json" else set())
     spots = (Point(line - 1, at) for line in _within(lines, rows) for at in _spots(rows[line - 1]))
     blocks: dict[int, Block] = {}
     for spot in spots:
         for depth, node in enumerate(_holding(tree, spot, wanted)):
             if node.id not in blocks:
-                blocks[node.id] = _block(node, rows, depth)
+                blocks[node.id] = _block(node, code, depth)
     return Outline(
         tuple(sorted(blocks.values(), key=lambda block: (block.first, -block.last))),
-        tuple(_imports(tree.root_node)),
+        tuple(_imports(tree.root_node, code)),
     )
 
 
@@ -151,13 +162,13 @@ def _holding(tree: Tree, spot: Point, wanted: AbstractSet[str]) -> list[Node]:
     return found
 
 
-def _block(node: Node, rows: list[bytes], depth: int) -> Block:
+def _block(node: Node, code: Code, depth: int) -> Block:
     outer = node.parent if node.parent and node.parent.type in WRAPPERS else node
     return Block(
         first=outer.start_point.row + 1,
-        head=_head(node, rows),
+        head=_head(node, code.rows),
         last=max(_last_row(outer), outer.start_point.row) + 1,
-        name=_name(node),
+        name=_name(node, code),
         function=node.type in FUNCTIONS,
         depth=depth,
     )
@@ -181,7 +192,7 @@ def _head(node: Node, rows: list[bytes]) -> int:
     return max(first, at.row if beside else at.row - 1) + 1
 
 
-def _name(node: Node) -> str:
+def _name(node: Node, code: Code) -> str:
     """Through the declarators of C; a function that is a value is called as what holds it."""
     at: Node | None = node
     if node.type in {"arrow_function", "function_expression", "generator_function"}:
@@ -191,20 +202,20 @@ def _name(node: Node) -> str:
         if inner is None:
             break
         at = inner
-    text = at.text.decode("utf-8", "replace") if at is not None and at.text else ""
+    text = code.of(at).decode("utf-8", "replace") if at is not None else ""
     return text if re.fullmatch(r"[\w$?!]+", text) else ""
 
 
-def _imports(root: Node) -> Iterator[tuple[int, int]]:
+def _imports(root: Node, code: Code) -> Iterator[tuple[int, int]]:
     for node in root.children:
-        if node.type in IMPORTS or _requires(node):
+        if node.type in IMPORTS or _requires(node, code):
             yield node.start_point.row + 1, max(_last_row(node), node.start_point.row) + 1
 
 
-def _requires(node: Node) -> bool:
+def _requires(node: Node, code: Code) -> bool:
     """JavaScript and Ruby call a function; an export may also name where it is from."""
     if node.type == "export_statement":
         return node.child_by_field_name("source") is not None
     if node.type not in {"lexical_declaration", "variable_declaration", "call"}:
         return False
-    return bool(node.text and REQUIRE.search(node.text[:4_000]))
+    return REQUIRE.search(code.of(node)[:4_000]) is not None

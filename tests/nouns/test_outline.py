@@ -1,8 +1,10 @@
 """Each case is a file in which one line is marked, and the lines that tell where that line is."""
 
+import sys
+
 import pytest
 
-from claude_batch.grammar import grammar_of
+from claude_batch.grammar import Grammar, grammar_of
 from claude_batch.outline import Outline, outline
 
 MARK = "  <<<"
@@ -297,3 +299,10 @@ def test_what_nobody_wrote_is_not_read_to_its_end() -> None:
     assert outline(grammar, b"[" * 400_000, [1]) is None
     deep = b"(" * 2_000 + b")" * 2_000
     assert outline(grammar, b"def f():\n    return " + deep + b"\n", [2]) is not None
+
+
+def test_what_was_read_is_forgotten() -> None:
+    content = b"def f():\n    return 1\n" * 100
+    held = sys.getrefcount(content)
+    assert outline(Grammar(".py"), content, [1])
+    assert sys.getrefcount(content) == held
