@@ -233,7 +233,10 @@ class View:
     def lease_holder(self, scope: str, owner: str, now: datetime) -> str | None:
         """Who else is at it; None: `owner` may go ahead."""
         lease = self.leases.get(scope)
-        return lease.owner if lease and lease.until > now and lease.owner != owner else None
+        if lease is None or lease.owner == owner:
+            return None
+        # One that was given back is free for a clock that is behind, too.
+        return lease.owner if lease.until > max(now, lease.at) else None
 
 
 def _merge(

@@ -213,6 +213,8 @@ def test_the_latest_counts_of_plans_posts_leases_and_closings() -> None:
     assert view.lease_holder("publish:7", "b", at(50)) is None
     assert view.lease_holder("publish:7", "a", at(70)) is None
     assert view.lease_holder("publish:8", "a", at(50)) is None
+    freed = View.of([lease(1, "a", 11), lease(5, "a", 5)])
+    assert freed.lease_holder("publish:7", "b", at(4)) is None
 
 
 def everything() -> list[AnyEvent]:
