@@ -18,6 +18,7 @@ pytestmark = pytest.mark.block_network(allowed_hosts=["127.0.0.1", "/.*/listener
 
 Faults = Callable[[Trial, Counter[Words]], Iterable[str]]
 CREATE = "POST /v1/messages/batches"
+MISSED = 3  # points of a lost race, which several jobs may not lose again
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,18 @@ def clean(folder: Path, way: Way, jobs: int) -> tuple[list[Point], Counter[Words
         return points, words
 
 
-def crash(folder: Path, way: Way, jobs: int, point: Point, words: Counter[Words]) -> list[str]:
+def crash(
+    folder: Path, way: Way, jobs: int, point: Point, words: Counter[Words]
+) -> tuple[list[str], bool]:
+    """What is at fault, and whether a job came to that point and died there."""
     folder.mkdir()
     with open_trial(folder, jobs, way.config) as trial:
         lead_up(trial, way)
+        before = trial.deaths
         trial.run(way.steps[-1], point)
+        died = trial.deaths > before
         trial.finish(way.submit)
-        return list(way.faults(trial, words))
+        return list(way.faults(trial, words)), died
 
 
 @pytest.mark.slow
@@ -103,10 +109,11 @@ def crash(folder: Path, way: Way, jobs: int, point: Point, words: Counter[Words]
 def test_every_point(tmp_path: Path, name: str, jobs: int) -> None:
     way = WAYS[name]
     points, words = clean(tmp_path / "clean", way, jobs)
-    sys.stdout.write(f"\n{name}, {jobs} at once: {len(points)} points\n")
-    wrong = {
-        str(point): found
+    tried = {
+        str(point): crash(tmp_path / str(n), way, jobs, point, words)
         for n, point in enumerate(points)
-        if (found := crash(tmp_path / str(n), way, jobs, point, words))
     }
-    assert wrong == {}
+    deaths = sum(died for _, died in tried.values())
+    sys.stdout.write(f"\n{name}, {jobs} at once: {deaths} points\n")
+    assert {point: found for point, (found, _) in tried.items() if found} == {}
+    assert deaths >= len(points) - MISSED

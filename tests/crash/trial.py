@@ -45,6 +45,7 @@ class Trial:
     pull: int
     ahead: timedelta = timedelta(0)
     paid: list[Paid] = field(default_factory=list)  # lane now
+    deaths: int = 0
     _numbers: Iterator[int] = field(default_factory=count)
 
     @property
@@ -70,8 +71,13 @@ class Trial:
             for job in jobs:
                 job.join(120)
             codes = sorted(str(job.exitcode) for job in jobs)
-            wanted = [KILLED if fatal else "0"] + ["0"] * (len(jobs) - 1)
-            assert codes == wanted, f"{step.verbs}: {codes}\n{self._stderr.read_text()}"
+            died = codes.count(KILLED)
+            self.deaths += died
+            # Of several jobs none may get there: how often they lose a race differs.
+            most = int(fatal is not None)
+            expected = died == most or (died < most and len(jobs) > 1)
+            assert expected, f"{step.verbs}: {codes}\n{self._stderr.read_text()}"
+            assert codes[died:] == ["0"] * (len(jobs) - died), self._stderr.read_text()
             self.paid += [paid for gate in gates for paid in gate.paid]
             return max((gate.points() for gate in gates), key=len)
 
