@@ -122,14 +122,6 @@ class TestLargeFiles(LedgerContract):
         return lambda: open_ledger(work, remote=None, large=0)
 
 
-@pytest.mark.parametrize(("large", "packs"), [(10**6, 0), (1, 2)])
-def test_only_a_large_write_stays_a_pack(work: Work, large: int, packs: int) -> None:
-    ledger = open_ledger(work, remote=None, large=large)
-    ledger.transact(always(intent("i1")))
-    assert list(ledger.transact(always(asked("i1", 0, "t1"))).sendings["i1"].requests) == [0]
-    assert len([*(work.path / ".git/objects/pack").glob("*.pack")]) == packs
-
-
 def test_the_files_of_a_write(remote: Work, clone: Work) -> None:
     shard = Shard(intent("i1").id, 0, (finding("1"),))
     events = (answered("i1", findings=1), asked("i1", 0, "t1"))

@@ -43,9 +43,6 @@ PUSH = (
     *(*QUIET, "push", "--porcelain", "--no-verify", "--no-recurse-submodules"),
     *("--no-signed", "--no-follow-tags"),
 )
-# What fast-import has packed it unpacks again, unless it is a hundred objects: for a large file
-# that is half of the work. Small writes stay loose, because each pack makes every look-up slower.
-AS_PACK = ("-c", "fastimport.unpackLimit=1")
 
 
 class LostRace(CannotRecord):
@@ -405,10 +402,8 @@ class GitLedger:
         stamp = f"{WHO} {int(self.now().timestamp())} +0000"
         start = parent or self._zeros()
         stream = plumbing.import_stream(change.files, change.drops, start, stamp, message)
-        size = sum(content.size for content in change.files.values())
-        packed = AS_PACK if size >= self.large else ()
         done = self.git.run(
-            *packed, "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
+            "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
         )
         if done.code:
             raise git_refusal.explain(done.err, self.ref, self.remote or "this clone", "stored")
