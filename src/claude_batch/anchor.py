@@ -54,9 +54,7 @@ class Strip:
 
     def anchors(self, first: int) -> list[str]:
         """Of its lines, of which the first has this ordinal."""
-        starts = range(0, len(self.hashes), HASH_LENGTH)
-        hashes = [self.hashes[start : start + HASH_LENGTH] for start in starts]
-        return [anchor(ordinal, hashed) for ordinal, hashed in enumerate(hashes, first)]
+        return [anchor(first + at, self.hash_at(at)) for at in range(len(self.signs))]
 
     def hash_at(self, position: int) -> str:
         return self.hashes[position * HASH_LENGTH : (position + 1) * HASH_LENGTH]
