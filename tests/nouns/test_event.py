@@ -58,36 +58,23 @@ def test_keys_at_their_default_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("kind", "old", "new"),
     [
-        (b'"type":"voided"', b'"type":"unknown"'),
-        (b'"type":"voided",', b""),
-        (b'"reason":', b'"why":'),
-        (b"}", b',"more":1}'),
-        (b"10:00:00Z", b"10:00:00"),
-        (b"}", b""),
+        pytest.param("voided", b'"type":"voided"', b'"type":"unknown"', id="type"),
+        pytest.param("voided", b'"type":"voided",', b"", id="no type"),
+        pytest.param("voided", b'"reason":', b'"why":', id="missing field"),
+        pytest.param("voided", b"}", b',"more":1}', id="unknown field"),
+        pytest.param("voided", b"10:00:00Z", b"10:00:00", id="time without zone"),
+        pytest.param("voided", b"}", b"", id="cut"),
+        pytest.param("plan", b'"old_start":', b'"start":', id="missing field of a task"),
+        pytest.param("plan", b'"new_start":', b'"more":1,"new_start":', id="more of a task"),
+        pytest.param("plan", b'"old_blob":', b'"more":1,"old_blob":', id="more of a file"),
+        pytest.param("request", b'"signs":', b'"more":1,"signs":', id="more of a question"),
     ],
-    ids=["type", "no type", "missing field", "unknown field", "time without zone", "cut"],
 )
-def test_another_line_is_refused(old: bytes, new: bytes) -> None:
-    line = next(line for line in LINES if b'"voided"' in line)
+def test_another_line_is_refused(kind: str, old: bytes, new: bytes) -> None:
+    line = next(line for line in LINES if b'"type":"%b"' % kind.encode() in line)
     assert old in line
-    with pytest.raises(ValidationError):
-        from_line(line.replace(old, new))
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b'"old_start":', b'"start":'),
-        (b'"new_start":', b'"more":1,"new_start":'),
-        (b'"old_blob":', b'"more":1,"old_blob":'),
-        (b'"signs":', b'"more":1,"signs":'),
-    ],
-    ids=["missing field", "of a task", "of a file", "of a question"],
-)
-def test_neither_is_a_line_with_another_field_inside(old: bytes, new: bytes) -> None:
-    line = next(line for line in LINES if old in line)
     with pytest.raises(ValidationError):
         from_line(line.replace(old, new, 1))
 
