@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from claude_batch.answer import read_findings
-from claude_batch.diff import Line, Side
-from claude_batch.finding import Finding
-from claude_batch.parcel import Draft
-from claude_batch.prompt import shown
-from claude_batch.request import custom_id
-from claude_batch.task import Task
+from claude_batch.batches.batching import Draft
+from claude_batch.batches.custom_ids import custom_id
+from claude_batch.diff.model import Line, Side
+from claude_batch.findings.finding import Finding
+from claude_batch.findings.parsing import read_findings
+from claude_batch.prompts.rendering import shown
+from claude_batch.tasks.task import Task
 
 ROW = re.compile(r"([0-9]+)([a-z]{3})([ +-])(.*)")
 DAMAGES = ("ordinal", "letters", "swapped", "foreign", "two sides", "two hunks")

@@ -17,21 +17,25 @@ from pathlib import Path
 from bench import tables
 from bench.merged import Merged, evenly, merged
 from bench.patches import patch_of
-from claude_batch import estimate, house_rules, prompt, request, verify
-from claude_batch.commands.look import Looker
-from claude_batch.config import Config
-from claude_batch.context import Material
-from claude_batch.edges.repository import Repository
-from claude_batch.event import PlannedTask
-from claude_batch.evidence import code_of
-from claude_batch.finding import Finding
-from claude_batch.ledger import View
-from claude_batch.parcel import Draft
-from claude_batch.price import Prices
-from claude_batch.subject import Subject
-from claude_batch.submission import Claimant
-from claude_batch.task import Changed
-from claude_batch.verify import Case
+from claude_batch.batches.batching import Draft
+from claude_batch.config.model import Config
+from claude_batch.costs import estimates as estimate
+from claude_batch.costs.prices import Prices
+from claude_batch.findings.finding import Finding
+from claude_batch.git.repository import Repository
+from claude_batch.ledger.view import View
+from claude_batch.prompts import kinds as _prompts_kinds
+from claude_batch.prompts import repository_rules as house_rules
+from claude_batch.prompts.context import Material
+from claude_batch.submission import requests as request
+from claude_batch.submission.planner import Claimant
+from claude_batch.submission.scope import Subject
+from claude_batch.tasks.discovery import Looker
+from claude_batch.tasks.plan import PlannedTask
+from claude_batch.tasks.task import Changed
+from claude_batch.verification import requests as verify
+from claude_batch.verification.evidence import code_of
+from claude_batch.verification.requests import Case
 
 EACH = 90  # pull requests of one repository
 PARTS = ("instructions, schema", "diff with anchors", "context", "rules, title, description")
@@ -58,7 +62,7 @@ def measure(repository: Repository, pull: Merged) -> Measured | None:
     """None: nothing in it is asked about."""
     looker = Looker(repository)
     look = looker.diff(repository.compare_range(pull.base, pull.head), ())
-    kinds = (prompt.kind_of("review"),)
+    kinds = (_prompts_kinds.kind_of("review"),)
     subject = Subject("a/b", "run", 1, look.comparison, look.tasks(kinds), ())
     if not subject.tasks:
         return None
@@ -83,7 +87,7 @@ def measure(repository: Repository, pull: Merged) -> Measured | None:
 def _drafts(subject: Subject) -> list[Draft]:
     config = Config.model_validate({"budget": {"pull_request": False, "month": False}})
     ids = (f"{n:016x}" for n in range(10**9))
-    kinds = (prompt.kind_of("review"),)
+    kinds = (_prompts_kinds.kind_of("review"),)
     claimant = Claimant(config, kinds, Prices.load(), NOW, lambda: next(ids))
     claim = claimant.claim(View.of(()), subject)
     return [draft for parcel in claim.parcels for draft in parcel.drafts]
@@ -122,7 +126,9 @@ def _second_look(draft: Draft, subject: Subject, repository: Repository) -> int:
 
 
 def _instructions() -> int:
-    return request.build(prompt.kind_of("review"), request.Pack(()), Config(), 9_999).body.size
+    return request.build(
+        _prompts_kinds.kind_of("review"), request.Pack(()), Config(), 9_999
+    ).body.size
 
 
 def table(rows: Sequence[Measured]) -> Iterator[str]:

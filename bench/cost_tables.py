@@ -8,7 +8,7 @@ from itertools import takewhile
 from bench import tables
 from bench.stories import Moved, Rebase
 from bench.wire import Arrived, Push
-from claude_batch.price import BATCH, Rates
+from claude_batch.costs.prices import BATCH, Rates
 
 HIT_RATES = (0.30, 0.64, 0.98)  # assumed
 Story = Sequence[Push]  # all pushes of one pull request

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from claude_batch.edges.git_process import Git
+from claude_batch.git.process import Git
 
 MOST_COMMITS = 60
 PUSHES = (2, 4)

@@ -7,28 +7,25 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from claude_batch.anchor import line_hash
-from claude_batch.diff import Side
-from claude_batch.event import (
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.results import Outcome, Usage
+from claude_batch.diff.model import Side
+from claude_batch.findings.anchors import line_hash
+from claude_batch.findings.finding import Category, Confidence, Finding, Severity
+from claude_batch.ledger.events import (
     Answered,
     Asked,
-    AskedTask,
-    BatchId,
     BatchStatus,
     Closed,
     Estimate,
     Intent,
     IntentId,
-    Outcome,
     Plan,
-    PlannedFile,
-    PlannedTask,
     Submitted,
 )
-from claude_batch.finding import Category, Confidence, Finding, Severity
-from claude_batch.ledger import Shard, Write
-from claude_batch.price import Usage
-from claude_batch.task import TaskId
+from claude_batch.ledger.store import Shard, Write
+from claude_batch.tasks.plan import AskedTask, PlannedFile, PlannedTask
+from claude_batch.tasks.task import TaskId
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 SPAN = timedelta(days=60)

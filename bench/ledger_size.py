@@ -19,12 +19,13 @@ from pathlib import Path
 
 from bench.ledger_runs import END, Runs
 from bench.tables import write_targets
-from claude_batch import ledger_files, plumbing
-from claude_batch.cli import GARBAGE
-from claude_batch.commands.prune import prune, squash
-from claude_batch.edges.git_process import Git, Printed
-from claude_batch.edges.ledger_history import LedgerHistory
-from claude_batch.edges.state_branch import EMAIL, WHO, GitLedger
+from claude_batch.cli.main import GARBAGE
+from claude_batch.git import plumbing as plumbing
+from claude_batch.git.process import Git, Printed
+from claude_batch.ledger import files as ledger_files
+from claude_batch.ledger.git_store import EMAIL, WHO, GitLedger
+from claude_batch.ledger.prune import prune, squash
+from claude_batch.ledger.repair import LedgerHistory
 
 REF = "refs/heads/claude-batch-state"
 RUNS = 2_000

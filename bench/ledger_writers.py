@@ -19,11 +19,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from bench.tables import write_targets
-from claude_batch.edges.git_process import Git
-from claude_batch.edges.state_branch import GitLedger
-from claude_batch.event import Asked, AskedTask, Estimate, Intent, IntentId
-from claude_batch.ledger import View, Write
-from claude_batch.task import TaskId
+from claude_batch.git.process import Git
+from claude_batch.ledger.events import Asked, Estimate, Intent, IntentId
+from claude_batch.ledger.git_store import GitLedger
+from claude_batch.ledger.store import Write
+from claude_batch.ledger.view import View
+from claude_batch.tasks.plan import AskedTask
+from claude_batch.tasks.task import TaskId
 
 REF = "refs/heads/claude-batch-state"
 UPDATES, WRITERS = 100, 16

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from claude_batch.edges.git_process import Git
+from claude_batch.git.process import Git
 
 SQUASHED = re.compile(r"\(#\d+\)$")
 MERGED = re.compile(r"Merge (?:pull request|PR|branch|remote)")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from claude_batch.commands.look import Look
-from claude_batch.edges.repository import Repository
+from claude_batch.git.repository import Repository
+from claude_batch.tasks.discovery import Look
 
 
 def patch_of(repository: Repository, look: Look) -> bytes:

@@ -21,25 +21,25 @@ from pathlib import Path
 from bench import tables
 from bench.answers import Meant, Shown, answer, read_request
 from bench.histories import Pull, pulls
-from claude_batch import marker
-from claude_batch.commands.look import Look, Looker
-from claude_batch.config import Budget, Config
-from claude_batch.diff import Side
-from claude_batch.edges.repository import Repository
+from claude_batch.config.model import Budget, Config
+from claude_batch.costs.prices import Prices
+from claude_batch.diff.model import Side
 from claude_batch.errors import CannotRead
-from claude_batch.event import Plan
-from claude_batch.finding import Finding
-from claude_batch.ledger import View
-from claude_batch.origin import Past
-from claude_batch.placement import Placed, place
-from claude_batch.price import Prices
-from claude_batch.prompt import kind_of
-from claude_batch.publication import check
-from claude_batch.pull import DraftComment
-from claude_batch.sandbox.hub_git import Bare, Touched
-from claude_batch.sandbox.hub_rules import anchor_faults
-from claude_batch.subject import Subject
-from claude_batch.submission import Claim, Claimant
+from claude_batch.findings.finding import Finding
+from claude_batch.findings.placement import Placed, place
+from claude_batch.findings.relocation import Past
+from claude_batch.git.repository import Repository
+from claude_batch.github_api.models import DraftComment
+from claude_batch.ledger.events import Plan
+from claude_batch.ledger.view import View
+from claude_batch.prompts.kinds import kind_of
+from claude_batch.pull_requests import marker as marker
+from claude_batch.pull_requests.review_plan import check
+from claude_batch.sandbox.github_server.comment_rules import anchor_faults
+from claude_batch.sandbox.github_server.git_repository import Bare, Touched
+from claude_batch.submission.planner import Claim, Claimant
+from claude_batch.submission.scope import Subject
+from claude_batch.tasks.discovery import Look, Looker
 
 SEED = 20261122
 MOST_FILES = 25

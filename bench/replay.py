@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from claude_batch.edges.branch import WHO
-from claude_batch.edges.git_process import Git, GitFailed
+from claude_batch.git.branches import WHO
+from claude_batch.git.process import Git, GitFailed
 
 DATES = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
 

@@ -26,17 +26,19 @@ from pathlib import Path
 from typing import TextIO
 
 from bench.tables import write_targets
-from claude_batch.anchor import HASH_LENGTH, anchor, line_hash
-from claude_batch.cli import GARBAGE
-from claude_batch.commands.collect import Collector
-from claude_batch.edges.claude import Claude
-from claude_batch.edges.git_process import Git
-from claude_batch.edges.state_branch import GitLedger
-from claude_batch.event import Asked, AskedTask, BatchId, Estimate, Intent, IntentId, Submitted
-from claude_batch.ledger import Write
-from claude_batch.price import Prices
-from claude_batch.request import custom_id
-from claude_batch.task import TaskId
+from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.batches.collect import Collector
+from claude_batch.batches.custom_ids import custom_id
+from claude_batch.cli.main import GARBAGE
+from claude_batch.costs.prices import Prices
+from claude_batch.findings.anchors import HASH_LENGTH, anchor, line_hash
+from claude_batch.git.process import Git
+from claude_batch.ledger.events import Asked, Estimate, Intent, IntentId, Submitted
+from claude_batch.ledger.git_store import GitLedger
+from claude_batch.ledger.store import Write
+from claude_batch.tasks.plan import AskedTask
+from claude_batch.tasks.task import TaskId
 
 SIZES = (1_000, 10_000, 100_000)
 REF = "refs/claude-batch/local"

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench.tables import write_targets
+from claude_batch.prompts import kinds as _prompts_kinds
 
 if TYPE_CHECKING:
-    from claude_batch.edges.claude import Claude
+    from claude_batch.anthropic_api.client import Claude
 
 PROGRAM = Path(sys.executable).parent / "claude-batch"
 BYTES = 248_000_000  # of bodies; a batch takes 256 MB with its envelopes
@@ -208,7 +209,7 @@ def send(path: str, url: str) -> None:
 
 
 def bodies(url: str) -> None:
-    from claude_batch.edges.body_file import BodyFile
+    from claude_batch.anthropic_api.request_body import BodyFile
 
     claude = _claude(url)
     with Watch():
@@ -230,14 +231,14 @@ def _bodies() -> Iterator[bytes]:
 def hunks(url: str) -> None:
     """As many requests as make a batch of BYTES, of twenty tasks each, which are made one by one
     so that what they were made of is not measured."""
-    from claude_batch import prompt, request
-    from claude_batch.config import Config
-    from claude_batch.diff import context_hunk
-    from claude_batch.edges.body_file import BodyFile
-    from claude_batch.request import Pack, Request
-    from claude_batch.task import Given, Task, task_id
+    from claude_batch.anthropic_api.request_body import BodyFile
+    from claude_batch.config.model import Config
+    from claude_batch.diff.parser import context_hunk
+    from claude_batch.submission import requests as request
+    from claude_batch.submission.requests import Pack, Request
+    from claude_batch.tasks.task import Given, Task, task_id
 
-    kind, config, file = prompt.kind_of("review"), Config(), BodyFile()
+    kind, config, file = _prompts_kinds.kind_of("review"), Config(), BodyFile()
 
     def task(number: int) -> Task:
         path, hunk = f"src/f{number}.py", context_hunk(_code(number, 41).encode())
@@ -256,7 +257,7 @@ def hunks(url: str) -> None:
 
 def _claude(url: str) -> "Claude":
     """With its SDK loaded: two seconds that have nothing to do with the size."""
-    from claude_batch.edges.claude import Claude
+    from claude_batch.anthropic_api.client import Claude
 
     environ = {"ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": url}
     claude = Claude(environ, sleep=time.sleep)

@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from claude_batch.cli import GARBAGE
-from claude_batch.commands.look import Looker
-from claude_batch.edges.repository import Repository
-from claude_batch.ledger import View
-from claude_batch.prompt import kind_of
-from claude_batch.source import Range
-from claude_batch.subject import Subject, Work
+from claude_batch.cli.main import GARBAGE
+from claude_batch.git.repository import Repository
+from claude_batch.ledger.view import View
+from claude_batch.prompts.kinds import kind_of
+from claude_batch.submission.scope import Subject, Work
+from claude_batch.tasks.discovery import Looker
+from claude_batch.tasks.sources import Range
 
 RUNS = 31
 FILES, LINES = 3_000, 150  # of each file, so that the patch has 13 MB

@@ -7,7 +7,7 @@ from enum import StrEnum
 from bench.merged import Merged
 from bench.replay import replay
 from bench.wire import Push, Wire
-from claude_batch.edges.git_process import Git
+from claude_batch.git.process import Git
 
 MOST_COMMITS = 60
 

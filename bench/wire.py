@@ -19,24 +19,24 @@ from tempfile import TemporaryDirectory
 
 from bench.merged import Merged
 from bench.patches import hunks_of, patch_of
-from claude_batch import house_rules
-from claude_batch.commands.collect import Collector
-from claude_batch.commands.look import Look, Looker
-from claude_batch.commands.submit import submit
-from claude_batch.config import Budget, Config
-from claude_batch.context import Material
-from claude_batch.edges.claude import Claude
-from claude_batch.edges.repository import Repository
-from claude_batch.edges.state_branch import GitLedger
-from claude_batch.price import Prices
-from claude_batch.prompt import kind_of
-from claude_batch.sandbox.batches import BatchesServer, Reply
-from claude_batch.sandbox.params import blocks
-from claude_batch.sandbox.reviewer import ANCHORED
-from claude_batch.sandbox.usage import input_tokens
-from claude_batch.subject import Subject
-from claude_batch.submission import Claimant
-from claude_batch.task import unique
+from claude_batch.anthropic_api.client import Claude
+from claude_batch.batches.collect import Collector
+from claude_batch.config.model import Budget, Config
+from claude_batch.costs.prices import Prices
+from claude_batch.git.repository import Repository
+from claude_batch.ledger.git_store import GitLedger
+from claude_batch.prompts import repository_rules as house_rules
+from claude_batch.prompts.context import Material
+from claude_batch.prompts.kinds import kind_of
+from claude_batch.sandbox.anthropic_server.reviewer import ANCHORED
+from claude_batch.sandbox.anthropic_server.server import BatchesServer, Reply
+from claude_batch.sandbox.anthropic_server.usage import input_tokens
+from claude_batch.sandbox.anthropic_server.validation import blocks
+from claude_batch.submission.planner import Claimant
+from claude_batch.submission.scope import Subject
+from claude_batch.submission.submit import submit
+from claude_batch.tasks.discovery import Look, Looker
+from claude_batch.tasks.task import unique
 
 CONFIG = Config(budget=Budget(pull_request=None, day=None, month=None))
 KINDS = tuple(kind_of(kind) for kind in CONFIG.kinds)

@@ -8,19 +8,8 @@ import pygit2
 import pytest
 from pygit2.enums import ConfigLevel
 
-GIT_CONFIG = """\
-[user]
-    name = Test
-    email = test@example.com
-[init]
-    defaultBranch = main
-[protocol "file"]
-    allow = always
-[gc]
-    auto = 0
-[maintenance]
-    auto = false
-"""
+from scratch import GIT_CONFIG, Work
+
 SECRETS = ("ANTHROPIC_", "GITHUB_", "GH_", "ACTIONS_", "RUNNER_", "GIT_", "CI", "NO_COLOR")
 
 
@@ -43,31 +32,6 @@ def sealed_box(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("GIT_AUTHOR_DATE", "2026-11-22T10:00:00Z")
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-22T10:00:00Z")
     return home
-
-
-class Work:
-    """A real repository with a work tree, drawn by small verbs."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def git(self, *args: str, stdin: bytes = b"") -> bytes:
-        done = subprocess.run(["git", *args], cwd=self.path, input=stdin, capture_output=True)
-        assert done.returncode == 0, f"git {args}: {done.stderr.decode()}"
-        return done.stdout
-
-    def write(self, files: dict[str, str | bytes]) -> None:
-        for name, text in files.items():
-            target = self.path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(text.encode() if isinstance(text, str) else text)
-
-    def commit(self, files: dict[str, str | bytes] | None = None, message: str = "change") -> str:
-        """Write, add everything, commit; the commit's id."""
-        self.write(files or {})
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", message)
-        return self.git("rev-parse", "HEAD").decode().strip()
 
 
 @pytest.fixture

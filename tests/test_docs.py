@@ -14,18 +14,22 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Work
 from typer.main import get_command
 
-from claude_batch import __version__, config_table, estimate, prefix
-from claude_batch.cli import COMMANDS, app
-from claude_batch.cli.world import World
-from claude_batch.config import Config
+from claude_batch import __version__
+from claude_batch.anthropic_api.results import Usage
+from claude_batch.cli.context import World
+from claude_batch.cli.main import COMMANDS, app
+from claude_batch.config import loader as config_table
+from claude_batch.config.model import Config
+from claude_batch.costs import estimates as estimate
+from claude_batch.costs import prompt_cache as prefix
+from claude_batch.costs.prices import BATCH, Prices
 from claude_batch.errors import ClaudeBatchError
-from claude_batch.history import LEAST, SPAN
-from claude_batch.price import BATCH, Prices, Usage
-from claude_batch.sandbox.batches import BatchesServer
-from claude_batch.sender import LONGEST_HOLD
+from claude_batch.ledger.usage_history import LEAST, SPAN
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.submission.send import LONGEST_HOLD
+from scratch import Work
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "claude_batch"
@@ -117,7 +121,9 @@ def exit_codes() -> Iterator[int]:
         one = classes.pop()
         yield one.exit_code
         classes += one.__subclasses__()
-    front = [path.read_text() for path in (SRC / "cli").glob("*.py")]
+    front = [
+        path.read_text() for path in [SRC / "cli/main.py", *(SRC / "cli/commands").glob("*.py")]
+    ]
     by_hand = re.findall(r"\b(?:_say\(.*, |typer\.Exit\(|INTERRUPTED = )(\d+)\b", "".join(front))
     yield from map(int, by_hand)
 
@@ -144,7 +150,7 @@ def tables(spot: dict[str, Any], schema: dict[str, Any]) -> Iterator[dict[str, A
 
 
 def test_every_key_of_the_configuration_is_in_the_table_with_its_default() -> None:
-    schema = json.loads((SRC / "config.schema.json").read_text())
+    schema = json.loads((SRC / "config/schema.json").read_text())
     listed = [[bare(cell) for cell in row[:2]] for row in rows(README, "key")]
     assert listed == list(keys(schema, schema))
 
@@ -396,7 +402,7 @@ def test_the_cache_saves_what_the_page_says() -> None:
 
 
 def test_the_runs_of_a_month_are_those_of_the_workflow_that_init_writes() -> None:
-    template = (SRC / "templates" / "collect.yml").read_text()
+    template = (SRC / "setup/templates/collect.yml").read_text()
     assert 'cron: "37 * * * 1-5"' in template
     runs = 24 * 5 * 52 // 12
     assert f"= {runs} runs a month" in COSTS

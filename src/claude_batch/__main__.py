@@ -8,8 +8,8 @@ def main() -> int | None:
     if arguments[:1] == ["queue"]:
         import time
 
-        from claude_batch.commands.queue import queue
-        from claude_batch.edges.environment import environment
+        from claude_batch.environment import environment
+        from claude_batch.git.hook import queue
 
         return queue(arguments[1:], environment(), time.time)
     if arguments == ["--version"]:
@@ -17,7 +17,7 @@ def main() -> int | None:
 
         sys.stdout.write(f"claude-batch {__version__}\n")
         return 0
-    from claude_batch.cli import run
+    from claude_batch.cli.main import run
 
     return run()
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
-from shop import TOKEN, Shop, open_shop
 
-from claude_batch.sandbox.batches import BatchesServer
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from shop import TOKEN, Shop, open_shop
 
 PROGRAM = Path(sys.executable).parent / "claude-batch"
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from gate import Point
-from job import Verb
+
+from crash_gate import Point
+from crash_job import Verb
+from crash_trial import CONFIG, LEASE_ENDS, TAKES, TWICE, Step, Trial, open_trial
+from crash_truth import Words, faults, now_faults, said
 from program import Place
-from trial import CONFIG, LEASE_ENDS, TAKES, TWICE, Step, Trial, open_trial
-from truth import Words, faults, now_faults, said
 
 # The fork server is reached by a socket in the file system.
 pytestmark = pytest.mark.block_network(allowed_hosts=["127.0.0.1", "/.*/listener-.*"])

@@ -4,9 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from gate import Point
-from trial import TAKES, Step, open_trial
-from truth import Words, faults
+
+from crash_gate import Point
+from crash_trial import TAKES, Step, open_trial
+from crash_truth import Words, faults
 
 pytestmark = pytest.mark.block_network(allowed_hosts=["127.0.0.1", "/.*/listener-.*"])
 

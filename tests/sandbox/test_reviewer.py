@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_batch.anchor import Strip
-from claude_batch.answer import Said
-from claude_batch.config import Rule
-from claude_batch.diff import parse_hunks
-from claude_batch.prompt import NOTHING, kind_of, own, schema, shared, system
-from claude_batch.sandbox.reviewer import Reply, review
-from claude_batch.sandbox.rules import DEFECTS, REFACTORINGS
-from claude_batch.task import Given, Task, TaskId
+from claude_batch.config.model import Rule
+from claude_batch.diff.parser import parse_hunks
+from claude_batch.findings.anchors import Strip
+from claude_batch.findings.parsing import Said
+from claude_batch.prompts.kinds import kind_of, schema, system
+from claude_batch.prompts.rendering import NOTHING, own, shared
+from claude_batch.sandbox.anthropic_server.review_rules import DEFECTS, REFACTORINGS
+from claude_batch.sandbox.anthropic_server.reviewer import Reply, review
+from claude_batch.tasks.task import Given, Task, TaskId
 
 
 def asked(path: str, *rows: str, kind: str = "review") -> dict[str, object]:

@@ -4,19 +4,19 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from shop import environ
 
-from claude_batch.answer import read_findings
-from claude_batch.choice import Chosen, choose
-from claude_batch.commands.look import Look, Looker
-from claude_batch.config import Config
-from claude_batch.edges.repository import Repository
+from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage
-from claude_batch.placement import Placed, place
-from claude_batch.prompt import kind_of
-from claude_batch.request import build, pack
-from claude_batch.sandbox.reviewer import review
-from claude_batch.sandbox.sample import Sample, make_sample
+from claude_batch.findings.parsing import read_findings
+from claude_batch.findings.placement import Placed, place
+from claude_batch.git.repository import Repository
+from claude_batch.prompts.kinds import kind_of
+from claude_batch.pull_requests.selection import Chosen, choose
+from claude_batch.sandbox.anthropic_server.reviewer import review
+from claude_batch.sandbox.demo.sample import Sample, make_sample
+from claude_batch.submission.requests import build, pack
+from claude_batch.tasks.discovery import Look, Looker
+from shop import environ
 
 HEADS = {
     "main": "f6e74a657826b7374f2f75ed090f350e900e10a3",

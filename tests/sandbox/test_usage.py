@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from test_batches import START, params
 
-from claude_batch.sandbox.usage import PrefixCache
+from batch_params import START, params
+from claude_batch.sandbox.anthropic_server.usage import PrefixCache
 
 HOUR = {"type": "ephemeral", "ttl": "1h"}
 RULES = {"type": "text", "text": "rule " * 300}

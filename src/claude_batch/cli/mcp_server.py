@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from claude_batch import __version__, report
-from claude_batch.cli import collect, estimate, findings, submit
-from claude_batch.cli.shared import HERE, Directory, command
-from claude_batch.cli.sources import source_of
-from claude_batch.cli.world import World
-from claude_batch.commands import status as verb
+from claude_batch import __version__
+from claude_batch.batches import status as verb
+from claude_batch.cli.commands import collect, findings, submit
+from claude_batch.cli.context import World
+from claude_batch.cli.options import HERE, Directory, command
+from claude_batch.cli.output import json_documents as report
+from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.source_options import source_of
 from claude_batch.errors import ClaudeBatchError
-from claude_batch.output import document
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -73,7 +74,7 @@ class Tools:
         against the default one."""
         world = World(self.directory)
         source = source_of(world, range, pr, staged, queued, paths)
-        done = estimate.run(world, source, _flags(kind, now), share=False)
+        done = submit.run_estimate(world, source, _flags(kind, now), share=False)
         return document(report.estimate(done))
 
     def submit(

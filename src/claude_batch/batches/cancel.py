@@ -1,0 +1,88 @@
+"""`cancel`: on batches. What is already running may still be answered, and is then paid for."""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+
+from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.errors import BadUsage
+from claude_batch.ledger.batch_record import Sending
+from claude_batch.ledger.events import BatchStatus, Closed
+from claude_batch.ledger.store import Ledger, Write
+from claude_batch.ledger.view import View
+
+Done = list[tuple[BatchId, str]]  # id, status at the API
+
+
+def cancel(
+    ledgers: Iterable[Ledger],
+    claude: Claude,
+    prefixes: Collection[str],
+    run: str,
+    now: Callable[[], datetime],
+) -> Done:
+    """Open batches whose ids start so; all of them for no prefix. Raises BadUsage."""
+    chosen = [(ledger, _sent(ledger.view(), prefixes)) for ledger in ledgers]
+    for prefix in prefixes:
+        if not any(_is(sending, prefix) for _, found in chosen for sending in found):
+            raise BadUsage(
+                f"no open batch is called {prefix!r}", "see `claude-batch status` for the ids"
+            )
+    return [one for ledger, found in chosen for one in _cancel(ledger, claude, found, run, now)]
+
+
+def cancel_for(
+    ledger: Ledger, claude: Claude, pr: int, run: str, now: Callable[[], datetime]
+) -> Done:
+    """Open batches that hold work of this pull request and of no other."""
+    found = [
+        sending
+        for sending in _sent(ledger.view(), ())
+        if {asked.pr for asked in sending.requests.values()} == {pr}
+    ]
+    return _cancel(ledger, claude, found, run, now)
+
+
+def close(
+    ledger: Ledger,
+    claude: Claude,
+    pr: int,
+    merged: bool,
+    repo: str,
+    run: str,
+    now: Callable[[], datetime],
+) -> Done:
+    """`cancel_for`, and that it is closed is remembered: `prune` drops findings by that."""
+    fact = Closed(at=now(), run=run, repo=repo, pr=pr, merged=merged)
+    ledger.transact(lambda view: Write((fact,)) if view.plan(pr) else Write())
+    return cancel_for(ledger, claude, pr, run, now)
+
+
+def _cancel(
+    ledger: Ledger,
+    claude: Claude,
+    found: Iterable[Sending],
+    run: str,
+    now: Callable[[], datetime],
+) -> Done:
+    done: Done = []
+    facts: list[BatchStatus] = []
+    for sending in found:
+        if sending.submitted:
+            batch, repo = sending.submitted.batch, sending.intent.repo
+            status = claude.cancel(batch).status
+            done.append((batch, status))
+            if status == "canceling":  # it may have ended before it was told to
+                facts.append(BatchStatus(at=now(), run=run, repo=repo, batch=batch, status=status))
+    if facts:
+        ledger.transact(lambda view: Write(tuple(facts)))
+    return done
+
+
+def _sent(view: View, prefixes: Collection[str]) -> list[Sending]:
+    found = [sending for sending in view.open_batches() if sending.submitted]
+    return [one for one in found if not prefixes or any(_is(one, p) for p in prefixes)]
+
+
+def _is(sending: Sending, prefix: str) -> bool:
+    return sending.submitted is not None and sending.submitted.batch.startswith(prefix)

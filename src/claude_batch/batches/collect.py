@@ -1,0 +1,228 @@
+"""`collect`: fetches ended batches into the ledger; with `wait`, until nothing is open."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from claude_batch.anthropic_api.client import Claude, RemoteBatch
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.results import RawAnswer
+from claude_batch.batches import recovery as doubt
+from claude_batch.batches.collect_result import Answers, Collection, Followed, Progress, together
+from claude_batch.batches.record_answers import Recorder, readable, validator_of
+from claude_batch.batches.recovery import Search
+from claude_batch.batches.status import RESULTS_STAY, warnings
+from claude_batch.costs.prices import Prices
+from claude_batch.costs.receipts import reserved_for_lost
+from claude_batch.errors import CannotFind
+from claude_batch.ledger.batch_record import Sending
+from claude_batch.ledger.events import Answered, Asked, BatchStatus, IntentId, Submitted
+from claude_batch.ledger.lazy_rows import Rows
+from claude_batch.ledger.store import Ledger, Write
+from claude_batch.ledger.view import View
+from claude_batch.tasks.task import TaskId
+
+FIRST_POLL = 5.0  # seconds; then half as long again each time
+LONGEST_POLL = 60.0
+MOST_KEPT = 5_000  # requests; above, findings are fetched from the API when they are needed
+PORTION = 5_000  # answers that are recorded at once
+
+
+@dataclass
+class Collector:
+    ledger: Ledger
+    claude: Claude
+    prices: Prices
+    run: str
+    now: Callable[[], datetime]
+    keep_findings: bool = True
+    portion: int = PORTION
+    _others: set[tuple[IntentId, BatchId]] = field(default_factory=set, init=False)
+    _told: float = field(default=0.0, init=False)  # seconds that the API wants between two looks
+
+    def collect(self) -> Collection:
+        """One round over everything that is open."""
+        before = self.ledger.view()
+        notes = list(self._settle_doubts(before))
+        for sending in self.ledger.view().open_batches():
+            if sending.submitted:
+                notes += self._fetch(sending, sending.submitted)
+        after = self.ledger.view()
+        notes += warnings(after, self.now())
+        return self._since(before, after, notes)
+
+    def wait(
+        self,
+        sleep: Callable[[float], None],
+        show: Callable[[Progress], None],
+        tasks: AbstractSet[TaskId] | None = None,
+    ) -> Collection:
+        """Rounds until nothing is open, or nothing that asks one of `tasks`. Interrupting it loses
+        nothing."""
+        start = self.ledger.view()
+        if not _open(start, tasks):
+            return self.collect()
+        pause, notes = FIRST_POLL, []
+        show(_progress(start, start, tasks))
+        while True:
+            notes += [note for note in self.collect().notes if note not in notes]
+            view = self.ledger.view()
+            show(_progress(start, view, tasks))
+            if not _open(view, tasks):
+                break
+            sleep(max(pause, self._told) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
+            pause = min(pause * 1.5, LONGEST_POLL)
+        return self._since(start, self.ledger.view(), notes)
+
+    def _since(self, before: View, after: View, notes: Sequence[str]) -> Collection:
+        return Collection(
+            tuple(_batches(before, after, self.now())),
+            _fresh(before, after),
+            tuple(notes),
+            lost_usd=reserved_for_lost(_fresh_at_once(before, after)),
+        )
+
+    def _fetch(self, sending: Sending, fact: Submitted) -> Iterator[str]:
+        try:
+            found = self.claude.status(fact.batch)
+            if found.status != "ended":
+                self._told = max(self._told, found.ask_again or 0.0)
+                return
+            lines = self.claude.results(fact.batch)
+            self._record(sending, readable(lines, validator_of(sending)))
+        except CannotFind:
+            yield self._missing(fact)
+
+    def _record(self, sending: Sending, raws: Iterable[RawAnswer]) -> None:
+        """A portion at a time: what is recorded stays recorded, and only one is in memory."""
+        keep = self.keep_findings and len(sending.requests) <= MOST_KEPT
+        recorder = Recorder(sending, self.prices, self.now(), self.run, keep)
+        portion: list[RawAnswer] = []
+        for raw in raws:
+            if len(portion) == self.portion:
+                self.ledger.transact(partial(recorder.some, raws=portion))
+                portion = []
+            portion.append(raw)
+        self.ledger.transact(partial(recorder.all, raws=portion))
+
+    def _missing(self, fact: Submitted) -> str:
+        """One batch that cannot be had does not keep the others from being collected."""
+        if self.now() < fact.created_at + RESULTS_STAY:
+            return f"the API has no batch {fact.batch}: is this key of another workspace?"
+        lost = BatchStatus(
+            at=self.now(), run=self.run, repo=fact.repo, batch=fact.batch, status="lost"
+        )
+        self.ledger.transact(lambda view: Write((lost,)))
+        return f"batch {fact.batch} is lost: the API keeps results for 29 days; its tasks are free"
+
+    def _settle_doubts(self, view: View) -> Iterator[str]:
+        doubts = doubt.doubtful(view)
+        if not doubts:
+            return
+        listing = self.claude.recent(doubt.since(doubts))
+        ours = doubt.taken(view)
+        for sending in doubts:
+            possible = doubt.candidates_of(sending, listing.batches, ours)
+            found = [(batch, self._is_it(sending, batch)) for batch in possible]
+            recorder = Recorder(sending, self.prices, self.now(), self.run)
+            yield from self._settle(Search(recorder, found, listing.at or self.now()))
+
+    def _settle(self, search: Search) -> Iterator[str]:
+        notes: list[str] = []
+
+        def decide(view: View) -> Write:
+            written, note = search.end(view)
+            notes[:] = [note] if note else []
+            return written
+
+        self.ledger.transact(decide)
+        yield from notes
+
+    def _is_it(self, sending: Sending, batch: RemoteBatch) -> bool | None:
+        """Who waits reads the results of somebody else's batch once."""
+        if batch.status != "ended":
+            return None
+        pair = sending.intent.id, batch.id
+        if pair not in self._others and self._is_named(sending, batch):
+            return True
+        self._others.add(pair)
+        return False
+
+    def _is_named(self, sending: Sending, batch: RemoteBatch) -> bool:
+        try:
+            raws = readable(self.claude.results(batch.id), None)
+            return doubt.is_of(sending, [raw.custom_id for raw in raws])
+        except CannotFind:
+            return False  # after 29 days nothing of it can be had, whosever it was
+
+
+def _batches(before: View, after: View, now: datetime) -> Iterator[tuple[str, str]]:
+    """Every batch that was open when the run began, as it stands now."""
+    for sending in before.open_batches():
+        current = after.sendings[sending.intent.id]
+        name = current.submitted.batch if current.submitted else current.intent.id
+        yield name, current.status(now)
+
+
+def _fresh(before: View, after: View) -> Answers:
+    places: list[tuple[Rows[Answered], int]] = []
+    for sending in after.sendings.values():
+        places += ((sending.answers, n) for n in _new(before, sending))
+    return Answers(tuple(places))
+
+
+def _fresh_at_once(before: View, after: View) -> Iterator[tuple[Asked, Answered]]:
+    """Of the lane now."""
+    for sending in after.sendings.values():
+        if sending.intent.lane == "now":
+            for n in _new(before, sending):
+                yield sending.requests[n], sending.answers[n]
+
+
+def _new(before: View, sending: Sending) -> list[int]:
+    old = before.sendings.get(sending.intent.id)
+    return sorted(sending.answers.keys() - (old.answers.keys() if old else set()))
+
+
+def _open(view: View, tasks: AbstractSet[TaskId] | None) -> list[Sending]:
+    found = view.open_batches()
+    if tasks is None:
+        return found
+    return [
+        sending
+        for sending in found
+        if any(task.id in tasks for asked in sending.requests.values() for task in asked.tasks)
+    ]
+
+
+def _progress(start: View, view: View, tasks: AbstractSet[TaskId] | None) -> Progress:
+    watched = [view.sendings[sending.intent.id] for sending in _open(start, tasks)]
+    return Progress(
+        sum(sending.intent.requests for sending in watched),
+        sum(len(sending.answers) for sending in watched),
+    )
+
+
+@dataclass(frozen=True)
+class Verbs:
+    collect: Callable[[], Collection]  # one round, or as long as anything is open
+    follow_ups: Sequence[Callable[[], Followed]]
+
+
+def collect(verbs: Verbs, *, wait: bool) -> Collection:
+    """With `wait` until nothing is open and nothing follows any more."""
+    rounds = [_round(verbs)]
+    while wait and rounds[-1].submitted:
+        rounds.append(_round(verbs))
+    return together(rounds)
+
+
+def _round(verbs: Verbs) -> Collection:
+    done = verbs.collect()
+    afterwards = [follow_up() for follow_up in verbs.follow_ups]
+    return together(
+        [done, *(Collection((), one.answers, one.notes, one.sent) for one in afterwards)]
+    )

@@ -1,0 +1,124 @@
+"""What a collect run found out."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import overload
+
+from claude_batch.anthropic_api.results import Outcome
+from claude_batch.batches.batching import Sent
+from claude_batch.costs.receipts import ZERO, Receipt, receipt
+from claude_batch.ledger.events import Answered
+
+NO_RECEIPT = Receipt()
+FAILED_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a waiting person sees: requests in all, and those whose batches have ended."""
+
+    total: int
+    done: int
+
+
+@dataclass(frozen=True, eq=False)
+class Answers(Sequence[Answered]):
+    """Each is read when it is looked at: 100,000 of them are never in memory at once."""
+
+    places: tuple[tuple[Mapping[int, Answered], int], ...]  # rows, and a number among them
+
+    @classmethod
+    def of(cls, answers: Sequence[Answered]) -> "Answers":
+        if isinstance(answers, Answers):
+            return answers
+        rows = dict(enumerate(answers))
+        return cls(tuple((rows, at) for at in rows))
+
+    @overload
+    def __getitem__(self, at: int) -> Answered: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Answers": ...
+    def __getitem__(self, at: int | slice) -> "Answered | Answers":
+        if isinstance(at, slice):
+            return Answers(self.places[at])
+        rows, n = self.places[at]
+        return rows[n]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass
+class Tally:
+    """What is said of answers. They are gone through once: each may have to be read for it."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    findings: int = 0
+    refuted: int = 0
+    failed: list[Answered] = field(default_factory=list)  # the first of those with a reason
+    receipt: Receipt = NO_RECEIPT
+
+    @classmethod
+    def of(cls, answers: Iterable[Answered], lost_usd: Decimal = ZERO) -> "Tally":
+        made = cls()
+        made.receipt = receipt(map(made._add, answers), lost_usd=lost_usd)
+        return made
+
+    def _add(self, answered: Answered) -> Answered:
+        self.outcomes[answered.outcome] += 1
+        self.findings += answered.findings
+        self.refuted += len(answered.refuted)
+        if answered.error and len(self.failed) < FAILED_SHOWN:
+            self.failed.append(answered)
+        return answered
+
+
+@dataclass(frozen=True)
+class Collection:
+    batches: tuple[tuple[str, str], ...]  # id (the intent's while it has none), status
+    answers: Sequence[Answered]  # those recorded by this run
+    notes: tuple[str, ...]
+    submitted: tuple[Sent, ...] = ()  # what followed: second looks
+    lost_usd: Decimal = ZERO  # the most that lost answers among `answers` may have cost
+
+    @cached_property
+    def tally(self) -> Tally:
+        return Tally.of(self.answers, self.lost_usd)
+
+    @property
+    def receipt(self) -> Receipt:
+        return self.tally.receipt
+
+    def counts(self) -> dict[str, int]:
+        """Disjoint, by outcome; sums to the requests that this run recorded."""
+        return {outcome.value: self.tally.outcomes[outcome] for outcome in Outcome}
+
+
+def together(parts: Iterable[Collection]) -> Collection:
+    """Of several ledgers or rounds; a batch as the last of them saw it."""
+    rows = list(parts)
+    batches = {name: status for one in rows for name, status in one.batches}
+    return Collection(
+        tuple(batches.items()),
+        Answers(tuple(place for one in rows for place in Answers.of(one.answers).places)),
+        tuple(dict.fromkeys(note for one in rows for note in one.notes)),
+        tuple(sent for one in rows for sent in one.submitted),
+        sum((one.lost_usd for one in rows), ZERO),
+    )
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What was sent after collecting, and the answers that came at once (lane now)."""
+
+    sent: tuple[Sent, ...] = ()
+    answers: tuple[Answered, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,212 @@
+"""From raw answers to what the ledger records."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.results import (
+    Outcome,
+    RawAnswer,
+    Unparsable,
+    Usage,
+    Validator,
+    parse_line,
+)
+from claude_batch.batches.custom_ids import custom_id, number_in
+from claude_batch.costs.prices import Cost, Prices, UnknownModel
+from claude_batch.errors import CannotFind
+from claude_batch.findings.finding import Finding
+from claude_batch.findings.parsing import read_findings, validate_review
+from claude_batch.findings.verdicts import read_verdicts
+from claude_batch.ledger import events as order
+from claude_batch.ledger.batch_record import Sending
+from claude_batch.ledger.events import Answered, Asked, BatchStatus, Voided
+from claude_batch.ledger.lazy_rows import Head
+from claude_batch.ledger.store import Ledger, Shard, Write
+from claude_batch.ledger.view import View
+
+UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
+Pair = tuple[Head, RawAnswer]
+MISSING = "the batch ended without a readable line for this request"
+
+
+def validator_of(sending: Sending) -> Validator | None:
+    """The check for the texts of a batch. Verdicts are checked when they are recorded."""
+    first = next(iter(sending.requests.values()), None)  # second looks are sent apart
+    return None if first and first.purpose == "verify" else validate_review
+
+
+def readable(
+    lines: Iterable[bytes], validate: Validator | None = validate_review
+) -> Iterator[RawAnswer]:
+    """Result lines that name a request; a request without one is recorded as unreadable."""
+    for line in lines:
+        try:
+            yield parse_line(line, validate)
+        except Unparsable:
+            continue
+
+
+def findings_again(requests: Iterable[Asked], raws: Iterable[RawAnswer]) -> Iterator[Finding]:
+    """What succeeded answers said, where the ledger kept only that they did."""
+    places = {custom_id(asked.intent, asked.n, asked.sha): asked for asked in requests}
+    for raw in raws:
+        asked = places.get(raw.custom_id)
+        if asked is not None and raw.outcome is Outcome.SUCCEEDED:
+            yield from read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+
+
+def recall(
+    ledger: Ledger,
+    view: View,
+    answers: Sequence[Answered],
+    results: Callable[[BatchId], Iterable[bytes]],
+) -> Iterator[Finding]:
+    """What these answers said: from the ledger; where it keeps ids only, once more from the API
+    (29 days)."""
+    yield from ledger.findings([one for one in answers if one.shard])
+    missing = [one for one in answers if one.findings and not one.shard and one.batch]
+    for batch in dict.fromkeys(one.batch for one in missing if one.batch):
+        rows = [view.row(one.intent, one.n) for one in missing if one.batch == batch]
+        try:
+            yield from findings_again([row.asked for row in rows if row], readable(results(batch)))
+        except CannotFind:
+            continue  # after 29 days what it said is lost, as a dropped shard is
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Turns what came back for one sending into events. Twice is the same as once."""
+
+    sending: Sending
+    prices: Prices
+    now: datetime
+    run: str
+    keep_findings: bool = True  # False: the ledger gets ids, costs and states only
+
+    def some(self, view: View, raws: Iterable[RawAnswer]) -> Write:
+        """These answers, where `view` does not hold them yet."""
+        return self._write(view, self._found(raws))
+
+    def all(self, view: View, raws: Iterable[RawAnswer]) -> Write:
+        """These answers, and that nothing more will come."""
+        found = self._found(raws)
+        written = self._write(view, found | self._lost(self._waiting(view) - found.keys(), MISSING))
+        return Write((*written.events, *self._collected(view)), written.shards)
+
+    def undecided(self, view: View) -> Write:
+        """Of the lane now, whose requests go one by one: the first without an answer may have been
+        paid for, and those after it were never sent."""
+        waiting = sorted(self._waiting(view))
+        written = self._write(view, self._lost(waiting[:1], UNDECIDED))
+        rest = self.voided("its run ended before this was sent").events if waiting[1:] else ()
+        return Write((*written.events, *rest))
+
+    def voided(self, reason: str) -> Write:
+        """What has no answer was never sent and is free again."""
+        intent = self.sending.intent
+        fact = Voided(at=self.now, run=self.run, repo=intent.repo, intent=intent.id, reason=reason)
+        return Write((fact,))
+
+    def _waiting(self, view: View) -> set[int]:
+        """The requests that have no answer yet."""
+        answers = view.sendings[self.sending.intent.id].answers
+        return set(self.sending.requests.keys() - answers.keys())
+
+    def _found(self, raws: Iterable[RawAnswer]) -> dict[int, Pair]:
+        """Matched without an index by name, which would cost as much as the requests. Of two
+        answers to one request the first stands, as it does when it was recorded before."""
+        found: dict[int, Pair] = {}
+        intent, requests = self.sending.intent.id, self.sending.requests
+        for raw in raws:
+            if (n := number_in(raw.custom_id)) is None:
+                continue
+            head = requests.head(n)
+            if head and custom_id(intent, n, head.sha) == raw.custom_id:
+                found.setdefault(n, (head, raw))
+        return found
+
+    def _write(self, view: View, found: Mapping[int, Pair]) -> Write:
+        have = view.sendings[self.sending.intent.id].answers.keys()
+        at = order.after(self._forgotten(view), self.now)
+        new = {n: found[n] for n in sorted(found) if n not in have}
+        events = tuple(self._answer(at, n, *pair) for n, pair in new.items())
+        return Write(events, tuple(self._shards(new)) if self.keep_findings else ())
+
+    def _shards(self, found: Mapping[int, Pair]) -> Iterator[Shard]:
+        for n, (head, raw) in found.items():
+            if raw.findings and head.purpose != "verify":
+                asked = self.sending.requests[n]
+                said = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+                yield Shard(asked.intent, n, said)
+
+    def _forgotten(self, view: View) -> Iterator[datetime]:
+        """When tasks of this sending were freed, by a clock that is ahead: what comes afterwards
+        would not count."""
+        ahead = {task: at for task, at in view.forgotten.items() if at >= self.now}
+        if ahead:
+            asked = (task for one in self.sending.requests.values() for task in one.tasks)
+            yield from (ahead[task.id] for task in asked if task.id in ahead)
+
+    def _lost(self, numbers: Iterable[int], error: str) -> dict[int, Pair]:
+        raw = RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True)
+        return {n: (Head.of(self.sending.requests[n]), raw) for n in numbers}
+
+    def _answer(self, at: datetime, n: int, head: Head, raw: RawAnswer) -> Answered:
+        refuted: tuple[str, ...] = ()
+        if head.purpose == "verify":
+            raw, refuted = _judged(self.sending.requests[n], raw)
+        model = raw.model or head.model
+        cost = self._cost(model, raw.usage)
+        return Answered(
+            at=at,
+            run=self.run,
+            repo=head.repo,
+            intent=self.sending.intent.id,
+            n=n,
+            batch=self.sending.submitted.batch if self.sending.submitted else None,
+            outcome=raw.outcome,
+            model=model,
+            usage=raw.usage,
+            usd=cost.usd if cost else None,
+            usd_standard=cost.usd_standard if cost else None,
+            findings=raw.findings,
+            refuted=refuted,
+            error=raw.error,
+            retriable=raw.retriable,
+        )
+
+    def _cost(self, model: str, usage: Usage | None) -> Cost | None:
+        """None where the answer says nothing of its usage, or its model has no price."""
+        if usage is None:
+            return None
+        batch = self.sending.intent.lane == "batch"
+        try:
+            return self.prices.cost(model, usage, at=self.now.date(), batch=batch)
+        except UnknownModel:
+            return None
+
+    def _collected(self, view: View) -> tuple[BatchStatus, ...]:
+        submitted = self.sending.submitted
+        if submitted is None or "collected" in view.sendings[self.sending.intent.id].statuses:
+            return ()
+        return (
+            BatchStatus(
+                at=self.now,
+                run=self.run,
+                repo=self.sending.intent.repo,
+                batch=submitted.batch,
+                status="collected",
+            ),
+        )
+
+
+def _judged(asked: Asked, raw: RawAnswer) -> tuple[RawAnswer, tuple[str, ...]]:
+    """An answer that leaves a claim without a verdict has judged nothing."""
+    if raw.outcome is not Outcome.SUCCEEDED:
+        return raw, ()
+    try:
+        return raw, read_verdicts(raw.text or "", asked.about)
+    except Unparsable as reason:
+        return raw._replace(outcome=Outcome.UNREADABLE, error=str(reason), retriable=True), ()

@@ -1,0 +1,83 @@
+"""`retry`: lets tasks be asked again that have failed too often, or, on demand, were answered."""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from claude_batch.batches.status import check_prefix
+from claude_batch.errors import BadUsage
+from claude_batch.ledger import events as order
+from claude_batch.ledger.events import Forgotten
+from claude_batch.ledger.store import Ledger, Write
+from claude_batch.ledger.view import Standing, View
+from claude_batch.tasks.task import TaskId
+
+
+def retry(
+    ledgers: Iterable[Ledger],
+    prefixes: Collection[str],
+    *,
+    reanswer: bool,
+    repo: str,
+    run: str,
+    now: Callable[[], datetime],
+) -> list[TaskId]:
+    """Frees tasks by id or by the id of their batch; without any, all that failed."""
+    if reanswer and not prefixes:
+        raise BadUsage(
+            "--reanswer pays again for what it names, and it names nothing",
+            "give the ids of the tasks or batches; `claude-batch list` shows them",
+        )
+    for prefix in prefixes:
+        check_prefix(prefix)
+    named = [(ledger, _named(ledger.view(), prefixes)) for ledger in ledgers]
+    for prefix in prefixes:
+        if not any(_named(ledger.view(), [prefix]) for ledger, _ in named):
+            raise BadUsage(
+                f"no task or batch is called {prefix!r}", "see `claude-batch list` for the ids"
+            )
+    fact = Fact(repo, run, now)
+    freed = (task for ledger, tasks in named for task in _free(ledger, tasks, reanswer, fact))
+    return list(dict.fromkeys(freed))
+
+
+class Fact(NamedTuple):
+    repo: str
+    run: str
+    now: Callable[[], datetime]
+
+    def forgotten(self, view: View, tasks: tuple[TaskId, ...], reason: str) -> Forgotten:
+        rows = (row.answered for task in tasks for row in view.rows_of(task))
+        at = order.after((answered.at for answered in rows if answered), self.now())
+        return Forgotten(at=at, run=self.run, repo=self.repo, tasks=tasks, reason=reason)
+
+
+def _free(
+    ledger: Ledger, named: Iterable[TaskId], reanswer: bool, fact: Fact
+) -> tuple[TaskId, ...]:
+    freed: tuple[TaskId, ...] = ()
+
+    def decide(view: View) -> Write:
+        nonlocal freed
+        freed = tuple(task for task in named if _may(view, task, reanswer))
+        reason = "reanswer" if reanswer else "retry"
+        return Write((fact.forgotten(view, freed, reason),)) if freed else Write()
+
+    ledger.transact(decide)
+    return freed
+
+
+def _named(view: View, prefixes: Collection[str]) -> list[TaskId]:
+    found: dict[TaskId, None] = {}
+    starts = tuple(prefixes)
+    for sending in view.sendings.values():
+        names = [sending.intent.id, sending.submitted.batch if sending.submitted else ""]
+        whole = not prefixes or any(name.startswith(starts) for name in names)
+        for asked in sending.requests.values():
+            found |= {task.id: None for task in asked.tasks if whole or task.id.startswith(starts)}
+    return list(found)
+
+
+def _may(view: View, task: TaskId, reanswer: bool) -> bool:
+    standing = view.standing(task)
+    return standing is Standing.FAILED or (reanswer and standing is Standing.ANSWERED)

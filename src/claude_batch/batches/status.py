@@ -1,0 +1,184 @@
+"""What `status`, `list` and `show` find out."""
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from claude_batch.costs import budgets as budget
+from claude_batch.errors import BadUsage
+from claude_batch.findings.finding import Finding
+from claude_batch.ledger.batch_record import Sending
+from claude_batch.ledger.events import Answered, Asked, Submitted
+from claude_batch.ledger.store import Ledger
+from claude_batch.ledger.view import Standing, View
+from claude_batch.tasks.task import TaskId
+
+SHORTEST_PREFIX = 6
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises BadUsage for a prefix that could be meant for anything."""
+    if len(prefix.removeprefix("msgbatch_")) < SHORTEST_PREFIX:
+        raise BadUsage(f"{prefix!r} is too short", "give at least six characters of an id")
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    id: str  # the intent's id while there is no batch
+    status: str
+    created_at: datetime
+    expires_at: datetime | None
+    requests: int
+    tasks: int
+    lane: str
+    not_sent: str | None = None  # why nothing of it, or no more of it, will be
+
+
+@dataclass(frozen=True)
+class FailedTask:
+    """It waits for `retry`."""
+
+    id: TaskId
+    kind: str
+    path: str
+    why: str  # of its last answer
+
+
+@dataclass(frozen=True)
+class Status:
+    batches: tuple[BatchRow, ...]
+    pending_tasks: int
+    failed: tuple[FailedTask, ...]
+    spent_usd: Decimal  # this month, UTC
+    damaged: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One thing that `show` found: exactly one of the three."""
+
+    batch: BatchRow | None = None
+    requests: tuple[tuple[Asked, Answered | None], ...] = ()
+    task: TaskId | None = None
+    standing: str = ""
+    finding: Finding | None = None
+
+
+def status(ledger: Ledger, now: datetime) -> Status:
+    view = ledger.view()
+    standings = {task: view.standing(task) for task in _tasks(view)}
+    _, month = budget.periods(now)
+    return Status(
+        tuple(_row(sending, now) for sending in view.open_batches()),
+        sum(standing is Standing.IN_FLIGHT for standing in standings.values()),
+        _failed(view, {task for task, found in standings.items() if found is Standing.FAILED}),
+        view.spent(month),
+        view.damaged,
+        tuple(warnings(view, now)),
+    )
+
+
+def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchRow, ...]:
+    """Every batch the ledger remembers, the newest first."""
+    view = ledger.view()
+    rows = [_row(sending, now) for sending in view.sendings.values()]
+    return tuple(sorted(rows, key=lambda row: row.created_at, reverse=True))
+
+
+def show(ledgers: Sequence[Ledger], prefix: str, now: datetime) -> Shown:
+    """The batch, task or finding whose id starts with `prefix`. Raises BadUsage."""
+    check_prefix(prefix)
+    found = [one for ledger in ledgers for one in _matches(ledger, prefix, now)]
+    if not found:
+        raise BadUsage(f"nothing is called {prefix!r}", "see `claude-batch list` for the ids")
+    if len(found) > 1:
+        raise BadUsage(f"{len(found)} things start with {prefix!r}", "give more of the id")
+    return found[0]
+
+
+def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Shown]:
+    view = ledger.view()
+    for sending in view.sendings.values():
+        row = _row(sending, now)
+        if row.id.startswith(prefix) or sending.intent.id.startswith(prefix):
+            asked = sorted(sending.requests.items())
+            yield Shown(row, tuple((one, sending.answers.get(n)) for n, one in asked))
+    for task in _tasks(view):
+        if task.startswith(prefix):
+            pairs = [
+                (row.asked, row.answered)
+                for row in view.rows
+                if task in {one.id for one in row.asked.tasks}
+            ]
+            yield Shown(requests=tuple(pairs), task=task, standing=view.standing(task))
+    answers = [row.answered for row in view.rows if row.answered]
+    for finding in ledger.findings(answers):
+        if finding.id.startswith(prefix):
+            yield Shown(finding=finding)
+
+
+def _row(sending: Sending, now: datetime) -> BatchRow:
+    fact = sending.submitted
+    return BatchRow(
+        fact.batch if fact else sending.intent.id,
+        sending.status(now),
+        fact.created_at if fact else sending.intent.at,
+        fact.expires_at if fact else None,
+        sending.intent.requests,
+        sum(len(asked.tasks) for asked in sending.requests.values()),
+        sending.intent.lane,
+        sending.voided.reason if sending.voided and not sending.is_answered() else None,
+    )
+
+
+def _failed(view: View, failed: Set[TaskId]) -> tuple[FailedTask, ...]:
+    found: dict[TaskId, tuple[datetime, FailedTask]] = {}
+    for row in view.rows:
+        for task in row.asked.tasks if row.answered else ():
+            last = found.get(task.id)
+            if task.id in failed and row.answered and (not last or last[0] <= row.answered.at):
+                why = row.answered.error or row.answered.outcome.value
+                one = FailedTask(task.id, row.asked.kind, task.path, why)
+                found[task.id] = row.answered.at, one
+    return tuple(one for _, one in found.values())
+
+
+def _tasks(view: View) -> list[TaskId]:
+    return list(dict.fromkeys(task.id for row in view.rows for task in row.asked.tasks))
+
+
+RESULTS_STAY = timedelta(days=29)
+LATE = timedelta(hours=20)
+VERY_LATE = timedelta(days=25)
+
+
+def warnings(view: View, now: datetime) -> Iterator[str]:
+    """A sentence for each open batch with little time left, the same whenever it is said."""
+    for sending in view.open_batches():
+        fact = sending.submitted
+        if fact is None:
+            continue
+        if now >= fact.created_at + VERY_LATE:
+            yield _vanishing(fact)
+        elif fact.created_at + LATE <= now < fact.expires_at:
+            yield _expiring(fact)
+
+
+def _expiring(fact: Submitted) -> str:
+    return (
+        f"batch {fact.batch} has not ended and will expire at {_time(fact.expires_at)}: what has "
+        "no answer by then costs nothing, and `claude-batch collect` asks it once more"
+    )
+
+
+def _vanishing(fact: Submitted) -> str:
+    return (
+        f"the results of batch {fact.batch} vanish at {_time(fact.created_at + RESULTS_STAY)}: "
+        "run `claude-batch collect` before that, or what was paid for is lost"
+    )
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

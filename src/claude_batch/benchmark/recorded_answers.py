@@ -1,0 +1,48 @@
+"""Recorded answers in a file: the API's own result lines, one a line, told apart by custom_id."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from claude_batch.anthropic_api.results import RawAnswer, Unparsable, parse_line
+from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.findings.parsing import validate_review
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFile:
+    """`path` None: there are no recorded answers."""
+
+    path: Path | None
+
+    def known(self) -> Mapping[str, RawAnswer]:
+        """By custom_id. Raises CannotRead, also for a line that is no result."""
+        if self.path is None or not self.path.exists():
+            return {}
+        try:
+            rows = [
+                parse_line(line, validate_review)
+                for line in self.path.read_bytes().splitlines()
+                if line
+            ]
+        except OSError as error:
+            raise CannotRead(
+                f"{self.path} could not be read: {error.strerror}", "name a readable file"
+            ) from error
+        except Unparsable as error:
+            raise CannotRead(
+                f"{self.path} holds a line that is no result: {error}",
+                "it takes the lines of a batch's results as the API sends them",
+            ) from error
+        return {row.custom_id: row for row in rows}
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        if self.path is None:
+            return
+        try:
+            with self.path.open("ab") as file:
+                file.writelines(line + b"\n" for line in lines)
+        except OSError as error:
+            raise CannotRecord(
+                f"{self.path} could not be written: {error.strerror}", "name another file"
+            ) from error

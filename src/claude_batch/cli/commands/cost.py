@@ -1,0 +1,133 @@
+"""`claude-batch cost`."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claude_batch.cli.context import World, utc_now
+from claude_batch.cli.options import HERE, Directory, command, keep
+from claude_batch.cli.output import cost_json as spending_report
+from claude_batch.cli.output import cost_text as cost_words
+from claude_batch.cli.output.json_writer import document
+from claude_batch.config.model import Config
+from claude_batch.costs import reconciliation, usage_report
+from claude_batch.costs.entries import entries
+from claude_batch.costs.forecast import month
+from claude_batch.costs.page import page
+from claude_batch.costs.spending import accuracy, as_csv, spending
+from claude_batch.errors import BadUsage, CannotRead
+from claude_batch.ledger.view import View
+
+app = command()
+PAGE = Path("claude-batch-cost.html")
+
+
+class Grouping(StrEnum):
+    day = "day"
+    repository = "repository"
+    pull_request = "pull_request"
+    kind = "kind"
+    model = "model"
+
+
+class Table(StrEnum):
+    text = "text"
+    json = "json"
+    csv = "csv"
+    html = "html"
+
+
+@app.command()
+def cost(
+    by: Annotated[Grouping, typer.Option("--by", help="What to group by.")] = Grouping.day,
+    since: Annotated[
+        str | None, typer.Option("--since", help="First day, as 2026-11-01 (UTC).")
+    ] = None,
+    form: Annotated[Table, typer.Option("--format", help="How to print it.")] = Table.text,
+    out: Annotated[
+        Path | None, typer.Option("--out", help=f"Where the HTML page goes; else ./{PAGE}.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--reconcile", help="A usage report to compare with (JSON or CSV)."),
+    ] = None,
+    directory: Directory = HERE,
+) -> None:
+    """Show what was spent, in groups."""
+    first = _day(since)
+    if form is not Table.html and out:
+        raise BadUsage("--out is for the HTML page", "add --format html, or leave --out away")
+    if form is Table.html and report:
+        raise BadUsage("there is no page for --reconcile", "choose text, json or csv")
+    exported = usage_report.read(str(report), _read(report)) if report else None
+    world = World(directory)
+    config = world.config()
+    views = [ledger.view() for ledger in world.ledgers(config)]
+    if exported:
+        found = reconciliation.reconcile(entries(views), exported, world.prices(config))
+        text = _reconciled(found, form)
+    elif form is Table.html:
+        target = out or PAGE
+        keep(_page(views, by, first, config), target)
+        text = f"page: {target}"
+    else:
+        text = _spent(views, by, first, config, form)
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def _spent(
+    views: Sequence[View], by: Grouping, since: datetime | None, config: Config, form: Table
+) -> str:
+    found = spending(views, by.value, since)
+    if form is Table.csv:
+        return as_csv(found)
+    running = month(views, utc_now(), config.budget.month)
+    rows = [row for row in entries(views) if since is None or row.answer.at >= since]
+    if form is Table.json:
+        return document(spending_report.spending(found, running, accuracy(rows)))
+    return cost_words.cost(found, running, accuracy(rows))
+
+
+def _page(views: Sequence[View], by: Grouping, since: datetime | None, config: Config) -> str:
+    at = utc_now()
+    return page(
+        spending(views, by.value, since),
+        spending(views, "day", since),
+        [row for row in entries(views) if since is None or row.answer.at >= since],
+        month(views, at, config.budget.month),
+        config.budget,
+        at,
+    )
+
+
+def _reconciled(found: reconciliation.Reconciliation, form: Table) -> str:
+    match form:
+        case Table.json:
+            return document(spending_report.reconciliation(found))
+        case Table.csv:
+            return reconciliation.as_csv(found)
+        case _:
+            return cost_words.reconciliation(found)
+
+
+def _day(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise BadUsage(f"{text!r} is not a day", "write it as 2026-11-01") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CannotRead(
+            f"{path} could not be read: {error.strerror}", "name an exported usage report"
+        ) from error

@@ -1,0 +1,66 @@
+"""`claude-batch sandbox`."""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claude_batch.cli.options import As, Format, command, show, tell
+from claude_batch.environment import environment
+from claude_batch.git.process import Git
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.sandbox.github_server.server import Hub
+from claude_batch.sandbox.github_server.state import Setup
+
+app = command()
+
+
+@app.command()
+def sandbox(
+    repository: Annotated[
+        str, typer.Option("--repository", help="Its name at the GitHub look-alike.")
+    ] = "acme/shop",
+    bare: Annotated[
+        Path | None, typer.Option("--bare", help="A bare repository; made when absent.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0, help="How long a batch takes.")
+    ] = 5.0,
+    batches_port: Annotated[int, typer.Option("--batches-port", help="0: any free one.")] = 0,
+    github_port: Annotated[int, typer.Option("--github-port", help="0: any free one.")] = 0,
+    form: As = Format.text,
+) -> None:
+    """Serve look-alikes of the two APIs."""
+    environ = environment()
+    with tempfile.TemporaryDirectory(prefix="claude-batch-sandbox-") as folder:
+        path = bare or Path(folder) / "origin.git"
+        if not path.exists():
+            Git(environ, Path(folder), is_git_dir=False).run(
+                "init", "--quiet", "--bare", "--initial-branch=main", str(path.resolve())
+            )
+        with (
+            BatchesServer(seconds=seconds, port=batches_port) as batches,
+            Hub(path, environ, Setup(repository=repository), port=github_port) as hub,
+        ):
+            names = {
+                "ANTHROPIC_API_KEY": "sandbox",
+                "ANTHROPIC_BASE_URL": batches.url,
+                "GITHUB_TOKEN": "sandbox",
+                "GITHUB_API_URL": hub.url,
+                "GITHUB_REPOSITORY": repository,
+            }
+            clone = hub.clone_url.replace("://", "://x-access-token:sandbox@")
+            document = {"environment": names, "clone_url": clone}
+            show(document, lambda: _text(names, clone), form)
+            sys.stdout.flush()
+            tell("serving until interrupted; the answers come from a few rules, not from Claude")
+            while True:
+                time.sleep(3600)
+
+
+def _text(names: dict[str, str], clone: str) -> str:
+    exports = [f"export {name}={value}" for name, value in names.items()]
+    return "\n".join([*exports, f"# git clone {clone}"])

@@ -1,0 +1,55 @@
+"""What `cost --format json` prints. Scripts of other people rely on these keys."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import cast
+
+from claude_batch.cli.output import json_documents as report
+from claude_batch.costs.forecast import Month
+from claude_batch.costs.reconciliation import Difference, Reconciliation
+from claude_batch.costs.spending import Accuracy, Spending
+from claude_batch.costs.usage_report import Tokens
+
+Json = Mapping[str, object]
+
+
+def spending(found: Spending, running: Month, accurate: Sequence[Accuracy]) -> Json:
+    """The groups as ever; the totals also say where the month leads and how far estimates were."""
+    document = report.spending(found)
+    totals = {
+        **cast(Json, document["totals"]),
+        "month": {**asdict(running), "change_percent": running.change_percent},
+        "estimates": [{**asdict(one), "error_percent": one.error_percent} for one in accurate],
+    }
+    return {**document, "totals": totals}
+
+
+def reconciliation(found: Reconciliation) -> Json:
+    return {
+        "differences": [_difference(row) for row in found.rows],
+        "usd": found.usd,
+        "outside": found.outside,
+        "unsaid": found.unsaid,
+        "has_more": found.is_cut,
+    }
+
+
+def _difference(row: Difference) -> Json:
+    return {
+        "date": row.day,
+        "model": row.model,
+        "service_tier": row.tier,
+        "agrees": row.agrees,
+        "ledger": _tokens(row.ledger),
+        "report": _tokens(row.report),
+        "usd": row.usd,
+    }
+
+
+def _tokens(found: Tokens) -> Json:
+    return {
+        "input_tokens": found.input,
+        "output_tokens": found.output,
+        "cache_read_tokens": found.cache_read,
+        "cache_write_tokens": found.cache_write,
+    }

@@ -1,0 +1,112 @@
+"""What requests share, and whether it pays to have that cached first.
+
+What is written to the cache for an hour costs twice the plain input, and requests of one batch do
+not read what one of them writes. So one of them goes first, alone (the primer), and the others
+follow when it has ended. https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from claude_batch.anthropic_api.results import Usage
+from claude_batch.costs.prices import BATCH, Rates
+from claude_batch.ledger.usage_history import LEAST, SPAN
+from claude_batch.ledger.view import View
+
+# Hits are best effort: 30 to 98 % by the documentation, of which this is the middle.
+ASSUMED_HITS = Decimal("0.64")
+
+# Older answers say nothing: else a low rate, which stops priming, could never be seen to rise.
+RECENT = timedelta(days=30)
+WORTH = Decimal("0.05")  # dollars; for less nobody waits
+Start = tuple[str, str]  # model, text
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The first `tokens` of a request are to be cached for an hour."""
+
+    tokens: int
+    hits: Decimal  # the share of them that is expected to be read; the primer reads nothing
+    is_primer: bool
+
+    def classes(self, prompt: int) -> Usage:
+        """A prompt of so many tokens, as it is expected to be billed."""
+        cached = min(self.tokens, prompt)
+        read = int(cached * self.hits)
+        return Usage(input=prompt - cached, cache_read=read, cache_write_1h=cached - read)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a model caches. `rates`: at standard price. `minimum`: None where nobody knows it.
+    `length`: of a text in tokens."""
+
+    rates: Rates
+    minimum: int | None
+    hits: Decimal
+    length: Callable[[str], int]
+
+    def saving(self, tokens: int, requests: int) -> Decimal:
+        """Dollars that so many requests in batches cost less for these shared tokens if the first
+        of them is the primer; below zero they cost more."""
+        read, write = self.rates.cache_read, self.rates.cache_write_1h
+        follower = self.hits * read + (1 - self.hits) * write
+        primed = write + (requests - 1) * follower
+        return (tokens * (requests * self.rates.input - primed)).scaleb(-6) * BATCH
+
+    def pays(self, tokens: int, requests: int) -> bool:
+        is_cached = self.minimum is not None and tokens >= self.minimum
+        return is_cached and self.saving(tokens, requests) >= WORTH
+
+
+def hit_rate(view: View, now: datetime) -> Decimal:
+    """Of the tokens that recent answers read from the cache or wrote to it, those that were read.
+
+    A primer can only write, so it says nothing of what its followers find.
+    """
+    recent = [
+        (row.answered.at, row.asked.intent, row.asked.n, row.answered.usage)
+        for row in view.rows
+        if row.answered and row.answered.usage and row.asked.purpose != "primer"
+        if now - row.answered.at < RECENT and _cached(row.answered.usage)
+    ]
+    newest = [usage for *_, usage in sorted(recent, key=lambda row: row[:3])[-SPAN:]]
+    if len(newest) < LEAST:
+        return ASSUMED_HITS
+    return Decimal(sum(usage.cache_read for usage in newest)) / sum(map(_cached, newest))
+
+
+def _cached(usage: Usage) -> int:
+    return usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
+
+
+def marks(starts: Iterable[Start], terms_of: Callable[[str], Terms]) -> Iterator[Mark | None]:
+    """Of each request by what it starts with; None: it is sent without a mark."""
+    same: dict[Start, Start] = {}
+    each = [same.setdefault(start, start) for start in starts]
+    worth = dict(_worth(Counter(each), terms_of))
+    primed: set[Start] = set()
+    for start in each:
+        if start not in worth:
+            yield None
+        elif start in primed:
+            yield worth[start]
+        else:
+            primed.add(start)
+            yield replace(worth[start], hits=Decimal(0), is_primer=True)
+
+
+def _worth(
+    groups: Mapping[Start, int], terms_of: Callable[[str], Terms]
+) -> Iterator[tuple[Start, Mark]]:
+    """Starts that are worth a primer, with the mark of who follows it."""
+    for start, number in groups.items():
+        model, text = start
+        terms = terms_of(model)
+        tokens = terms.length(text)
+        if terms.pays(tokens, number):
+            yield start, Mark(tokens, terms.hits, is_primer=False)

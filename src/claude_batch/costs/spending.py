@@ -1,0 +1,140 @@
+"""Receipts in groups: by day, repository, pull request, kind or model."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from operator import itemgetter
+from typing import Literal
+
+from claude_batch.costs.entries import Entry, Reuse, Spot, entries, reuses
+from claude_batch.costs.receipts import ZERO, Receipt, receipt, reserved_for_lost
+from claude_batch.formatting import dollars
+from claude_batch.ledger.view import View
+
+By = Literal["day", "repository", "pull_request", "kind", "model"]
+
+COLUMNS = (
+    "usd",
+    "usd_standard",
+    "saved_usd",
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    receipt: Receipt
+    usd_estimated: Decimal  # what submit had said
+    unknown: int  # answers that may have been billed, and are in no figure in dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    by: By
+    since: datetime | None
+    groups: tuple[Group, ...]
+    total: Group
+
+
+def spending(views: Iterable[View], by: By, since: datetime | None) -> Spending:
+    """Of answers recorded, and tasks not asked again, at or after `since`; None: of all."""
+    views = list(views)
+    found = [one for one in entries(views) if since is None or one.answer.at >= since]
+    reused = [one for one in reuses(views) if since is None or one.spot.at >= since]
+    named: dict[str, tuple[list[Entry], list[Reuse]]] = defaultdict(lambda: ([], []))
+    for paid in found:
+        named[KEYS[by](paid.spot)][0].append(paid)
+    for saved in reused:
+        named[KEYS[by](saved.spot)][1].append(saved)
+    groups = tuple(_group(name, *rows) for name, rows in sorted(named.items(), key=itemgetter(0)))
+    return Spending(by, since, groups, _group("total", found, reused))
+
+
+KEYS: dict[By, Callable[[Spot], str]] = {
+    "day": lambda spot: day(spot.at),
+    "repository": lambda spot: spot.repo,
+    "pull_request": lambda spot: f"{spot.pr}" if spot.pr else "none",
+    "kind": lambda spot: spot.kind,
+    "model": lambda spot: spot.model,
+}
+
+
+def day(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def _group(name: str, found: list[Entry], reused: list[Reuse]) -> Group:
+    return Group(
+        name=name,
+        receipt=receipt(
+            (one.answer for one in found),
+            sum((one.usd for one in reused), ZERO),
+            reserved_for_lost((one.asked, one.answer) for one in found),
+        ),
+        usd_estimated=sum((one.asked.estimate.usd for one in found), ZERO),
+        unknown=sum(one.is_unknown for one in found),
+    )
+
+
+def amount(usd: Decimal, unknown: int) -> str:
+    """What was paid, where some of it may have no known price."""
+    if not unknown:
+        return dollars(usd)
+    return f"{dollars(usd)} + unknown" if usd else "unknown"
+
+
+def as_csv(found: Spending) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([found.by, *COLUMNS, "usd_estimated", "unknown"])
+    for group in (*found.groups, found.total):
+        figures = [getattr(group.receipt, column) for column in COLUMNS]
+        money = [format(one, "f") if isinstance(one, Decimal) else one for one in figures]
+        estimated = format(group.usd_estimated, "f")
+        writer.writerow([group.name, *money, estimated, group.unknown])
+    return out.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Of requests that were billed at a known price."""
+
+    kind: str
+    model: str
+    requests: int
+    usd_estimated: Decimal
+    usd: Decimal
+
+    @property
+    def error_percent(self) -> int | None:
+        """Of what was paid; above zero the estimate was too high. None where nothing was paid."""
+        if not self.usd:
+            return None
+        share = (self.usd_estimated - self.usd) / self.usd * 100
+        return int(share.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def accuracy(found: Iterable[Entry]) -> tuple[Accuracy, ...]:
+    named: dict[tuple[str, str], list[Entry]] = {}
+    for entry in found:
+        if entry.answer.usd is not None:
+            named.setdefault((entry.spot.kind, entry.spot.model), []).append(entry)
+    return tuple(
+        Accuracy(
+            kind=kind,
+            model=model,
+            requests=len(rows),
+            usd_estimated=sum((row.asked.estimate.usd for row in rows), ZERO),
+            usd=sum((row.answer.usd or ZERO for row in rows), ZERO),
+        )
+        for (kind, model), rows in sorted(named.items())
+    )

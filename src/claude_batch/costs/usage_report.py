@@ -1,0 +1,177 @@
+"""A usage report of the Admin API: tokens by day, model and service tier.
+
+https://platform.claude.com/docs/en/api/admin/usage_report/retrieve_messages
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from claude_batch.anthropic_api.results import Usage
+from claude_batch.costs.spending import day
+from claude_batch.errors import CannotRead
+
+MOST = 10**15  # a count of tokens beyond this is a mistake
+Count = Annotated[int, Field(ge=0, le=MOST)]
+
+REMEDY = (
+    "export it with `bucket_width=1d`, `group_by[]=model` and `group_by[]=service_tier`, or as CSV "
+    "with the columns of docs/costs.md"
+)
+
+Key = tuple[str, str, str]  # day, model, service tier
+
+
+class Reported(BaseModel):
+    """A part of somebody else's document: what we do not compare may stand there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CacheCreation(Reported):
+    ephemeral_5m_input_tokens: Count
+    ephemeral_1h_input_tokens: Count
+
+
+class Result(Reported):
+    model: Annotated[str, Field(min_length=1)]
+    service_tier: Annotated[str, Field(min_length=1)]
+    uncached_input_tokens: Count
+    output_tokens: Count
+    cache_read_input_tokens: Count
+    cache_creation: CacheCreation
+
+
+class Bucket(Reported):
+    starting_at: AwareDatetime
+    results: tuple[Result, ...]
+
+
+class Report(Reported):
+    data: tuple[Bucket, ...]
+    has_more: bool = False
+
+
+class CsvRow(Reported):
+    date: date
+    model: Annotated[str, Field(min_length=1)]
+    service_tier: Annotated[str, Field(min_length=1)]
+    input_tokens: Count
+    output_tokens: Count
+    cache_read_input_tokens: Count
+    cache_creation_input_tokens: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """`writes` None: cache writes of 5 minutes and 1 hour are not told apart."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    writes: tuple[int, int] | None = (0, 0)
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        writes = None
+        if self.writes is not None and other.writes is not None:
+            writes = (self.writes[0] + other.writes[0], self.writes[1] + other.writes[1])
+        return Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+            writes,
+        )
+
+    def usage(self) -> Usage | None:
+        """None where what writes cost cannot be told."""
+        if self.writes is None and self.cache_write:
+            return None
+        short, long = self.writes or (0, 0)
+        return Usage(
+            input=self.input,
+            output=self.output,
+            cache_read=self.cache_read,
+            cache_write_5m=short,
+            cache_write_1h=long,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    days: frozenset[str]
+    tokens: Mapping[Key, Tokens]
+    is_cut: bool  # there are further pages
+
+
+def read(name: str, data: bytes) -> UsageReport:
+    """The Admin API's JSON, or CSV. Raises CannotRead."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CannotRead(f"{name} is not UTF-8", "save it as UTF-8") from error
+    try:
+        return _of_json(text) if text.lstrip().startswith("{") else _of_csv(name, text)
+    except csv.Error as error:
+        raise CannotRead(f"{name} is no CSV: {error}", REMEDY) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the document"
+        raise CannotRead(f"{name} is no usage report: {where}: {first['msg']}", REMEDY) from error
+
+
+def _of_json(text: str) -> UsageReport:
+    report = Report.model_validate_json(text)
+    found: dict[Key, Tokens] = {}
+    for bucket in report.data:
+        for row in bucket.results:
+            short = row.cache_creation.ephemeral_5m_input_tokens
+            long = row.cache_creation.ephemeral_1h_input_tokens
+            tokens = Tokens(
+                row.uncached_input_tokens,
+                row.output_tokens,
+                row.cache_read_input_tokens,
+                short + long,
+                (short, long),
+            )
+            add(found, (day(bucket.starting_at), row.model, row.service_tier), tokens)
+    return UsageReport(
+        frozenset(day(bucket.starting_at) for bucket in report.data), found, report.has_more
+    )
+
+
+def _of_csv(name: str, text: str) -> UsageReport:
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [key for key in CsvRow.model_fields if key not in (reader.fieldnames or ())]
+    if missing:
+        raise CannotRead(
+            f"{name} is neither the JSON of a usage report nor CSV with a column {missing[0]!r}",
+            REMEDY,
+        )
+    found: dict[Key, Tokens] = {}
+    for line in reader:
+        row = CsvRow.model_validate(line)
+        tokens = Tokens(
+            row.input_tokens,
+            row.output_tokens,
+            row.cache_read_input_tokens,
+            row.cache_creation_input_tokens,
+            None,
+        )
+        add(found, (row.date.isoformat(), row.model, row.service_tier), tokens)
+    return UsageReport(frozenset(key[0] for key in found), found, is_cut=False)
+
+
+def tokens_of(usage: Usage) -> Tokens:
+    writes = (usage.cache_write_5m, usage.cache_write_1h)
+    return Tokens(usage.input, usage.output, usage.cache_read, sum(writes), writes)
+
+
+def add(found: dict[Key, Tokens], key: Key, tokens: Tokens) -> None:
+    found[key] = found[key] + tokens if key in found else tokens

@@ -1,0 +1,115 @@
+"""What changed between two trees, and the parser of git's own patch format.
+
+A hunk keeps its body as the bytes that git printed: hashing thousands of hunks must not
+cost a Python object per line, so lines are cut only for the hunks that become requests.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+
+class Side(StrEnum):
+    """GitHub's words: LEFT counts lines of the old file, RIGHT of the new one."""
+
+    LEFT = "LEFT"
+    RIGHT = "RIGHT"
+
+
+class Line(NamedTuple):
+    """One line of a hunk. `text` has no newline; a CR of CRLF stays part of it."""
+
+    sign: str  # " ", "+" or "-"
+    text: bytes
+    old: int | None  # 1-based number in the old file, None on "+"
+    new: int | None  # 1-based number in the new file, None on "-"
+    newline: bool = True  # False: the last line of a file without a final newline
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """`body`: every line with its sign, joined by newlines, "\\ No newline" marks included."""
+
+    old_start: int
+    new_start: int
+    body: bytes
+    heading: bytes = b""  # what git prints after the second @@
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines without the marks; a position in a hunk is an index into this.
+
+        They stay as long as the hunk does. Where there may be a hundred thousand hunks, `rows`
+        and `cut` leave nothing behind.
+        """
+        return tuple(self.cut())
+
+    def cut(self) -> Iterator[Line]:
+        return _cut(self.body, self.old_start, self.new_start)
+
+    @property
+    def rows(self) -> list[bytes]:
+        """The lines with their signs, without the marks."""
+        rows = self.body.split(b"\n")
+        return [row for row in rows if row[:1] != b"\\"] if b"\n\\" in self.body else rows
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file of a diff. Object ids are full; an absent side has only zeros as id and mode 0."""
+
+    path: str
+    old_path: str
+    status: str  # added, modified, deleted, renamed, copied, typechange, named (for --paths)
+    old_mode: int
+    new_mode: int
+    old_blob: str
+    new_blob: str
+    binary: bool = False
+    hunks: tuple[Hunk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A changed file that is not reviewed, and why; `path` is printable."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two trees with the commits that they belong to (None: an index, a noted tree, no parent)."""
+
+    base: str | None
+    head: str | None
+    base_tree: str
+    head_tree: str
+    label: str  # for people: "main..feature", "pull request 7", "staged changes"
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    comparison: Comparison
+    files: tuple[FileChange, ...]
+    left_out: tuple[LeftOut, ...] = field(default=())
+
+
+def _cut(body: bytes, old: int, new: int) -> Iterator[Line]:
+    rows = body.split(b"\n")
+    for row, after in zip(rows, [*rows[1:], b""], strict=True):
+        sign = row[:1].decode("ascii", "replace") or " "
+        if sign == "\\":
+            continue
+        newline = not after.startswith(b"\\")
+        yield Line(
+            sign,
+            row[1:],
+            None if sign == "+" else old,
+            None if sign == "-" else new,
+            newline,
+        )
+        old += sign != "+"
+        new += sign != "-"

@@ -1,0 +1,45 @@
+"""`export`: the recorded findings whose code stands in the work tree, for other tools."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from claude_batch.exports.formats import Form
+from claude_batch.exports.formats import export as render
+from claude_batch.findings.finding import Finding
+from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.findings.relocation import relocate
+from claude_batch.findings.suggestions import Suggestion
+from claude_batch.git.work_tree import WorkTree
+from claude_batch.ledger.store import Ledger
+from claude_batch.tasks.plan import AskedTask
+from claude_batch.verification.outcomes import Look, looks
+
+
+def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
+    placed: list[Placed] = []
+    unplaced: list[Dropped] = []
+    read = cache(work_tree.read_bytes)
+    for finding, task in (pair for ledger in ledgers for pair in _findings(ledger)):
+        content = read(finding.path)
+        found = _place(finding, task, content) if task and content is not None else None
+        if found:
+            placed.append(found)
+        else:
+            unplaced.append(Dropped(finding, "changed_meanwhile" if task else "unplaced"))
+    return render(form, placed, unplaced)
+
+
+def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
+    view = ledger.view()
+    judged, tasks = looks(view), view.shown()
+    for finding in ledger.findings(answered for _, answered in view.answers()):
+        if not finding.is_malformed and judged.get(finding.id) is not Look.REFUTED:
+            yield finding, tasks.get(finding.task) if finding.task else None
+
+
+def _place(finding: Finding, task: AskedTask, content: bytes) -> Placed | None:
+    here = relocate(finding, task, content)
+    if here is None:
+        return None
+    suggestion = here.proof.text if isinstance(here.proof, Suggestion) else None
+    return Placed(finding, finding.path, finding.side, here.first, here.last, suggestion)

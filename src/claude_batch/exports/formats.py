@@ -1,0 +1,108 @@
+"""Findings for other tools: SARIF, reviewdog's diagnostics, Markdown, JSON."""
+
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+from claude_batch.diff.model import Side
+from claude_batch.exports.sarif import LEVELS, message, sarif
+from claude_batch.findings.finding import Finding, label
+from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.markdown import cleaned, code, fence, quote_line, quote_model_text
+
+Form = Literal["sarif", "rdjsonl", "markdown", "json"]
+REVIEWDOG = {"error": "ERROR", "warning": "WARNING", "note": "INFO"}
+
+
+def export(form: Form, placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
+    """One document, ended by a newline (rdjsonl: a line for each finding)."""
+    match form:
+        case "sarif":
+            return _pretty(sarif(placed, unplaced).document())
+        case "rdjsonl":
+            return rdjsonl(placed, unplaced)
+        case "markdown":
+            return markdown(placed, unplaced)
+        case "json":
+            items = [*map(_placed_item, placed), *map(_dropped_item, unplaced)]
+            return _pretty({"items": items, "total": len(items)})
+
+
+def rdjsonl(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
+    """https://github.com/reviewdog/reviewdog/tree/master/proto/rdf"""
+    rows = [_diagnostic(one.finding, one.path, one) for one in placed]
+    rows += [_diagnostic(one.finding, one.finding.path, None) for one in unplaced]
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _diagnostic(finding: Finding, path: str, placed: Placed | None) -> dict[str, object]:
+    location: dict[str, object] = {"path": _printable(path)}
+    row: dict[str, object] = {
+        "message": message(finding),
+        "location": location,
+        "severity": REVIEWDOG[LEVELS[finding.severity]],
+        "source": {"name": "claude-batch"},
+        "code": {"value": finding.category},
+    }
+    if placed and placed.side is Side.RIGHT:
+        span = {"start": {"line": placed.first_line}, "end": {"line": placed.line}}
+        location["range"] = span
+        if placed.suggestion is not None:
+            row["suggestions"] = [{"range": span, "text": placed.suggestion.removesuffix("\n")}]
+    return row
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def markdown(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
+    if not placed and not unplaced:
+        return "No findings.\n"
+    parts = []
+    for one in placed:
+        lines = str(one.line) if one.first_line == one.line else f"{one.first_line}-{one.line}"
+        old = " (old)" if one.side is Side.LEFT else ""
+        parts += _section(one.finding, code(f"{one.path}:{lines}") + old)
+        if one.suggestion is not None:
+            parts.append(fence(one.suggestion))
+    for dropped in unplaced:
+        parts += _section(dropped.finding, f"{code(dropped.finding.path)} ({dropped.reason})")
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(finding: Finding, where: str) -> list[str]:
+    heading = [f"### {quote_line(finding.title)}", f"{where} · {label(finding)}"]
+    body = quote_model_text(finding.body)
+    return [*heading, body] if body else heading
+
+
+def _placed_item(one: Placed) -> dict[str, object]:
+    return _item(one.finding, one.path) | {
+        "first_line": one.first_line,
+        "line": one.line,
+        "suggestion": one.suggestion,
+    }
+
+
+def _dropped_item(one: Dropped) -> dict[str, object]:
+    return _item(one.finding, one.finding.path) | {"reason": one.reason}
+
+
+def _item(finding: Finding, path: str) -> dict[str, object]:
+    return {
+        "id": finding.id,
+        "fingerprint": finding.fingerprint,
+        "kind": finding.kind,
+        "path": _printable(path),
+        "side": finding.side,
+        "severity": finding.severity,
+        "confidence": finding.confidence,
+        "category": finding.category,
+        "title": cleaned(finding.title),
+        "body": cleaned(finding.body),
+    }
+
+
+def _pretty(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

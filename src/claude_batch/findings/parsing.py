@@ -1,0 +1,133 @@
+"""findings/parsing."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from claude_batch.anthropic_api.results import ValidResponse, _plain, lower, validated
+from claude_batch.diff.model import Side
+from claude_batch.findings.anchors import Place, Strip, Unplaced, place
+from claude_batch.findings.finding import (
+    Category,
+    Confidence,
+    Finding,
+    Severity,
+    finding_id,
+    fingerprint,
+)
+from claude_batch.tasks.plan import AskedTask
+
+MAX_FINDINGS = 200  # of one answer; of those beyond it nothing is kept but that they were there
+MAX_TITLE = 200  # characters
+MAX_BODY = 4_000
+MAX_REPLACEMENT = 20_000  # a longer one is left out: half a replacement is wrong code
+NOTHING_SAID = {"start": "", "end": "", "title": "", "body": "", "replacement": None}
+
+
+class SaidFinding(BaseModel):
+    """One finding as the model writes it: prompts/answer.schema.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: str = Field(alias="from")
+    end: str = Field(alias="to")
+    severity: Annotated[Severity, BeforeValidator(lower)]
+    confidence: Annotated[Confidence, BeforeValidator(lower)]
+    category: Annotated[Category, BeforeValidator(lower)]
+    title: str
+    body: str
+    replacement: str | None
+
+
+class Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    findings: tuple[SaidFinding, ...]
+
+
+def validate_review(text: str) -> ValidResponse:
+    """Check the text of a review and count its findings. Raises Unparsable."""
+    count = len(validated(text, Said).findings)
+    if count <= MAX_FINDINGS:
+        return ValidResponse(count)
+    remark = f"{count - MAX_FINDINGS} findings beyond the first {MAX_FINDINGS} were left out"
+    return ValidResponse(count, remark)
+
+
+def read_findings(
+    text: str, custom_id: str, tasks: Sequence[AskedTask], kind: str
+) -> tuple[Finding, ...]:
+    """The findings of a complete answer. Raises Unparsable.
+
+    `tasks` are those of the request, in the order in which they were shown. A finding whose
+    anchors do not hold is unplaced. Its fingerprint is made of the request and its index: nothing
+    says that two findings without a place are the same.
+    """
+    said = validated(text, Said)
+    strips = [Strip(task.signs, task.hashes) for task in tasks]
+    return tuple(
+        _finding(_bounded(one, index), custom_id, index, (tasks, strips), kind)
+        for index, one in enumerate(said.findings)
+    )
+
+
+def _bounded(said: SaidFinding, index: int) -> SaidFinding:
+    return said if index < MAX_FINDINGS else said.model_copy(update=NOTHING_SAID)
+
+
+def _finding(
+    said: SaidFinding,
+    custom_id: str,
+    index: int,
+    asked: tuple[Sequence[AskedTask], Sequence[Strip]],
+    kind: str,
+) -> Finding:
+    tasks, strips = asked
+    where: Place | None = None
+    unplaced = None
+    try:
+        where = place(said.start, said.end, strips)
+    except Unplaced as reason:
+        unplaced = str(reason)
+    task = tasks[where.task] if where else None
+    path = task.path if task else next((task.path for task in tasks), "")
+    hashes = _hashes(strips[where.task], where) if where else f"{custom_id}:{index}"
+    title, body = _words(said)
+    replacement = said.replacement if title else None
+    return Finding(
+        id=finding_id(custom_id, index),
+        fingerprint=fingerprint(path, hashes, kind, said.category),
+        task=task.id if task else None,
+        kind=kind,
+        path=path,
+        first=where.first if where else 0,
+        last=where.last if where else 0,
+        side=where.side if where else Side.RIGHT,
+        category=said.category,
+        severity=said.severity,
+        confidence=said.confidence,
+        title=title,
+        body=body,
+        replacement=replacement if len(replacement or "") <= MAX_REPLACEMENT else None,
+        unplaced=unplaced,
+    )
+
+
+def _words(said: SaidFinding) -> tuple[str, str]:
+    """Title and body; neither where there is no letter to read."""
+    body = _plain(said.body, MAX_BODY)
+    titles = _title(said.title), _title(body)
+    title = next((title for title in titles if any(map(str.isalnum, title))), "")
+    return title, body if title else ""
+
+
+def _hashes(strip: Strip, where: Place) -> str:
+    """Those of the anchored lines that stand in the file of that side."""
+    other = "-" if where.side is Side.RIGHT else "+"
+    positions = range(where.first, where.last + 1)
+    return "".join(strip.hash_at(at) for at in positions if strip.signs[at] != other)
+
+
+def _title(text: str) -> str:
+    return _plain(" ".join(text[: 8 * MAX_TITLE].split()), MAX_TITLE)

@@ -1,0 +1,220 @@
+"""Where a plan saw a task, and where the lines of a finding about it are in today's head.
+
+Used when the task itself is no longer in the diff: its hunk has changed, or is shown otherwise.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from claude_batch.diff.line_tracking import carry
+from claude_batch.diff.lines import texts
+from claude_batch.diff.model import Diff, FileChange, Side
+from claude_batch.findings.anchors import HASH_LENGTH, Strip, line_hash
+from claude_batch.findings.finding import Finding
+from claude_batch.findings.suggestions import Rejected, Suggestion, prove
+from claude_batch.git.earlier_commits import Readers
+from claude_batch.tasks.plan import AskedTask, PlannedDiff, PlannedFile, PlannedTask
+from claude_batch.tasks.task import TaskId
+
+# task: it is still in the diff. blob: the same file. walk: past edits. moved: elsewhere, verbatim.
+# hashes: the old file is gone, and the whole hunk stands at one place.
+How = Literal["task", "blob", "walk", "moved", "hashes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    base: str | None
+    head: str | None
+    file: PlannedFile
+    twins: tuple[PlannedTask, ...]  # equal hunks have one id; the first was asked about
+
+
+@dataclass(frozen=True)
+class Past:
+    """`plans`: those of this pull request, oldest first. `asked`: tasks with their strips."""
+
+    plans: Sequence[PlannedDiff]
+    asked: Mapping[TaskId, AskedTask]
+    diff: Diff
+    readers: Readers
+    files: dict[str, FileChange] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", {change.path: change for change in self.diff.files})
+
+    @cached_property
+    def origins(self) -> dict[TaskId, Origin]:
+        """The latest plan is the nearest to today's head."""
+        found: dict[TaskId, Origin] = {}
+        for plan in self.plans:
+            for file in plan.files:
+                twins: dict[TaskId, list[PlannedTask]] = {}
+                for task in file.tasks:
+                    twins.setdefault(task.id, []).append(task)
+                for task_id, same in twins.items():
+                    found[task_id] = Origin(plan.base, plan.head, file, tuple(same))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Lines `first..last` (1-based, inclusive) of `path`. `seen`: what a suggestion may replace."""
+
+    path: str
+    first: int
+    last: int
+    how: How
+    seen: tuple[bytes, ...] | None = None
+
+
+def stands(finding: Finding, past: Past, read_head: Callable[[str], bytes | None]) -> Now | None:
+    """None: the lines are gone, or nobody can tell any more which ones they were."""
+    origin = past.origins.get(finding.task) if finding.task else None
+    asked = past.asked.get(finding.task) if finding.task else None
+    if origin is None or asked is None:
+        return None
+    path = _path_now(origin, past, read_head)
+    if path is None:
+        return None
+    if finding.side is Side.LEFT:
+        return _removed(finding, asked, origin, past, past.files.get(path))
+    head = read_head(path)
+    return _right(finding, asked, origin, past, (path, head)) if head is not None else None
+
+
+def _path_now(origin: Origin, past: Past, read_head: Callable[[str], bytes | None]) -> str | None:
+    file = origin.file
+    if file.path in past.files or read_head(file.path) is not None:
+        return file.path
+    for change in past.diff.files:
+        from_same = change.old_path == file.old_path and change.path != change.old_path
+        if from_same or change.new_blob == file.new_blob:
+            return change.path
+    return past.readers.renamed(origin.head, file.path) if origin.head else None
+
+
+def _right(
+    finding: Finding, asked: AskedTask, origin: Origin, past: Past, now: tuple[str, bytes]
+) -> Now | None:
+    path, head = now
+    blob = past.readers.blob(origin.file.new_blob, origin.head)
+    if blob is None:
+        found = lines_now(finding, asked, texts(head))
+        return Now(path, *found, "hashes") if found else None
+    old, new = texts(blob), texts(head)
+    first, last = _span(asked.signs, origin.twins[0].new_start, finding)
+    seen = tuple(old[first - 1 : last])
+    if not seen or [line_hash(row) for row in seen] != _hashes(asked, finding):
+        return None
+    if blob == head:
+        return Now(path, first, last, "blob", seen)
+    carried = carry(old, new, past.readers.edits(blob, head), first, last)
+    if carried is None:
+        return None
+    how: How = "moved" if carried.moved else "walk"
+    return Now(path, carried.first, carried.last, how, seen if carried.undisturbed else None)
+
+
+def _removed(
+    finding: Finding, asked: AskedTask, origin: Origin, past: Past, change: FileChange | None
+) -> Now | None:
+    """A removed line is there as long as the old side of the diff shows it as removed."""
+    if change is None:
+        return None
+    found = _old_lines(asked, origin, past, change, finding)
+    if found is None:
+        return None
+    first, last, how = found
+    shown = {line.old: line for hunk in change.hunks for line in hunk.lines if line.old}
+    lines = [shown.get(number) for number in range(first, last + 1)]
+    signs = [sign for sign in asked.signs[finding.first : finding.last + 1] if sign != "+"]
+    hashes = [line_hash(line.text) for line in lines if line]
+    if hashes != _hashes(asked, finding) or [line.sign for line in lines if line] != signs:
+        return None
+    return Now(change.path, first, last, how)
+
+
+def _old_lines(
+    asked: AskedTask, origin: Origin, past: Past, change: FileChange, finding: Finding
+) -> tuple[int, int, How] | None:
+    first, last = _span(asked.signs, origin.twins[0].old_start, finding)
+    if change.old_blob == origin.file.old_blob:
+        return first, last, "blob"
+    was = past.readers.blob(origin.file.old_blob, origin.base)
+    base = past.readers.blob(change.old_blob, past.diff.comparison.base)
+    if was is None or base is None:
+        return None
+    carried = carry(texts(was), texts(base), past.readers.edits(was, base), first, last)
+    return (carried.first, carried.last, "walk") if carried and not carried.moved else None
+
+
+def _span(signs: str, start: int, finding: Finding) -> tuple[int, int]:
+    """The lines of the finding's side, where the hunk starts at line `start` of that side."""
+    other = "-" if finding.side is Side.RIGHT else "+"
+    before = sum(sign != other for sign in signs[: finding.first])
+    inside = sum(sign != other for sign in signs[finding.first : finding.last + 1])
+    return start + before, start + before + inside - 1
+
+
+def _hashes(asked: AskedTask, finding: Finding) -> list[str]:
+    strip = Strip(asked.signs, asked.hashes)
+    other = "-" if finding.side is Side.RIGHT else "+"
+    last = min(finding.last, len(strip.signs) - 1)
+    positions = range(max(finding.first, 0), last + 1)
+    return [strip.hash_at(at) for at in positions if strip.signs[at] != other]
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Lines `first..last` (1-based, inclusive) of a file, and what comes of the replacement."""
+
+    first: int
+    last: int
+    proof: Suggestion | Rejected
+
+
+def relocate(finding: Finding, task: AskedTask, blob: bytes) -> Here | None:
+    """None unless the finding's lines stand in the file, whole and at one place."""
+    rows = texts(blob)
+    lines = lines_now(finding, task, rows)
+    if lines is None:
+        return None
+    if finding.replacement is None:
+        return Here(*lines, Rejected("nothing is suggested"))
+    first, last = lines
+    proof = prove(blob, first, last, rows[first - 1 : last], finding.replacement, finding.path)
+    return Here(first, last, proof)
+
+
+def lines_now(finding: Finding, task: AskedTask, rows: Sequence[bytes]) -> tuple[int, int] | None:
+    """First and last line, 1-based; None unless the whole hunk stands at exactly one place.
+
+    `rows` are the file's lines without their newlines. Removed lines stand nowhere.
+    """
+    strip = Strip(task.signs, task.hashes)
+    start = _found_at(strip, rows)
+    if start is None or finding.side is Side.LEFT:
+        return None
+    return (
+        start + _new_lines_before(strip, finding.first) + 1,
+        start + _new_lines_before(strip, finding.last + 1),
+    )
+
+
+def _found_at(strip: Strip, rows: Sequence[bytes]) -> int | None:
+    if not strip.signs or len(strip.hashes) != len(strip.signs) * HASH_LENGTH:
+        return None  # a folded request keeps no hashes
+    wanted = [strip.hash_at(at) for at, sign in enumerate(strip.signs) if sign != "-"]
+    hashes = [line_hash(row) for row in rows]
+    starts = [
+        start
+        for start in range(len(hashes) - len(wanted) + 1)
+        if wanted and hashes[start : start + len(wanted)] == wanted
+    ]
+    return starts[0] if len(starts) == 1 else None
+
+
+def _new_lines_before(strip: Strip, position: int) -> int:
+    return sum(sign != "-" for sign in strip.signs[:position])

@@ -1,0 +1,70 @@
+"""A branch with changed files, built from objects and pushed: no work tree, nobody's index."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from claude_batch.errors import CannotPublish
+from claude_batch.git.process import Git
+
+WHO = {
+    "GIT_AUTHOR_NAME": "claude-batch",
+    "GIT_AUTHOR_EMAIL": "claude-batch@users.noreply.github.com",
+    "GIT_COMMITTER_NAME": "claude-batch",
+    "GIT_COMMITTER_EMAIL": "claude-batch@users.noreply.github.com",
+}
+
+
+@dataclass(frozen=True)
+class Branches:
+    git: Git
+    remote: str
+
+    def has(self, name: str) -> bool:
+        return bool(self._tip(f"refs/heads/{name}"))
+
+    def push(self, name: str, parent: str, files: Mapping[str, bytes], message: str) -> str:
+        """A commit on `parent` in which `files` have this content, as branch `name`; its id.
+
+        Files keep their modes. A branch of that name with anything else on it is left alone.
+        Raises CannotPublish.
+        """
+        commit = self._commit(parent, files, message)
+        ref = f"refs/heads/{name}"
+        pushed = self.git.run(
+            *("push", "--porcelain", "--no-verify", "--no-recurse-submodules"),
+            *(f"--force-with-lease={ref}:", self.remote, f"{commit}:{ref}"),
+            check=False,
+        )
+        if pushed.code and self._tip(ref) != commit:
+            raise CannotPublish(
+                f"the branch {name} could not be pushed: {pushed.complaint}",
+                "give the job `contents: write`, or delete that branch if it is an old one",
+            )
+        return commit
+
+    def _tip(self, ref: str) -> str:
+        listed = self.git.run("ls-remote", self.remote, ref, check=False).out.decode()
+        return listed.partition("\t")[0]
+
+    def _commit(self, parent: str, files: Mapping[str, bytes], message: str) -> str:
+        with tempfile.TemporaryDirectory(prefix="claude-batch-") as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            self.git.run("read-tree", parent, extra=index)
+            rows = [self._row(parent, path, content) for path, content in files.items()]
+            self.git.run("update-index", "-z", "--index-info", stdin=b"".join(rows), extra=index)
+            tree = self._said("write-tree", extra=index)
+        stamp = f"{self._said('show', '-s', '--format=%ct', parent)} +0000"
+        dates = {"GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
+        # By the parent's date the same edits give the same commit: a second try is the first one.
+        return self._said("commit-tree", tree, "-p", parent, "-m", message, extra=WHO | dates)
+
+    def _row(self, parent: str, path: str, content: bytes) -> bytes:
+        listed = self.git.run("ls-tree", "-z", "--full-tree", parent, f":(literal){path}").out
+        mode = listed.partition(b" ")[0] or b"100644"
+        oid = self.git.run("hash-object", "-w", "--stdin", stdin=content).out.strip()
+        return b"%b %b 0\t%b\0" % (mode, oid, path.encode())
+
+    def _said(self, *args: str, extra: Mapping[str, str] | None = None) -> str:
+        return self.git.run(*args, extra=extra).out.decode().strip()

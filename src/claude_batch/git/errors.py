@@ -1,0 +1,198 @@
+"""Why git said no, from what it printed: for the remedy, and to stop what is hopeless.
+
+Whether a push lost a race is decided by its exit code, its porcelain flag and by where the ref
+stands afterwards, because losing has many texts and new ones may come.
+"""
+
+import re
+from typing import Literal
+
+from claude_batch.errors import CannotRead, CannotRecord
+
+Credentials = Literal["none", "stored", "token"]
+PROTECTED = re.compile(r"GH006|GH013|protected branch|declined|rule violations", re.IGNORECASE)
+RIGID = re.compile(r"denying non-fast-forward|force[- ]push", re.IGNORECASE)
+
+FULL = re.compile(
+    r"No space left|Out of diskspace|disk quota|quota exceeded|disk full", re.IGNORECASE
+)
+
+STRANGER = re.compile(r"Host key verification failed")
+ASKS = re.compile(r"could not read (Username|Password)|terminal prompts disabled")
+
+DENIED = re.compile(
+    r"\b403\b|Permission to \S+ denied|Write access to repository not granted|not allowed to push"
+    r"|marked as read only",
+    re.IGNORECASE,
+)
+
+UNKNOWN = re.compile(r"Authentication failed|Invalid username|\b401\b|Permission denied \(")
+
+UNREACHABLE = re.compile(
+    r"Could not resolve host|Failed to connect|Couldn't connect|Connection (refused|reset)"
+    r"|timed out|Network is unreachable|No route to host|hung up|early EOF|error: 50\d\b",
+    re.IGNORECASE,
+)
+
+NO_REMOTE = re.compile(r"does not appear to be a git repository|repository .*not found", re.I)
+
+
+def is_final(text: str) -> bool:
+    """Trying again would get the same answer."""
+    final = (RIGID, PROTECTED, FULL, ASKS, DENIED, UNKNOWN, STRANGER)
+    return any(rule.search(text) for rule in final)
+
+
+def is_unreachable(text: str) -> bool:
+    return bool(UNREACHABLE.search(text))
+
+
+def explain(text: str, ref: str, remote: str, credentials: Credentials) -> CannotRecord:
+    """The error to raise for a fetch or a push that failed with this text."""
+    if ASKS.search(text):
+        return _no_credentials(remote, credentials)
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["git said nothing"]
+    said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
+    names = {
+        "remote": remote,
+        "branch": ref.removeprefix("refs/heads/"),
+        "said": re.sub(r"://[^@/\s]+@", "://", said),  # a URL may hold a password
+    }
+    problem, remedy = next((says for rule, says in SAYINGS if rule.search(text)), OTHERWISE)
+    return CannotRecord(problem.format(**names), remedy.format(**names))
+
+
+SAYINGS = (
+    (
+        RIGID,
+        (
+            "{remote} does not let {branch} be rewritten, which a squash is",
+            "allow force pushes to `{branch}` for as long as it takes; what `prune` folds "
+            "without `--squash` needs none",
+        ),
+    ),
+    (
+        PROTECTED,
+        (
+            "{remote} takes no push to {branch}: a protection, a ruleset or a hook forbids it",
+            "exclude `{branch}` from branch protection and rulesets, or set `state.branch` "
+            "to a ref outside of branches, such as refs/claude-batch/state",
+        ),
+    ),
+    (FULL, ("there is no space left for git's objects", "free some disk space, then run again")),
+    (
+        DENIED,
+        (
+            "the credentials for {remote} may not write to it",
+            "give the job `permissions: contents: write`; the token of a pull request from a "
+            "fork or from Dependabot is always read-only, so let another event do the writing",
+        ),
+    ),
+    (
+        UNKNOWN,
+        (
+            "{remote} does not know the credentials that git sent",
+            "renew the token or key, and try it with `git push --dry-run`",
+        ),
+    ),
+    (
+        STRANGER,
+        (
+            "ssh does not know the host of {remote}, and nobody is there to ask",
+            "connect to it once by hand with `ssh`, or add its key to `known_hosts`",
+        ),
+    ),
+    (
+        UNREACHABLE,
+        ("{remote} could not be reached: {said}", "run again when it is; nothing was lost"),
+    ),
+    (
+        NO_REMOTE,
+        (
+            "{remote} is not a repository that git can open",
+            "check `git remote -v`, or set `state.remote` to the right name",
+        ),
+    ),
+)
+
+OTHERWISE = (
+    "git could not exchange {branch} with {remote}: {said}",
+    "try it by hand with `git push --dry-run {remote} HEAD:{branch}`, then run again",
+)
+
+
+def _no_credentials(remote: str, credentials: Credentials) -> CannotRecord:
+    match credentials:
+        case "token":
+            return CannotRecord(
+                f"{remote} does not accept the token that was given",
+                "give one with write access to contents; that of a pull request from a fork "
+                "is read-only",
+            )
+        case "stored":
+            return CannotRecord(
+                f"{remote} does not accept the credentials in the config of this clone",
+                "run in the job and checkout that stored them; the token of a pull request from a "
+                "fork is read-only",
+            )
+        case "none":
+            return CannotRecord(
+                f"git has no credentials for {remote}, as after actions/checkout with "
+                "`persist-credentials: false`",
+                "set GITHUB_TOKEN for this step, or set up a credential helper",
+            )
+
+
+def vanished(ref: str, remote: str, memory: str, seen: str | None) -> CannotRecord:
+    """`memory` is the private ref of a clone that holds the tip it has seen last."""
+    if seen:
+        return CannotRecord(
+            f"{ref} is gone from {remote}, and what it held would be paid for again",
+            f"bring it back with `git push {remote} {seen}:{ref}`, "
+            f"or forget it for good with `git update-ref -d {memory}`",
+        )
+    return CannotRecord(
+        f"{remote} has no {ref}, but claude-batch has been at work here before",
+        f"bring it back from a clone that has it with `git push {remote} {memory}:{ref}`; "
+        "or delete our summary comment to start over and pay again",
+    )
+
+
+def rewritten(ref: str, remote: str, memory: str, seen: str) -> CannotRecord:
+    return CannotRecord(
+        f"{ref} on {remote} was rewritten: it does not follow {seen[:12]}",
+        f"bring it back with `git push --force {remote} {seen}:{ref}`, "
+        f"or accept the new history with `git update-ref -d {memory}`",
+    )
+
+
+def cannot_open(text: str, path: str) -> CannotRead:
+    if "dubious ownership" in text:
+        found = re.search(r"safe\.directory (.+)", text)
+        return CannotRead(
+            f"the repository at {path} belongs to another user, so git does not read it",
+            f"run `git config --global --add safe.directory {found[1] if found else path}`",
+        )
+    if "not a git repository" in text:
+        return CannotRead(
+            f"{path} is not inside a git repository",
+            "run the command inside a clone, or `git init` first",
+        )
+    return CannotRead(
+        f"the repository at {path} cannot be opened: {text.strip()}",
+        "`git status` there must work first",
+    )
+
+
+def cannot_read_index(text: str, complaint: str) -> CannotRead:
+    # A path has a row for each of its stages.
+    unmerged = dict.fromkeys(re.findall(r"^(.+): unmerged \(", text, re.MULTILINE))
+    if unmerged:
+        return CannotRead(
+            f"the staged changes have unresolved conflicts: {', '.join(unmerged)}",
+            "resolve the conflicts and `git add` the files",
+        )
+    return CannotRead(
+        f"the staged changes cannot be read: {complaint}",
+        "`git write-tree` must work first; `git fsck` says what is missing",
+    )

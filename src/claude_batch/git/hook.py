@@ -1,0 +1,125 @@
+"""The pre-commit hook: notes the staged tree, so that `submit --queued` can send it later.
+
+A commit waits for this process, so it imports next to nothing: `argparse`, `json`, `pathlib`,
+`subprocess` and `collections.abc` would each cost from a fifth of a bare interpreter's start
+to more than all of it. The other side of the spool is `edges/spool.py`.
+"""
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+if sys.platform != "win32":
+    import fcntl
+
+_ = 0  # what `typing` has, without its import
+
+HELP = """\
+Usage: claude-batch queue [--strict]
+
+Note the staged tree for the next submit (the hook).
+
+Options:
+  --strict  Fail the commit (exit 3) when the tree cannot be noted.
+  --help    Show this message and exit.
+"""
+
+
+def queue(arguments: "list[str]", environ: "Mapping[str, str]", now: "Callable[[], float]") -> int:
+    """Says nothing and returns 0, but for wrong usage (2) and, with --strict, a failure (3)."""
+    if "--help" in arguments or "-h" in arguments:
+        sys.stdout.write(HELP)
+        return 0
+    unknown = [argument for argument in arguments if argument != "--strict"]
+    if unknown:
+        sys.stderr.write(f"error: `claude-batch queue` does not know {unknown[0]}\n")
+        sys.stderr.write(" help: its one option is --strict\n")
+        return 2
+    try:
+        _note(environ, now())
+    except OSError as error:
+        sys.stderr.write(f"warning: the staged tree was not noted for review: {error}\n")
+        sys.stderr.write(" help: the commit is fine; `claude-batch submit` sends it later\n")
+        return 3 if "--strict" in arguments else 0
+    return 0
+
+
+def _note(environ: "Mapping[str, str]", at: float) -> None:
+    # Started together, they cost the time of one. Both see the hook's own GIT_INDEX_FILE.
+    # --revs-only: on an unborn branch there is no HEAD to print, and no error either.
+    writing = _start(environ, "write-tree")
+    asking = _start(environ, "rev-parse", "--git-common-dir", "--revs-only", "HEAD")
+    tree, where = _finish(writing), _finish(asking)
+    if len(tree) != 1 or not where:
+        raise OSError("git said why")
+    _append(os.path.join(where[0], "claude-batch"), _line(tree[0], where[1:], at))
+
+
+def _line(tree: str, head: "list[str]", at: float) -> str:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+    return f"{tree} {head[0] if head else '-'} {moment}"
+
+
+def _append(folder: str, line: str) -> None:
+    # The newline leads, so that a note that was cut short cannot swallow the next one.
+    data = f"\n{line}".encode()
+    while True:
+        descriptor = _open(folder)
+        try:
+            if _is_current(descriptor, folder):
+                if os.write(descriptor, data) != len(data):
+                    raise OSError("the disk is full")
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _open(folder: str) -> int:
+    path, flags = os.path.join(folder, "queue"), os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    try:
+        return os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        return os.open(path, flags, 0o644)
+
+
+def _is_current(descriptor: int, folder: str) -> bool:
+    """False when the reader has put a shorter file in its place while we waited for the lock."""
+    if sys.platform == "win32":
+        return True  # there an open file cannot be replaced
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return os.path.samestat(os.fstat(descriptor), os.stat(os.path.join(folder, "queue")))
+
+
+if sys.platform != "win32":
+
+    def _start(environ: "Mapping[str, str]", *arguments: str) -> "tuple[int, int]":
+        reading, writing = os.pipe()
+        to_us = [(os.POSIX_SPAWN_DUP2, writing, 1)]
+        try:
+            return os.posix_spawnp("git", ["git", *arguments], environ, file_actions=to_us), reading
+        finally:
+            os.close(writing)
+
+    def _finish(started: "tuple[int, int]") -> "list[str]":
+        """The lines that git printed; none when it failed (its own message went to stderr)."""
+        child, reading = started
+        with open(reading, "rb") as stream:
+            printed = os.fsdecode(stream.read())
+        return [] if os.waitpid(child, 0)[1] else printed.rstrip("\n").split("\n")
+
+else:
+    import subprocess
+
+    def _start(environ: "Mapping[str, str]", *arguments: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            ["git", *arguments], env=environ, stdout=subprocess.PIPE, encoding="utf-8"
+        )
+
+    def _finish(started: "subprocess.Popen[str]") -> "list[str]":
+        printed = started.communicate()[0]
+        return [] if started.returncode else printed.rstrip("\n").split("\n")

@@ -1,0 +1,299 @@
+"""The git command line: all transport, and the reading that libgit2 cannot do.
+
+Never prompts, never runs the user's hooks, and never inherits the variables by which a hook's
+git points at its own index: they have wrecked other people's indexes.
+https://github.com/j178/prek/issues/1815
+"""
+
+import os
+import re
+import tempfile
+import threading
+import weakref
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import SEEK_END
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from typing import IO
+
+from claude_batch.errors import CannotRead, CannotRecord
+
+SCRUBBED = (
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_WORK_TREE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_QUARANTINE_PATH",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_CEILING_DIRECTORIES",
+)
+
+CHUNK = 1 << 18
+PAUSE = 0.02  # seconds, for git to print more
+FIXED = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+# The second is what cat-file says of a large object when the disk that it prints to is full.
+FULL = re.compile(r"No space left|unable to stream \S+ to stdout")
+NO_ROOM = "free some disk space, also where TMPDIR is, then run the command again"
+CHECK = "check the repository with `git status` and `git fsck`, then run the command again"
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The line that says what went wrong; the lines around it are advice."""
+        rows = [row for row in self.err.splitlines() if row.strip()]
+        grave = [row for row in rows if row.startswith(("fatal: ", "error: ", "remote: error"))]
+        text = (grave or rows[-1:] or ["no message"])[0]
+        return without_credentials(text.removeprefix("fatal: ").removeprefix("error: "))
+
+
+class GitFailed(CannotRead):
+    """git ended with another code than 0. `completed` has what it said."""
+
+    def __init__(self, args: Sequence[str], completed: Completed) -> None:
+        # Options of git itself stand before it: `-c key=value`, `-C /folder`.
+        verb = next((arg for arg in args if re.fullmatch("[a-z][a-z-]*", arg)), "")
+        super().__init__(
+            f"`git {verb}` failed: {completed.complaint}",
+            NO_ROOM if FULL.search(completed.err) else CHECK,
+        )
+        self.completed = completed
+
+
+@dataclass(frozen=True)
+class Git:
+    """git with one repository: `where` is its git directory, or a folder in it to find that."""
+
+    environ: Mapping[str, str] = field(repr=False)  # may hold tokens
+    where: Path
+    is_git_dir: bool = True
+    config: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold a token
+
+    def run(
+        self,
+        *args: str,
+        stdin: bytes | Iterable[bytes] = b"",
+        extra: Mapping[str, str] | None = None,
+        check: bool = True,
+        out: IO[bytes] | None = None,
+    ) -> Completed:
+        """Raises GitFailed on another code than 0 if `check`; CannotRead where there is no git.
+
+        What it prints goes to `out` if there is such a file. A command that gets its input in
+        pieces must read all of it before it prints much.
+        """
+        environ = self.environment() | dict(extra or {})
+        completed = _ended([*self.command(), *args], stdin, environ, out)
+        if check and completed.code:
+            raise GitFailed(args, completed)
+        return completed
+
+    def pieces(
+        self, *args: str, extra: Mapping[str, str] | None = None
+    ) -> Generator[bytes, None, None]:
+        """What git prints, while it goes on. Raises as `run` does, after the last piece.
+
+        Who stops before the last one closes this, and it ends git. It goes through a file: who
+        reads a pipe is woken for each 4 KB, and then on the core that git works on.
+        """
+        environ = self.environment() | dict(extra or {})
+        with (
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as said,
+            _started([*self.command(), *args], environ, DEVNULL, out, said) as process,
+        ):
+            try:
+                yield from _growing(out, process)
+            finally:
+                process.terminate()
+                process.wait()
+            said.seek(0)
+            completed = Completed(process.returncode, b"", said.read().decode("utf-8", "replace"))
+        if completed.code:
+            raise GitFailed(args, completed)
+
+    def command(self) -> list[str]:
+        place = [f"--git-dir={self.where}"] if self.is_git_dir else ["-C", str(self.where)]
+        return ["git", *place]
+
+    def environment(self) -> dict[str, str]:
+        """Config goes by environment, so that no token is ever an argument."""
+        kept = {key: value for key, value in self.environ.items() if key not in SCRUBBED}
+        start = int(kept.get("GIT_CONFIG_COUNT", "0") or 0)
+        for index, (key, value) in enumerate(self.config, start):
+            kept[f"GIT_CONFIG_KEY_{index}"] = key
+            kept[f"GIT_CONFIG_VALUE_{index}"] = value
+        if self.config:
+            kept["GIT_CONFIG_COUNT"] = str(start + len(self.config))
+        return kept | FIXED
+
+
+def _ended(
+    command: Sequence[str],
+    stdin: bytes | Iterable[bytes],
+    environ: Mapping[str, str],
+    out: IO[bytes] | None,
+) -> Completed:
+    """Interrupted, `subprocess.run` would kill git, and the lock files of git would stay."""
+    with _started(command, environ, PIPE, out or PIPE, PIPE) as process:
+        try:
+            if not isinstance(stdin, bytes):
+                _feed(process.stdin, stdin)
+            printed, said = process.communicate(stdin if isinstance(stdin, bytes) else None)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+    return Completed(process.returncode, printed or b"", said.decode("utf-8", "replace"))
+
+
+def _started(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    stdin: int,
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+) -> Popen[bytes]:
+    try:
+        return Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environ)
+    except FileNotFoundError as error:
+        raise CannotRead("git was not found", "install git 2.31 or newer") from error
+
+
+def _growing(out: IO[bytes], process: Popen[bytes]) -> Iterator[bytes]:
+    """What a process adds to a file, until it has ended. Its place in the file is left alone."""
+    if not hasattr(os, "pread"):  # Windows: there all of it is read when it has ended
+        process.wait()
+        out.seek(0)
+        yield out.read()
+        return
+    at = 0
+    while True:
+        ended = process.poll() is not None  # before reading: then nothing follows
+        piece = os.pread(out.fileno(), CHUNK, at)
+        at += len(piece)
+        if piece:
+            yield piece
+        elif ended:
+            return
+        if len(piece) < CHUNK:
+            with suppress(TimeoutExpired):
+                process.wait(PAUSE)
+
+
+def _feed(pipe: IO[bytes] | None, pieces: Iterable[bytes]) -> None:
+    """What ends before it has read all says why when it is asked."""
+    if pipe:
+        with suppress(BrokenPipeError):
+            pipe.writelines(pieces)
+
+
+class Printed:
+    """What git printed or will read, in a temporary file without a name: a ledger may be larger
+    than memory."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when this is forgotten
+        self._lock = threading.Lock()
+        weakref.finalize(self, self._file.close)
+
+    def objects(self, oids: Iterable[str]) -> dict[str, "Blob"]:
+        """By id; one that is missing is left out."""
+        wanted = "".join(f"{oid}\n" for oid in oids if oid).encode()
+        if not wanted:
+            return {}
+        with self._lock:
+            start = self._file.seek(0, SEEK_END)
+            self._git.run("cat-file", "--batch", stdin=wanted, out=self._file)
+            # Git has moved the place in the file, and seeking from the end is sure to notice.
+            end = self._file.seek(0, SEEK_END)
+            return {oid: Blob(self, at, size) for oid, at, size in self._headers(start, end)}
+
+    def add(self, content: bytes) -> "Blob":
+        """As if git had printed it. Raises CannotRecord where there is no room for it."""
+        rest = memoryview(content)
+        with self._lock:
+            start = self._file.seek(0, SEEK_END)
+            try:
+                while rest:  # past the buffer, which would keep what did not fit
+                    rest = rest[os.write(self._file.fileno(), rest) :]
+            except OSError as error:
+                why = f"what is to be recorded could not be kept on disk: {error.strerror}"
+                raise CannotRecord(why, NO_ROOM) from error
+            self._file.seek(0, SEEK_END)
+        return Blob(self, start, len(content))
+
+    def _headers(self, at: int, end: int) -> Iterator[tuple[str, int, int]]:
+        while at < end:
+            self._file.seek(at)
+            header = self._file.readline()
+            at += len(header)
+            oid, *rest = header.decode().split()
+            if len(rest) == 2:
+                size = int(rest[1])
+                yield oid, at, size
+                at += size + 1
+
+    def read(self, at: int, size: int) -> bytes:
+        with self._lock:
+            self._file.seek(at)
+            return self._file.read(size)
+
+    def line_at(self, place: int) -> bytes:
+        with self._lock:
+            self._file.seek(place)
+            return self._file.readline()
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One object among what was printed."""
+
+    printed: Printed
+    start: int
+    size: int
+
+    def read(self) -> bytes:
+        return self.printed.read(self.start, self.size)
+
+    def chunks(self) -> Iterator[bytes]:
+        end = self.start + self.size
+        for at in range(self.start, end, CHUNK):
+            yield self.printed.read(at, min(CHUNK, end - at))
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Where in all that was printed each begins, and what it is without its newline."""
+        place, rest = self.start, b""
+        for chunk in self.chunks():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield place, line
+                place += len(line) + 1
+        if rest:
+            yield place, rest
+
+    def line_at(self, place: int) -> bytes:
+        return self.printed.line_at(place)
+
+
+def without_credentials(text: str) -> str:
+    """A URL, or a message with one, without `user:password@`. Where ssh needs it, `git@` stays."""
+    return re.sub(r"(?<=https://)[^/@\s]*@|(?<=http://)[^/@\s]*@", "", text)

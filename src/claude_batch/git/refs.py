@@ -1,0 +1,243 @@
+"""git/refs."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from claude_batch.errors import CannotRecord
+from claude_batch.git import errors as git_refusal
+from claude_batch.git import plumbing
+from claude_batch.git.process import Completed, Git, GitFailed
+
+PRIVATE = "refs/claude-batch"
+ALL = "--depth=1000000000"  # `--unshallow` would bring all of the code's history too
+TRIES = 40  # of 16 writers at once, on a machine that was busy besides, the unluckiest needed 17
+QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
+
+# `--no-filter` brings the blobs at once instead of one by one on demand, and `--refmap=` spares
+# the user's remote-tracking refs.
+FETCH = (
+    *(*QUIET, "fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--no-auto-maintenance"),
+    *("--no-recurse-submodules", "--no-prune", "--no-filter", "--refmap="),
+    "--show-forced-updates",  # without it a rewritten ref passes for one that has grown
+)
+
+PUSH = (
+    *(*QUIET, "push", "--porcelain", "--no-verify", "--no-recurse-submodules"),
+    *("--no-signed", "--no-follow-tags"),
+)
+
+
+class LostRace(CannotRecord):
+    """Somebody else wrote between our read and our write."""
+
+    def __init__(self, ref: str, why: str) -> None:
+        super().__init__(
+            f"{ref} was changed by others, or was busy, at each of {TRIES} tries: {why}",
+            "run the command again; nothing was lost, and nothing of this write was recorded",
+        )
+
+
+@dataclass(frozen=True)
+class LocalRef:
+    """A ref of this clone only."""
+
+    git: Git
+    ref: str
+
+    def tip(self) -> str | None:
+        return commit_at(self.git, self.ref)
+
+    def newest(self) -> str | None:
+        return self.tip()
+
+    def gone(self) -> str | None:
+        """Nobody remembers a local ref but the ref."""
+        return None
+
+    def deepen(self) -> None:
+        """Its history is here, wherever it is known."""
+
+    def land(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
+        # An empty old value means: must not exist. Whether it rewrites is not git's business here.
+        done = self.git.run("update-ref", self.ref, commit, parent or "", check=False)
+        if done.code:
+            raise LostRace(self.ref, done.err.strip())
+
+
+@dataclass(frozen=True)
+class RemoteRef:
+    """A ref of a remote. A private ref of this clone remembers the tip that was seen last."""
+
+    git: Git
+    ref: str
+    remote: str
+    token: str | None
+    marker_seen: Callable[[], bool]
+
+    def tip(self) -> str | None:
+        listed = self._wire.run("ls-remote", self.remote, self.ref, check=False)
+        if listed.code:
+            raise self._refused(listed)
+        rows = (line.split("\t") for line in listed.out.decode().splitlines())
+        return next((oid for oid, name in rows if name == self.ref), None)
+
+    def newest(self) -> str | None:
+        """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
+        # Nearly always the ref has grown or stands still, and one connection does.
+        done = self._fetch(f"{self.ref}:{self._seen}")
+        if done.code and git_refusal.is_unreachable(done.err):
+            raise self._refused(done)
+        if done.code:
+            return self._judged()
+        tip = self.git.run("rev-parse", self._seen).out.decode().strip()
+        self._complete(tip)
+        return tip
+
+    def _judged(self) -> str | None:
+        """The tip of a ref that is missing, was rewritten, or is being fetched by a rival too."""
+        tip, seen = self.tip(), commit_at(self.git, self._seen)
+        if tip is None and (seen or self.marker_seen()):
+            raise git_refusal.vanished(self.ref, self.remote, self._seen, seen)
+        if tip is None or tip == seen:
+            return tip
+        fetched = self._fetched_aside()
+        if seen and not follows(self.git, fetched, seen):
+            raise git_refusal.rewritten(self.ref, self.remote, self._seen, seen)
+        self._remember(fetched)
+        return fetched
+
+    def gone(self) -> str | None:
+        """What was seen last of a ref that the remote has no more."""
+        seen = commit_at(self.git, self._seen)
+        return seen if seen and self.tip() is None else None
+
+    def deepen(self) -> None:
+        """Bring the past of the ref into a shallow clone, and of no other ref."""
+        if self.newest() and self._is_shallow:
+            done = self._wire.run(*FETCH, ALL, self.remote, self.ref, check=False)
+            if done.code:
+                raise self._refused(done)
+
+    def land(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
+        # The ref must stand at `parent`, or must not exist where that is empty.
+        is_leased = rewrites or not parent
+        lease = (f"--force-with-lease={self.ref}:{parent or ''}",) if is_leased else ()
+        done = self._wire.run(*PUSH, *lease, self.remote, f"{commit}:{self.ref}", check=False)
+        if done.code == 0:
+            self._remember(commit)
+            return
+        rejected = [row for row in done.out.decode().splitlines() if row.startswith("!")]
+        text = "\n".join([*rejected, done.err])
+        if git_refusal.is_final(text):
+            raise git_refusal.explain(text, self.ref, self.remote, self._credentials())
+        if all("rejected]" not in row for row in rejected):
+            # The answer to a push may be lost after the push has landed.
+            newest = self.newest()
+            if newest and follows(self.git, newest, commit):
+                return
+        if rejected:
+            raise LostRace(self.ref, rejected[0].split("\t")[-1])
+        raise self._refused(done)
+
+    @cached_property
+    def _wire(self) -> Git:
+        """git with the explicit token, if there is one."""
+        if not self.token:
+            return self.git
+        url = self.git.run("ls-remote", "--get-url", self.remote).out.decode().strip()
+        config = plumbing.token_config(url, self.token)
+        return replace(self.git, config=(*self.git.config, *config))
+
+    @property
+    def _seen(self) -> str:
+        plain = re.fullmatch(r"[A-Za-z0-9_-]+", self.remote)
+        name = self.remote if plain else hashlib.sha256(self.remote.encode()).hexdigest()[:16]
+        return f"{PRIVATE}/remote/{name}/{self.ref.removeprefix('refs/').removeprefix('heads/')}"
+
+    def _fetch(self, refspec: str) -> Completed:
+        # In a full clone `--depth` would make all of it shallow.
+        is_first = self._is_shallow and commit_at(self.git, self._seen) is None
+        depth = ("--depth=1",) if is_first else ()
+        return self._wire.run(*FETCH, *depth, self.remote, refspec, check=False)
+
+    def _fetched_aside(self) -> str:
+        """The tip, to be judged before it is remembered."""
+        landing = f"{PRIVATE}/fetched/{secrets.token_hex(8)}"
+        done = self._fetch(f"+{self.ref}:{landing}")
+        if done.code:
+            raise self._refused(done)
+        fetched = self.git.run("rev-parse", landing).out.decode().strip()
+        self.git.run("update-ref", "-d", landing)
+        self._complete(fetched)
+        return fetched
+
+    def _complete(self, tip: str) -> None:
+        """Bring at once what a filter left out. The rest comes on demand, each object alone."""
+        if not self._is_partial:
+            return
+        walk = ("rev-list", "--objects", "--no-walk", "--missing=print", tip)
+        for _ in range(2):  # trees first, then what stands in them
+            rows = self.git.run(*walk).out.splitlines()
+            missing = [row[1:] for row in rows if row.startswith(b"?")]
+            if missing:
+                wanted = b"\n".join(missing) + b"\n"
+                self._wire.run(*FETCH, "--stdin", self.remote, stdin=wanted, check=False)
+
+    @cached_property
+    def _is_partial(self) -> bool:
+        promisor = r"^remote\..*\.promisor$"
+        return bool(self.git.run("config", "--get-regexp", promisor, check=False).out)
+
+    @cached_property
+    def _is_shallow(self) -> bool:
+        return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
+
+    def _remember(self, commit: str) -> None:
+        """A rival in this clone may win: an older memory is compared in the same way."""
+        self.git.run("update-ref", self._seen, commit, check=False)
+
+    def _credentials(self) -> git_refusal.Credentials:
+        if self.token:
+            return "token"
+        stored = r"^(http\..*extraheader|credential\..*helper)$"
+        found = self.git.run("config", "--get-regexp", stored, check=False)
+        return "stored" if found.out else "none"
+
+    def _refused(self, done: Completed) -> CannotRecord:
+        return git_refusal.explain(done.err, self.ref, self.remote, self._credentials())
+
+
+def commit_at(git: Git, ref: str) -> str | None:
+    found = git.run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
+    return found.out.decode().strip() or None
+
+
+def follows(git: Git, tip: str, old: str) -> bool:
+    """`tip` descends from `old`, or from a squash that names it."""
+    is_ancestor = not git.run("merge-base", "--is-ancestor", old, tip, check=False).code
+    return is_ancestor or old in _named(git, tip)
+
+
+def _named(git: Git, tip: str) -> list[str]:
+    """The tips that squashes stand for, as their root says."""
+    roots = git.run("rev-list", "--max-parents=0", tip).out.decode().split()
+    said = (git.run("cat-file", "commit", root).out for root in roots)
+    return [old for raw in said for old in plumbing.old_tips(raw)]
+
+
+def resolve_remote(git: Git, url: str, ref: str) -> str | None:
+    """The commit behind a tag or branch of a published repository, through `git ls-remote`.
+
+    None without such a ref, and if the repository cannot be reached.
+    """
+    names = (f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}")
+    try:
+        printed = git.run("ls-remote", "--end-of-options", url, *names).out.decode()
+    except GitFailed:
+        return None
+    found = {name: commit for commit, name in (line.split("\t") for line in printed.splitlines())}
+    return next((found[name] for name in names if name in found), None)

@@ -1,0 +1,448 @@
+"""The user's repository, read only: two trees of it, what changed between them, its objects.
+
+One way of diffing for every source, by git's plumbing: libgit2 cannot read sparse or split
+indexes, SHA-256 repositories and missing objects of partial clones, and is no faster on a large
+range. It reads single objects, without a process; what it cannot read, `git cat-file` can.
+Only objects are ever added (trees of an index, fetched commits), and a shallow clone deepened.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from claude_batch.diff.gitignore import BadPattern, gitignore
+from claude_batch.diff.line_tracking import Edit
+from claude_batch.diff.model import Comparison, Diff, FileChange, LeftOut
+from claude_batch.diff.parser import (
+    LARGEST,
+    Entry,
+    changes,
+    parse,
+    parse_renames,
+    parse_tree,
+    whole_file,
+)
+from claude_batch.errors import BadUsage, CannotFetch, CannotRead
+from claude_batch.git.errors import cannot_open, cannot_read_index
+from claude_batch.git.process import Git, without_credentials
+
+if TYPE_CHECKING:
+    import pygit2
+
+OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+BRANCH_COMMITS = 2000
+MAIN_BRANCHES = ("main", "master")
+DEEPEN = ("--deepen=50", "--deepen=200", "--unshallow")
+
+FETCH = (
+    "fetch",
+    "--quiet",
+    "--no-write-fetch-head",
+    "--no-tags",
+    "--no-prune",
+    "--no-auto-maintenance",
+    "--no-recurse-submodules",
+    "--stdin",
+)
+
+DIFF = (
+    "-c",
+    f"core.bigFileThreshold={LARGEST}",
+    "-c",
+    "diff.suppressBlankEmpty=false",
+    # Attributes decide what is binary: none may come from the head that is under review.
+    "-c",
+    f"core.attributesFile={os.devnull}",
+    "diff-tree",
+    "-r",
+    "-z",
+    "-M",
+    "-l1000",
+    "-U3",
+    "--patch-with-raw",
+    "--no-abbrev",
+    "--full-index",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-relative",
+    "--ignore-submodules=none",
+    "--submodule=short",
+    "--indent-heuristic",
+    "--diff-algorithm=myers",
+    "--inter-hunk-context=0",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
+
+DEEP_CHECKOUT = "set `fetch-depth: 0` on actions/checkout, or run `git fetch --unshallow`"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """`git` runs with the git directory, `root` is the work tree (None: bare)."""
+
+    git: Git
+    root: Path | None
+    common_dir: Path
+    remote: str = "origin"
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        environ: Mapping[str, str],
+        *,
+        remote: str = "origin",
+        config: tuple[tuple[str, str], ...] = (),
+    ) -> "Repository":
+        """The repository that `path` is in. Raises CannotRead.
+
+        Replaced objects (`git replace`) are ignored: nobody else, and no server, sees them.
+        """
+        seen = {**environ, "GIT_NO_REPLACE_OBJECTS": "1"}
+        finder = Git(seen, path, is_git_dir=False, config=config)
+        found = finder.run("rev-parse", "--absolute-git-dir", check=False)
+        if found.code:
+            raise cannot_open(found.err, str(path))
+        shared = finder.run("rev-parse", "--path-format=absolute", "--git-common-dir")
+        top = finder.run("rev-parse", "--show-toplevel", check=False)
+        git = Git(seen, _path(found.out), config=config)
+        return cls(git, _path(top.out) if not top.code else None, _path(shared.out), remote)
+
+    def resolve(self, rev: str) -> str:
+        """The id of a commit. Raises CannotRead."""
+        found = self._rev_parse(f"{rev}^{{commit}}")
+        if found is None:
+            shallow = f"; this clone is shallow: {DEEP_CHECKOUT}" if self.is_shallow() else ""
+            raise CannotRead(
+                f"`{rev}` is no commit in this repository",
+                f"name a branch, a tag or a commit id that `git log` shows{shallow}",
+            )
+        return found
+
+    def compare_range(self, base: str, head: str) -> Comparison:
+        """From the merge base of two revisions to the second one."""
+        start, end = self.resolve(base), self.resolve(head)
+        return self._compare(self._merge_base(start, end), end, f"{base}..{head}")
+
+    def compare_commits(
+        self, base: str, head: str, label: str, merge_base: str | None = None
+    ) -> Comparison:
+        """By commit id, fetched if absent. `merge_base` is a hint that saves deepening a clone.
+
+        Raises CannotFetch, CannotRead.
+        """
+        if merge_base:
+            try:
+                self.bring([base, head, merge_base])
+            except CannotFetch:
+                merge_base = None
+        if not merge_base:
+            self.bring([base, head])
+            merge_base = self._merge_base(base, head)
+        return self._compare(merge_base, head, label)
+
+    def compare_staged(self, index_file: str | None = None) -> Comparison:
+        """HEAD against the index; `index_file` is the hook's GIT_INDEX_FILE."""
+        index = Path(self.root or self.git.where) / (index_file or self.git.where / "index")
+        return self.compare_trees(self._head(), self._tree_of_index(index), "staged changes")
+
+    def compare_trees(self, base: str | None, tree: str, label: str) -> Comparison:
+        """What a hook noted: HEAD of that time (None: no commit yet) and a tree."""
+        base_tree = self._tree(base) if base else self._empty_tree
+        found = self._rev_parse(f"{tree}^{{tree}}")
+        if found is None:
+            raise CannotRead(
+                f"the noted tree {tree} is no longer in this repository",
+                "stage the changes again: git removes objects that nothing refers to",
+            )
+        return Comparison(base, None, base_tree, found, label)
+
+    def _compare(self, base: str, head: str, label: str) -> Comparison:
+        return Comparison(base, head, self._tree(base), self._tree(head), label)
+
+    def _head(self) -> str | None:
+        """None: the branch has no commit yet."""
+        return self._rev_parse("HEAD^{commit}")
+
+    def _tree(self, commit: str) -> str:
+        found = self._rev_parse(f"{commit}^{{tree}}")
+        if found is None:
+            raise CannotRead(f"the tree of commit {commit} is missing", "run `git fsck`")
+        return found
+
+    def _rev_parse(self, name: str) -> str | None:
+        done = self.git.run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", name, check=False
+        )
+        return None if done.code else done.out.decode().strip()
+
+    @cached_property
+    def _empty_tree(self) -> str:
+        """Its id depends on the repository's hash function."""
+        return self.git.run("hash-object", "-t", "tree", "--stdin").out.decode().strip()
+
+    def _tree_of_index(self, index: Path) -> str:
+        """Of a copy: `git write-tree` writes to the index that it reads."""
+        with tempfile.TemporaryDirectory(prefix="claude-batch-") as folder:
+            copy = Path(folder) / "index"
+            if index.exists():
+                shutil.copyfile(index, copy)
+            done = self.git.run(
+                *("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "write-tree"),
+                extra={"GIT_INDEX_FILE": str(copy)},
+                check=False,
+            )
+        if done.code:
+            raise cannot_read_index(done.err, done.complaint)
+        return done.out.decode().strip()
+
+    def is_shallow(self) -> bool:
+        return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
+
+    def _merge_base(self, base: str, head: str) -> str:
+        """Deepens a shallow clone step by step until there is one."""
+        found = self._known_merge_base(base, head)
+        for step in DEEPEN:
+            if found or not self.is_shallow():
+                break
+            # A boundary was fetched once, so the remote has it; a local head it may not have.
+            self._fetch((self.common_dir / "shallow").read_text().split(), step)
+            found = self._known_merge_base(base, head)
+        if not found:
+            raise CannotRead(
+                f"{base} and {head} have no commit in common",
+                "compare two commits of one history; `git merge-base A B` prints what they share",
+            )
+        return found
+
+    def _known_merge_base(self, base: str, head: str) -> str | None:
+        done = self.git.run("merge-base", base, head, check=False)
+        return None if done.code else done.out.decode().split()[0]
+
+    def bring(self, commits: Sequence[str]) -> None:
+        """Fetch those that are not here. Raises CannotFetch."""
+        for commit in commits:
+            if not OID.fullmatch(commit):
+                raise CannotRead(f"`{commit}` is no commit id", "give the full id of a commit")
+        missing = [oid for oid in commits if oid not in self._sizes(commits)]
+        if missing:
+            # In a full clone a depth would cut off the history that is there.
+            self._fetch(missing, *(["--depth=1"] if self.is_shallow() else []))
+
+    def _fetch(self, oids: Iterable[str], *options: str) -> None:
+        done = self.git.run(
+            *FETCH,
+            *options,
+            "--",
+            self.remote,
+            stdin="".join(f"{oid}\n" for oid in oids).encode(),
+            check=False,
+        )
+        if done.code:
+            raise CannotFetch(
+                f"commits that are not here could not be fetched from `{self.remote}`: "
+                f"{done.complaint}",
+                f"{DEEP_CHECKOUT}; otherwise check the network and that `git fetch "
+                f"{self.remote}` has credentials",
+            )
+
+    def diff(
+        self, comparison: Comparison, seen: Callable[[FileChange], None] = lambda change: None
+    ) -> Diff:
+        """`seen` is told of each file while git looks for the next. Raises CannotRead."""
+        where = str(self.git.where)
+        pieces = self.git.pieces(
+            *("-C", where, "-c", f"attr.tree={self._empty_tree}", *DIFF),
+            *(comparison.base_tree, comparison.head_tree, "--"),
+            # No index and no work tree but the git directory: attributes would come from them.
+            extra={
+                "GIT_WORK_TREE": where,
+                "GIT_INDEX_FILE": str(self.git.where / "claude-batch-no-index"),
+                "GIT_ATTR_NOSYSTEM": "1",
+            },
+        )
+        with closing(pieces):
+            return Diff(comparison, *changes(parse(pieces), self._large, seen))
+
+    def renames(self, old: str, new: str) -> dict[str, str]:
+        """Of the files of commit `old`: those that have another path in `new`.
+
+        Raises CannotRead, CannotFetch.
+        """
+        self.bring([old, new])
+        args = ("diff-tree", "-r", "-M", "-l1000", "-z", "--no-abbrev", "--diff-filter=R")
+        return parse_renames(self.git.run(*args, old, new, "--").out)
+
+    def whole_files(
+        self, commit: str, patterns: Sequence[str]
+    ) -> tuple[tuple[FileChange, ...], tuple[LeftOut, ...]]:
+        """The files of a commit that match patterns as in .gitignore, as hunks of context lines.
+
+        Raises BadUsage, CannotRead.
+        """
+        try:
+            spec = gitignore(patterns)
+        except BadPattern as error:
+            raise BadUsage(str(error), "give patterns as in .gitignore: `src/**/*.py`") from error
+        named = [
+            entry
+            for entry in self._entries(self.resolve(commit))
+            if spec.match_file(entry.path.decode("utf-8", "surrogateescape"))
+        ]
+        readable = {entry.blob for entry in named if not entry.reason}
+        self._prefetch(readable)
+        content = self.read(readable - self._large(readable))
+        found = [whole_file(entry, content.get(entry.blob)) for entry in named]
+        return (
+            tuple(one for one in found if isinstance(one, FileChange)),
+            tuple(one for one in found if isinstance(one, LeftOut)),
+        )
+
+    def blob(self, rev: str, path: str) -> bytes | None:
+        """The file `path` of a commit; None if the commit has no such file."""
+        oid = self._rev_parse(f"{self.resolve(rev)}:{path}")
+        return self.read([oid]).get(oid) if oid else None
+
+    def read(self, oids: Iterable[str]) -> dict[str, bytes]:
+        """The blobs by id. Those that are neither here nor on a promisor remote are left out."""
+        wanted = dict.fromkeys(oids)
+        found = dict(self._read_in_process(wanted))
+        rest = [oid for oid in wanted if oid not in found]
+        return found | self._read_by_git(rest) if rest else found
+
+    def attribute_files(self, commit: str | None) -> dict[str, bytes]:
+        """Every .gitattributes of a commit by its path."""
+        return self.named_files(commit, {".gitattributes"})
+
+    def named_files(self, commit: str | None, names: Collection[str]) -> dict[str, bytes]:
+        """Every file of a commit that has one of these names, in any folder, by its path."""
+        if commit is None:
+            return {}
+        entries = {
+            entry.path.decode(): entry.blob
+            for entry in self._entries(self.resolve(commit), *names)
+            if not entry.reason and entry.path.decode().rpartition("/")[2] in names
+        }
+        content = self.read(entries.values())
+        return {path: content[oid] for path, oid in entries.items() if oid in content}
+
+    def _entries(self, commit: str, *endings: str) -> list[Entry]:
+        out = self.git.run("ls-tree", "-r", "-z", "--full-tree", commit).out
+        return parse_tree(out, tuple(end.encode() for end in endings) or (b"",))
+
+    def _read_in_process(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        import pygit2
+
+        if self._objects is None:
+            return
+        for oid in oids:
+            found = self._objects.get(oid)
+            if isinstance(found, pygit2.Blob):
+                yield oid, found.data
+
+    @cached_property
+    def _objects(self) -> "pygit2.Repository | None":
+        """None where libgit2 refuses: SHA-256, an owner whom it does not trust, new extensions."""
+        import pygit2
+
+        try:
+            return pygit2.Repository(str(self.git.where))
+        except pygit2.GitError:
+            return None
+
+    def _read_by_git(self, oids: Sequence[str]) -> dict[str, bytes]:
+        out = self._cat_file("--batch", oids)
+        found, at = {}, 0
+        for oid in oids:
+            end = out.index(b"\n", at)
+            words = out[at:end].split(b" ")
+            at = end + 1
+            if len(words) == 3:
+                size = int(words[2])
+                if words[1] == b"blob":
+                    found[oid] = out[at : at + size]
+                at += size + 1
+        return found
+
+    def _sizes(self, oids: Iterable[str]) -> dict[str, int]:
+        """In bytes; objects that are missing are left out."""
+        rows = self._cat_file("--batch-check", list(oids)).decode().splitlines()
+        return {w[0]: int(w[2]) for w in (row.split(" ") for row in rows) if len(w) == 3}
+
+    def _cat_file(self, how: str, oids: Sequence[str]) -> bytes:
+        if not oids:
+            return b""
+        return self.git.run("cat-file", how, stdin="".join(f"{o}\n" for o in oids).encode()).out
+
+    def _large(self, blobs: Iterable[str]) -> set[str]:
+        return {oid for oid, size in self._sizes(blobs).items() if size > LARGEST}
+
+    def _prefetch(self, blobs: Collection[str]) -> None:
+        """In a partial clone git would fetch missing blobs one by one."""
+        key = f"remote.{self.remote}.promisor"
+        promisor = self.git.run("config", "--type=bool", "--get", key, check=False)
+        if blobs and promisor.out.strip() == b"true":
+            self._fetch(blobs, "--filter=blob:none")
+
+    def remote_url(self, remote: str) -> str | None:
+        """Without credentials."""
+        done = self.git.run("remote", "get-url", "--", remote, check=False)
+        return None if done.code else without_credentials(done.out.decode().strip())
+
+    def default_branch(self, remote: str) -> str | None:
+        """ "origin/main", or "main" where only the clone has it."""
+        prefix = f"refs/remotes/{remote}/"
+        done = self.git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", check=False)
+        pointed = [] if done.code else [done.out.decode().strip()]
+        names = [f"{where}{name}" for where in (prefix, "refs/heads/") for name in MAIN_BRANCHES]
+        for ref in pointed + names:
+            if self._rev_parse(f"{ref}^{{commit}}"):
+                return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
+        return None
+
+    def current_branch(self) -> str | None:
+        """None: HEAD is detached."""
+        done = self.git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
+        return None if done.code else done.out.decode().strip()
+
+    def branch_trees(self) -> frozenset[str]:
+        """Trees of the newest commits on any local branch or HEAD."""
+        done = self.git.run(
+            *("rev-list", "--ignore-missing", f"--max-count={BRANCH_COMMITS}", "--format=%T"),
+            *("--branches", "HEAD", "--"),
+        )
+        rows = done.out.decode().splitlines()
+        return frozenset(row for row in rows if not row.startswith("commit "))
+
+
+def edits(old: bytes, new: bytes) -> list[Edit]:
+    """What lies between two texts, in order."""
+    import pygit2
+    from pygit2.enums import DiffOption
+
+    # Patience pairs lines by those that stand there once: fewer accidents than with myers.
+    flag = DiffOption.PATIENCE | DiffOption.INDENT_HEURISTIC | DiffOption.FORCE_TEXT
+    patch = pygit2.Patch.create_from(old, new, flag=flag, context_lines=0)
+    return [
+        # A side without lines names the line before.
+        Edit(
+            hunk.old_start - (hunk.old_lines > 0),
+            hunk.old_lines,
+            hunk.new_start - (hunk.new_lines > 0),
+            hunk.new_lines,
+        )
+        for hunk in patch.hunks
+    ]
+
+
+def _path(out: bytes) -> Path:
+    return Path(os.fsdecode(out.removesuffix(b"\n").removesuffix(b"\r")))

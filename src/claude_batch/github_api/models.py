@@ -1,0 +1,75 @@
+"""A pull request and what stands on it, as our values."""
+
+from dataclasses import dataclass
+
+from claude_batch.diff.model import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    number: int
+    state: str  # open, closed
+    merged: bool
+    draft: bool
+    author: str
+    base_sha: str
+    base_ref: str
+    head_sha: str
+    head_ref: str
+    from_fork: bool
+    title: str
+    body: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteComment:
+    """A review comment (path set) or a comment in the conversation (path None)."""
+
+    id: int
+    login: str
+    body: str
+    path: str | None = None
+    line: int | None = None
+    side: Side = Side.RIGHT
+    in_reply_to: int | None = None
+    thumbs: bool = True  # False: GitHub says that nobody gave one, so there is none to ask for
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What somebody thinks of a comment."""
+
+    comment: int
+    login: str
+    content: str  # +1, -1, laugh, …
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A thread of review comments, known by its first one."""
+
+    id: str
+    comment: int
+    resolved: bool
+    resolver: str | None  # an app's login may stand here without its [bot]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftComment:
+    """A review comment to be posted. Lines are 1-based, of the file on that side."""
+
+    path: str
+    side: Side
+    first_line: int
+    line: int  # the last line, where GitHub shows it
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftCheck:
+    name: str
+    head_sha: str
+    conclusion: str  # neutral, failure
+    title: str
+    summary: str

@@ -1,0 +1,59 @@
+"""How long to wait before what only reads is asked again."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST = 60.0  # seconds; who asks for more is not waited for
+
+
+def asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks for; names of headers are in lower case."""
+    millis = _number(headers.get("retry-after-ms"))
+    if millis is not None:
+        return millis / 1000
+    text = headers.get("retry-after")
+    seconds = _number(text)
+    return seconds if seconds is not None else _until(text, headers.get("date"))
+
+
+def is_worth_it(headers: Mapping[str, str], passing: bool) -> bool:
+    """The server's word on it goes before what the status says, `passing`."""
+    told = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), passing)
+    return told and (asked(headers) or 0) <= LONGEST
+
+
+def pause(attempt: int, told: float | None, luck: float) -> float:
+    """Seconds after the 1st, 2nd … attempt, and no fewer than it was told to wait. `luck`, from 0
+    to 1, keeps those who failed together from coming back together."""
+    if told is not None:
+        return told * (1 + luck / 10)
+    return min(2.0 ** (attempt - 1), LONGEST) * (1 - luck / 2)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _until(text: str | None, date: str | None) -> float | None:
+    """A date counts from that of the answer: this machine's clock may differ from the server's."""
+    if not (text and date):
+        return None
+    try:
+        span = parsedate_to_datetime(text) - parsedate_to_datetime(date)
+    except (TypeError, ValueError):  # the former: only one of the two has a zone
+        return None
+    return max(0.0, span.total_seconds())
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Of an answer, by the clock of who gave it."""
+    try:
+        found = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None

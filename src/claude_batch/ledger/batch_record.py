@@ -1,0 +1,80 @@
+"""An intent with all that became of it: its requests, its batch, their answers."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.ledger.events import (
+    Answered,
+    Asked,
+    BatchStatus,
+    Intent,
+    IntentId,
+    Looked,
+    Submitted,
+    Voided,
+)
+from claude_batch.ledger.lazy_rows import Rows
+from claude_batch.ledger.log import Log
+
+
+@dataclass
+class Sending:
+    """One intent with all that is known of it."""
+
+    intent: Intent
+    requests: Rows[Asked] = field(default_factory=Rows)
+    submitted: Submitted | None = None
+    answers: Rows[Answered] = field(default_factory=Rows)
+    voided: Voided | None = None
+    looks: list[Looked] = field(default_factory=list)
+    statuses: set[str] = field(default_factory=set)
+
+    def is_answered(self) -> bool:
+        """Every request has its answer, whether or not anybody noted the batch as collected."""
+        return bool(self.requests) and self.requests.keys() <= self.answers.keys()
+
+    def is_open(self) -> bool:
+        """Money may be, or is, under way."""
+        return not (self.voided or self.is_answered() or self.statuses & {"collected", "lost"})
+
+    def status(self, now: datetime) -> str:
+        """One of the words of the `status` command."""
+        if self.is_answered():
+            return "collected"
+        if self.voided:
+            return "collected" if self.answers else "lost"
+        if self.submitted is None:
+            return "intent" if now < self.intent.lease_until else "undecided"
+        for word in ("lost", "collected", "ended", "canceling"):
+            if word in self.statuses:
+                return word
+        return "in_progress"
+
+
+def sendings_of(log: Log, answers: dict[IntentId, Rows[Answered]]) -> dict[IntentId, Sending]:
+    requests = log.rows(Asked)
+    found = {
+        key: Sending(intent, requests.get(key, Rows()), answers=answers.get(key, Rows()))
+        for key, intent in log.latest(Intent, lambda e: e.id).items()
+    }
+    for looked in log.once(Looked):
+        if looked.intent in found:
+            found[looked.intent].looks.append(looked)
+    _add_batches(found, log)
+    return found
+
+
+def _add_batches(found: dict[IntentId, Sending], log: Log) -> None:
+    """A batch that exists beats the belief that it was never sent: its money is under way."""
+    for intent, voided in log.latest(Voided, lambda e: e.intent).items():
+        if intent in found:
+            found[intent].voided = voided
+    sender: dict[BatchId, IntentId] = {e.batch: e.intent for e in log.once(Submitted)}
+    for intent, submitted in log.latest(Submitted, lambda e: e.intent).items():
+        if intent in found:
+            found[intent].submitted, found[intent].voided = submitted, None
+    for status in log.all(BatchStatus):
+        owner = sender.get(status.batch)
+        if owner in found:
+            found[owner].statuses.add(status.status)

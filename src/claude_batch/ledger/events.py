@@ -1,0 +1,286 @@
+"""The ledger's events, schema version 1. docs/ledger-format.md is the page for other readers.
+
+An event is a fact or an intent; it is never changed. Every event carries when it was written,
+by which run and for which repository. Facts about the same thing only ever add up, so that the
+union of two writers' files is the right state, whatever the order.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import reduce
+from typing import Annotated, Literal, NewType, TypeVar, cast
+
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.results import Outcome, Usage
+from claude_batch.tasks.plan import STRICT, AskedTask, PlannedFile
+from claude_batch.tasks.task import TaskId
+
+SCHEMA = 1
+IntentId = NewType("IntentId", str)
+
+
+class Model(BaseModel):
+    model_config = STRICT
+
+
+class Event(Model):
+    at: AwareDatetime
+    run: str
+    repo: str
+
+
+class SkippedFile(Model):
+    path: str
+    reason: str
+
+
+class Plan(Event):
+    """What one submit looked at, recorded even when nothing had to be sent."""
+
+    type: Literal["plan"] = "plan"
+    id: str
+    pr: int | None
+    label: str  # "pull request 7", "main..feature", "staged changes"
+    base: str | None
+    head: str | None
+    files: tuple[PlannedFile, ...]
+    left_out: tuple[SkippedFile, ...] = ()
+    new: int  # tasks that this submit sent
+    reused: int  # tasks that the ledger knew: answered or in flight
+
+    @property
+    def kinds(self) -> set[str]:
+        return {task.kind for file in self.files for task in file.tasks}
+
+
+class Intent(Event):
+    """About to send a batch. Until `lease_until` its owner is believed to be at it."""
+
+    type: Literal["intent"] = "intent"
+    id: IntentId  # 16 hex digits, random; the first part of each custom_id
+    lease_until: AwareDatetime
+    lane: Literal["batch", "now"]
+    requests: int
+    sha256: str  # over the `sha` of its requests, in order
+    follows: str | None = None  # why there is a second sending: "retry", "split", "verify", "rest"
+
+
+class Estimate(Model):
+    """Before sending. `usd_max` is what the budget reserves."""
+
+    input_tokens: int
+    output_tokens: int
+    usd: Decimal
+    usd_standard: Decimal
+    usd_max: Decimal
+
+
+class Asked(Event):
+    """One request of an intent."""
+
+    type: Literal["request"] = "request"
+    intent: IntentId
+    n: int  # its place in the intent; custom_id is "<intent>-<n>-<first 16 of sha>"
+    sha: str  # over the request's params
+    pr: int | None
+    kind: str
+    model: str
+    effort: str | None
+    purpose: Literal["ask", "verify", "primer"] = "ask"
+    tasks: tuple[AskedTask, ...]
+    about: tuple[str, ...] = ()  # finding ids, for a second look
+    estimate: Estimate
+
+
+class Submitted(Event):
+    type: Literal["submitted"] = "submitted"
+    intent: IntentId
+    batch: BatchId
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    adopted: bool = False  # found by listing after a crash
+
+
+class Looked(Event):
+    """Batches were listed to see whether an intent without a fact had been sent after all."""
+
+    type: Literal["looked"] = "looked"
+    intent: IntentId
+    candidates: tuple[BatchId, ...]
+
+
+class Voided(Event):
+    """An intent of which nothing more will be sent: what has no answer is free again."""
+
+    type: Literal["voided"] = "voided"
+    intent: IntentId
+    reason: str
+
+
+class BatchStatus(Event):
+    type: Literal["batch"] = "batch"
+    batch: BatchId
+    status: Literal["canceling", "ended", "collected", "lost"]
+
+
+class Answered(Event):
+    """What came back for one request, and what it cost. `shard` holds the findings."""
+
+    type: Literal["answer"] = "answer"
+    intent: IntentId
+    n: int
+    batch: BatchId | None
+    outcome: Outcome
+    model: str | None = None
+    usage: Usage | None = None
+    usd: Decimal | None = None
+    usd_standard: Decimal | None = None
+    findings: int = 0
+    refuted: tuple[str, ...] = ()  # finding ids, on the answer of a second look
+    error: str | None = None
+    retriable: bool = False
+    shard: str | None = None
+
+
+class Lease(Event):
+    """Somebody is at `scope` ("publish:7") until `until`; one with `until` = `at` frees it."""
+
+    type: Literal["lease"] = "lease"
+    scope: str
+    owner: str
+    until: AwareDatetime
+
+
+class Post(Event):
+    """Something of ours stands on a pull request. `key` is a fingerprint, "summary" or "check"."""
+
+    type: Literal["post"] = "post"
+    pr: int
+    what: Literal["comment", "summary", "check", "pull_request"]
+    key: str
+    remote_id: int
+    sha: str  # over the body, to see whether an edit is due
+    head: str
+    state: Literal["posted", "resolved", "deleted"] = "posted"
+
+
+class Signal(Event):
+    """What a person with write access said about a finding of ours."""
+
+    type: Literal["signal"] = "signal"
+    pr: int
+    fingerprint: str
+    what: Literal["thumbs_up", "thumbs_down", "resolved", "wontfix", "applied"]
+
+
+class Forgotten(Event):
+    """These tasks may be asked again although they were answered or have failed too often."""
+
+    type: Literal["forgotten"] = "forgotten"
+    tasks: tuple[TaskId, ...]
+    reason: str
+
+
+class Closed(Event):
+    type: Literal["closed"] = "closed"
+    pr: int
+    merged: bool
+
+
+class Settled(Event):
+    """A finished request after folding: what receipts and deduplication need, in one row."""
+
+    type: Literal["settled"] = "settled"
+    intent: IntentId
+    n: int
+    pr: int | None
+    kind: str
+    purpose: Literal["ask", "verify", "primer"] = "ask"
+    model: str | None
+    lane: Literal["batch", "now"]
+    outcome: Outcome
+    tasks: tuple[TaskId, ...]
+    usage: Usage | None
+    usd: Decimal | None
+    usd_standard: Decimal | None
+    usd_estimated: Decimal
+    findings: int = 0
+    about: tuple[str, ...] = ()
+    refuted: tuple[str, ...] = ()
+    shard: str | None = None
+
+
+AnyEvent = Annotated[
+    Plan
+    | Intent
+    | Asked
+    | Submitted
+    | Looked
+    | Voided
+    | BatchStatus
+    | Answered
+    | Lease
+    | Post
+    | Signal
+    | Forgotten
+    | Closed
+    | Settled,
+    Field(discriminator="type"),
+]
+
+EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+# They come with a message, so the API bills them; one that was lost may have been billed.
+BILLED = (Outcome.SUCCEEDED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.UNREADABLE)
+
+
+def is_unpriced(answer: Answered | Settled) -> bool:
+    """It may have cost something, and nothing says how much: its model has no price, or its usage
+    is missing, negative or absurd."""
+    return answer.usd is None and (answer.usage is not None or answer.outcome in BILLED)
+
+
+def is_lost(answer: Answered | Settled) -> bool:
+    """In the lane now nothing came back: it may have been billed, and again when it was asked
+    again. What a batch lost is found at the API."""
+    at_once = answer.lane == "now" if isinstance(answer, Settled) else answer.batch is None
+    return at_once and answer.usage is None and answer.outcome is Outcome.UNREADABLE
+
+
+def to_line(event: AnyEvent) -> bytes:
+    """One line of a log file, without its newline. Keys at their default are left out."""
+    row = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
+    return b'{"type":"%b",%b' % (event.type.encode(), row[1:])
+
+
+def from_line(line: bytes) -> AnyEvent:
+    """Raises pydantic.ValidationError."""
+    return EVENT.validate_json(line)
+
+
+E = TypeVar("E", bound=Event)
+TICK = timedelta(microseconds=1)
+
+
+def after(known: Iterable[datetime], now: datetime) -> datetime:
+    """`now`, or just after the last that is known."""
+    return max([now, *(at + TICK for at in known)])
+
+
+def latest(events: Iterable[E]) -> E:
+    """Of events about one thing, at least one."""
+    return reduce(lambda one, other: other if is_later(other, one) else one, events)
+
+
+def is_later(event: Event, other: Event) -> bool:
+    """Between two at once, the one with the greater line."""
+    if event.at != other.at:
+        return event.at > other.at
+    return event != other and line_of(event) > line_of(other)
+
+
+def line_of(event: Event) -> bytes:
+    return to_line(cast(AnyEvent, event))

@@ -1,0 +1,283 @@
+"""The ledger's first store: a ref of the user's own repository, written by compare-and-swap.
+
+All traffic runs in the user's own git directory, because a scratch repository does not get the
+credentials that actions/checkout keeps for the checkout alone. It keeps to private refs below
+refs/claude-batch: work tree, index, HEAD, FETCH_HEAD, config and the shallow flag stay as they are.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from claude_batch.findings.finding import Finding
+from claude_batch.git import errors as git_refusal
+from claude_batch.git import plumbing
+from claude_batch.git.plumbing import Content
+from claude_batch.git.process import Blob, Git, Printed
+from claude_batch.git.refs import TRIES, LocalRef, LostRace, RemoteRef, _named
+from claude_batch.ledger import compaction as folding
+from claude_batch.ledger import files as ledger_files
+from claude_batch.ledger.events import Answered
+from claude_batch.ledger.files import LOG, META, SHARD, Meta, Parsed
+from claude_batch.ledger.store import Write
+from claude_batch.ledger.view import View
+
+EMAIL = "claude-batch@users.noreply.github.com"
+WHO = f"claude-batch <{EMAIL}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was read at one tip."""
+
+    tip: str | None
+    blobs: dict[str, str]  # path to id
+    meta: Meta | None
+    view: View
+    logs: dict[str, Parsed] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, tip: str, blobs: dict[str, str], meta: Meta | None, logs: dict[str, Parsed]
+    ) -> "Snapshot":
+        damaged = [line for file in logs.values() for line in file.damaged]
+        events = (event for file in logs.values() for event in file.events)
+        sheets = (sheet for file in logs.values() for sheet in file.sheets)
+        view = View.of(
+            events, (*damaged, *_strange(blobs, meta)), filter(SHARD.fullmatch, blobs), sheets
+        )
+        sizes = {path: file.size for path, file in logs.items()}
+        return cls(tip, blobs, meta, replace(view, logs=sizes), logs)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit does to the files."""
+
+    files: Mapping[str, Content]
+    title: str
+    drops: Sequence[str] = ()
+    logs: Mapping[str, Parsed] = field(default_factory=dict)  # what is known of the files
+
+    def is_in(self, blobs: Mapping[str, str]) -> bool:
+        """Names are enough: they carry the checksum of what is in the file."""
+        return self.files.keys() <= blobs.keys() and blobs.keys().isdisjoint(self.drops)
+
+
+@dataclass
+class GitLedger:
+    """`ref` is full: refs/heads/claude-batch-state. `remote` None: a ref of this clone only.
+
+    `spread` is the longest wait after a lost race, in tries: one that takes 0.1 s is followed by
+    0 to 1 s. Waits are uniform and wide, because short or exponential ones starve some of many
+    writers; counted in seconds they are too long on a fast remote or too short on a slow one.
+    `marker_seen`: whether something outside of the ledger, such as a comment of ours, shows that
+    there has been one. It is asked only where there is none.
+    """
+
+    git: Git
+    ref: str
+    remote: str | None
+    run: str
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    rng: random.Random = field(default_factory=random.Random, repr=False)
+    token: str | None = field(default=None, repr=False)
+    marker_seen: Callable[[], bool] = field(default=lambda: False, repr=False)
+    spread: float = 10.0
+    clock: Callable[[], float] = time.monotonic
+    large: int = ledger_files.LARGE
+    _began: float = field(default=0.0, init=False, repr=False)
+    _parsed: dict[tuple[str, str], Parsed] = field(default_factory=dict, init=False, repr=False)
+    _metas: dict[str, Meta | None] = field(default_factory=dict, init=False, repr=False)
+    _last: Snapshot | None = field(default=None, init=False, repr=False)
+
+    def view(self) -> View:
+        return self._read(self._place.newest()).view
+
+    def tip(self) -> str | None:
+        """The commit that the ledger stands at, for the price of one `git ls-remote`."""
+        return self._place.tip()
+
+    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
+        return self._landed(lambda base: self._packed(base, decide(base.view)), patient)
+
+    def gone(self) -> str | None:
+        """The commit that this clone saw last, if the remote has lost the ref."""
+        return self._place.gone()
+
+    def bring_back(self, commit: str) -> None:
+        """Only where the ref does not exist. Raises CannotRecord."""
+        self._place.land(commit, None)
+
+    def mend(self, find: Callable[[str], Mapping[str, bytes]]) -> View:
+        """Put files back: those that `find` returns for a tip, in a commit on that tip."""
+        return self._landed(
+            lambda base: Change(self._kept(find(base.tip)), "repair") if base.tip else None
+        )
+
+    def squash(self, check: Callable[[str], None]) -> int:
+        """Put one commit in the place of all; how many it stands for. `check` may refuse a tip."""
+        return self._retrying()(self._try_to_squash, check)
+
+    def _try_to_squash(self, check: Callable[[str], None]) -> int:
+        self._began = self.clock()
+        place = self._place
+        place.deepen()
+        base = self._read(place.newest())
+        commits = self.git.run("rev-list", base.tip).out.decode().split() if base.tip else []
+        if base.tip is None or len(commits) == 1:
+            return 0
+        ledger_files.check_writable(base.meta, self.ref)
+        check(base.tip)
+        old = (*commits, *_named(self.git, base.tip))
+        message = plumbing.squash_message(f"squash\n\nrun {self.run}", old)
+        root = self.git.run(
+            *("commit-tree", f"{base.tip}^{{tree}}"),
+            stdin=message,
+            extra=plumbing.identity("claude-batch", EMAIL, int(self.now().timestamp())),
+        )
+        place.land(root.out.decode().strip(), base.tip, rewrites=True)
+        return len(commits)
+
+    def _landed(self, build: Callable[[Snapshot], Change | None], patient: bool = True) -> View:
+        return self._retrying(patient)(self._attempt, build, [])
+
+    def _retrying(self, patient: bool = True) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(LostRace),
+            stop=stop_after_attempt(TRIES if patient else 1),
+            wait=self._back_off,
+            sleep=self.sleep,
+            reraise=True,
+        )
+
+    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+        asked = list(answers)
+        known = (self._last or self._read(self._place.newest())).blobs
+        blob_of = {a.shard: known[a.shard] for a in asked if a.shard and a.shard in known}
+        found = self._printed.objects(sorted(set(blob_of.values())))
+        rows = {
+            path: ledger_files.parse_shard(path, found[oid].read())
+            for path, oid in blob_of.items()
+            if oid in found
+        }
+        for answer in asked:
+            yield from rows.get(answer.shard or "", {}).get(answer.n, ())
+
+    @cached_property
+    def _printed(self) -> Printed:
+        return Printed(self.git)
+
+    @cached_property
+    def _place(self) -> LocalRef | RemoteRef:
+        if self.remote is None:
+            return LocalRef(self.git, self.ref)
+        return RemoteRef(self.git, self.ref, self.remote, self.token, lambda: self.marker_seen())
+
+    def _back_off(self, _: RetryCallState) -> float:
+        return self.rng.uniform(0, self.spread) * (self.clock() - self._began)
+
+    def _attempt(self, build: Callable[[Snapshot], Change | None], tried: list[Change]) -> View:
+        """`tried`: those of this write that were rejected, as far as anybody said."""
+        self._began = self.clock()
+        place = self._place
+        base = self._read(place.newest())
+        if tried and tried[-1].is_in(base.blobs):
+            return base.view
+        change = build(base)
+        if change is None or not (change.files or change.drops):
+            return base.view
+        commit = self._commit(change, base.tip)
+        tried.append(change)
+        place.land(commit, base.tip)
+        self._last = self._changed(base, change, commit)
+        return self._last.view
+
+    def _packed(self, base: Snapshot, write: Write) -> Change | None:
+        files: dict[str, Blob] = {}
+        logs: dict[str, Parsed] = {}
+        for new in ledger_files.pack(write, self.now(), self.run):
+            blob = files[new.path] = self._printed.add(new.content)
+            if new.events:
+                logs[new.path] = ledger_files.written(new.events, blob, self.large)
+        drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
+        if write.fold_before:
+            left = replace(base.view, shards=base.view.shards.difference(drops))
+            folded = folding.fold(base.logs, left, write.fold_before)
+            files |= self._kept(folded.files)
+            drops += folded.gone
+        if not files and not drops:
+            return None
+        if base.tip:
+            ledger_files.check_writable(base.meta, self.ref)
+        else:
+            files |= self._kept(ledger_files.first_files(self.ref))
+        return Change(files, ledger_files.title(write), drops, logs)
+
+    def _kept(self, files: Mapping[str, bytes]) -> dict[str, Blob]:
+        return {path: self._printed.add(content) for path, content in files.items()}
+
+    def _commit(self, change: Change, parent: str | None) -> str:
+        message = f"{change.title}\n\nrun {self.run}\n"
+        stamp = f"{WHO} {int(self.now().timestamp())} +0000"
+        start = parent or self._zeros()
+        stream = plumbing.import_stream(change.files, change.drops, start, stamp, message)
+        done = self.git.run(
+            "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
+        )
+        if done.code:
+            raise git_refusal.explain(done.err, self.ref, self.remote or "this clone", "stored")
+        return done.out.decode().strip()
+
+    def _zeros(self) -> str:
+        form = self.git.run("rev-parse", "--show-object-format").out.decode().strip()
+        return "0" * (64 if form == "sha256" else 40)
+
+    def _read(self, tip: str | None) -> Snapshot:
+        if self._last is None or self._last.tip != tip:
+            self._last = self._listed(tip) if tip else NOTHING
+        return self._last
+
+    def _listed(self, tip: str) -> Snapshot:
+        listing = self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out
+        return self._snapshot(tip, plumbing.parse_tree(listing))
+
+    def _changed(self, base: Snapshot, change: Change, commit: str) -> Snapshot:
+        """What git would say of `commit`, which is `change` on top of `base`."""
+        digits = len(commit)
+        new = {path: plumbing.blob_id(file, digits) for path, file in change.files.items()}
+        self._parsed |= {(path, new[path]): parsed for path, parsed in change.logs.items()}
+        kept = base.blobs.keys() - set(change.drops)
+        return self._snapshot(commit, {path: base.blobs[path] for path in kept} | new)
+
+    def _snapshot(self, tip: str, blobs: dict[str, str]) -> Snapshot:
+        """Log files never change, so those that are known are not read again."""
+        logs = sorted((path, oid) for path, oid in blobs.items() if LOG.fullmatch(path))
+        new = [key for key in logs if key not in self._parsed]
+        meta_oid = blobs.get(META, "")
+        wanted = {oid for _, oid in new} | ({meta_oid} - self._metas.keys())
+        found = self._printed.objects(sorted(wanted))
+        if meta_oid not in self._metas:
+            stored = found.get(meta_oid)
+            self._metas[meta_oid] = Meta.parse(stored.read() if stored else None)
+        meta = self._metas[meta_oid]
+        ledger_files.check_readable(meta)
+        for path, oid in new:
+            self._parsed[path, oid] = ledger_files.parse_log(path, found.get(oid), self.large)
+        parsed = {path: self._parsed[path, oid] for path, oid in logs}
+        return Snapshot.of(tip, blobs, meta, parsed)
+
+
+NOTHING = Snapshot(None, {}, None, View())
+
+
+def _strange(blobs: Iterable[str], meta: Meta | None) -> list[str]:
+    if meta is None:
+        return [f"{META}: not readable, so nothing is written there"]
+    return [f"{path}: not a file of the ledger" for path in filter(ledger_files.is_stray, blobs)]

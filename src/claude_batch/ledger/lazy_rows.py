@@ -1,0 +1,133 @@
+"""Requests and answers of large batches, left in the files that they stand in.
+
+As values, 100,000 requests with their answers take 800 MB. So a large log file is read once to see
+what its lines are, and a row is read again, alone, whenever it is asked for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import Generic, NamedTuple, TypeVar, cast
+
+from claude_batch.ledger.events import Answered, AnyEvent, Asked, IntentId, from_line, latest
+
+E = TypeVar("E", Asked, Answered)
+
+
+class Head(NamedTuple):
+    """What matching an answer takes of its request, kept for each: to find its line and to read it
+    takes as long as all else that recording an answer does with values."""
+
+    sha: str  # as much of it as a custom_id has
+    repo: str
+    model: str
+    purpose: str
+
+    @classmethod
+    def of(cls, asked: Asked) -> "Head":
+        return cls(asked.sha[:16], asked.repo, asked.model, asked.purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet(Generic[E]):
+    """Rows of one type and one intent in one file."""
+
+    kind: type[E]
+    intent: IntentId
+    places: dict[int, int]  # where in the file the line of a row begins, by the row's number
+    line_at: Callable[[int], bytes]
+    heads: dict[int, Head] = field(default_factory=dict)  # of requests
+
+    def row(self, n: int) -> E:
+        return cast(E, from_line(self.line_at(self.places[n])))
+
+
+AnySheet = Sheet[Asked] | Sheet[Answered]
+
+
+class Places:
+    """Where the rows of one file stand, as it is read."""
+
+    def __init__(self) -> None:
+        self._asked: dict[IntentId, dict[int, int]] = {}
+        self._answered: dict[IntentId, dict[int, int]] = {}
+        self._heads: dict[IntentId, dict[int, Head]] = {}
+
+    def note(self, event: AnyEvent, place: int) -> bool:
+        """False: it is no row, or one of its number was noted before, so it must be kept."""
+        if isinstance(event, Answered):
+            return _first(self._answered, event, place)
+        if not isinstance(event, Asked) or not _first(self._asked, event, place):
+            return False
+        self._heads.setdefault(event.intent, {})[event.n] = Head.of(event)
+        return True
+
+    def sheets(self, line_at: Callable[[int], bytes]) -> Iterator[AnySheet]:
+        for intent, places in self._asked.items():
+            yield Sheet(Asked, intent, places, line_at, self._heads[intent])
+        for intent, places in self._answered.items():
+            yield Sheet(Answered, intent, places, line_at)
+
+
+def _first(noted: dict[IntentId, dict[int, int]], row: Asked | Answered, place: int) -> bool:
+    return noted.setdefault(row.intent, {}).setdefault(row.n, place) == place
+
+
+class Rows(Mapping[int, E]):
+    """Requests or answers of one intent by their number, as values and on sheets.
+
+    Of what stands there twice the latest counts, which is seen when somebody asks for it: the view
+    is made anew for each portion of a batch that is recorded, and to pour the sheets together
+    would cost as much as the batch each time.
+    """
+
+    def __init__(self, rows: Iterable[tuple[int, E]] = (), sheets: Iterable[Sheet[E]] = ()) -> None:
+        self._rows: dict[int, E | partial[E]] = dict(rows)
+        self._sheets: list[Sheet[E]] = list(sheets)
+
+    def __getitem__(self, n: int) -> E:
+        found = [sheet.row(n) for sheet in self._sheets_of(n)]
+        if n in self._rows:
+            found.append(self._made(n, self._rows[n]))
+        if not found:
+            raise KeyError(n)
+        return latest(found)
+
+    def _sheets_of(self, n: int) -> list[Sheet[E]]:
+        return [sheet for sheet in self._sheets if n in sheet.places]
+
+    def _made(self, n: int, value: E | partial[E]) -> E:
+        if isinstance(value, partial):
+            self._rows[n] = made = value()
+            return made
+        return value
+
+    def head(self, n: int) -> Head | None:
+        """Of a request; no line is read for it, unless it stands there twice."""
+        sheets = self._sheets_of(n)
+        if len(sheets) == 1 and n not in self._rows:
+            return sheets[0].heads.get(n)
+        found = self.get(n)
+        if isinstance(found, Asked):
+            return Head.of(found)
+        return None
+
+    def __setitem__(self, n: int, row: E | partial[E]) -> None:
+        """One that is to be made is made when somebody asks for it."""
+        self._rows[n] = row
+
+    def __contains__(self, n: object) -> bool:
+        return n in self._rows or any(n in sheet.places for sheet in self._sheets)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def keys(self) -> KeysView[int]:
+        """Those of a dictionary, which compares them without asking for any of them."""
+        if not self._rows and len(self._sheets) == 1:
+            return self._sheets[0].places.keys()
+        return dict.fromkeys(chain(self._rows, *(sheet.places for sheet in self._sheets))).keys()

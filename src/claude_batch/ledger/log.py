@@ -1,0 +1,116 @@
+"""How events add up, whatever their order and however often each one stands there."""
+
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from typing import TypeVar, cast
+
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.results import Outcome
+from claude_batch.ledger.events import (
+    Answered,
+    AnyEvent,
+    Asked,
+    Estimate,
+    Event,
+    Forgotten,
+    Intent,
+    IntentId,
+    Settled,
+    is_later,
+    line_of,
+)
+from claude_batch.ledger.lazy_rows import AnySheet, Rows, Sheet
+from claude_batch.tasks.plan import AskedTask
+from claude_batch.tasks.task import TaskId
+
+E = TypeVar("E", bound=Event)
+R = TypeVar("R", Asked, Answered)
+K = TypeVar("K", bound=Hashable)
+
+
+class Log:
+    """Events by type; those of large files on sheets."""
+
+    def __init__(self, events: Iterable[AnyEvent], sheets: Iterable[AnySheet] = ()) -> None:
+        self._by_type: dict[type[Event], list[Event]] = {}
+        for event in events:
+            self._by_type.setdefault(type(event), []).append(event)
+        self._sheets = list(sheets)
+
+    def all(self, kind: type[E]) -> list[E]:
+        return cast(list[E], self._by_type.get(kind, []))
+
+    def latest(self, kind: type[E], key: Callable[[E], K]) -> dict[K, E]:
+        """For each key the event with the latest `at`; between two at once, the greater line."""
+        found: dict[K, E] = {}
+        for event in self.all(kind):
+            name = key(event)
+            if name not in found or is_later(event, found[name]):
+                found[name] = event
+        return found
+
+    def rows(self, kind: type[R]) -> dict[IntentId, Rows[R]]:
+        """`latest` by intent and number."""
+        values: dict[IntentId, dict[int, R]] = {}
+        for (intent, n), event in self.latest(kind, lambda e: (e.intent, e.n)).items():
+            values.setdefault(intent, {})[n] = event
+        sheets: dict[IntentId, list[Sheet[R]]] = {}
+        for sheet in self._sheets:
+            if sheet.kind is kind:
+                sheets.setdefault(sheet.intent, []).append(sheet)
+        intents = dict.fromkeys([*values, *sheets])
+        return {key: Rows(values.get(key, {}).items(), sheets.get(key, [])) for key in intents}
+
+    def once(self, kind: type[E]) -> list[E]:
+        """Each different event one time, oldest first."""
+        return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, line_of(event)))
+
+
+def forgotten_at(log: Log) -> dict[TaskId, datetime]:
+    found: dict[TaskId, datetime] = {}
+    for event in log.once(Forgotten):
+        found.update(dict.fromkeys(event.tasks, event.at))
+    return found
+
+
+def asked_of(row: Settled, intent: Intent | None = None) -> Asked:
+    """What a folded request still says about its question: its tasks have ids only. When it was
+    asked is what its intent says, where that is still there."""
+    usd = row.usd_estimated
+    return Asked(
+        at=intent.at if intent else row.at,
+        run=intent.run if intent else row.run,
+        repo=row.repo,
+        intent=row.intent,
+        n=row.n,
+        sha="",
+        pr=row.pr,
+        kind=row.kind,
+        model=row.model or "",
+        effort=None,
+        purpose=row.purpose,
+        about=row.about,
+        tasks=tuple(AskedTask(id=task, path="", signs="", hashes="") for task in row.tasks),
+        estimate=Estimate(input_tokens=0, output_tokens=0, usd=usd, usd_standard=usd, usd_max=usd),
+    )
+
+
+def answered_of(row: Settled, batch: BatchId | None = None) -> Answered:
+    """What a folded request still says about its answer, which came in `batch`."""
+    return Answered(
+        at=row.at,
+        run=row.run,
+        repo=row.repo,
+        intent=row.intent,
+        n=row.n,
+        batch=batch,
+        outcome=row.outcome,
+        model=row.model,
+        usage=row.usage,
+        usd=row.usd,
+        usd_standard=row.usd_standard,
+        findings=row.findings,
+        refuted=row.refuted,
+        retriable=row.outcome is not Outcome.SUCCEEDED,
+        shard=row.shard,
+    )

@@ -1,0 +1,83 @@
+"""`prune`: drops findings of pull requests long closed, folds old log files, and if somebody asks
+for it puts one commit in the place of the history.
+
+Ids, costs and states stay, so receipts and deduplication go on as before.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from claude_batch.errors import CannotRecord
+from claude_batch.formatting import count
+from claude_batch.ledger import compaction as folding
+from claude_batch.ledger.git_store import GitLedger
+from claude_batch.ledger.repair import LedgerHistory
+from claude_batch.ledger.store import Ledger, Write
+from claude_batch.ledger.view import View
+from claude_batch.tasks.task import TaskId
+
+
+@dataclass(frozen=True)
+class Pruned:
+    dropped: int = 0  # files of findings
+    folded: int = 0  # log files that a snapshot stands for now
+    squashed: int = 0  # commits that one stands for now
+
+
+def prune(
+    ledger: Ledger, now: datetime, age: timedelta = folding.YOUNGEST, *, when_due: bool = False
+) -> Pruned:
+    """What is older than `age`; log files younger than folding.YOUNGEST are never folded.
+
+    `when_due`: only where there is so much of it that reading the ledger takes long.
+    """
+    drop_before, fold_before = now - age, now - max(age, folding.YOUNGEST)
+    before = View()
+
+    def decide(view: View) -> Write:
+        nonlocal before
+        before = view
+        if when_due and not folding.is_due(view.logs, fold_before):
+            return Write()
+        return Write(drops=tuple(_droppable(view, drop_before)), fold_before=fold_before)
+
+    after = ledger.transact(decide)
+    folded = [path for path in folding.old(before.logs, fold_before) if path not in after.logs]
+    return Pruned(len(before.shards - after.shards), len(folded))
+
+
+def squash(ledger: GitLedger, history: LedgerHistory) -> Pruned:
+    """Raises CannotRecord while something can be put back that only the history has."""
+
+    def check(tip: str) -> None:
+        wanted = history.examined(tip).originals
+        if wanted:
+            raise CannotRecord(
+                f"{ledger.ref} has lost {count(len(wanted), 'file')} that only its history holds",
+                "run `claude-batch doctor --repair` first, then run the command again",
+            )
+
+    return Pruned(squashed=ledger.squash(check))
+
+
+def _droppable(view: View, before: datetime) -> Iterator[str]:
+    """Those that only pull requests use that were closed before then."""
+    users: dict[str, set[int | None]] = {}
+    planners = _planners(view)
+    for row in view.rows:
+        if row.answered and row.answered.shard in view.shards:
+            found = users.setdefault(row.answered.shard, set())
+            found.add(row.asked.pr)
+            found.update(*(planners.get(task.id, ()) for task in row.asked.tasks))
+    gone = {number for number in view.closed if view.was_closed(number, before)}
+    return (shard for shard, numbers in sorted(users.items()) if numbers <= gone)
+
+
+def _planners(view: View) -> dict[TaskId, set[int | None]]:
+    """What one pull request paid for may serve another that is still open."""
+    found: dict[TaskId, set[int | None]] = {}
+    for plan in view.plans:
+        for task in (task for file in plan.files for task in file.tasks):
+            found.setdefault(task.id, set()).add(plan.pr)
+    return found

@@ -1,0 +1,202 @@
+"""What of a ledger's files is broken, which earlier version of each fits its name, and what the
+loss of the others means in money."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pydantic import ValidationError
+
+from claude_batch.formatting import count, dollars
+from claude_batch.git import plumbing
+from claude_batch.git.process import Git, Printed
+from claude_batch.ledger import files as ledger_files
+from claude_batch.ledger.events import Answered, AnyEvent, Asked, from_line
+from claude_batch.ledger.files import LOG, META, SHARD, Meta, checksum
+from claude_batch.ledger.git_store import GitLedger
+
+STEP = re.compile(rb":\d+ \d+ ([0-9a-f]+) ([0-9a-f]+) [A-Z]\d*\t(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One file in one commit: blob ids, "" for none."""
+
+    by_us: bool
+    path: str
+    was: str
+    became: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Of one tip: what its files hold, which of them are broken, and those as they were before,
+    as far as git has them."""
+
+    now: Mapping[str, bytes]
+    broken: tuple[str, ...]
+    originals: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    path: str
+    said: str
+
+
+def parse_steps(printed: bytes, our_email: str) -> list[Step]:
+    """`git diff-tree --stdin -r --no-abbrev --format=%ce`, in its order."""
+    steps = []
+    by_us = False
+    for line in printed.splitlines():
+        if found := STEP.fullmatch(line):
+            was, became, path = (part.decode() for part in found.groups())
+            steps.append(Step(by_us, path, was.strip("0") and was, became.strip("0") and became))
+        elif line:
+            by_us = line.decode("utf-8", "replace") == our_email
+    return steps
+
+
+def broken(now: Mapping[str, bytes], steps: Iterable[Step]) -> dict[str, list[str]]:
+    """By path, the blobs that it ever was, newest first. `steps`: newest first.
+
+    A file that is gone is broken if somebody else took it away: we do so when we fold and prune.
+    """
+    versions: dict[str, list[str]] = {}
+    taken = set()
+    for step in steps:
+        if step.path not in versions and not step.became and not step.by_us:
+            taken.add(step.path)
+        versions.setdefault(step.path, []).extend(filter(None, (step.became, step.was)))
+    unfit = {path for path, content in now.items() if _is_ours(path) and not fits(path, content)}
+    gone = {path for path in taken if _is_ours(path) and path not in now}
+    return {path: versions.get(path, []) for path in sorted(unfit | gone)}
+
+
+def originals(found: Mapping[str, list[str]], contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Of each path the newest version that fits."""
+    fitting = {
+        path: [contents[oid] for oid in oids if oid in contents and fits(path, contents[oid])]
+        for path, oids in found.items()
+    }
+    return {path: versions[0] for path, versions in fitting.items() if versions}
+
+
+def fits(path: str, content: bytes) -> bool:
+    if path == META:
+        return Meta.parse(content) is not None
+    match = LOG.fullmatch(path) or SHARD.fullmatch(path)
+    return match is not None and checksum(content) == match[1]
+
+
+def _is_ours(path: str) -> bool:
+    return path == META or bool(LOG.fullmatch(path) or SHARD.fullmatch(path))
+
+
+def loss(path: str, content: bytes) -> Loss:
+    """What it means that this file stays broken. `content`: what there is of it."""
+    if path == META:
+        return Loss(path, "nothing is written to this ledger until it is back")
+    if SHARD.fullmatch(path):
+        _, intent, _ = path.split("/")
+        return Loss(path, f"findings of intent {intent} cannot be posted; nothing is paid again")
+    said = "; ".join(_told(list(_intact(content))))
+    return Loss(path, said or "none of its lines can be read, so nobody can say what they were")
+
+
+def _intact(content: bytes) -> Iterator[AnyEvent]:
+    """The lines of a damaged file that can still be read: good for telling, not for counting."""
+    for line in content.splitlines():
+        try:
+            yield from_line(line)
+        except ValidationError:
+            continue  # told by what is missing from the others
+
+
+def _told(events: list[AnyEvent]) -> Iterator[str]:
+    asked = [event for event in events if isinstance(event, Asked)]
+    answers = [event for event in events if isinstance(event, Answered)]
+    if asked:
+        most = sum((event.estimate.usd_max for event in asked), Decimal(0))
+        yield (
+            f"lost {count(len(asked), 'request')} of intent {_intents(asked)}: the tasks will be "
+            f"asked again, for up to {dollars(most)}"
+        )
+    if answers:
+        paid = sum((event.usd or Decimal(0) for event in answers), Decimal(0))
+        yield (
+            f"lost {count(len(answers), 'answer')} of intent {_intents(answers)}: {dollars(paid)} "
+            "paid is missing from budgets and receipts, and the tasks may be asked again"
+        )
+    others = sorted({event.type for event in events} - {"request", "answer"})
+    if others:
+        yield f"lost as well: {', '.join(others)}"
+
+
+def _intents(events: Iterable[Asked | Answered]) -> str:
+    return ", ".join(sorted({event.intent for event in events}))
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """`brought_back`: the commit, if the remote had lost the whole ref."""
+
+    ref: str
+    brought_back: str | None
+    put_back: tuple[str, ...]
+    lost: tuple[Loss, ...]
+
+
+@dataclass(frozen=True)
+class LedgerHistory:
+    git: Git
+    our_email: str
+
+    def examined(self, tip: str) -> Diagnosis:
+        now = self._files(tip)
+        found = broken(now, self._steps(tip))
+        contents = self._contents({oid for oids in found.values() for oid in oids})
+        return Diagnosis(now, tuple(found), originals(found, contents))
+
+    def _files(self, tip: str) -> dict[str, bytes]:
+        listing = self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out
+        blobs = plumbing.parse_tree(listing)
+        contents = self._contents(set(blobs.values()))
+        return {path: contents[oid] for path, oid in blobs.items() if oid in contents}
+
+    def _steps(self, tip: str) -> list[Step]:
+        """Newest first."""
+        commits = self.git.run("rev-list", tip).out
+        printed = self.git.run(*STEPS, "--format=%ce", stdin=commits).out
+        return parse_steps(printed, self.our_email)
+
+    def _contents(self, oids: set[str]) -> dict[str, bytes]:
+        """Those that are there: a shallow clone has not all of them."""
+        return {oid: blob.read() for oid, blob in Printed(self.git).objects(sorted(oids)).items()}
+
+
+def repair(ledger: GitLedger, history: LedgerHistory, tell: Callable[[str], None]) -> Repair:
+    gone = ledger.gone()
+    if gone:
+        tell(f"{ledger.ref} is gone from {ledger.remote}: what was seen last here is pushed again")
+        ledger.bring_back(gone)
+    mended: Mapping[str, bytes] = {}
+    lost: tuple[Loss, ...] = ()
+
+    def find(tip: str) -> Mapping[str, bytes]:
+        nonlocal mended, lost
+        found = history.examined(tip)
+        now, mended = found.now, found.originals
+        ledger_files.check_readable(Meta.parse(now.get(META)))
+        if META in mended:
+            ledger_files.check_writable(Meta.parse(mended[META]), ledger.ref)
+        gone = [path for path in found.broken if path not in mended]
+        lost = tuple(loss(path, now.get(path, b"")) for path in gone)
+        return mended
+
+    ledger.mend(find)
+    return Repair(ledger.ref, gone, tuple(mended), lost)
+
+
+STEPS = ("diff-tree", "--stdin", "--root", "-r", "-m", "--no-renames", "--no-abbrev")

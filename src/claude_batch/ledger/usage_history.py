@@ -1,0 +1,98 @@
+"""What earlier answers say about the next: tokens out for each task, tokens in for its length.
+
+Only answers whose request still stands in full in the ledger count: a folded one has lost its
+effort and its length. So folding leaves those alone that count.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from claude_batch.anthropic_api.results import Outcome, Usage
+from claude_batch.ledger.events import Asked, IntentId
+from claude_batch.ledger.view import View
+
+Basis = Literal["history", "defaults"]
+InputBasis = Literal["history", "counted", "length"]
+LEAST = 20  # answers; before that a few large ones would say more than the stated assumptions
+SPAN = 100  # the newest answers, so that a new version of a model or of a prompt is soon followed
+Key = TypeVar("Key", bound=Hashable)
+Pair = tuple[int, int]
+Sample = tuple[datetime, int, Asked, Usage]
+
+
+@dataclass(frozen=True)
+class History:
+    """Each pair is a sum over the newest answers; `counted` is one over requests to come."""
+
+    out: dict[tuple[str, str, str | None], Pair] = field(default_factory=dict)  # tokens, tasks
+    length: dict[str, Pair] = field(default_factory=dict)  # tokens billed, tokens by length
+    counted: Mapping[str, Pair] = field(default_factory=dict)  # tokens, tokens by length
+
+    @classmethod
+    def of(cls, view: View) -> "History":
+        samples = [(asked, usage) for _, _, asked, usage in sorted(_samples(view), key=_age)]
+        return cls(
+            dict(_sums((_question(a), (u.output, len(a.tasks))) for a, u in samples)),
+            dict(_sums((a.model, (u.prompt, a.estimate.input_tokens)) for a, u in samples)),
+        )
+
+    def output_tokens(self, kind: str, model: str, effort: str | None, tasks: int) -> int | None:
+        """For so many tasks. None: too few answers of this kind, model and effort are known."""
+        if (kind, model, effort) not in self.out:
+            return None
+        tokens, asked = self.out[kind, model, effort]
+        return _ceil(tokens * tasks, asked)
+
+    def input_tokens(self, by_length: int, model: str) -> int:
+        """`by_length` is what estimate.input_tokens says; without anything better it stands."""
+        billed, expected = self.length.get(model) or self.counted.get(model) or (1, 1)
+        return _ceil(by_length * billed, expected)
+
+    def input_basis(self, model: str) -> InputBasis:
+        """What `input_tokens` rests on."""
+        if model in self.length:
+            return "history"
+        return "counted" if model in self.counted else "length"
+
+
+def basis(view: View) -> set[tuple[IntentId, int]]:
+    """The requests that `History.of` draws on, or may when more have been answered."""
+    newest: dict[Hashable, list[Asked]] = {}
+    for _, _, asked, _ in sorted(_samples(view), key=_age, reverse=True):
+        newest.setdefault(_question(asked), []).append(asked)
+    return {(asked.intent, asked.n) for group in newest.values() for asked in group[:SPAN]}
+
+
+def _question(asked: Asked) -> tuple[str, str, str | None]:
+    return asked.kind, asked.model, asked.effort
+
+
+def _samples(view: View) -> Iterator[Sample]:
+    for row in view.rows:
+        asked, answered = row.asked, row.answered
+        if answered is None or answered.usage is None or asked.purpose == "verify":
+            continue
+        is_whole = asked.tasks and asked.estimate.input_tokens and answered.usage.prompt
+        if is_whole and answered.outcome is Outcome.SUCCEEDED:
+            yield answered.at, asked.n, asked, answered.usage
+
+
+def _age(sample: Sample) -> tuple[datetime, str, int]:
+    at, n, asked, _ = sample
+    return at, asked.intent, n
+
+
+def _sums(rows: Iterable[tuple[Key, Pair]]) -> Iterator[tuple[Key, Pair]]:
+    grouped: dict[Key, list[Pair]] = {}
+    for key, pair in rows:
+        grouped.setdefault(key, []).append(pair)
+    for key, pairs in grouped.items():
+        if len(pairs) >= LEAST:
+            newest = pairs[-SPAN:]
+            yield key, (sum(pair[0] for pair in newest), sum(pair[1] for pair in newest))
+
+
+def _ceil(amount: int, by: int) -> int:
+    return -(-amount // by)

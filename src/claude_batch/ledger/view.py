@@ -1,0 +1,336 @@
+"""Everything we remember: the fold of all events, and the port that every store implements."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property, partial
+from typing import overload
+
+from claude_batch.anthropic_api.results import Outcome
+from claude_batch.ledger.batch_record import Sending, sendings_of
+from claude_batch.ledger.events import (
+    Answered,
+    AnyEvent,
+    Asked,
+    Closed,
+    IntentId,
+    Lease,
+    Plan,
+    Post,
+    Settled,
+    Signal,
+    is_later,
+    is_unpriced,
+)
+from claude_batch.ledger.lazy_rows import AnySheet
+from claude_batch.ledger.log import Log, answered_of, asked_of, forgotten_at
+from claude_batch.tasks.plan import AskedTask
+from claude_batch.tasks.task import TaskId
+
+ATTEMPTS = 2  # a task that failed this often waits for `retry`
+
+
+class Standing(StrEnum):
+    """How a task stands in the ledger."""
+
+    NEW = "new"
+    IN_FLIGHT = "in_flight"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+Key = tuple[IntentId, int]  # of a request: its intent and its number there
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request as deduplication and budgets see it."""
+
+    asked: Asked
+    answered: Answered | None
+    is_open: bool
+
+    def charge(self) -> Decimal:
+        """Dollars paid or reserved; what was paid and is not known keeps its reservation."""
+        reserved = self.asked.estimate.usd_max
+        if self.answered is None:
+            return reserved if self.is_open else ZERO
+        if self.answered.usd is not None:
+            return self.answered.usd
+        return reserved if is_unpriced(self.answered) else ZERO
+
+
+@dataclass(frozen=True)
+class Requests(Sequence[Row]):
+    """Rows by key, each made when it is looked at: on a sheet they cost nothing until then."""
+
+    keys: list[Key]
+    row: Callable[[Key], Row]
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        return [*map(self.row, self.keys[at])] if isinstance(at, slice) else self.row(self.keys[at])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass
+class View:
+    """The state at one tip of the ledger. Built once per tip, then only read."""
+
+    sendings: dict[IntentId, Sending] = field(default_factory=dict)
+    settled: dict[tuple[IntentId, int], Settled] = field(default_factory=dict)  # without intent
+    plans: list[Plan] = field(default_factory=list)
+    posts: dict[tuple[int, str], Post] = field(default_factory=dict)
+    signals: list[Signal] = field(default_factory=list)
+    closed: dict[int, Closed] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    forgotten: dict[TaskId, datetime] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()  # what the store could not read and left alone: "path: why"
+    orphans: dict[tuple[IntentId, int], Answered] = field(default_factory=dict)  # intent unreadable
+    shards: frozenset[str] = frozenset()  # names of those that the store still holds
+    logs: Mapping[str, int] = field(default_factory=dict, compare=False)  # files, their bytes
+
+    @classmethod
+    def of(
+        cls,
+        events: Iterable[AnyEvent],
+        damaged: tuple[str, ...] = (),
+        shards: Iterable[str] = (),
+        sheets: Iterable[AnySheet] = (),
+    ) -> "View":
+        """The fold. The order of events does not matter: the latest `at` wins where one must."""
+        log = Log(events, sheets)
+        answers = log.rows(Answered)
+        sendings = sendings_of(log, answers)
+        settled = log.latest(Settled, lambda e: (e.intent, e.n))
+        orphans = {
+            (intent, n): answered
+            for intent, rows in answers.items()
+            if intent not in sendings
+            for n, answered in rows.items()
+        }
+        _merge(settled, sendings, orphans)
+        unread = sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans})
+        return cls(
+            sendings=sendings,
+            settled=settled,
+            plans=sorted(log.latest(Plan, lambda e: e.id).values(), key=lambda e: (e.at, e.id)),
+            posts=log.latest(Post, lambda e: (e.pr, e.key)),
+            signals=log.once(Signal),
+            closed=log.latest(Closed, lambda e: e.pr),
+            leases=log.latest(Lease, lambda e: e.scope),
+            forgotten=forgotten_at(log),
+            damaged=(*damaged, *unread),
+            orphans=orphans,
+            shards=frozenset(shards),
+        )
+
+    @cached_property
+    def rows(self) -> Requests:
+        """Every request, folded ones included."""
+        sent = [(key, n) for key, sending in self.sendings.items() for n in sending.requests]
+        return Requests([*sent, *self.settled], self._row)
+
+    def row(self, intent: IntentId, n: int) -> Row | None:
+        sending = self.sendings.get(intent)
+        known = n in sending.requests if sending else (intent, n) in self.settled
+        return self._row((intent, n)) if known else None
+
+    def _row(self, key: Key) -> Row:
+        intent, n = key
+        if intent not in self.sendings:
+            return self._bare[key]
+        sending = self.sendings[intent]
+        return Row(sending.requests[n], sending.answers.get(n), intent in self._open)
+
+    @cached_property
+    def _bare(self) -> dict[Key, Row]:
+        """What was folded without its intent."""
+        return {
+            key: Row(asked_of(found), answered_of(found), False)
+            for key, found in self.settled.items()
+        }
+
+    @cached_property
+    def _open(self) -> frozenset[IntentId]:
+        return frozenset(key for key, sending in self.sendings.items() if sending.is_open())
+
+    @cached_property
+    def _keys_of(self) -> dict[TaskId, list[Key]]:
+        index: dict[TaskId, list[Key]] = {}
+        for key, row in zip(self.rows.keys, self.rows, strict=True):
+            for task in row.asked.tasks:
+                index.setdefault(task.id, []).append(key)
+        return index
+
+    def rows_of(self, task: TaskId) -> Iterator[Row]:
+        """Every request that has this task, second looks included."""
+        return map(self._row, self._keys_of.get(task, ()))
+
+    def standing(self, task: TaskId) -> Standing:
+        """A second look asks about findings, so it neither answers its tasks nor occupies them."""
+        rows = [row for row in self.rows_of(task) if row.asked.purpose != "verify"]
+        answers = [row.answered for row in rows if row.answered and self.holds(task, row.answered)]
+        if any(answer.outcome is Outcome.SUCCEEDED for answer in answers):
+            return Standing.ANSWERED
+        if any(row.is_open and not row.answered for row in rows):
+            return Standing.IN_FLIGHT
+        final = any(a.outcome is Outcome.ERRORED and not a.retriable for a in answers)
+        tries = [answer for answer in answers if answer.outcome is not Outcome.CANCELED]
+        return Standing.FAILED if final or len(tries) >= ATTEMPTS else Standing.NEW
+
+    def cut_short(self, ids: Iterable[TaskId]) -> set[TaskId]:
+        """Those whose request was refused or truncated: together with others it would be again."""
+        return {
+            task
+            for task in ids
+            for row in self.rows_of(task)
+            if row.answered
+            and row.answered.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
+            and self.holds(task, row.answered)
+        }
+
+    def holds(self, task: TaskId, answer: Answered) -> bool:
+        """The task was not forgotten since."""
+        forgotten = self.forgotten.get(task)
+        return forgotten is None or answer.at > forgotten
+
+    def known(self, ids: Iterable[TaskId]) -> set[TaskId]:
+        """Those in flight, answered or failed."""
+        asked = self._keys_of
+        return {task for task in ids if task in asked and self.standing(task) is not Standing.NEW}
+
+    def open_batches(self) -> list[Sending]:
+        """Oldest first."""
+        found = [sending for sending in self.sendings.values() if sending.is_open()]
+        return sorted(found, key=lambda sending: (sending.intent.at, sending.intent.id))
+
+    def plan(self, pr: int) -> Plan | None:
+        """The latest of this pull request."""
+        return next((plan for plan in reversed(self.plans) if plan.pr == pr), None)
+
+    def was_closed(self, pr: int, before: datetime) -> bool:
+        """And not submitted again since, as one that was reopened is."""
+        closed, plan = self.closed.get(pr), self.plan(pr)
+        return closed is not None and closed.at < before and (plan is None or plan.at <= closed.at)
+
+    def spent(self, since: datetime, pr: int | None = None) -> Decimal:
+        """Dollars paid at or after `since`, and what is reserved for requests without an answer.
+
+        An answer whose intent is unreadable counts only where no pull request is asked for.
+        """
+        counted = (
+            usd for at, of, usd in self._charges if pr in (None, of) and (at is None or at >= since)
+        )
+        orphans = self.orphans.values() if pr is None else ()
+        return sum(counted, ZERO) + sum(
+            (answer.usd or ZERO for answer in orphans if answer.at >= since), ZERO
+        )
+
+    @cached_property
+    def _charges(self) -> list[tuple[datetime | None, int | None, Decimal]]:
+        """When it was answered, whose it is, dollars; of each request."""
+        return [
+            (row.answered.at if row.answered else None, row.asked.pr, row.charge())
+            for row in self.rows
+        ]
+
+    def answers(self) -> list[tuple[Asked, Answered]]:
+        """`answers_of` all tasks."""
+        return self.answers_of(self._keys_of)
+
+    def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[Asked, Answered]]:
+        """The succeeded answers for any of these tasks, second looks included, oldest first.
+
+        An answer covers all tasks of its request, so it may also speak of other tasks, and of a
+        task that was forgotten since. A folded request comes back with the fields that a
+        `settled` event keeps: its tasks have ids only, and its estimate is in dollars only.
+        """
+        found = {
+            (row.asked.intent, row.asked.n): (row.asked, row.answered)
+            for task in ids
+            for row in self.rows_of(task)
+            if row.answered
+            and row.answered.outcome is Outcome.SUCCEEDED
+            and self.holds(task, row.answered)
+        }
+        return sorted(found.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
+
+    def shown(self) -> dict[TaskId, AskedTask]:
+        """Tasks with the lines that a succeeded request showed; a folded one has ids only."""
+        pairs = self.answers()
+        return {task.id: task for asked, _ in pairs for task in asked.tasks if task.signs}
+
+    def lease_holder(self, scope: str, owner: str, now: datetime) -> str | None:
+        """Who else is at it; None: `owner` may go ahead."""
+        lease = self.leases.get(scope)
+        if lease is None or lease.owner == owner:
+            return None
+        # One that was given back is free for a clock that is behind, too.
+        return lease.owner if lease.until > max(now, lease.at) else None
+
+
+def _merge(
+    settled: dict[tuple[IntentId, int], Settled],
+    sendings: dict[IntentId, Sending],
+    orphans: dict[tuple[IntentId, int], Answered],
+) -> None:
+    """A folded request joins its sending again. What also stands there raw counts once, and the
+    raw events say more; but an answer that came later stands, folded or not."""
+    for key in list(settled):
+        intent, n = key
+        if intent in sendings:
+            row, sending = settled.pop(key), sendings[intent]
+            batch = sending.submitted.batch if sending.submitted else None
+            if n not in sending.requests:
+                sending.requests[n] = partial(asked_of, row, sending.intent)
+            folded, raw = partial(answered_of, row, batch), sending.answers.get(n)
+            if raw is None or is_later(folded(), raw):
+                sending.answers[n] = folded
+        else:
+            orphans.pop(key, None)
+
+
+ZERO = Decimal(0)
+
+
+def counted(view: View) -> Iterator[Plan]:
+    """Those whose reuse counts."""
+    seen = set()
+    for plan in view.plans:
+        key = repetition(plan)
+        if plan.reused and (plan.head is None or key not in seen):
+            yield plan
+        seen.add(key)
+
+
+def repetition(plan: Plan) -> tuple[str, int | None, str, str | None]:
+    """What plans that repeat one another have in common."""
+    return plan.repo, plan.pr, plan.label, plan.head
+
+
+KIND = "refactor"
+
+
+def due(view: View) -> list[tuple[Plan, frozenset[str]]]:
+    """Plans of refactorings outside of pull requests, with the tasks that each of them asked.
+
+    The latest plan that asked a task speaks for it.
+    """
+    speaker: dict[str, Plan] = {}
+    for plan in view.plans:
+        if plan.pr is None and plan.head:
+            speaker |= {
+                task.id: plan for file in plan.files for task in file.tasks if task.kind == KIND
+            }
+    grouped: dict[str, set[str]] = {}
+    for task, plan in speaker.items():
+        grouped.setdefault(plan.id, set()).add(task)
+    return [(plan, frozenset(grouped[plan.id])) for plan in view.plans if plan.id in grouped]

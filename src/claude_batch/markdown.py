@@ -1,0 +1,128 @@
+"""Text of others inside Markdown of ours.
+
+What a model writes may have been dictated by the code that it read. So nothing of it is passed
+through: code is fenced anew, all else is escaped, and what is left are paragraphs, lists,
+quotations and emphasis. No mention, link, image, HTML, chat command or live suggestion survives.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+# Control characters, direction overrides, zero-width and tag characters, halves of surrogates.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef\ud800-\udfff]"
+)
+
+FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([\w+#.-]{0,20})[^`]*")
+CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^)\n]*\)")
+
+# GitHub makes links of bare addresses too; shown as code they stay readable.
+ADDRESS = re.compile(r"(?:https?://|ftp://|www\.|mailto:|xmpp:)[^\s<>`|]*[^\s<>`|.,;:!?)*]", re.I)
+COMMAND = re.compile(r"/(?=[A-Za-z])")  # chat bots obey a comment's line that starts with one
+RENDERED = ("suggestion", "mermaid", "math", "geojson", "topojson", "stl")
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;"} | {char: "\\" + char for char in "\\`[]_|~"})
+PLAIN = ESCAPES | {ord("*"): r"\*"}
+
+# What GitHub makes a mention, a reference to an issue or a link of, up to where it is broken.
+TELLING = re.compile(r"@(?=\w)|(?:#|\bGH-)(?=\d)|:(?=//)|www(?=\.)", re.I)
+ZERO_WIDTH = "\u200b"
+
+
+def cleaned(text: str) -> str:
+    """Without what cannot be seen; newlines are LF."""
+    return HIDDEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters, and how many went."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit].rstrip()} … ({len(text) - limit:,} characters cut)"
+
+
+def quote_model_text(text: str, limit: int = 8_000) -> str:
+    """Several lines of Markdown, at most five times `limit` characters."""
+    rows = iter(cut(cleaned(text), limit).strip("\n").split("\n"))
+    return "\n".join(_blocks(rows))
+
+
+def quote_line(text: str, limit: int = 200) -> str:
+    """One line without emphasis, to be set inside a line of ours."""
+    return _inline(cut(" ".join(cleaned(text).split()), limit), PLAIN)
+
+
+def code(text: str) -> str:
+    """A code span."""
+    shown = cleaned(text).replace("\n", " ").replace("<!--", "<! --")
+    # A table splits its rows at a bar before it looks for code, and what follows would be live.
+    if "|" in shown and re.search(r"[<@\[#]|//|www\.", shown):
+        return f"<code>{_escaped(shown, PLAIN)}</code>"
+    ticks = "`" * (_longest_run(shown) + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") or not shown.strip() else ""
+    return f"{ticks}{pad}{shown}{pad}{ticks}"
+
+
+def fence(text: str, info: str = "") -> str:
+    """A block of code; its fence is longer than any run of backticks inside."""
+    ticks = "`" * max(3, _longest_run(text) + 1)
+    ended = text if not text or text.endswith("\n") else text + "\n"
+    return f"{ticks}{info}\n{ended}{ticks}"
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def _blocks(rows: Iterator[str]) -> Iterator[str]:
+    for row in rows:
+        if opened := FENCE.fullmatch(row):
+            info = "" if opened[3].lower().startswith(RENDERED) else opened[3]
+            yield fence("\n".join(_fenced(rows, opened[1], opened[2])), info)
+        else:
+            yield _prose(row)
+
+
+def _fenced(rows: Iterator[str], indent: str, mark: str) -> Iterator[str]:
+    for row in rows:
+        bare = row.strip()
+        if len(bare) >= len(mark) and set(bare) == {mark[0]}:
+            return
+        shown = row.removeprefix(indent).replace("<!--", "<! --")
+        yield " " + shown if COMMAND.match(shown) else shown
+
+
+def _prose(row: str) -> str:
+    quoted = _inline(row)
+    quoted = re.sub(r"^(\s*)(#{1,6}(?:\s|$)|=+\s*$|-+\s*$)", r"\1\\\2", quoted)
+    return "\\" + quoted if COMMAND.match(quoted) else quoted
+
+
+def _inline(row: str, escapes: dict[int, str] = ESCAPES) -> str:
+    parts, at = [], 0
+    for match in CODE.finditer(row):
+        parts += [*_linkless(row[at : match.start()], escapes), code(match[2].strip() or match[2])]
+        at = match.end()
+    return _joined([*parts, *_linkless(row[at:], escapes)])
+
+
+def _linkless(text: str, escapes: dict[int, str]) -> Iterator[str]:
+    text, at = LINK.sub(r"\1", text), 0
+    for match in ADDRESS.finditer(text):
+        yield _escaped(text[at : match.start()], escapes)
+        yield code(match[0])
+        at = match.end()
+    yield _escaped(text[at:], escapes)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """Two code spans that touch would run into one another."""
+    whole = ""
+    for part in parts:
+        whole += ZERO_WIDTH + part if whole.endswith("`") and part.startswith("`") else part
+    return whole
+
+
+def _escaped(text: str, escapes: dict[int, str]) -> str:
+    return TELLING.sub(rf"\g<0>{ZERO_WIDTH}", text.translate(escapes))

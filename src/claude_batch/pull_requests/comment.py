@@ -1,0 +1,31 @@
+"""The Markdown of one comment."""
+
+from claude_batch.findings.finding import Finding, label
+from claude_batch.findings.placement import Placed
+from claude_batch.markdown import fence, quote_line, quote_model_text
+from claude_batch.pull_requests.marker import marked
+
+MAX_SUGGESTION = 16_000
+
+
+def body(placed: Placed, *, unverified: bool = False) -> str:
+    """`unverified`: a second look was due and did not come in time."""
+    finding = placed.finding
+    parts = [
+        label(finding, unverified=unverified),
+        f"**{quote_line(finding.title)}**",
+        quote_model_text(finding.body),
+    ]
+    if placed.suggestion is not None:
+        parts.append(_suggestion(finding, placed.suggestion))
+    return marked("\n\n".join(part for part in parts if part), finding.fingerprint)
+
+
+def _suggestion(finding: Finding, text: str) -> str:
+    if len(text) > MAX_SUGGESTION:
+        lines = text.count("\n")
+        return (
+            f"A replacement of {lines:,} lines is too long to be shown here; "
+            f"`claude-batch apply {finding.id}` applies it."
+        )
+    return fence(text, "suggestion")

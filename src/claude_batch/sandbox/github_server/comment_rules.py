@@ -1,0 +1,102 @@
+"""GitHub's rules for review comments, computed from the diff. Pure.
+
+The words are those that GitHub answers with, as clients have recorded them; it does not publish
+the rules. https://github.com/parkerbxyz/suggest-changes/issues/28
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from claude_batch.diff.model import Hunk, Side
+from claude_batch.sandbox.github_server.git_repository import Touched
+
+THREAD = "Pull request review thread"
+MOST_CHARACTERS = 65_536
+MOST_COMMENTS = 32
+TOO_LONG = f"Body is too long (maximum is {MOST_CHARACTERS} characters)"
+TOO_QUICK = "was submitted too quickly"
+BLANK = "Body can't be blank"
+NOT_A_LINE = f"{THREAD} line must be part of the diff"
+NO_HUNK = f"{THREAD} diff hunk can't be blank"
+OTHER_HUNK = f"{THREAD} start line must be part of the same hunk as the line."
+TURNED = f"{THREAD} start line must precede the end line."
+MALFORMED = "Review comments is invalid"
+BAD_PATH = f"{THREAD} path is invalid"
+BAD_SIDE = f"{THREAD} side is not included in the list"
+
+
+def numbers(hunk: Hunk, side: Side) -> list[int | None]:
+    """The number of each line of the hunk on that side; lines of context are on both."""
+    return [line.new if side is Side.RIGHT else line.old for line in hunk.lines]
+
+
+def hunk_of(hunks: Iterable[Hunk], side: Side, line: int) -> Hunk | None:
+    return next((hunk for hunk in hunks if line in numbers(hunk, side)), None)
+
+
+def body_faults(body: Any) -> list[str]:
+    if not isinstance(body, str) or not body.strip():
+        return [BLANK]
+    return [TOO_LONG] if len(body) > MOST_CHARACTERS else []
+
+
+def malformed(draft: object) -> bool:
+    """Whether a comment is not even made of the right kinds of values."""
+    if not isinstance(draft, dict):
+        return True
+    texts = all(isinstance(draft.get(name, ""), str) for name in ("path", "side", "start_side"))
+    lines = all(isinstance(draft.get(name, 1), int) for name in ("line", "start_line"))
+    return not texts or not lines
+
+
+def anchor_faults(draft: Mapping[str, Any], changes: Sequence[Touched]) -> list[str]:
+    """What is wrong with where a comment wants to stand. Empty: nothing."""
+    touched = next((each for each in changes if each.path == draft.get("path")), None)
+    if touched is None:
+        return [BAD_PATH]
+    if draft.get("subject_type") == "file":
+        return []
+    sides = {draft.get("side", "RIGHT"), draft.get("start_side", "RIGHT")}
+    if not sides <= {"LEFT", "RIGHT"}:
+        return [BAD_SIDE]
+    line = draft.get("line")
+    side = Side(draft.get("side", "RIGHT"))
+    hunk = None if line is None else hunk_of(touched.hunks, side, line)
+    if line is None or hunk is None:
+        return [NOT_A_LINE, NO_HUNK]
+    return _start_faults(draft, hunk, line, side)
+
+
+def _start_faults(draft: Mapping[str, Any], hunk: Hunk, line: int, side: Side) -> list[str]:
+    start = draft.get("start_line")
+    if start is None:
+        return []
+    start_side = Side(draft.get("start_side", side))
+    if start not in numbers(hunk, start_side):
+        late = start_side is side and start >= line
+        return [TURNED] if late else [OTHER_HUNK]
+    precedes = numbers(hunk, start_side).index(start) < numbers(hunk, side).index(line)
+    return [] if precedes else [TURNED]
+
+
+def quoted(hunk: Hunk, side: Side, line: int) -> str:
+    """The part of the hunk that GitHub shows above a comment: its header to the line."""
+    at = numbers(hunk, side).index(line)
+    olds = sum(each.old is not None for each in hunk.lines)
+    news = sum(each.new is not None for each in hunk.lines)
+    head = f"@@ -{hunk.old_start},{olds} +{hunk.new_start},{news} @@"
+    rows = [each.sign + each.text.decode("utf-8", "replace") for each in hunk.lines[: at + 1]]
+    return "\n".join([head, *rows])
+
+
+def moved(line: int, hunks: Sequence[Hunk]) -> int | None:
+    """Where a line is after these hunks without context; None: it was changed or dropped."""
+    shift = 0
+    for hunk in hunks:
+        olds = [each.old for each in hunk.lines if each.old is not None]
+        if line in olds:
+            return None
+        # A hunk that only adds stands after the line that its header names.
+        if (olds and olds[-1] < line) or (not olds and hunk.old_start < line):
+            shift += len(hunk.lines) - 2 * len(olds)
+    return line + shift

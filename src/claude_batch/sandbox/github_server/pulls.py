@@ -1,0 +1,117 @@
+"""The pull request endpoints of the GitHub look-alike."""
+
+from dataclasses import replace
+
+from claude_batch.sandbox.github_server.git_repository import NO_COMMIT
+from claude_batch.sandbox.github_server.messages import (
+    Incoming,
+    Refused,
+    Reply,
+    fields,
+    invalid,
+    page,
+)
+from claude_batch.sandbox.github_server.serializers import (
+    changed_file,
+    commit,
+    simple_pull,
+    whole_pull,
+)
+from claude_batch.sandbox.github_server.state import Desk, PullRecord
+
+
+def open_pull(desk: Desk, record: PullRecord) -> PullRecord:
+    """Put a new pull request on the desk, or refuse it as GitHub does."""
+    head = desk.bare.commit_id(desk.branch(record.head_owner, record.head_ref))
+    base = desk.bare.commit_id(f"refs/heads/{record.base_ref}")
+    if head is None or base is None:
+        raise invalid("PullRequest", "base" if head else "head", "is invalid", "invalid")
+    _refuse_twin(desk, record)
+    if not desk.bare.between(base, head):
+        nothing = f"No commits between {record.base_ref} and {record.head_ref}"
+        raise invalid("PullRequest", "head", nothing)
+    made = replace(record, head_sha=head, base_sha=base)
+    desk.pulls[made.number] = made
+    desk.bare.update_ref(f"refs/pull/{made.number}/head", head, NO_COMMIT)
+    return made
+
+
+def _refuse_twin(desk: Desk, record: PullRecord) -> None:
+    key = (record.head_owner, record.head_ref, record.base_ref)
+    for other in desk.pulls.values():
+        if not other.closed_at and key == (other.head_owner, other.head_ref, other.base_ref):
+            said = f"A pull request already exists for {record.head_owner}:{record.head_ref}."
+            raise invalid("PullRequest", "head", said)
+
+
+def blank_pull(desk: Desk, title: str, head: str, base: str, login: str) -> PullRecord:
+    """`head` is a branch, or owner:branch for one of a fork."""
+    owner, _, ref = head.rpartition(":")
+    number, at = max(desk.pulls, default=0) + 1, desk.stamp()
+    return PullRecord(number, title, "", login, owner or desk.owner, ref, base, "", "", at, at)
+
+
+def create(desk: Desk, incoming: Incoming) -> Reply:
+    body = fields(incoming, {"head": str, "base": str, "title": str}, "PullRequest")
+    login = incoming.account.login if incoming.account else "ghost"
+    record = blank_pull(desk, body["title"], body["head"], body["base"], login)
+    record = replace(record, body=body.get("body") or "", draft=bool(body.get("draft")))
+    return Reply(201, whole_pull(desk, open_pull(desk, record)))
+
+
+def listing(desk: Desk, incoming: Incoming) -> Reply:
+    """Newest first. `head` is owner:branch."""
+    query = incoming.query
+    state = query.get("state", "open")
+    found = [
+        pull
+        for pull in reversed(desk.pulls.values())
+        if state in ("all", "closed" if pull.closed_at else "open")
+        and query.get("base", pull.base_ref) == pull.base_ref
+        and query.get("head", f"{pull.head_owner}:{pull.head_ref}")
+        == f"{pull.head_owner}:{pull.head_ref}"
+    ]
+    return page(incoming, [simple_pull(desk, pull) for pull in found], desk.url)
+
+
+def get(desk: Desk, _: Incoming, number: str) -> Reply:
+    return Reply(200, whole_pull(desk, desk.pull(number)))
+
+
+def edit(desk: Desk, incoming: Incoming, number: str) -> Reply:
+    pull = desk.pull(number)
+    body = fields(incoming, {}, "PullRequest")
+    state = body.get("state", "closed" if pull.closed_at else "open")
+    if state not in ("open", "closed"):
+        raise invalid("PullRequest", "state", "is not included in the list", "invalid")
+    if state == "open" and pull.merged_at:
+        raise invalid("PullRequest", "state", "cannot be changed. It is merged.", "invalid")
+    pull.title = body.get("title", pull.title)
+    pull.body = body.get("body", pull.body) or ""
+    pull.updated_at = desk.stamp()
+    pull.closed_at = (pull.closed_at or desk.stamp()) if state == "closed" else None
+    desk.follow_refs()
+    return Reply(200, whole_pull(desk, pull))
+
+
+def files(desk: Desk, incoming: Incoming, number: str) -> Reply:
+    pull = desk.pull(number)
+    shapes = [changed_file(desk, each, pull.head_sha) for each in desk.changes(pull)]
+    return page(incoming, shapes, desk.url)
+
+
+def commits(desk: Desk, incoming: Incoming, number: str) -> Reply:
+    found = desk.commits(desk.pull(number))
+    return page(incoming, [commit(desk, sha) for sha in found], desk.url)
+
+
+def merge(desk: Desk, number: int) -> PullRecord:
+    """Raises Refused (405) when it does not merge cleanly, or is closed."""
+    pull = desk.pull(number)
+    title = f"Merge pull request #{number} from {pull.head_owner}/{pull.head_ref}"
+    made = None if pull.closed_at else desk.bare.merge(pull.base_sha, pull.head_sha, title)
+    if made is None or not desk.bare.update_ref(f"refs/heads/{pull.base_ref}", made, pull.base_sha):
+        raise Refused(Reply(405, {"message": "Pull Request is not mergeable"}))
+    pull.merge_commit, pull.merged_at = made, desk.stamp()
+    pull.closed_at = pull.updated_at = pull.merged_at
+    return pull

@@ -1,0 +1,181 @@
+"""Endpoints on the repository itself: refs, commits, files, comparisons, who may do what."""
+
+import base64
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import unquote
+
+from claude_batch.sandbox.github_server import serializers as shapes
+from claude_batch.sandbox.github_server.git_repository import NO_COMMIT
+from claude_batch.sandbox.github_server.messages import (
+    Incoming,
+    Refused,
+    Reply,
+    fields,
+    forbidden,
+    not_found,
+    page,
+    refused,
+)
+from claude_batch.sandbox.github_server.state import Desk
+
+WINDOW = {"limit": 1000, "remaining": 999, "reset": 4_102_444_800, "used": 1}
+
+
+def user(desk: Desk, incoming: Incoming) -> Reply:
+    if incoming.account is None or incoming.account.is_bot:
+        raise forbidden()
+    return Reply(200, shapes.whole_user(desk, incoming.account.login))
+
+
+def rate_limit(_: Desk, __: Incoming) -> Reply:
+    return Reply(200, {"resources": {"core": WINDOW, "search": WINDOW}, "rate": WINDOW})
+
+
+def get(desk: Desk, incoming: Incoming) -> Reply:
+    push = bool(incoming.account and "contents" in incoming.account.writes)
+    rights = {"admin": False, "maintain": False, "push": push, "triage": push, "pull": True}
+    return Reply(200, shapes.repository(desk) | {"permissions": rights})
+
+
+def permission(desk: Desk, _: Incoming, login: str) -> Reply:
+    """The owner is an admin; nobody who is not named as a collaborator may write."""
+    known = {desk.owner: "admin", **desk.setup.collaborators}
+    role = known.get(unquote(login), "read")
+    word = {"maintain": "write", "triage": "read"}.get(role, role)
+    shape = {"permission": word, "role_name": role, "user": shapes.user(desk, unquote(login))}
+    return Reply(200, shape)
+
+
+def commit(desk: Desk, _: Incoming, revision: str) -> Reply:
+    sha = desk.bare.commit_id(unquote(revision))
+    if sha is None:
+        raise refused(422, f"No commit found for SHA: {revision}")
+    parents = desk.bare.commit(sha).parents
+    files = desk.bare.changes(parents[0], sha) if parents else ()
+    entries = [shapes.changed_file(desk, each, sha) for each in files]
+    return Reply(200, shapes.commit(desk, sha) | {"files": entries})
+
+
+def contents(desk: Desk, incoming: Incoming, path: str) -> Reply:
+    """Files only."""
+    path, revision = unquote(path), incoming.query.get("ref", desk.setup.default_branch)
+    sha = desk.bare.commit_id(revision)
+    found = desk.bare.file(sha, path) if sha else None
+    if found is None:
+        raise not_found()
+    blob, text = found
+    api, site = f"{desk.url}/repos/{desk.repository}", f"{desk.url}/{desk.repository}"
+    url = f"{api}/contents/{path.replace(' ', '%20')}?ref={revision}"
+    links = {"self": url, "git": f"{api}/git/blobs/{blob}", "html": f"{site}/blob/{sha}"}
+    body = {
+        "type": "file",
+        "encoding": "base64",
+        "size": len(text),
+        "name": path.rpartition("/")[2],
+        "path": path,
+        "content": base64.encodebytes(text).decode(),
+        "sha": blob,
+        "url": url,
+        "git_url": links["git"],
+        "html_url": links["html"],
+        "download_url": f"{site}/raw/{sha}",
+        "_links": links,
+    }
+    return Reply(200, body)
+
+
+def compare(desk: Desk, incoming: Incoming, basehead: str) -> Reply:
+    base, dots, head = unquote(basehead).partition("...")
+    old, new = (desk.bare.commit_id(each) if each else None for each in (base, head))
+    if not dots or old is None or new is None:
+        raise not_found()
+    middle = desk.bare.merge_base(old, new)
+    if middle is None:
+        raise refused(404, f"No common ancestor between {base} and {head}.")
+    ahead, behind = desk.bare.between(old, new), desk.bare.between(new, old)
+    words = {(0, 0): "identical", (1, 0): "ahead", (0, 1): "behind", (1, 1): "diverged"}
+    shown = page(incoming, [shapes.commit(desk, sha) for sha in ahead], desk.url)
+    url = f"{desk.url}/{desk.repository}/compare/{old}...{new}"
+    body = {
+        "url": f"{desk.url}/repos/{desk.repository}/compare/{old}...{new}",
+        "html_url": url,
+        "permalink_url": url,
+        "diff_url": f"{url}.diff",
+        "patch_url": f"{url}.patch",
+        "base_commit": shapes.commit(desk, old),
+        "merge_base_commit": shapes.commit(desk, middle),
+        "status": words[bool(ahead), bool(behind)],
+        "ahead_by": len(ahead),
+        "behind_by": len(behind),
+        "total_commits": len(ahead),
+        "commits": shown.body,
+        "files": [shapes.changed_file(desk, each, new) for each in desk.bare.changes(old, new)],
+    }
+    return Reply(200, body, shown.headers)
+
+
+def _ref(desk: Desk, name: str) -> str:
+    sha = desk.bare.refs().get(name)
+    if sha is None:
+        raise not_found()
+    return sha
+
+
+def _refuse_ruled(desk: Desk, name: str) -> None:
+    if any(fnmatchcase(name, pattern) for pattern in desk.setup.refused_refs):
+        raise refused(422, "Repository rule violations found\n\nCannot update this protected ref.")
+
+
+def get_ref(desk: Desk, _: Incoming, name: str) -> Reply:
+    full = f"refs/{unquote(name)}"
+    return Reply(200, shapes.git_ref(desk, full, _ref(desk, full)))
+
+
+def matching_refs(desk: Desk, incoming: Incoming, name: str) -> Reply:
+    start = f"refs/{unquote(name)}"
+    found = {each: sha for each, sha in desk.bare.refs().items() if each.startswith(start)}
+    return page(incoming, [shapes.git_ref(desk, *each) for each in found.items()], desk.url)
+
+
+def _known_object(desk: Desk, body: dict[str, Any]) -> str:
+    sha: str = body["sha"]
+    if desk.bare.kind(sha) is None:
+        raise refused(422, "Object does not exist")
+    return sha
+
+
+def create_ref(desk: Desk, incoming: Incoming) -> Reply:
+    body = fields(incoming, {"ref": str, "sha": str}, "Reference")
+    name, sha = body["ref"], _known_object(desk, body)
+    _refuse_ruled(desk, name)
+    if not name.startswith("refs/") or name.count("/") < 2:
+        raise refused(422, "Reference name must start with 'refs' and have at least two slashes")
+    if not desk.bare.update_ref(name, sha, NO_COMMIT):
+        raise refused(422, "Reference already exists")
+    return Reply(201, shapes.git_ref(desk, name, sha))
+
+
+def edit_ref(desk: Desk, incoming: Incoming, name: str) -> Reply:
+    """Compare and swap on ancestry, unless forced."""
+    full = f"refs/{unquote(name)}"
+    body = fields(incoming, {"sha": str}, "Reference")
+    sha = _known_object(desk, body)
+    _refuse_ruled(desk, full)
+    try:
+        old = _ref(desk, full)
+    except Refused as error:
+        raise refused(422, "Reference does not exist") from error
+    forward = body.get("force") is True or desk.bare.is_ancestor(old, sha)
+    if not forward or not desk.bare.update_ref(full, sha, old):
+        raise refused(422, "Update is not a fast forward")
+    return Reply(200, shapes.git_ref(desk, full, sha))
+
+
+def delete_ref(desk: Desk, _: Incoming, name: str) -> Reply:
+    full = f"refs/{unquote(name)}"
+    _refuse_ruled(desk, full)
+    sha = desk.bare.refs().get(full)
+    if sha is None or not desk.bare.delete_ref(full, sha):
+        raise refused(422, "Reference does not exist")
+    return Reply(204)

@@ -1,0 +1,210 @@
+"""What the GitHub look-alike remembers beside the bare repository: pull requests and talk."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from claude_batch.diff.model import Side
+from claude_batch.sandbox.github_server.comment_rules import hunk_of, moved
+from claude_batch.sandbox.github_server.git_repository import NO_COMMIT, Bare, Touched
+from claude_batch.sandbox.github_server.messages import Account, not_found
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What an administrator would have set.
+
+    `tokens` maps each token to its account; None takes every token for GITHUB_TOKEN's.
+    `collaborators` maps logins to admin, maintain, write, triage or read; the owner is an admin.
+    `refused_refs` are patterns of full refs that a ruleset protects: no push, no API write.
+    """
+
+    repository: str = "acme/shop"
+    default_branch: str = "main"
+    tokens: Mapping[str, Account] | None = None
+    collaborators: Mapping[str, str] = field(default_factory=dict)
+    anonymous_git: bool = False
+    refused_refs: tuple[str, ...] = ()
+
+
+@dataclass
+class PullRecord:
+    number: int
+    title: str
+    body: str
+    login: str
+    head_owner: str
+    head_ref: str
+    base_ref: str
+    base_sha: str
+    head_sha: str
+    created_at: str
+    updated_at: str
+    draft: bool = False
+    labels: tuple[str, ...] = ()
+    closed_at: str | None = None
+    merged_at: str | None = None
+    merge_commit: str | None = None
+
+
+@dataclass
+class Review:
+    id: int
+    pull: int
+    login: str
+    body: str
+    state: str
+    commit_id: str
+    submitted_at: str
+
+
+@dataclass
+class Remark:
+    """A review comment. Line numbers are those at `commit_id`, where it was written."""
+
+    id: int
+    pull: int
+    review: int
+    login: str
+    body: str
+    path: str
+    commit_id: str
+    diff_hunk: str
+    side: Side
+    line: int | None  # None: on the whole file
+    start_side: Side | None
+    start_line: int | None
+    created_at: str
+    updated_at: str
+    in_reply_to: int | None = None
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    id: int
+    login: str
+    content: str  # +1, -1, laugh, …
+    created_at: str
+
+
+@dataclass
+class Comment:
+    id: int
+    pull: int
+    login: str
+    body: str
+    created_at: str
+    updated_at: str
+    edited: bool = False
+
+
+@dataclass
+class Check:
+    id: int
+    login: str
+    name: str
+    head_sha: str
+    status: str
+    conclusion: str | None
+    started_at: str
+    completed_at: str | None
+    details_url: str | None = None
+    external_id: str | None = None
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Desk:
+    """Everything that the endpoints share. Whoever calls it holds the hub's lock."""
+
+    def __init__(self, bare: Bare, setup: Setup, url: str, now: Callable[[], datetime]) -> None:
+        self.bare = bare
+        self.setup = setup
+        self.owner, self.name = setup.repository.split("/")
+        self.url = url
+        self.now = now
+        self.pulls: dict[int, PullRecord] = {}
+        self.reviews: dict[int, Review] = {}
+        self.remarks: dict[int, Remark] = {}
+        self.comments: dict[int, Comment] = {}
+        self.checks: dict[int, Check] = {}
+        self.reactions: dict[int, list[Reaction]] = {}  # by review comment
+        self.resolved: dict[int, str] = {}  # by the first comment of a thread: who resolved it
+        self._ids = itertools.count(1001)
+
+    @property
+    def repository(self) -> str:
+        return self.setup.repository
+
+    def stamp(self) -> str:
+        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def next_id(self) -> int:
+        return next(self._ids)
+
+    def pull(self, number: str | int) -> PullRecord:
+        if int(number) not in self.pulls:
+            raise not_found()
+        return self.pulls[int(number)]
+
+    def remark(self, number: str | int) -> Remark:
+        if int(number) not in self.remarks:
+            raise not_found()
+        return self.remarks[int(number)]
+
+    def comment(self, number: str | int) -> Comment:
+        if int(number) not in self.comments:
+            raise not_found()
+        return self.comments[int(number)]
+
+    def branch(self, owner: str, ref: str) -> str:
+        """Where a branch lives here; those of forks have a corner of their own."""
+        return f"refs/heads/{ref}" if owner == self.owner else f"refs/forks/{owner}/heads/{ref}"
+
+    def follow_refs(self) -> None:
+        """Open pull requests follow their branches; one whose head is gone is closed."""
+        refs = self.bare.refs()
+        for pull in self.pulls.values():
+            if pull.closed_at is None:
+                self._follow(pull, refs)
+
+    def _follow(self, pull: PullRecord, refs: Mapping[str, str]) -> None:
+        head = refs.get(self.branch(pull.head_owner, pull.head_ref))
+        pull.base_sha = refs.get(f"refs/heads/{pull.base_ref}", pull.base_sha)
+        if head is None:
+            pull.closed_at = pull.updated_at = self.stamp()
+            return
+        if head != pull.head_sha:
+            pull.head_sha, pull.updated_at = head, self.stamp()
+        mirror = f"refs/pull/{pull.number}/head"
+        if refs.get(mirror) != head:
+            self.bare.update_ref(mirror, head, refs.get(mirror, NO_COMMIT))
+
+    def commits(self, pull: PullRecord) -> list[str]:
+        return self.bare.between(pull.base_sha, pull.head_sha)
+
+    def changes(self, pull: PullRecord) -> tuple[Touched, ...]:
+        return self.bare.changes(pull.base_sha, pull.head_sha)
+
+    def lines_now(self, remark: Remark) -> tuple[int | None, int | None]:
+        """First and last line at the head of today; the last is None when it is outdated."""
+        pull = self.pulls[remark.pull]
+        if remark.line is None or remark.commit_id == pull.head_sha:
+            return remark.start_line, remark.line
+        touched = next((each for each in self.changes(pull) if each.path == remark.path), None)
+        if touched is None:
+            return None, None
+        start, line = self._carried(remark, remark.start_line), self._carried(remark, remark.line)
+        gone = line is None or hunk_of(touched.hunks, remark.side, line) is None
+        return (None, None) if gone else (start, line)
+
+    def _carried(self, remark: Remark, line: int | None) -> int | None:
+        head = self.pulls[remark.pull].head_sha
+        if line is None or remark.side is Side.LEFT:
+            return line
+        return moved(line, self.bare.moves(remark.commit_id, head, remark.path))

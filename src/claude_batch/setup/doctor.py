@@ -1,0 +1,102 @@
+"""`doctor`: checks set-up, rights and ledger, and says what to do about each fault."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from claude_batch.anthropic_api.client import Claude
+from claude_batch.config import rules as routing
+from claude_batch.config.model import Config, OwnKind
+from claude_batch.costs.custom_rates import negotiate
+from claude_batch.costs.prices import Prices
+from claude_batch.errors import ClaudeBatchError
+from claude_batch.github_api.client import Forge
+from claude_batch.ledger.store import Ledger
+from claude_batch.submission import budget_ladder as ladder
+
+Verdict = Literal["ok", "warning", "fault"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    verdict: Verdict
+    said: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined. Each part is asked for only when its turn has come."""
+
+    config: Callable[[], Config]
+    ledger: Callable[[], Ledger]
+    claude: Callable[[], Claude]
+    forge: Callable[[], Forge]
+    prices: Prices
+
+
+def doctor(patient: Patient) -> list[Check]:
+    """One fault does not keep the other checks from being made."""
+    examinations = {
+        "configuration": lambda: _config(patient.config(), patient.prices),
+        "model": lambda: _model(patient.claude(), patient.config().model),
+        "github": lambda: _github(patient.forge()),
+        "ledger": lambda: _ledger(patient.ledger()),
+    }
+    return [check for name, examine in examinations.items() for check in _examined(name, examine)]
+
+
+def _examined(name: str, examine: Callable[[], Iterator[Check]]) -> list[Check]:
+    try:
+        return list(examine())
+    except ClaudeBatchError as error:
+        return [Check(name, "fault", error.problem, error.remedy)]
+
+
+def _config(config: Config, prices: Prices) -> Iterator[Check]:
+    names = [kind.name if isinstance(kind, OwnKind) else kind for kind in config.kinds]
+    yield Check("configuration", "ok", f"kinds {', '.join(names)}")
+    if config.budget.month is None and config.budget.pull_request is None:
+        remedy = "set `budget.month` in the configuration"
+        yield Check("budget", "warning", "there is no limit on what may be spent", remedy)
+    negotiated = negotiate(prices, config.prices)
+    others = (*ladder.models(config.ladder), *routing.models(config.rules))
+    for model in filter(None, (config.model, config.verify, *others)):
+        negotiated.rates(model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
+    own = f", with your own rates of {', '.join(config.prices)}" if config.prices else ""
+    yield Check("prices", "ok", f"as of {prices.as_of}{own}")
+
+
+def _model(claude: Claude, name: str) -> Iterator[Check]:
+    found = claude.model(name)
+    if found is None:
+        yield Check("model", "fault", f"the API does not know {name!r}", "set another `model`")
+    elif found.batch is False or found.structured_outputs is False:
+        said = f"{name} takes no batches, or no schema for its answers"
+        yield Check("model", "fault", said, "set another `model`")
+    elif found.lifecycle != "active":
+        said = f"{name} is {found.lifecycle}; it retires at {found.retires_at}"
+        yield Check("model", "warning", said, "set a newer `model`")
+    else:
+        yield Check("model", "ok", f"{name} is {found.lifecycle}")
+
+
+def _github(forge: Forge) -> Iterator[Check]:
+    login, may = forge.login(), forge.can_write()
+    if may is False:
+        remedy = "give the job `contents: write`, `pull-requests: write` and `checks: write`"
+        yield Check("github", "fault", f"{login} may not write to this repository", remedy)
+    else:
+        known = "may write" if may else "GitHub does not say what it may do"
+        yield Check("github", "ok", f"{login}: {known}")
+
+
+def _ledger(ledger: Ledger) -> Iterator[Check]:
+    view = ledger.view()
+    yield Check("ledger", "ok", f"{len(view.rows)} requests, {len(view.open_batches())} open")
+    for damage in view.damaged:
+        remedy = (
+            "`claude-batch doctor --repair` puts back what git still has; see docs/ledger-format.md"
+        )
+        yield Check("ledger", "warning", f"damaged: {damage}", remedy)

@@ -1,0 +1,67 @@
+"""The ladder: what is given up, step by step, when a submission does not fit the budget."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from claude_batch.config.model import EFFORT, RISKY_ONLY, Config
+from claude_batch.errors import BudgetExceeded
+
+OVER = "over budget: only the riskiest files are sent"
+
+
+def lowered(config: Config, step: str) -> Config:
+    """With the model or the effort of this step."""
+    if step.startswith(EFFORT):
+        return config.model_copy(update={"effort": step.removeprefix(EFFORT)})
+    return config.model_copy(update={"model": step})
+
+
+def said(config: Config, step: str) -> str:
+    """What going from `config` down this step means, for people."""
+    if step == RISKY_ONLY:
+        return "only the riskiest files"
+    if step.startswith(EFFORT):
+        return f"effort {step.removeprefix(EFFORT)} instead of {config.effort or 'the usual'}"
+    return f"{step} instead of {config.model}"
+
+
+def models(steps: Iterable[str]) -> Iterator[str]:
+    yield from (one for one in steps if one != RISKY_ONLY and not one.startswith(EFFORT))
+
+
+def exhausted(refusal: BudgetExceeded, steps: Iterable[str]) -> BudgetExceeded:
+    """The refusal of the last step, with those that were taken before it."""
+    taken = "; ".join(steps)
+    if not taken:
+        return refusal
+    return BudgetExceeded(f"{refusal.problem}, also with: {taken}", refusal.remedy)
+
+
+# Words of paths where a mistake lets somebody in, loses data or moves money.
+GRAVE = re.compile(
+    r"auth|login|logout|passw|passwd|secret|credential|token|crypt|certif|sess(?:ion)?s?\b|permission"
+    r"|access|acl\b|oauth|jwt|saml|sso\b|csrf|cors|sanitiz|escap|deseriali|pickle|upload|admin"
+    r"|security|sql|migrat|payment|billing|invoice|checkout|exec|shell|subprocess|iam\b|terraform"
+    r"|dockerfile|\.github/(?:workflows|actions)|\.env\b|k8s|helm",
+    re.IGNORECASE,
+)
+
+TEST = re.compile(
+    r"(?:^|/)(?:tests?|specs?|__tests__|testdata|fixtures|e2e)/|(?:^|/)(?:test_|conftest\.)[^/]*$"
+    r"|[._-](?:test|tests|spec)\.[^/]+$|(?:Test|Tests|Spec)\.(?:java|kt|cs|swift|scala)$"
+)
+
+PROSE = re.compile(r"\.(?:md|markdown|rst|adoc|txt|po|svg|css|scss)$", re.IGNORECASE)
+
+
+def ranked(sizes: Mapping[str, int]) -> list[str]:
+    """Paths, the riskiest first: grave ones, other code, prose, tests; the larger change first."""
+    return sorted(sizes, key=lambda path: (_tier(path), -sizes[path], path))
+
+
+def _tier(path: str) -> int:
+    if TEST.search(path):
+        return 3
+    if PROSE.search(path):
+        return 2
+    return 0 if GRAVE.search(path) else 1

@@ -1,0 +1,242 @@
+"""What is sent of a subject: within the budget or a step of the ladder, claimed in the ledger."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TypedDict
+
+from claude_batch.anthropic_api.request_body import Held, Keep
+from claude_batch.batches.batching import (
+    FOLLOWS_A_PRIMER,
+    Draft,
+    Expected,
+    Parcel,
+    Sent,
+    parcel_of,
+    parts,
+    recorded,
+)
+from claude_batch.config import rules as routing
+from claude_batch.config.model import RISKY_ONLY, Config, Lane
+from claude_batch.costs import budgets as budget
+from claude_batch.costs import prompt_cache as prefix
+from claude_batch.costs.prices import Prices
+from claude_batch.errors import BadConfig, BudgetExceeded
+from claude_batch.ledger.events import Estimate, IntentId, Plan
+from claude_batch.ledger.store import Write
+from claude_batch.ledger.usage_history import Basis, InputBasis, Pair
+from claude_batch.ledger.view import View
+from claude_batch.submission import budget_ladder as ladder
+from claude_batch.submission.budget_ladder import ranked
+from claude_batch.submission.plan_record import plan_of, said_already
+from claude_batch.submission.request_builder import Drafter, Last
+from claude_batch.submission.requests import Request
+from claude_batch.submission.scope import Subject, Work
+from claude_batch.tasks.task import Kind, Task
+
+
+@dataclass(frozen=True)
+class Claim:
+    plan: Plan
+    parcels: tuple[Parcel, ...]
+    refused: BudgetExceeded | None = None
+    repeated: bool = False  # the ledger's plans already say all of this
+    steps: tuple[str, ...] = ()  # of the ladder that were taken, for people
+
+    @property
+    def write(self) -> Write:
+        """The plan is recorded even when nothing is sent: publish joins it with the answers."""
+        plan = () if self.repeated else (self.plan,)
+        return Write((*plan, *recorded(self.parcels)))
+
+    @property
+    def estimates(self) -> list[Estimate]:
+        return [draft.estimate for draft in self.drafts()]
+
+    @property
+    def basis(self) -> Basis:
+        """History where every request's estimate rests on it."""
+        found = [draft.expected for draft in self.drafts()]
+        known = found and all(one and one.basis == "history" for one in found)
+        return "history" if known else "defaults"
+
+    @property
+    def input_basis(self) -> InputBasis:
+        """The weakest that any request's tokens in rest on."""
+        found = {draft.expected.input_basis for draft in self.drafts() if draft.expected}
+        weakest: tuple[InputBasis, ...] = ("length", "counted")
+        return next((basis for basis in weakest if basis in found), "history")
+
+    def drafts(self) -> Iterator[Draft]:
+        return (draft for parcel in self.parcels for draft in parcel.drafts)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a submit did; without `sent`, what it would do."""
+
+    claim: Claim
+    lane: Lane
+    sent: tuple[Sent, ...] = ()
+
+
+class Spent(TypedDict):
+    """Dollars, as `budget.check` wants them."""
+
+    spent_pr: Decimal | None
+    spent_day: Decimal
+    spent_month: Decimal
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """How one process claims: its settings, its clock's reading and its source of fresh ids."""
+
+    config: Config
+    kinds: tuple[Kind, ...]
+    prices: Prices
+    now: datetime
+    new_id: Callable[[], str]  # 16 random hex digits
+    keep: Keep = Held  # where bodies wait until they are sent
+    counted: Mapping[str, Pair] = field(default_factory=dict)  # counting.ratios
+    goes_on: bool = False  # it is still there when a primer has ended, and sends what follows
+    last: Last = field(default_factory=Last, compare=False)
+
+    def claim(self, view: View, subject: Subject) -> Claim:
+        """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
+        self._check_settings()
+        hits = prefix.hit_rate(view, self.now) if self.goes_on else prefix.ASSUMED_HITS
+        work = Work.of(view, subject, self.counted, hits)
+        spent = self._spent(view, subject.pr)
+        offer, steps = self._descend(work, spent)
+        if offer.refused:
+            unsent = plan_of(view, work, (), self.new_id(), self.now)
+            refusal = ladder.exhausted(offer.refused, steps)
+            repeated = bool(subject.again) or said_already(view, unsent)
+            return Claim(unsent, (), refusal, repeated, steps)
+        plan = plan_of(view, work, offer.tasks, self.new_id(), self.now)
+        parcels = tuple(offer.parcels(subject))
+        repeated = bool(subject.again) or (not parcels and said_already(view, plan))
+        return Claim(plan, parcels, repeated=repeated, steps=steps)
+
+    @property
+    def drafter(self) -> Drafter:
+        return Drafter(
+            self.config, self.kinds, self.prices, self.now, self.keep, self.goes_on, self.last
+        )
+
+    def _check_settings(self) -> None:
+        if self.config.lane == "now" and self.config.retention == "ids":
+            raise BadConfig(
+                'an answer of the lane now cannot be fetched again, and retention = "ids" does '
+                "not keep it",
+                'use the lane batch, or set `retention` to "answers"',
+            )
+        named = (*ladder.models(self.config.ladder), *routing.models(self.config.rules))
+        for model in named:  # raises for one without a price
+            self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
+
+    def _descend(self, work: Work, spent: Spent) -> "tuple[Offer, tuple[str, ...]]":
+        """The first step of the ladder that the budget holds, else the last one, refused; with
+        all steps down to it. A model or effort that makes nothing cheaper is passed over."""
+        offer = self._offer(work, work.new, spent)
+        steps: list[str] = []
+        narrow = False
+        for step in self.config.ladder:
+            if not offer.refused:
+                break
+            lower = offer.claimant
+            if step == RISKY_ONLY:
+                narrow = True
+            else:
+                lower = replace(lower, config=ladder.lowered(lower.config, step))
+            tried = lower._riskiest(work, spent) if narrow else lower._offer(work, work.new, spent)
+            if step == RISKY_ONLY or tried.most < offer.most:
+                steps.append(ladder.said(offer.claimant.config, step))
+                offer = tried
+        return offer, tuple(steps)
+
+    def _offer(self, work: Work, tasks: Sequence[Task], spent: Spent) -> "Offer":
+        """Where a budget does not hold what primed requests reserve, all goes at once."""
+        offer = self._made(work, tasks, spent)
+        if offer.refused and offer.is_primed:
+            return replace(self, goes_on=False)._made(work, tasks, spent)
+        return offer
+
+    def _made(self, work: Work, tasks: Sequence[Task], spent: Spent) -> "Offer":
+        made = self.drafter.requests(tasks, work) if tasks else ()
+        expected = [self.drafter.expected(one, work.history) for one in made]
+        most = sum((one.estimate.usd_max for one in expected), Decimal(0))
+        refused = None
+        try:
+            budget.check(self.config.budget, wanted=most, **spent)
+        except BudgetExceeded as refusal:
+            refused = refusal
+        return Offer(self, tuple(tasks), tuple(zip(made, expected, strict=True)), most, refused)
+
+    def _riskiest(self, work: Work, spent: Spent) -> "Offer":
+        """As many whole files as the budget holds, the riskiest first. A file that is too dear by
+        itself is passed over; where nothing fits, all of it is refused."""
+        files = work.files()
+        order = ranked({path: _size(tasks) for path, tasks in files.items()})
+        fitting = [path for path in order if not self._offer(work, files[path], spent).refused]
+        best: Offer | None = None
+        low, high = 0, len(fitting)  # so many fit; more than so many do not
+        while low < high:
+            middle = (low + high + 1) // 2
+            chosen = set(fitting[:middle])
+            tried = self._offer(work, [one for one in work.new if one.path in chosen], spent)
+            if tried.refused:
+                high = middle - 1
+            else:
+                low, best = middle, tried
+        return best or self._offer(work, work.new, spent)
+
+    def _spent(self, view: View, pr: int | None) -> Spent:
+        day, month = budget.periods(self.now)
+        return Spent(
+            spent_pr=view.spent(budget.EVER, pr) if pr else None,
+            spent_day=view.spent(day),
+            spent_month=view.spent(month),
+        )
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What one step of the ladder would send."""
+
+    claimant: Claimant
+    tasks: tuple[Task, ...]
+    requests: tuple[tuple[Request, Expected], ...]
+    most: Decimal
+    refused: BudgetExceeded | None
+
+    @property
+    def is_primed(self) -> bool:
+        return any(made.mark for made, _ in self.requests)
+
+    def parcels(self, subject: Subject) -> Iterator[Parcel]:
+        """With fresh ids. Primers are first, each alone; last is what waits for them."""
+        expected = {id(made): one for made, one in self.requests}
+        drafter = self.claimant.drafter
+
+        def parcel(part: Sequence[Request], follows: str | None) -> Parcel:
+            intent = IntentId(self.claimant.new_id())
+            drafts = [
+                drafter.draft(made, expected[id(made)], n, intent, subject)
+                for n, made in enumerate(part)
+            ]
+            return parcel_of(drafts, self.claimant.config.lane, follows)
+
+        requests = [made for made, _ in self.requests]
+        again = subject.again.follows if subject.again else None
+        yield from (parcel([made], again) for made in requests if made.purpose == "primer")
+        plain = [made for made in requests if not made.mark]
+        yield from (parcel(part, again) for part in parts(plain))
+        rest = [made for made in requests if made.mark and made.purpose == "ask"]
+        yield from (parcel(part, FOLLOWS_A_PRIMER) for part in parts(rest))
+
+
+def _size(tasks: Sequence[Task]) -> int:
+    return sum(len(task.hunk.body) for task in tasks)

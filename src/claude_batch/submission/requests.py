@@ -1,0 +1,166 @@
+"""A request: the tasks of one file, or of a few small ones, with what they share; it is billed."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic_core import to_json
+
+from claude_batch.anthropic_api.request_body import Body, Held, Keep
+from claude_batch.config import rules as routing
+from claude_batch.config.model import Config
+from claude_batch.costs.prompt_cache import Mark
+from claude_batch.findings.anchors import Strip
+from claude_batch.prompts import kinds as prompts_kinds
+from claude_batch.prompts import rendering as prompt
+from claude_batch.prompts.rendering import NOTHING, Beside
+from claude_batch.tasks.plan import AskedTask
+from claude_batch.tasks.task import Kind, Task, TaskId
+
+# One request of this size is answered well and pays for its instructions once; larger ones
+# lose attention and a cut answer would cost more. Bytes of hunk bodies.
+REQUEST_BYTES = 40_000
+
+# How much known code of the same files may go along unasked, so that defects across hunks
+# stay visible. A share of what is asked: context must never cost more than the question.
+CONTEXT_SHARE = 0.5
+
+# Batches outlast the five minutes that a cached prefix lives by default.
+FOR_AN_HOUR = {"type": "ephemeral", "ttl": "1h"}
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What goes into one request."""
+
+    asked: tuple[Task, ...]
+    context: tuple[Task, ...] = ()
+    beside: Beside = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stays of a task once the model's text is written: 100,000 of these are in memory."""
+
+    id: TaskId
+    path: str
+    strip: Strip
+
+
+@dataclass(frozen=True)
+class Request:
+    """Ready to be sent. What it was made of may be forgotten."""
+
+    kind: Kind
+    shown: tuple[Shown, ...]
+    model: str
+    body: Body
+    max_tokens: int
+    mark: Mark | None = None
+
+    @property
+    def purpose(self) -> Literal["ask", "primer"]:
+        return "primer" if self.mark and self.mark.is_primer else "ask"
+
+    @property
+    def asked(self) -> tuple[AskedTask, ...]:
+        """What the ledger keeps of the tasks, enough to read the answer's anchors."""
+        return tuple(
+            AskedTask(id=one.id, path=one.path, signs=one.strip.signs, hashes=one.strip.hashes)
+            for one in self.shown
+        )
+
+
+def pack(
+    asked: Sequence[Task], known: Iterable[Task], apart: Collection[TaskId] = ()
+) -> Iterator[Pack]:
+    """Whole files together while they fit; a file over the size in several packs.
+
+    `known`: tasks of the same diff that are already answered or under way. `apart`: each of
+    these goes alone, because the request that it shared was cut short.
+    """
+    beside: dict[str, list[Task]] = {}
+    for task in known:
+        beside.setdefault(task.path, []).append(task)
+    yield from (_with_context([task], beside) for task in asked if task.id in apart)
+    filling: list[Task] = []
+    for group in _groups([task for task in asked if task.id not in apart]):
+        if filling and _size([*filling, *group]) > REQUEST_BYTES:
+            yield _with_context(filling, beside)
+            filling = []
+        filling += group
+    if filling:
+        yield _with_context(filling, beside)
+
+
+def _groups(asked: Sequence[Task]) -> Iterator[list[Task]]:
+    """Tasks of one file that stay together: at most REQUEST_BYTES, and at least one task."""
+    group: list[Task] = []
+    for task in asked:
+        apart = bool(group) and group[0].path != task.path
+        if apart or (group and _size([*group, task]) > REQUEST_BYTES):
+            yield group
+            group = []
+        group.append(task)
+    if group:
+        yield group
+
+
+def _size(tasks: Iterable[Task]) -> int:
+    return sum(len(task.hunk.body) for task in tasks)
+
+
+def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> Pack:
+    room = CONTEXT_SHARE * _size(asked)
+    context: list[Task] = []
+    for path in dict.fromkeys(task.path for task in asked):
+        for task in beside.get(path, []):
+            room -= len(task.hunk.body)
+            if room < 0:
+                return Pack(tuple(asked), tuple(context))
+            context.append(task)
+    return Pack(tuple(asked), tuple(context))
+
+
+def build(
+    kind: Kind,
+    packed: Pack,
+    config: Config,
+    max_tokens: int,
+    keep: Keep = Held,
+    mark: Mark | None = None,
+) -> Request:
+    output: dict[str, object] = {
+        "format": {"type": "json_schema", "schema": prompts_kinds.schema()}
+    }
+    if config.effort:
+        output["effort"] = config.effort
+    shown = tuple(Shown(task.id, task.path, Strip.of(task.hunk)) for task in packed.asked)
+    strips = [one.strip for one in shown]
+    common = _shared(packed, config)
+    own = prompt.own(packed.asked, strips, packed.context, packed.beside.pieces)
+    system = [_block(prompts_kinds.system(kind))]
+    content = [_block(text) for text in (common, own) if text]
+    if mark:
+        (content if common else system)[0]["cache_control"] = FOR_AN_HOUR
+    params = {
+        "model": config.model,
+        "max_tokens": max_tokens,
+        "system": system,
+        "messages": [{"role": "user", "content": content}],
+        "output_config": output,
+    }
+    return Request(kind, shown, config.model, keep(to_json(params)), max_tokens, mark)
+
+
+def prefix(kind: Kind, packed: Pack, config: Config) -> str:
+    """What a request starts with before its own files: equal ones can share a cache."""
+    return prompts_kinds.system(kind) + _shared(packed, config)
+
+
+def _shared(packed: Pack, config: Config) -> str:
+    return prompt.shared(routing.instructing(config.rules, packed.asked), packed.beside)
+
+
+def _block(text: str) -> dict[str, object]:
+    return {"type": "text", "text": text}

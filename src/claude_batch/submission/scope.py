@@ -1,0 +1,78 @@
+"""What one submit looks at, and how the ledger stands to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from claude_batch.costs import prompt_cache as prefix
+from claude_batch.diff.model import Comparison, LeftOut
+from claude_batch.ledger.events import Plan
+from claude_batch.ledger.usage_history import History, Pair
+from claude_batch.ledger.view import View
+from claude_batch.prompts.context import NOTHING_BESIDE, Material
+from claude_batch.tasks.task import Task, TaskId, unique
+
+
+@dataclass(frozen=True)
+class Again:
+    """Tasks of a plan. What else the plan holds is there to be read along."""
+
+    plan: Plan
+    tasks: frozenset[TaskId]
+    follows: str  # why there is a second sending
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What one submit looks at."""
+
+    repo: str
+    run: str
+    pr: int | None
+    comparison: Comparison
+    tasks: tuple[Task, ...]
+    left_out: tuple[LeftOut, ...]
+    material: Material = NOTHING_BESIDE
+    elsewhere: frozenset[TaskId] = frozenset()  # known to another ledger that this place can read
+    again: Again | None = None  # asks these only, of a plan that stands in the ledger
+
+
+@dataclass(frozen=True)
+class Work:
+    """A subject as the ledger stands to it."""
+
+    subject: Subject
+    new: tuple[Task, ...]
+    known: tuple[Task, ...]
+    apart: frozenset[TaskId]  # each of these goes alone
+    history: History
+    hits: Decimal  # the share of marked prefixes that is read from the cache
+
+    @classmethod
+    def of(
+        cls,
+        view: View,
+        subject: Subject,
+        counted: Mapping[str, Pair] | None = None,
+        hits: Decimal = prefix.ASSUMED_HITS,
+    ) -> "Work":
+        tasks = unique(subject.tasks)
+        known = view.known(task.id for task in tasks) | subject.elsewhere
+        wanted = subject.again.tasks if subject.again else {task.id for task in tasks}
+        fresh = wanted - known
+        new = tuple(task for task in tasks if task.id in fresh)
+        return cls(
+            subject,
+            new,
+            tuple(task for task in tasks if task.id in known),
+            frozenset(view.cut_short(task.id for task in new)),
+            replace(History.of(view), counted=counted or {}),
+            hits,
+        )
+
+    def files(self) -> dict[str, list[Task]]:
+        """What is new, by path."""
+        found: dict[str, list[Task]] = {}
+        for task in self.new:
+            found.setdefault(task.path, []).append(task)
+        return found

@@ -1,0 +1,216 @@
+"""Sending what is claimed: each batch after its intent, and what became of it right after."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol, TypeVar
+
+from claude_batch.anthropic_api.models import BatchId, RemoteBatch
+from claude_batch.anthropic_api.request_body import Body
+from claude_batch.anthropic_api.results import RawAnswer, parse_message
+from claude_batch.batches.batching import FOLLOWS_A_PRIMER, LEASE, Parcel, Sent
+from claude_batch.batches.record_answers import Recorder, validator_of
+from claude_batch.costs.prices import Prices
+from claude_batch.errors import CannotRecord, CannotSubmit, SubmitUnclear
+from claude_batch.formatting import count
+from claude_batch.ledger.events import Intent, Submitted, Voided
+from claude_batch.ledger.store import Ledger, Write
+from claude_batch.ledger.view import View
+
+# From the claim on. What follows a primer is sent well before its LEASE runs out.
+LONGEST_HOLD = timedelta(minutes=20)
+LOOK_EVERY = 15.0  # seconds
+
+
+class Client(Protocol):
+    """The latter two raise SubmitUnclear when it may have been accepted all the same, else
+    CannotSubmit."""
+
+    def check_key(self) -> None: ...
+
+    def create(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch: ...
+
+    def ask(self, params: bytes) -> bytes: ...
+
+
+class Claimed(Protocol):
+    """What somebody decided to send, and what the ledger is to hold before that."""
+
+    @property
+    def parcels(self) -> Sequence[Parcel]: ...
+    @property
+    def write(self) -> Write: ...
+
+
+Decision = TypeVar("Decision", bound=Claimed)
+
+
+class Watch(Protocol):
+    def status(self, batch: BatchId) -> RemoteBatch:
+        """Raises CannotCollect."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Waits for primers, so that those who follow find in the cache what they wrote."""
+
+    client: Watch
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    say: Callable[[str], None]
+
+    def until_ended(self, primers: Iterable[BatchId], parcel: Parcel) -> None:
+        """Or until it would be too long. Raises CannotCollect."""
+        latest = parcel.intent.at + LONGEST_HOLD
+        self.say(
+            f"{count(len(parcel.drafts), 'request')} wait until what they share is in the cache, "
+            f"{LONGEST_HOLD.seconds // 60} minutes at most"
+        )
+        for primer in primers:
+            while self.now() < latest and self.client.status(primer).status != "ended":
+                self.sleep(LOOK_EVERY)
+
+
+@dataclass(frozen=True)
+class Sender:
+    ledger: Ledger
+    client: Client
+    prices: Prices
+    now: Callable[[], datetime]
+    hold: Hold | None = None  # None: what follows a primer is sent at once
+
+    def claim(self, decide: Callable[[View], Decision]) -> Decision:
+        """What is claimed is in the ledger before it costs. Raises what `decide` raises."""
+        decisions: list[Decision] = []
+
+        def write(view: View) -> Write:
+            decisions.append(decide(view))
+            if decisions[-1].parcels:
+                self.client.check_key()  # without one nothing can be sent, so nothing is claimed
+            return decisions[-1].write
+
+        try:
+            self.ledger.transact(write)
+        except KeyboardInterrupt:  # it may have landed all the same
+            self._release(decisions[-1].parcels if decisions else ())
+            raise
+        return decisions[-1]
+
+    def send_all(self, parcels: Iterable[Parcel]) -> Iterator[Sent]:
+        """In order. Whatever ends it early, nobody has to wait for what was not tried."""
+        waiting = deque(parcels)
+        primers: list[BatchId] = []
+        try:
+            while waiting:
+                if self.hold and waiting[0].intent.follows == FOLLOWS_A_PRIMER:
+                    self.hold.until_ended(primers, waiting[0])
+                parcel = waiting.popleft()
+                sent = self._send(parcel)
+                if sent.batch and parcel.drafts[0].asked.purpose == "primer":
+                    primers.append(sent.batch)
+                yield sent
+        except KeyboardInterrupt:  # of what was being sent nobody knows how far it has come
+            self._release(tuple(waiting))
+            waiting.clear()
+            raise
+        finally:
+            self._void(waiting, "what was to be sent before it could not be sent")
+
+    def _send(self, parcel: Parcel) -> Sent:
+        tasks = sum(len(draft.asked.tasks) for draft in parcel.drafts)
+        if parcel.intent.lane == "now":
+            self._ask_all(parcel)
+            return Sent(None, len(parcel.drafts), tasks, follows=parcel.intent.follows)
+        fact = self._create(parcel)
+        return Sent(fact.batch, len(parcel.drafts), tasks, fact.expires_at, parcel.intent.follows)
+
+    def _create(self, parcel: Parcel) -> Submitted:
+        self._check_lease(parcel, parcel.intent)
+        try:
+            remote = self.client.create((draft.custom_id, draft.body) for draft in parcel.drafts)
+        except SubmitUnclear:
+            raise  # the intent stays: `collect` looks whether the batch is there after all
+        except CannotSubmit as refusal:
+            self._void([parcel], refusal.problem)
+            raise
+        fact = Submitted(
+            at=self.now(),
+            run=parcel.intent.run,
+            repo=parcel.intent.repo,
+            intent=parcel.intent.id,
+            batch=remote.id,
+            created_at=remote.created_at,
+            expires_at=remote.expires_at,
+        )
+        self.ledger.transact(lambda view: Write((fact,)))
+        return fact
+
+    def _void(self, parcels: Collection[Parcel], reason: str, *, patient: bool = True) -> None:
+        """Nothing more of them will be sent: what has no answer is free again."""
+        facts = [
+            Voided(
+                at=self.now(),
+                run=parcel.intent.run,
+                repo=parcel.intent.repo,
+                intent=parcel.intent.id,
+                reason=reason,
+            )
+            for parcel in parcels
+        ]
+
+        def decide(view: View) -> Write:
+            return Write(tuple(fact for fact in facts if fact.intent in view.sendings))
+
+        if facts:
+            self.ledger.transact(decide, patient=patient)
+
+    def _release(self, parcels: Collection[Parcel]) -> None:
+        """On the way out: who cancels a job gives it seconds. Else their lease frees them."""
+        with suppress(CannotRecord):
+            self._void(parcels, "interrupted before it was sent", patient=False)
+
+    def _ask_all(self, parcel: Parcel) -> None:
+        """Lane now: one answer at a time, each recorded before the next is paid for."""
+        sending = self.ledger.view().sendings[parcel.intent.id]
+        intent = parcel.intent
+        for draft in parcel.drafts:
+            self._check_lease(parcel, intent)
+            recorder = Recorder(sending, self.prices, self.now(), parcel.intent.run)
+            try:
+                said = self.client.ask(draft.body.read())
+                answer = parse_message(draft.custom_id, said, validator_of(sending))
+            except SubmitUnclear:
+                raise  # may be paid for: `collect` says so when the lease has run out
+            except CannotSubmit as refusal:
+                self._void([parcel], refusal.problem)
+                raise
+            intent = self._renewed(intent)
+            self.ledger.transact(partial(_answered, recorder, answer, intent))
+
+    def _check_lease(self, parcel: Parcel, intent: Intent) -> None:
+        """`parcel` may be somebody else's by now: who is slow looks like who is dead, and a machine
+        that slept sleeps longer than it was told."""
+        if self.now() < intent.lease_until:
+            return
+        late = "they had waited for so long that another run may have taken them up"
+        self._void([parcel], late)
+        raise CannotSubmit(
+            f"{count(len(parcel.drafts), 'request')} were not sent: {late}",
+            "run the same command again; it sends what nobody has sent",
+        )
+
+    def _renewed(self, intent: Intent) -> Intent:
+        """The latest intent of an id counts, so a longer lease is one more."""
+        now = self.now()
+        if intent.lease_until - now > LEASE / 2:
+            return intent
+        return intent.model_copy(update={"at": now, "lease_until": now + LEASE})
+
+
+def _answered(recorder: Recorder, answer: RawAnswer, intent: Intent, view: View) -> Write:
+    written = recorder.some(view, [answer])
+    renewed = () if view.sendings[intent.id].intent == intent else (intent,)
+    return Write((*renewed, *written.events), written.shards)

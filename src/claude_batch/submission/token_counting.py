@@ -1,0 +1,51 @@
+"""Tokens in, counted by the service: which requests are counted for the others, and what it says.
+
+Counting is free and has limits of its own, but each request costs a round trip.
+https://platform.claude.com/docs/en/build-with-claude/token-counting
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from claude_batch.batches.batching import Draft
+from claude_batch.config import rules as routing
+from claude_batch.config.model import Config
+from claude_batch.ledger.usage_history import History, Pair
+from claude_batch.ledger.view import View
+
+SAMPLE = 8  # of each model
+COUNTED = ("model", "system", "messages", "output_config")
+
+
+def is_known(view: View, config: Config) -> bool:
+    """Earlier answers of every model that may be asked say it better: they say what was billed."""
+    asked = {config.model, *routing.models(config.rules)}
+    return asked <= History.of(view).length.keys()
+
+
+def sample(drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """Of each model whose tokens in are known by length only: evenly spread over the sizes."""
+    groups: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        if draft.expected and draft.expected.input_basis == "length":
+            groups.setdefault(draft.asked.model, []).append(draft)
+    for group in groups.values():
+        group.sort(key=lambda draft: draft.body.size)
+        step = max(1.0, (len(group) - 1) / (SAMPLE - 1))
+        yield from (group[round(at * step)] for at in range(min(SAMPLE, len(group))))
+
+
+def question(params: bytes) -> bytes:
+    """What the counting endpoint takes of a request."""
+    whole: Mapping[str, object] = json.loads(params)
+    return json.dumps({key: whole[key] for key in COUNTED if key in whole}).encode()
+
+
+def ratios(counted: Iterable[tuple[Draft, int]]) -> dict[str, Pair]:
+    """By model, the tokens that were counted and what the length of the same requests said."""
+    found: dict[str, Pair] = {}
+    for draft, tokens in counted:
+        if draft.expected:
+            said, by_length = found.get(draft.asked.model, (0, 0))
+            found[draft.asked.model] = said + tokens, by_length + draft.expected.by_length
+    return found

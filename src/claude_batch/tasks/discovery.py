@@ -1,0 +1,160 @@
+"""From a source to the tasks in it: the reading half of `submit`, `estimate` and `publish`."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+
+from claude_batch.diff.exclusions import sift
+from claude_batch.diff.model import Comparison, Diff, FileChange, LeftOut
+from claude_batch.errors import BadUsage
+from claude_batch.git.earlier_commits import Bygone, Readers
+from claude_batch.git.hook_queue import Note
+from claude_batch.git.repository import Repository, edits
+from claude_batch.github_api.client import Forge
+from claude_batch.github_api.models import Pull
+from claude_batch.tasks.plan import PlannedDiff
+from claude_batch.tasks.sources import Range, Staged
+from claude_batch.tasks.task import Kind, Task, tasks_of
+
+# A commit may stay open in an editor; after this a noted tree that no branch holds was dropped.
+PATIENCE = timedelta(days=1)
+Made = dict[tuple[str, str], tuple[Task, ...]]  # by tag of the kind, and path
+MAGIC, LITERAL = re.compile(r"([*?\[\]\\!# ])"), r"\\\1"  # of patterns as in .gitignore
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is to ask about."""
+
+    comparison: Comparison
+    files: tuple[FileChange, ...]
+    left_out: tuple[LeftOut, ...]
+    made: Made = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def diff(self) -> Diff:
+        return Diff(self.comparison, self.files, self.left_out)
+
+    def tasks(self, kinds: Sequence[Kind]) -> tuple[Task, ...]:
+        """The twins of equal hunks included: publish needs every place."""
+        return tuple(
+            task
+            for kind in kinds
+            for change in self.files
+            for task in self.made.get((kind.tag, change.path))
+            or tasks_of(change, kind.name, kind.tag)
+        )
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The hook's notes: what became commits, what may yet, what was dropped."""
+
+    ready: tuple[Note, ...]
+    waiting: tuple[Note, ...]
+    dropped: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class Looker:
+    repository: Repository
+    remote: str = "origin"
+
+    def compare(self, source: Range | Staged, index_file: str | None = None) -> Comparison:
+        if isinstance(source, Staged):
+            return self.repository.compare_staged(index_file)
+        base = source.base or self.repository.default_branch(self.remote)
+        if base is None:
+            raise BadUsage(
+                f"the default branch of {self.remote!r} is not known here",
+                "name the range: `claude-batch submit --range main..HEAD`",
+            )
+        return self.repository.compare_range(base, source.head)
+
+    def compare_pull(self, forge: Forge, pull: Pull) -> Comparison:
+        hint = forge.merge_base(pull.base_sha, pull.head_sha)
+        label = f"pull request {pull.number}"
+        return self.repository.compare_commits(pull.base_sha, pull.head_sha, label, hint)
+
+    def diff(
+        self, comparison: Comparison, exclude: Sequence[str], kinds: Sequence[Kind] = ()
+    ) -> Look:
+        """Without what is generated, vendored or excluded, as the attributes of the base say.
+
+        Tasks of `kinds`, which are likely to be asked for, are made while git goes on.
+        """
+        made: Made = {}
+
+        def make(change: FileChange) -> None:
+            for kind in kinds:
+                made[kind.tag, change.path] = tuple(tasks_of(change, kind.name, kind.tag))
+
+        kept = self._sift(self.repository.diff(comparison, make), exclude)
+        keys = [(kind.tag, change.path) for kind in kinds for change in kept.files]
+        return Look(comparison, kept.files, kept.left_out, {key: made[key] for key in keys})
+
+    def files(self, patterns: Sequence[str], exclude: Sequence[str]) -> Look:
+        """Whole files of HEAD."""
+        head = self.repository.resolve("HEAD")
+        found, left_out = self.repository.whole_files(head, patterns)
+        if not found and not left_out:
+            raise BadUsage(
+                f"no file of HEAD matches {' '.join(patterns)}",
+                "use patterns as in .gitignore, for example --paths 'src/**'",
+            )
+        comparison = Comparison(head, head, "", "", f"files {' '.join(patterns)}")
+        kept = self._sift(Diff(comparison, found, left_out), exclude)
+        return Look(comparison, kept.files, kept.left_out)
+
+    def planned(self, plan: PlannedDiff, exclude: Sequence[str]) -> Look:
+        """What a plan of the ledger looked at, from its two commits.
+
+        Raises CannotFetch, CannotRead.
+        """
+        base, head = plan.base or "", plan.head or ""
+        if base != head:
+            return self.diff(
+                self.repository.compare_commits(base, head, plan.label, merge_base=base), exclude
+            )
+        self.repository.bring([head])
+        paths = [f"/{MAGIC.sub(LITERAL, file.path)}" for file in plan.files]
+        found, left_out = self.repository.whole_files(head, paths)
+        return Look(Comparison(head, head, "", "", plan.label), found, left_out)
+
+    def head(self, commit: str) -> Callable[[str], bytes | None]:
+        """Reads files of a commit by path."""
+        return cache(lambda path: self.repository.blob(commit, path))
+
+    def readers(self, head: str) -> Readers:
+        """For findings that were made on other commits than `head`."""
+        bygone = Bygone(self.repository, head)
+        return Readers(cache(bygone.blob), cache(edits), bygone.renamed)
+
+    def sort(self, notes: Sequence[Note], now: datetime) -> Sorted:
+        committed = self.repository.branch_trees()
+        ready = tuple(note for note in notes if note.tree in committed)
+        rest = [note for note in notes if note.tree not in committed]
+        waiting = tuple(note for note in rest if now - note.at < PATIENCE)
+        return Sorted(ready, waiting, tuple(note for note in rest if note not in waiting))
+
+    def noted(self, notes: Sequence[Note], exclude: Sequence[str]) -> Look:
+        """The changes of several noted trees together, each against its own HEAD."""
+        if not notes:
+            return Look(Comparison(None, None, "", "", "0 queued changes"), (), ())
+        looks = [
+            self.diff(self.repository.compare_trees(note.head, note.tree, "queued"), exclude)
+            for note in dict.fromkeys(notes)
+        ]
+        last = looks[-1].comparison
+        label = f"{len(looks)} queued change{'s' if len(looks) > 1 else ''}"
+        return Look(
+            Comparison(looks[0].comparison.base, None, last.base_tree, last.head_tree, label),
+            tuple(change for look in looks for change in look.files),
+            tuple(dict.fromkeys(out for look in looks for out in look.left_out)),
+        )
+
+    def _sift(self, found: Diff, exclude: Sequence[str]) -> Diff:
+        attributes = self.repository.attribute_files(found.comparison.base)
+        return sift(found, attributes, exclude)

@@ -1,0 +1,60 @@
+"""Tasks that come from a file instead of a diff: one JSON object a line."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from claude_batch.diff.model import Hunk
+from claude_batch.diff.parser import context_hunk
+from claude_batch.errors import BadUsage
+from claude_batch.tasks.task import Given, Kind, Task, task_id
+
+REMEDY = 'write one JSON object a line: {"path": "a.py", "text": "...", "instruction": "..."}'
+MOST_CHARACTERS = 100_000
+
+
+class Row(BaseModel):
+    """`text` is the code or prose that is asked about; `instruction` what, beside the kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field("task", min_length=1, max_length=1_000)
+    text: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+    kind: str = "review"
+    instruction: str = Field("", max_length=10_000)
+
+
+def read(lines: Iterable[bytes], kinds: Sequence[Kind]) -> tuple[Task, ...]:
+    """Raises BadUsage for the first line that is no task."""
+    named = {kind.name: kind for kind in kinds}
+    return tuple(_task(row, named, number) for number, row in _rows(lines))
+
+
+def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, Row]]:
+    found = False
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        found = True
+        try:
+            yield number, Row.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            said = f"{where}: {first['msg']}" if where else first["msg"]
+            raise BadUsage(f"line {number} is no task: {said}", REMEDY) from error
+    if not found:
+        raise BadUsage("there is no task in it", REMEDY)
+
+
+def _task(row: Row, kinds: dict[str, Kind], number: int) -> Task:
+    kind = kinds.get(row.kind)
+    if kind is None:
+        raise BadUsage(
+            f"line {number} has the unknown kind {row.kind!r}",
+            f"use one of {', '.join(sorted(kinds))}",
+        )
+    hunk: Hunk = context_hunk(row.text.encode())
+    name = task_id(kind.tag, row.path, hunk.body, row.instruction)
+    return Task(name, kind.name, row.path, hunk, Given(row.instruction))

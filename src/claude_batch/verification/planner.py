@@ -1,0 +1,131 @@
+"""What is due after answers have been collected, and its claim in the ledger."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from claude_batch.batches.batching import Draft, Parcel, parcel_of, parts, recorded
+from claude_batch.batches.custom_ids import custom_id
+from claude_batch.config.model import Config, Lane
+from claude_batch.costs import budgets as budget
+from claude_batch.costs.estimates import estimate
+from claude_batch.costs.prices import Prices
+from claude_batch.errors import BudgetExceeded
+from claude_batch.ledger.events import Asked, Estimate, IntentId
+from claude_batch.ledger.store import Write
+from claude_batch.ledger.view import View
+from claude_batch.verification.outcomes import due
+from claude_batch.verification.requests import Case, Question, questions
+
+
+@dataclass(frozen=True)
+class NextSteps:
+    parcels: tuple[Parcel, ...] = ()
+    refused: tuple[BudgetExceeded, ...] = ()
+
+    @property
+    def write(self) -> Write:
+        return Write(recorded(self.parcels))
+
+
+@dataclass(frozen=True)
+class Planner:
+    """How one process plans: its settings, its clock's reading and its source of fresh ids."""
+
+    config: Config
+    prices: Prices
+    run: str
+    now: datetime
+    new_id: Callable[[], str]  # 16 random hex digits
+
+    def next_steps(self, view: View, cases: Sequence[Case]) -> NextSteps:
+        """Second looks at those of `cases` that nobody looks at yet. A pull request whose budget
+        does not hold them waits; the others do not wait for it.
+
+        Pure but for fresh ids. Raises UnknownModel.
+        """
+        if self.config.verify is None:
+            return NextSteps()
+        wanted = due(view, self.now)
+        asked = list(
+            questions((one for one in cases if one.finding.id in wanted), self.config.verify)
+        )
+        affordable, refused = self._within_budget(view, asked)
+        lanes: tuple[Lane, ...] = ("batch", "now")
+        parcels = (
+            self._parcel(part, lane)
+            for lane in lanes
+            for part in parts([one for one in affordable if one.cases[0].lane == lane])
+        )
+        return NextSteps(tuple(parcels), tuple(refused))
+
+    def _within_budget(
+        self, view: View, asked: Sequence[Question]
+    ) -> tuple[list[Question], list[BudgetExceeded]]:
+        day, month = budget.periods(self.now)
+        spent_day, spent_month = view.spent(day), view.spent(month)
+        kept: list[Question] = []
+        refused: list[BudgetExceeded] = []
+        taken = Decimal(0)
+        for pr, group in _by_pull(asked):
+            most = sum((self._estimate(one).usd_max for one in group), Decimal(0))
+            try:
+                budget.check(
+                    self.config.budget,
+                    wanted=most,
+                    spent_pr=view.spent(budget.EVER, pr) if pr else None,
+                    spent_day=spent_day + taken,
+                    spent_month=spent_month + taken,
+                )
+            except BudgetExceeded as refusal:
+                refused.append(refusal)
+            else:
+                kept += group
+                taken += most
+        return kept, refused
+
+    def _parcel(self, group: Sequence[Question], lane: Lane) -> Parcel:
+        intent = IntentId(self.new_id())
+        drafts = [self._draft(one, n, intent) for n, one in enumerate(group)]
+        return parcel_of(drafts, lane, "verify")
+
+    def _draft(self, question: Question, n: int, intent: IntentId) -> Draft:
+        origin = question.cases[0].origin
+        asked = Asked(
+            at=self.now,
+            run=self.run,
+            repo=origin.repo,
+            intent=intent,
+            n=n,
+            sha=question.body.sha,
+            pr=origin.pr,
+            kind=origin.kind,
+            model=question.model,
+            effort=None,
+            purpose="verify",
+            tasks=question.tasks,
+            about=question.about,
+            estimate=self._estimate(question),
+        )
+        return Draft(custom_id(intent, n, asked.sha), question.body, asked)
+
+    def _estimate(self, question: Question) -> Estimate:
+        return estimate(
+            self.prices,
+            question.model,
+            None,
+            chars=question.body.size,
+            tasks=len(question.cases),
+            at=self.now.date(),
+            batch=question.cases[0].lane == "batch",
+            limit=question.max_tokens,
+            output=question.output_tokens,
+        )
+
+
+def _by_pull(asked: Sequence[Question]) -> Iterator[tuple[int | None, list[Question]]]:
+    groups: dict[int | None, list[Question]] = {}
+    for one in asked:
+        groups.setdefault(one.cases[0].origin.pr, []).append(one)
+    yield from groups.items()

@@ -1,0 +1,122 @@
+"""What follows a collect: second looks at fresh findings, in a batch of their own."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from claude_batch.anthropic_api.client import Claude
+from claude_batch.batches.batching import Parcel, Sent
+from claude_batch.batches.collect_result import Followed
+from claude_batch.batches.record_answers import recall
+from claude_batch.config.model import Config
+from claude_batch.costs.prices import Prices, UnknownModel
+from claude_batch.errors import CannotCollect, CannotFetch, CannotSubmit
+from claude_batch.findings.finding import Finding
+from claude_batch.git.repository import Repository
+from claude_batch.ledger.events import Answered, Asked, Plan
+from claude_batch.ledger.store import Ledger
+from claude_batch.ledger.view import View
+from claude_batch.submission.send import Sender
+from claude_batch.tasks.plan import PlannedFile, PlannedTask
+from claude_batch.tasks.task import TaskId
+from claude_batch.verification.evidence import code_of
+from claude_batch.verification.outcomes import due, is_worth
+from claude_batch.verification.planner import NextSteps, Planner
+from claude_batch.verification.requests import Case
+
+Stands = tuple[Plan, PlannedFile, PlannedTask]
+
+
+@dataclass
+class FollowUp:
+    ledger: Ledger
+    claude: Claude
+    repository: Repository
+    config: Config
+    prices: Prices
+    run: str
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def send(self) -> Followed:
+        """Claim, send, record, as `submit` does. What cannot be sent is a note: the answers that
+        it is about have been collected all the same."""
+        if self.config.verify is None:
+            return Followed()
+        view = self.ledger.view()
+        sender = Sender(self.ledger, self.claude, self.prices, self.now)
+        planner = Planner(self.config, self.prices, self.run, self.now(), self.new_id)
+        try:
+            cases = list(self._cases(view))
+            steps = (
+                sender.claim(lambda view: planner.next_steps(view, cases)) if cases else NextSteps()
+            )
+        except (CannotCollect, CannotSubmit, UnknownModel) as refusal:
+            return Followed(notes=(f"no second look: {refusal.problem}",))
+        notes = [f"no second look: {refusal.problem}" for refusal in steps.refused]
+        sent: list[Sent] = []
+        try:
+            for one in sender.send_all(steps.parcels):
+                sent.append(one)
+        except CannotSubmit as refusal:
+            notes.append(f"a second look could not be sent: {refusal.problem}")
+        return Followed(tuple(sent), tuple(self._at_once(steps.parcels)), tuple(notes))
+
+    def _at_once(self, parcels: Iterable[Parcel]) -> Iterator[Answered]:
+        now = [parcel.intent.id for parcel in parcels if parcel.intent.lane == "now"]
+        view = self.ledger.view() if now else None
+        for intent in now:
+            yield from view.sendings[intent].answers.values() if view else ()
+
+    def _cases(self, view: View) -> Iterator[Case]:
+        """Findings with their evidence; one whose code cannot be had stays unverified."""
+        wanted = due(view, self.now())
+        answers = {(one.intent, one.n): one for _, one in wanted.values()}
+        findings = recall(self.ledger, view, list(answers.values()), self.claude.results)
+        fresh = [one for one in findings if one.id in wanted and is_worth(one)]
+        places = _places(view)
+        stands = [places[one.task] for one in fresh if one.task in places]
+        content = self._read(stands)
+        for finding in fresh:
+            found = places.get(finding.task) if finding.task else None
+            if found:
+                yield from _case(view, finding, wanted[finding.id][0], found, content)
+
+    def _read(self, stands: list[Stands]) -> dict[str, bytes]:
+        """Blobs by id. A pull request's commits are fetched where they are not here yet."""
+        blobs = {oid for _, file, _ in stands for oid in (file.old_blob, file.new_blob)}
+        wanted = {oid for oid in blobs if oid.strip("0")}
+        found = self.repository.read(wanted)
+        plans = [plan for plan, file, _ in stands if {file.old_blob, file.new_blob} - found.keys()]
+        for head in dict.fromkeys((plan.base, plan.head) for plan in plans):
+            try:
+                self.repository.bring([oid for oid in head if oid])
+            except CannotFetch:
+                continue  # a force push may have taken the commit away, and the code with it
+        return found | self.repository.read(wanted - found.keys())
+
+
+def _places(view: View) -> dict[TaskId, Stands]:
+    """Where each task stood in the latest plan that has it."""
+    return {
+        task.id: (plan, file, task)
+        for plan in view.plans
+        for file in plan.files
+        for task in file.tasks
+    }
+
+
+def _case(
+    view: View, finding: Finding, origin: Asked, stands: Stands, content: dict[str, bytes]
+) -> Iterator[Case]:
+    _, file, planned = stands
+    sides = [content.get(oid) if oid.strip("0") else b"" for oid in (file.old_blob, file.new_blob)]
+    old, new = sides
+    if old is None or new is None or not (file.old_blob or file.new_blob):
+        return
+    for task in origin.tasks:
+        if task.id == finding.task:
+            code = code_of(task, planned, old, new)
+            lane = view.sendings[origin.intent].intent.lane
+            if code and finding.last < len(code.hunk.lines):
+                yield Case(finding, origin, lane, task, code)

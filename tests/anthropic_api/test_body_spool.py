@@ -1,0 +1,64 @@
+import hashlib
+import tempfile
+from io import RawIOBase
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_batch.anthropic_api.request_body import BLOCK, BodyFile, Held, Kept
+from claude_batch.errors import CannotSubmit
+
+
+def test_bodies_are_read_again_in_any_order() -> None:
+    contents = [b"", b"a", b"b" * 3_000_000, "é".encode()]
+    file = BodyFile()
+    kept = [file.keep(content) for content in contents]
+    for content, body in reversed(list(zip(contents, kept, strict=True))):
+        assert body.read() == body.read() == content
+        assert (body.size, body.sha) == (len(content), hashlib.sha256(content).hexdigest())
+        assert (body.size, body.sha) == (Held(content).size, Held(content).sha)
+    assert file.keep(b"last").read() == b"last", "reading has not moved the end"
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1, 100, BLOCK - 1, BLOCK]), st.integers(0, 9))))
+def test_reading_between_keeping_changes_nothing(steps: list[tuple[int, int]]) -> None:
+    file, kept = BodyFile(), list[tuple[bytes, Kept]]()
+    for number, (size, earlier) in enumerate(steps):
+        content = bytes([number % 256]) * size
+        kept.append((content, file.keep(content)))
+        expected, body = kept[earlier % len(kept)]
+        assert body.read() == expected
+    assert all(body.read() == expected for expected, body in kept)
+
+
+def test_less_than_a_block_opens_no_file() -> None:
+    def closed() -> RawIOBase:
+        raise OSError("opened")
+
+    file = BodyFile(closed)
+    contents = [bytes([number]) * 100 for number in range(256)]
+    kept = [file.keep(content) for content in contents]
+    assert [body.read() for body in kept] == contents
+    with pytest.raises(CannotSubmit, match="opened"):
+        file.keep(b"x" * BLOCK)
+
+
+def test_nothing_has_a_name_and_the_last_body_closes_the_file(tmp_path: Path) -> None:
+    opened = tempfile.TemporaryFile(dir=tmp_path, buffering=0)  # noqa: SIM115 - BodyFile closes it
+    body = BodyFile(lambda: opened).keep(b"x" * BLOCK)  # type: ignore[arg-type,return-value]
+    assert list(tmp_path.iterdir()) == []
+    assert body.read() == b"x" * BLOCK, "a body keeps its file"
+    del body
+    assert opened.closed
+
+
+def test_a_full_disk_is_one_sentence() -> None:
+    full = BodyFile(lambda: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115
+    with pytest.raises(CannotSubmit) as caught:
+        full.keep(b"x" * BLOCK)
+    assert caught.value.problem == (
+        "the requests could not be kept on disk until they are sent: No space left on device"
+    )
+    assert caught.value.remedy.startswith("free some space for temporary files")

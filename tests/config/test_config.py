@@ -1,0 +1,440 @@
+import re
+from decimal import Decimal
+from importlib import resources
+from typing import Any
+
+import jsonschema
+import pytest
+
+from claude_batch.config.loader import choose, override, parse, schema, schema_text
+from claude_batch.config.model import Budget, Config, Negotiated, OwnKind, Rule, State
+from claude_batch.errors import BadConfig, BadUsage
+from claude_batch.findings.finding import Severity
+
+OWN = ".claude-batch.toml"
+PROJECT = "pyproject.toml"
+
+EVERYTHING = """\
+model = "claude-haiku-5-5"
+effort = "low"
+kinds = ["review", "security", {name = "i18n", prompt = "Is every text translated?"}]
+exclude = ["*.lock", "vendor/"]
+max_comments = 0
+verify = "claude-sonnet-5-5"
+lane = "now"
+retention = "ids"
+forks = "label"
+fail_on = "high"
+ladder = ["claude-haiku-5-5", "effort=low", "risky-only"]
+prices.claude-opus-5-5.input = 3.60
+prices.claude-haiku-5-5.discount = 0.15
+
+[[rules]]
+instruction = "No print."
+
+[[rules]]
+path = "*.sql"
+instruction = "Name every column."
+
+[budget]
+pull_request = 0.1
+day = 3
+month = false
+
+[state]
+remote = "upstream"
+branch = "refs/claude-batch/state"
+"""
+PARSED = Config(
+    model="claude-haiku-5-5",
+    effort="low",
+    kinds=("review", "security", OwnKind(name="i18n", prompt="Is every text translated?")),
+    exclude=("*.lock", "vendor/"),
+    max_comments=0,
+    verify="claude-sonnet-5-5",
+    lane="now",
+    retention="ids",
+    forks="label",
+    fail_on=Severity.HIGH,
+    ladder=("claude-haiku-5-5", "effort=low", "risky-only"),
+    prices={
+        "claude-opus-5-5": Negotiated(input=Decimal("3.60")),
+        "claude-haiku-5-5": Negotiated(discount=Decimal("0.15")),
+    },
+    rules=(
+        Rule(instruction="No print."),
+        Rule(path="*.sql", instruction="Name every column."),
+    ),
+    budget=Budget(pull_request=Decimal("0.1"), day=Decimal(3), month=None),
+    state=State(remote="upstream", branch="refs/claude-batch/state"),
+)
+IN_PROJECT = "[tool.claude-batch]\n" + re.sub(
+    r"^(\[+)", r"\1tool.claude-batch.", EVERYTHING, flags=re.MULTILINE
+)
+
+
+def test_every_key() -> None:
+    assert parse(OWN, EVERYTHING.encode()) == PARSED
+    assert parse(PROJECT, IN_PROJECT.encode()) == PARSED
+    assert set(Config.model_fields) == PARSED.model_fields_set
+
+
+def test_an_empty_file_is_the_defaults() -> None:
+    assert parse(OWN, b"") == Config()
+    assert Config().budget == Budget(pull_request=Decimal(1), month=Decimal(25))
+
+
+def test_amounts_are_exact() -> None:
+    budget = parse(OWN, b"budget.pull_request = 0.30\nbudget.day = 1e-3").budget
+    assert str(budget.pull_request) == "0.30"
+    assert budget.day == Decimal("0.001")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
+    assert parse(OWN, b"\xef\xbb\xbfmax_comments = 3").max_comments == 3
+
+
+def test_false_switches_off_what_can_be_switched_off() -> None:
+    config = parse(
+        OWN, b"effort = false\nfail_on = false\nverify = false\nbudget.pull_request = false"
+    )
+    assert (config.effort, config.fail_on, config.verify) == (None, None, None)
+    assert config.budget.pull_request is None
+
+
+@pytest.mark.parametrize(
+    ("toml", "problem", "remedy"),
+    [
+        ('modle = "x"', "unknown key `modle`", "did you mean `model`?"),
+        ("budget.monht = 3", "unknown key `budget.monht`", "did you mean `budget.month`?"),
+        ("month = 5", "unknown key `month`", "did you mean `budget.month`?"),
+        ("[budgets]\nday = 1", "unknown key `budgets`", "did you mean `budget`?"),
+        ("maxComments = 1", "unknown key `maxComments`", "did you mean `max_comments`?"),
+        (
+            'rules = [{paths = "*", instruction = "x"}]',
+            "unknown key `rules[0].paths`",
+            "did you mean `rules.path`?",
+        ),
+        (
+            'kinds = [{name = "x", prompt = "y", promt = "z"}]',
+            "unknown key `kinds[0].promt`",
+            "did you mean `kinds.prompt`?",
+        ),
+        (
+            "zzz = 1",
+            "unknown key `zzz`",
+            "known keys are `model`, `effort`, `kinds`, `rules`, `exclude`, `max_comments`, "
+            "`verify`, `budget`, `ladder`, `lane`, `prices`, `retention`, `forks`, `state`, "
+            "`fail_on`",
+        ),
+        (
+            'max_comments = "5"',
+            '`max_comments` is "5", but it must be a whole number from 0 to 30',
+            "correct it, or leave it out for the default, 5",
+        ),
+        (
+            "max_comments = 31",
+            "`max_comments` is 31, but it must be a whole number from 0 to 30",
+            "correct it, or leave it out for the default, 5",
+        ),
+        (
+            "max_comments = true",
+            "`max_comments` is true, but it must be a whole number from 0 to 30",
+            "correct it, or leave it out for the default, 5",
+        ),
+        (
+            'budget.day = "5"',
+            '`budget.day` is "5", but it must be a number from 0 to 1000000, or false',
+            "correct it, or leave it out for the default, false",
+        ),
+        (
+            "budget.month = -1",
+            "`budget.month` is -1, but it must be a number from 0 to 1000000, or false",
+            "correct it, or leave it out for the default, 25",
+        ),
+        (
+            "budget.month = nan",
+            "`budget.month` is NaN, but it must be a number from 0 to 1000000, or false",
+            "correct it, or leave it out for the default, 25",
+        ),
+        (
+            "prices.claude-opus-5-5.input = -1",
+            "`prices.claude-opus-5-5.input` is -1, but it must be a number from 0.0001 to 10000, "
+            "or false",
+            "correct it, or leave it out for the default, false",
+        ),
+        (
+            "prices.claude-opus-5-5.cache_read = 10_000.01",
+            "`prices.claude-opus-5-5.cache_read` is 10000.01, but it must be a number from 0.0001 "
+            "to 10000, or false",
+            "correct it, or leave it out for the default, false",
+        ),
+        (
+            "prices.claude-opus-5-5.output = true",
+            "`prices.claude-opus-5-5.output` is true, but it must be a number from 0.0001 to "
+            "10000, or false",
+            "correct it, or leave it out for the default, false",
+        ),
+        (
+            "prices.claude-opus-5-5.discount = 1",
+            "`prices.claude-opus-5-5.discount` is 1, but it must be a number from 0 to 0.99",
+            "correct it, or leave it out for the default, 0",
+        ),
+        (
+            "prices.claude-opus-5-5.outptu = 1",
+            "unknown key `prices.claude-opus-5-5.outptu`",
+            "did you mean `prices.output`?",
+        ),
+        (
+            "prices.claude-opus-5-5 = 3",
+            "`prices.claude-opus-5-5` is 3, but it must be a table with `input`, `output`, "
+            "`cache_read`, `cache_write_5m`, `cache_write_1h`, `discount`",
+            "correct it",
+        ),
+        (
+            'ladder = ["risky-only", "effort=tiny"]',
+            '`ladder[1]` is "effort=tiny", but it must be a model, "effort=low" (or another '
+            'effort), or "risky-only"',
+            "correct it",
+        ),
+        (
+            'ladder = ["a cheap model"]',
+            '`ladder[0]` is "a cheap model", but it must be a model, "effort=low" (or another '
+            'effort), or "risky-only"',
+            "correct it",
+        ),
+        (
+            "prices = 3",
+            "`prices` is 3, but it must be a table with a table for each name",
+            "correct it",
+        ),
+        (
+            "budget = 5",
+            "`budget` is 5, but it must be a table with `pull_request`, `day`, `month`",
+            "correct it",
+        ),
+        (
+            'effort = "hihg"',
+            '`effort` is "hihg", but it must be one of "low", "medium", "high", "xhigh", "max", '
+            "or false",
+            'did you mean "high"?',
+        ),
+        (
+            'fail_on = "any"',
+            '`fail_on` is "any", but it must be one of "critical", "high", "medium", "low", '
+            "or false",
+            "correct it, or leave it out for the default, false",
+        ),
+        (
+            "kinds = []",
+            "`kinds` is [], but it must be a list with at least one kind",
+            'correct it, or leave it out for the default, ["review"]',
+        ),
+        (
+            'kinds = ["revew"]',
+            '`kinds[0]` is "revew", but it must be one of "review", "refactor", "security", '
+            '"docs", "tests", or a table with `name`, `prompt`',
+            'did you mean "review"?',
+        ),
+        (
+            'kinds = "review"',
+            '`kinds` is "review", but it must be a list; each item is one of "review", '
+            '"refactor", "security", "docs", "tests", or a table with `name`, `prompt`',
+            'correct it, or leave it out for the default, ["review"]',
+        ),
+        (
+            'kinds = ["docs", "docs"]',
+            '`kinds` is ["docs", "docs"], but it must be a list in which no name stands twice or '
+            "is that of a built-in kind",
+            'correct it, or leave it out for the default, ["review"]',
+        ),
+        (
+            'kinds = [{name = "review", prompt = "x"}]',
+            "`kinds` is [a table], but it must be a list in which no name stands twice or is that "
+            "of a built-in kind",
+            'correct it, or leave it out for the default, ["review"]',
+        ),
+        (
+            'kinds = [{name = "A b", prompt = "x"}]',
+            '`kinds[0].name` is "A b", but it must be text that matches ^[a-z][a-z0-9-]{0,30}$',
+            "correct it",
+        ),
+        (
+            'rules = [{path = "*.py"}]',
+            "`rules[0]` is a table, but it must be a table with an "
+            "`instruction`, a `model`, or both",
+            "correct it",
+        ),
+        (
+            'exclude = ["a", 1]',
+            "`exclude[1]` is 1, but it must be text of 1 to 1000 characters",
+            "correct it",
+        ),
+        (
+            'state.branch = "--force"',
+            '`state.branch` is "--force", but it must be the name of a remote or a branch',
+            'correct it, or leave it out for the default, "claude-batch-state"',
+        ),
+        (
+            "model = 2026-11-22",
+            "`model` is 2026-11-22, but it must be text of 1 to 100 characters",
+            'correct it, or leave it out for the default, "claude-sonnet-5-5"',
+        ),
+        (
+            'lane = "x"\nmax_comments = 99\nmodle = "x"',
+            "unknown key `modle` (and 2 more)",
+            "did you mean `model`?",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_two_sentences(toml: str, problem: str, remedy: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse(OWN, toml.encode())
+    assert (caught.value.problem, caught.value.remedy) == (f"{OWN}: {problem}", remedy)
+
+
+@pytest.mark.parametrize("name", ["a..b", "a b", "/a", "a/", "a.lock", "a~1", "a:b", "-a", "@{u}"])
+def test_what_git_refuses_as_a_branch(name: str) -> None:
+    with pytest.raises(BadConfig):
+        parse(OWN, f"state.branch = '{name}'".encode())
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"model = ", f"{OWN} is not TOML: Invalid value (at end of document)"),
+        (b"a b", f"{OWN} is not TOML: Expected '=' after a key in a key/value pair"),
+        (b"lane = 'now'\nlane = 'now'", f"{OWN} is not TOML: Cannot overwrite a value"),
+        (b"a = " + b"[" * 5_000, f"{OWN} is not TOML: "),
+        (b"\xff\xfe", f"{OWN} is not UTF-8"),
+    ],
+)
+def test_what_is_no_toml(data: bytes, problem: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse(OWN, data)
+    assert caught.value.problem.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem", "remedy"),
+    [
+        (
+            b"[tool.claude-batch]\nmodle = 1",
+            "unknown key `tool.claude-batch.modle`",
+            "did you mean `tool.claude-batch.model`?",
+        ),
+        (
+            b"[tool.claude_batch]\nmodel = 'x'",
+            "unknown table tool.claude_batch",
+            "did you mean tool.claude-batch?",
+        ),
+        (
+            b"[tool]\nclaude-batch = 3",
+            "tool.claude-batch is not a table",
+            "write [tool.claude-batch]",
+        ),
+    ],
+)
+def test_in_pyproject_the_whole_key_is_named(data: bytes, problem: str, remedy: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        choose({PROJECT: data})
+    assert (caught.value.problem, caught.value.remedy) == (f"{PROJECT}: {problem}", remedy)
+
+
+def test_the_file_that_is_there_is_chosen() -> None:
+    others = b"[tool.ruff]\nline-length = 100"
+    assert choose({}) == choose({OWN: None, PROJECT: None}) == Config()
+    assert choose({OWN: b"lane = 'now'", PROJECT: others}).lane == "now"
+    assert choose({OWN: None, PROJECT: b"[tool.claude-batch]\nlane = 'now'"}).lane == "now"
+    assert choose({PROJECT: others}) == Config()
+
+
+def test_both_files_are_an_error_even_when_one_is_empty() -> None:
+    with pytest.raises(BadConfig) as caught:
+        choose({OWN: b"", PROJECT: b"[tool.claude-batch]\n"})
+    assert caught.value.problem == (
+        ".claude-batch.toml and [tool.claude-batch] in pyproject.toml both configure claude-batch"
+    )
+
+
+def test_a_broken_pyproject_that_is_not_about_us_does_not_matter() -> None:
+    assert choose({OWN: b"lane = 'now'", PROJECT: b"[[["}).lane == "now"
+    assert choose({PROJECT: b"dependencies = ['claude-batch']"}) == Config()
+
+
+def test_flags_win_and_what_was_not_said_stays() -> None:
+    config = parse(OWN, EVERYTHING.encode())
+    assert override(config, model=None, effort="", kinds=None) == config
+    said = override(config, model="claude-opus-5-5", max_comments="7", budget="2.50", lane="batch")
+    assert (said.model, said.max_comments, said.lane) == ("claude-opus-5-5", 7, "batch")
+    assert said.budget == Budget(pull_request=Decimal("2.50"), day=Decimal(3), month=None)
+    assert said.rules == config.rules
+
+
+def test_off_switches_off() -> None:
+    said = override(PARSED, effort="off", fail_on="off", budget="off")
+    assert (said.effort, said.fail_on, said.budget.pull_request) == (None, None, None)
+
+
+def test_kinds_by_name_are_built_in_or_those_of_the_file() -> None:
+    assert override(PARSED, kinds="docs, i18n").kinds == ("docs", PARSED.kinds[2])
+    assert override(PARSED, kinds=["tests"]).kinds == ("tests",)
+    with pytest.raises(BadUsage, match='`kinds\\[0\\]` is "l10n"'):
+        override(PARSED, kinds="l10n")
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"max_comments": "many"}, '`max_comments` is "many"'),
+        ({"budget": "much"}, '`budget.pull_request` is "much"'),
+        ({"budget": Decimal(-1)}, "`budget.pull_request` is -1"),
+        ({"modle": "x"}, "unknown key `modle`"),
+    ],
+)
+def test_a_bad_flag_is_bad_usage(said: dict[str, object], problem: str) -> None:
+    with pytest.raises(BadUsage) as caught:
+        override(Config(), **said)
+    assert caught.value.problem.startswith(problem)
+    assert caught.value.exit_code == 2
+
+
+def test_the_schema_that_ships_is_fresh() -> None:
+    shipped = resources.files("claude_batch").joinpath("config", "schema.json").read_text("utf-8")
+    assert shipped == schema_text(), "write schema_text() to config.schema.json"
+
+
+def test_the_schema_accepts_what_the_parser_accepts() -> None:
+    everything: dict[str, Any] = {
+        "model": "claude-haiku-5-5",
+        "effort": False,
+        "fail_on": "high",
+        "max_comments": 0,
+        "kinds": ["review", {"name": "i18n", "prompt": "x"}],
+        "budget": {"day": 0.5, "month": False},
+        "rules": [{"instruction": "x"}],
+        "state": {"branch": "b"},
+        "exclude": ["x"],
+    }
+    checker = jsonschema.Draft202012Validator(schema())
+    checker.check_schema(schema())
+    checker.validate(everything)
+    for wrong in (
+        {"modle": "x"},
+        {"effort": None},
+        {"max_comments": 31},
+        {"budget": {"day": "5"}},
+        {"kinds": []},
+    ):
+        assert not checker.is_valid(wrong), wrong
+
+
+def test_the_schema_describes_each_key_and_gives_its_default_as_toml_has_it() -> None:
+    made = schema()
+    tables = [made, *(made["$defs"][name] for name in ("Budget", "Rule", "State", "OwnKind"))]
+    for table in tables:
+        for key, spot in table["properties"].items():
+            assert spot["description"].endswith("."), key
+            assert not isinstance(spot.get("default", 0), type(None)), key
+    assert made["$defs"]["Budget"]["properties"]["month"]["default"] == 25
+    assert len(made["properties"]) <= 15

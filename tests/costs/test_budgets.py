@@ -1,0 +1,75 @@
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+from claude_batch.config.model import Budget
+from claude_batch.costs.budgets import check, periods
+from claude_batch.errors import BudgetExceeded
+
+LIMITS = Budget(pull_request=Decimal("1.00"), day=Decimal(5), month=Decimal(25))
+
+
+def ask(wanted: str, pr: str | None = "0", day: str = "0", month: str = "0") -> None:
+    check(
+        LIMITS,
+        wanted=Decimal(wanted),
+        spent_pr=None if pr is None else Decimal(pr),
+        spent_day=Decimal(day),
+        spent_month=Decimal(month),
+    )
+
+
+def test_up_to_the_limit_is_within_it() -> None:
+    ask("0.60", pr="0.40", day="4.40", month="24.40")
+
+
+@pytest.mark.parametrize(
+    ("spent", "key"),
+    [
+        ({"pr": "0.41"}, "pull_request"),
+        ({"day": "4.41"}, "day"),
+        ({"month": "24.400000001"}, "month"),
+        ({"pr": None, "day": "4.41"}, "day"),
+    ],
+)
+def test_each_limit_stops_by_itself(spent: dict[str, str], key: str) -> None:
+    with pytest.raises(BudgetExceeded) as caught:
+        ask("0.60", **spent)
+    assert f"`budget.{key}`" in caught.value.remedy
+    assert caught.value.exit_code == 4
+
+
+def test_what_is_said() -> None:
+    with pytest.raises(BudgetExceeded) as caught:
+        ask("0.0612", pr="0.95")
+    assert caught.value.problem == (
+        "nothing was sent: this may cost up to $0.0612, and of the $1.00 for this pull request "
+        "$0.95 is spent or reserved by open batches"
+    )
+    assert caught.value.remedy == (
+        "raise `budget.pull_request` in the configuration, ask about fewer files, or collect the "
+        "open batches, which frees what they did not use"
+    )
+
+
+def test_no_limit_never_stops_and_a_limit_of_zero_always_does() -> None:
+    nothing = Decimal(0)
+    free = Budget(pull_request=None, day=None, month=None)
+    much = Decimal(10**9)
+    check(free, wanted=much, spent_pr=much, spent_day=much, spent_month=much)
+    shut = Budget(month=nothing)
+    with pytest.raises(BudgetExceeded):
+        check(shut, wanted=Decimal("1e-9"), spent_pr=None, spent_day=nothing, spent_month=nothing)
+
+
+def test_who_wants_nothing_is_within_a_budget_that_is_used_up() -> None:
+    ask("0", pr="2", day="9", month="99")
+
+
+def test_days_and_months_are_those_of_utc() -> None:
+    now = datetime(2026, 12, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert periods(now) == (
+        datetime(2026, 11, 30, tzinfo=UTC),
+        datetime(2026, 11, 1, tzinfo=UTC),
+    )

@@ -1,0 +1,175 @@
+"""Which verbs an event runs, and what becomes of an outage. The verbs are our own seam."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from claude_batch.batches.collect_result import Collection
+from claude_batch.cli.output import json_documents as report
+from claude_batch.cli.output.json_writer import document
+from claude_batch.config.model import Lane
+from claude_batch.errors import (
+    BadConfig,
+    BudgetExceeded,
+    CannotCollect,
+    CannotFetch,
+    CannotPublish,
+    CannotRead,
+    CannotRecord,
+    CannotSubmit,
+    ClaudeBatchError,
+    SubmitUnclear,
+)
+from claude_batch.github_actions.run import Done, Verbs, ci
+from claude_batch.ledger.events import Plan
+from claude_batch.pull_requests.publish import Published
+from claude_batch.submission.planner import Claim, Submission
+
+LABEL = "claude-batch-now"
+OURS = {"repo": {"full_name": "o/r"}}
+PLAN = Plan.model_validate(
+    {
+        "at": "2026-11-22T10:00:00Z",
+        "run": "r",
+        "repo": "o/r",
+        "id": "p",
+        "pr": 7,
+        "label": "pull request 7",
+        "base": None,
+        "head": None,
+        "files": (),
+        "new": 0,
+        "reused": 0,
+    }
+)
+
+
+@dataclass
+class Calls:
+    """Verbs that note how they were called and fail where they are told to."""
+
+    failing: dict[str, Exception] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    open: list[tuple[str, str]] = field(default_factory=list)
+    folded: int = 0
+
+    def verbs(self) -> Verbs:
+        return Verbs(self.submit, self.collect, self.publish, self.close, self.compact)
+
+    def note(self, name: str, *args: object) -> None:
+        self.made.append(" ".join([name, *map(str, args)]))
+        if name in self.failing:
+            raise self.failing[name]
+
+    def submit(self, pr: int, lane: Lane | None) -> Submission:
+        self.note("submit", pr, lane)
+        return Submission(Claim(PLAN, ()), lane or "batch")
+
+    def collect(self) -> Collection:
+        self.note("collect")
+        return Collection((), (), ())
+
+    def publish(self) -> list[Published]:
+        self.note("publish")
+        return [Published(7)]
+
+    def compact(self) -> int:
+        self.note("compact")
+        return self.folded
+
+    def close(self, pr: int, merged: bool) -> list[tuple[str, str]]:
+        self.note("close", pr, merged)
+        return self.open
+
+
+def payload(action: str, **pull: Any) -> dict[str, Any]:
+    made = {"number": 7, "user": {"login": "ann"}, "base": OURS, "head": OURS}
+    return {"action": action, "pull_request": made | pull, "label": {"name": LABEL}}
+
+
+def run(event: str, said: dict[str, Any], calls: Calls) -> Done:
+    return ci(event, said, LABEL, "skip", calls.verbs())
+
+
+@pytest.mark.parametrize(
+    ("event", "said", "expected"),
+    [
+        ("pull_request", payload("opened"), ["submit 7 None"]),
+        ("pull_request", payload("synchronize"), ["submit 7 None"]),
+        ("pull_request", payload("labeled"), ["submit 7 now"]),
+        ("pull_request", payload("closed"), ["close 7 False"]),
+        ("pull_request", payload("closed", merged=True), ["close 7 True"]),
+        ("pull_request", payload("opened", draft=True), []),
+        ("pull_request", payload("assigned"), []),
+        ("schedule", {}, ["collect", "publish", "compact"]),
+        ("workflow_dispatch", {}, ["collect", "publish", "compact"]),
+        ("push", {}, ["collect"]),
+        ("issues", {}, []),
+    ],
+)
+def test_what_an_event_runs(event: str, said: dict[str, Any], expected: list[str]) -> None:
+    calls = Calls()
+    done = run(event, said, calls)
+    assert calls.made == expected
+    assert done.warnings == []
+    assert bool(done.notes) is (not expected or expected[0].startswith("close"))
+
+
+def test_what_it_did_is_one_document() -> None:
+    done = run("schedule", {}, Calls())
+    said = json.loads(document(report.ci(done)))
+    assert said.keys() >= {"event", "notes", "warnings", "collect", "publish"}
+    assert "submit" not in said
+    assert said["publish"]["pull_request"] == 7
+
+
+def test_canceled_batches_are_named() -> None:
+    calls = Calls(open=[("msgbatch_1", "canceling")])
+    assert run("pull_request", payload("closed"), calls).notes == ["batch msgbatch_1: canceling"]
+
+
+def test_what_was_folded_is_said_and_an_outage_there_is_a_warning() -> None:
+    done = run("schedule", {}, Calls(folded=1_200))
+    assert done.notes == ["1,200 old files of the ledger were folded"]
+    outage = CannotRecord("no", "wait")
+    done = run("schedule", {}, Calls({"compact": outage}))
+    assert (done.warnings, done.notes) == ([outage], [])
+
+
+OUTAGES = [
+    BudgetExceeded("nothing was sent", "raise it"),
+    CannotCollect("no", "wait"),
+    CannotFetch("no", "wait"),
+    CannotPublish("no", "wait"),
+    CannotRecord("no", "wait"),
+    CannotSubmit("no", "wait"),
+    SubmitUnclear("no", "wait"),
+]
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=lambda error: type(error).__name__)
+def test_an_outage_is_a_warning(outage: ClaudeBatchError) -> None:
+    done = run("pull_request", payload("opened"), Calls({"submit": outage}))
+    assert done.warnings == [outage]
+    assert done.submission is None
+    said = json.loads(document(report.ci(done)))["warnings"]
+    assert said == [{"problem": outage.problem, "remedy": outage.remedy}]
+
+
+def test_what_is_recorded_is_published_although_collecting_failed() -> None:
+    calls = Calls({"collect": CannotCollect("no", "wait"), "publish": CannotPublish("no", "wait")})
+    done = run("schedule", {}, calls)
+    assert calls.made == ["collect", "publish", "compact"]
+    assert len(done.warnings) == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BadConfig("unknown key", "did you mean"), CannotRead("no commit", "fetch"), ValueError("bug")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_somebody_must_mend_is_red(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        run("pull_request", payload("opened"), Calls({"submit": error}))

@@ -1,0 +1,384 @@
+"""The GitHub edge against the look-alike: every call, and every way in which GitHub says no."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from claude_batch.diff.model import Side
+from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
+from claude_batch.github_api.client import LONGEST_WAIT, Forge
+from claude_batch.github_api.models import DraftCheck, DraftComment, Reaction, RemoteComment
+from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, Reply, Trouble
+from claude_batch.sandbox.github_server.server import Setup
+from github_faults import (
+    Script,
+    bad_gateway,
+    expired_token,
+    secondary_limit,
+)
+from shop import TOKEN, Shop, open_shop
+
+REVIEWER = Account("mona")
+READER = Account("reader[bot]", frozenset())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    tokens = {TOKEN: Account(ACTIONS_BOT), "ghp_mona": REVIEWER, "ghs_reader": READER}
+    with open_shop(tmp_path, Setup(tokens=tokens)) as made:
+        yield made
+
+
+def at(line: int, first: int | None = None, side: Side = Side.RIGHT) -> DraftComment:
+    return DraftComment("cart.py", side, first or line, line, f"about {line}")
+
+
+def posts(shop: Shop, end: str) -> int:
+    return sum(each.method == "POST" and each.path.endswith(end) for each in shop.hub.log)
+
+
+class TestReading:
+    def test_a_pull_request(self, shop: Shop) -> None:
+        number, head = shop.feature()
+        pull = shop.forge().pull(number)
+        assert (pull.number, pull.state, pull.merged, pull.draft) == (1, "open", False, False)
+        assert (pull.author, pull.from_fork) == ("octocat", False)
+        assert (pull.head_sha, pull.head_ref, pull.base_ref) == (head, "feature", "main")
+        assert pull.base_sha == shop.git("rev-parse", "origin/main").stdout.decode().strip()
+        assert pull.title == "Change the cart"
+
+    def test_one_of_a_bot_with_labels_from_a_fork(self, shop: Shop) -> None:
+        shop.feature()
+        shop.git("push", "-q", str(shop.bare), "feature:refs/forks/mona/heads/topic")
+        number = shop.hub.open_pull(
+            "Bump", "mona:topic", author="renovate[bot]", draft=True, labels=["deps", "now"]
+        )
+        pull = shop.forge().pull(number)
+        assert (pull.from_fork, pull.draft) == (True, True)
+        assert pull.labels == ("deps", "now")
+
+    def test_a_merged_one_and_a_closed_one(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        shop.hub.merge(number)
+        pull = shop.forge().pull(number)
+        assert (pull.state, pull.merged) == ("closed", True)
+
+    def test_open_ones_take_one_request(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        shop.git("push", "-q", "origin", "feature:other")
+        other = shop.hub.open_pull("Other", "other")
+        before = len(shop.hub.log)
+        assert [pull.number for pull in shop.forge().open_pulls()] == [other, number]
+        assert len(shop.hub.log) == before + 1
+        assert [pull.number for pull in shop.forge().pulls_of_branch("other")] == [other]
+        assert shop.forge().pulls_of_branch("none") == []
+
+    def test_the_merge_base(self, shop: Shop) -> None:
+        _, head = shop.feature()
+        base = shop.git("rev-parse", "origin/main").stdout.decode().strip()
+        shop.git("checkout", "-q", "--detach", "origin/main")
+        ahead = shop.commit({"more.py": "x = 1\n"})
+        shop.git("push", "-q", "origin", "HEAD:main")
+        assert shop.forge().merge_base(ahead, head) == base
+        assert shop.forge().merge_base("main", "feature") == base
+
+    def test_no_merge_base(self, shop: Shop) -> None:
+        _, head = shop.feature()
+        shop.git("checkout", "-q", "--orphan", "island")
+        shop.commit({"lone.py": "x = 1\n"})
+        shop.git("push", "-q", "origin", "island")
+        assert shop.forge().merge_base("island", head) is None
+        assert shop.forge().merge_base("1" * 40, head) is None
+
+    def test_who_writes(self, shop: Shop) -> None:
+        assert shop.forge().login() == ACTIONS_BOT
+        assert shop.forge("ghp_mona").login() == "mona"
+        assert shop.forge().can_write() is True
+        assert shop.forge("ghs_reader").can_write() is False
+
+    def test_requests_name_the_version_and_never_log_the_token(self, shop: Shop) -> None:
+        shop.forge().open_pulls()
+        assert shop.hub.log[-1].headers["x-github-api-version"] == "2022-11-28"
+        assert TOKEN not in repr(shop.hub.log[-1])
+
+    def test_all_pages_of_comments(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        for n in range(230):
+            shop.ask("POST", f"/issues/{number}/comments", {"body": f"comment {n}"})
+        before = len(shop.hub.log)
+        found = shop.forge().comments(number)
+        assert [each.body for each in found] == [f"comment {n}" for n in range(230)]
+        assert len(shop.hub.log) == before + 3
+
+
+class TestPosting:
+    def test_a_review_is_one_post(self, shop: Shop) -> None:
+        number, head = shop.feature()
+        drafts = [at(10), at(53, 51), at(10, side=Side.LEFT)]
+        stands = shop.forge().post_review(number, head, "three things", drafts)
+        assert [(each.line, each.side, each.body) for each in stands] == [
+            (10, Side.RIGHT, "about 10"),
+            (53, Side.RIGHT, "about 53"),
+            (10, Side.LEFT, "about 10"),
+        ]
+        assert {each.login for each in stands} == {ACTIONS_BOT}
+        assert posts(shop, "/reviews") == 1
+        sent = next(each.body for each in shop.hub.log if each.path.endswith("/reviews"))
+        assert "start_line" not in sent["comments"][0]
+        assert sent["comments"][1]["start_line"] == 51
+        assert shop.forge().review_comments(number) == stands
+
+    def test_a_later_review_returns_its_own_comments(self, shop: Shop) -> None:
+        number, head = shop.feature()
+        shop.forge().post_review(number, head, "", [at(10)])
+        [second] = shop.forge().post_review(number, head, "", [at(11)])
+        assert second.line == 11
+
+    def test_an_outdated_comment_has_no_line(self, shop: Shop) -> None:
+        number, head = shop.feature()
+        shop.forge().post_review(number, head, "", [at(10), at(52)])
+        text = (shop.work / "cart.py").read_text()
+        shop.commit({"cart.py": "first = 0\n" + text.replace("'ten'", "'zehn'")})
+        shop.git("push", "-q", "origin", "feature")
+        assert [each.line for each in shop.forge().review_comments(number)] == [None, 53]
+
+    def test_comments_and_edits(self, shop: Shop) -> None:
+        number, head = shop.feature()
+        forge = shop.forge()
+        made = forge.post_comment(number, "receipt")
+        assert made == RemoteComment(made.id, ACTIONS_BOT, "receipt")
+        forge.edit_comment(made.id, "receipt, 2")
+        [remark] = forge.post_review(number, head, "", [at(10)])
+        forge.edit_review_comment(remark.id, "better")
+        assert [each.body for each in forge.comments(number)] == ["receipt, 2"]
+        assert [each.body for each in forge.review_comments(number)] == ["better"]
+
+    def test_a_pause_between_writes(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        forge = shop.forge()
+        for n in range(3):
+            forge.post_comment(number, str(n))
+        assert shop.slept == [1.0, 1.0]
+
+    def test_a_check_run_is_made_once(self, shop: Shop) -> None:
+        _, head = shop.feature()
+        forge = shop.forge()
+        first = forge.check_run(DraftCheck("claude-batch", head, "neutral", "2 tasks", "wait"))
+        again = forge.check_run(DraftCheck("claude-batch", head, "success", "done", "$0.02"))
+        assert again == first
+        run = shop.ask("GET", f"/check-runs/{first}").body
+        assert (run["conclusion"], run["output"]["title"]) == ("success", "done")
+
+
+class TestRefusals:
+    def test_no_token(self, shop: Shop) -> None:
+        forge = Forge({"GITHUB_API_URL": shop.hub.url}, shop.hub.repository, sleep=print)
+        with pytest.raises(CannotPublish, match="neither GITHUB_TOKEN nor GH_TOKEN") as caught:
+            forge.open_pulls()
+        assert "github.token" in caught.value.remedy
+
+    def test_the_other_token(self, shop: Shop) -> None:
+        assert shop.forge("", GH_TOKEN="ghp_mona").login() == "mona"
+
+    def test_a_wrong_token(self, shop: Shop) -> None:
+        with pytest.raises(CannotPublish, match="Bad credentials") as caught:
+            shop.forge("ghp_wrong").login()
+        assert "expired" in caught.value.remedy
+
+    def test_a_token_that_expires_on_the_way(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        shop.hub.fault = Script().expect("POST", "/comments$", expired_token())
+        with pytest.raises(CannotPublish, match="cannot comment on 1: Bad credentials"):
+            shop.forge().post_comment(number, "x")
+
+    def test_a_token_that_may_only_read(self, shop: Shop) -> None:
+        number, head = shop.feature()
+        with pytest.raises(CannotPublish, match="not accessible by integration") as caught:
+            shop.forge("ghs_reader").post_review(number, head, "hello", [at(10)])
+        assert "`pull-requests: write`" in caught.value.remedy
+        with pytest.raises(CannotPublish) as caught:
+            shop.forge("ghs_reader").check_run(DraftCheck("x", head, "neutral", "t", "s"))
+        assert "`checks: write`" in caught.value.remedy
+
+    def test_no_such_pull_request(self, shop: Shop) -> None:
+        with pytest.raises(CannotPublish, match="cannot read pull request 7: Not Found") as caught:
+            shop.forge().pull(7)
+        assert "may see it" in caught.value.remedy
+
+    def test_a_comment_outside_the_diff_refuses_the_review(self, shop: Shop) -> None:
+        number, head = shop.feature()
+        with pytest.raises(ReviewRefused, match="line must be part of the diff"):
+            shop.forge().post_review(number, head, "", [at(10), at(30)])
+        assert shop.forge().review_comments(number) == []
+
+    def test_a_head_that_is_gone_is_no_comments_fault(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        base = shop.git("rev-parse", "origin/main").stdout.decode().strip()
+        with pytest.raises(CannotPublish, match="commit_id is not part") as caught:
+            shop.forge().post_review(number, base, "", [at(10)])
+        assert not isinstance(caught.value, ReviewRefused)
+        assert "moved on" in caught.value.remedy
+
+    def test_too_many_comments(self, shop: Shop) -> None:
+        number, head = shop.feature()
+        with pytest.raises(CannotPublish, match="rate limit"):
+            shop.forge().post_review(number, head, "", [at(10)] * 33)
+
+    def test_a_read_is_repeated(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        shop.hub.fault = Script().expect("GET", "/pulls/1$", bad_gateway(after=False), times=2)
+        assert shop.forge().pull(number).number == number
+        assert len(shop.slept) == 2
+
+    def test_a_read_is_not_repeated_for_ever(self, shop: Shop) -> None:
+        shop.hub.fault = Script().expect("GET", "/pulls$", bad_gateway(after=False), times=9)
+        with pytest.raises(CannotPublish, match="could not be reached or broke off"):
+            shop.forge().open_pulls()
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_a_post_is_never_repeated(self, shop: Shop, after: bool) -> None:
+        number, head = shop.feature()
+        trouble = bad_gateway(after=after)
+        shop.hub.fault = Script().expect("POST", "/reviews$", trouble, times=3)
+        with pytest.raises(CannotPublish, match="502, so it may or may not have been done"):
+            shop.forge().post_review(number, head, "once", [at(10)])
+        assert posts(shop, "/reviews") == 1
+        assert len(shop.forge().review_comments(number)) == after
+
+    @pytest.mark.parametrize("status", [403, 429])
+    def test_a_limit_on_writing_is_not_waited_for(self, shop: Shop, status: int) -> None:
+        number, _ = shop.feature()
+        limit = secondary_limit(7, status)
+        shop.hub.fault = Script().expect("POST", "/comments$", limit, times=3)
+        with pytest.raises(CannotPublish, match="rate limit is used up") as caught:
+            shop.forge().post_comment(number, "x")
+        assert caught.value.remedy.startswith("wait 7 seconds")
+        assert posts(shop, "/comments") == 1
+
+    @pytest.mark.parametrize("status", [403, 429])
+    def test_a_limit_on_reading_is_waited_for(self, shop: Shop, status: int) -> None:
+        number, _ = shop.feature()
+        shop.hub.fault = Script().expect("GET", "/pulls/1$", secondary_limit(7, status))
+        assert shop.forge().pull(number).number == number
+        assert shop.slept == [7]
+
+    def test_a_limit_without_a_time_is_waited_for(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        shop.hub.fault = Script().expect("GET", "/pulls/1$", secondary_limit(None))
+        assert shop.forge().pull(number).number == number
+        assert shop.slept == [60]
+
+    def test_a_long_limit_is_left_to_the_next_run(self, shop: Shop) -> None:
+        long = secondary_limit(int(LONGEST_WAIT) + 1)
+        shop.hub.fault = Script().expect("GET", "/pulls/1$", long, times=2)
+        with pytest.raises(CannotPublish, match="rate limit is used up") as caught:
+            shop.forge().pull(1)
+        assert "wait 121 seconds" in caught.value.remedy
+        assert shop.slept == []
+
+    def test_a_server_that_is_not_there(self) -> None:
+        environ = {"GITHUB_TOKEN": "x", "GITHUB_API_URL": "http://127.0.0.1:9"}
+        with (
+            Forge(environ, "acme/shop", sleep=lambda _: None) as forge,
+            pytest.raises(CannotPublish, match="may or may not") as caught,
+        ):
+            forge.post_comment(1, "x")
+        assert "GITHUB_API_URL" in caught.value.remedy
+
+    def test_a_server_that_is_not_github(self, shop: Shop) -> None:
+        strange = Trouble(Reply(200, {"hello": "world"}))
+        shop.hub.fault = lambda _: strange
+        forge = shop.forge()
+        for call in (lambda: forge.pull(1), forge.open_pulls, lambda: forge.comments(1)):
+            with pytest.raises(CannotPublish, match="does not answer as GitHub does"):
+                call()
+        shop.hub.log.clear()  # the referee would rightly object
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Iterator[Shop]:
+    tokens = {TOKEN: Account(ACTIONS_BOT), "ghs_reader": READER}
+    collaborators = {"mona": "maintain", "tess": "triage"}
+    with open_shop(tmp_path, Setup(tokens=tokens, collaborators=collaborators)) as made:
+        yield made
+
+
+class TestThreads:
+    def test_who_reacted_and_who_may_write(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        first, second = talk.forge().post_review(number, head, "", [at(10), at(11)])
+        talk.hub.react(first.id, "mona", "-1")
+        talk.hub.react(second.id, "tess", "eyes")
+        forge = talk.forge()
+        assert [each.thumbs for each in forge.review_comments(number)] == [True, False]
+        assert forge.reactions(first.id) == [Reaction(first.id, "mona", "-1")]
+        assert [forge.may_write(each) for each in ("mona", "tess", "acme", "mona", "x[bot]")] == [
+            True,
+            False,
+            True,
+            True,
+            False,
+        ]
+        asked = [each.path for each in talk.hub.log if each.path.endswith("/permission")]
+        assert len(asked) == 4
+
+    def test_threads_and_resolving_one(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        first, second = talk.forge().post_review(number, head, "", [at(10), at(11)])
+        talk.hub.resolve(second.id, "mona")
+        forge = talk.forge()
+        one, two = forge.threads(number)
+        assert (one.comment, one.resolved, one.resolver) == (first.id, False, None)
+        assert (two.comment, two.resolved, two.resolver) == (second.id, True, "mona")
+        forge.resolve(one.id)
+        forge.resolve(one.id)
+        assert forge.threads(number)[0].resolver == "github-actions"
+
+    def test_all_pages_of_threads(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        for _ in range(4):
+            talk.forge().post_review(number, head, "", [at(10)] * 30)
+        assert len({each.id for each in talk.forge().threads(number)}) == 120
+        assert posts(talk, "/graphql") == 2
+
+    def test_a_token_without_the_permission(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        talk.forge().post_review(number, head, "", [at(10)])
+        reader = talk.forge("ghs_reader")
+        [thread] = reader.threads(number)
+        with pytest.raises(ThreadsRefused) as caught:
+            reader.resolve(thread.id)
+        assert caught.value.problem == (
+            "cannot resolve a thread: Resource not accessible by integration"
+        )
+        assert "`contents: write`" in caught.value.remedy
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            Reply(404, {"message": "Not Found"}),
+            Reply(502, {"message": "Bad Gateway"}),
+            Reply(200, {"data": None}),
+            Reply(200, {"data": {"repository": None}}),
+            Reply(200, {}),
+        ],
+    )
+    def test_a_server_without_graphql(self, talk: Shop, reply: Reply) -> None:
+        number, _ = talk.feature()
+        talk.hub.fault = lambda each: Trouble(reply) if each.path == "/graphql" else None
+        with pytest.raises(ThreadsRefused, match="cannot see which threads of 1 are resolved"):
+            talk.forge().threads(number)
+
+    def test_a_server_without_reactions_and_permissions(self, talk: Shop) -> None:
+        gone = Trouble(Reply(404, {"message": "Not Found"}))
+        talk.hub.fault = lambda each: gone if each.path.endswith(("ions", "ission")) else None
+        forge = talk.forge()
+        assert (forge.reactions(7), forge.may_write("acme")) == ([], False)
+
+    def test_an_enterprise_server(self, talk: Shop) -> None:
+        number, head = talk.feature()
+        [first] = talk.forge().post_review(number, head, "", [at(10)])
+        forge = talk.forge(GITHUB_API_URL=f"{talk.hub.url}/api/v3")
+        assert [each.comment for each in forge.threads(number)] == [first.id]
+        assert talk.hub.log[-1].path == "/api/graphql"

@@ -1,0 +1,461 @@
+"""A folded log answers every question of the program as before."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ledger_events as ev
+from claude_batch.anthropic_api.results import Outcome
+from claude_batch.batches.recovery import doubtful, taken
+from claude_batch.batches.retry import retry
+from claude_batch.batches.status import list_batches, status
+from claude_batch.costs.entries import entries, reuses
+from claude_batch.costs.spending import KEYS, spending
+from claude_batch.findings.finding import Finding
+from claude_batch.ledger.compaction import MOST_BYTES, MOST_FILES, fold, is_due
+from claude_batch.ledger.events import (
+    Answered,
+    AnyEvent,
+    Asked,
+    Closed,
+    Intent,
+    IntentId,
+    Lease,
+    Looked,
+    Plan,
+    Post,
+    Settled,
+    Signal,
+    to_line,
+)
+from claude_batch.ledger.files import LARGE, Parsed, checksum, parse_log
+from claude_batch.ledger.store import Write
+from claude_batch.ledger.usage_history import History
+from claude_batch.ledger.view import Standing, View, due
+from claude_batch.pull_requests.record import Dossier, has_news
+from claude_batch.submission.plan_record import said_already
+from claude_batch.tasks.plan import PlannedFile, PlannedTask
+from claude_batch.tasks.task import TaskId
+from claude_batch.verification.outcomes import looks, origins
+from in_memory_content import InMemory
+
+DAY = 24 * 60
+NOW = ev.START
+BEFORE = NOW - timedelta(days=30)
+TASKS = [f"t{number}" for number in range(6)]
+PULLS = (7, 8, None)
+Logs = Mapping[str, Parsed]
+
+
+def asked(name: str, n: int, *tasks: str, minute: float = 0, **more: object) -> Asked:
+    """No estimate draws on it, so it may be folded."""
+    found = ev.asked(name, n, *tasks, minute=minute, **more)
+    return found.model_copy(
+        update={"estimate": found.estimate.model_copy(update={"input_tokens": 0})}
+    )
+
+
+def log(*events: AnyEvent) -> Logs:
+    """Each event in a file of its own day."""
+    return {
+        f"log/{event.at:%Y/%m/%d}/100000-run-1-x-{checksum(to_line(event))}.jsonl": Parsed((event,))
+        for event in events
+    }
+
+
+def view_of(logs: Logs, shards: Iterable[str] = ()) -> View:
+    files = logs.values()
+    sheets = (sheet for file in files for sheet in file.sheets)
+    return View.of((event for file in files for event in file.events), (), shards, sheets)
+
+
+def folded(
+    logs: Logs, shards: Iterable[str] = (), before: datetime = BEFORE, large: int = LARGE
+) -> Logs:
+    """The files after a fold, read back from their bytes."""
+    done = fold(logs, view_of(logs, shards), before)
+    made = {path: parse_log(path, InMemory(content), large) for path, content in done.files.items()}
+    assert all(not file.damaged for file in made.values())
+    return {path: file for path, file in logs.items() if path not in done.gone} | made
+
+
+def events(logs: Logs, kind: type[AnyEvent]) -> list[AnyEvent]:
+    return [event for file in logs.values() for event in file.every() if isinstance(event, kind)]
+
+
+@dataclass
+class Stub:
+    """A ledger that only tells what would be written."""
+
+    seen: View
+    written: Write
+
+    def view(self) -> View:
+        return self.seen
+
+    def transact(self, decide: Callable[[View], Write]) -> View:
+        self.written = decide(self.seen)
+        return self.seen
+
+    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+        return iter(())
+
+
+def questions(view: View) -> dict[str, object]:
+    """All that the program asks of a ledger, and what it says."""
+    ids = [TaskId(name) for name in TASKS]
+    sinces = [NOW - timedelta(days=days) for days in (0, 29, 31, 40, 60, 400)]
+    stub = Stub(view, Write())
+    retry([stub], [], reanswer=False, repo="r", run="r", now=lambda: NOW)
+    return {
+        "standing": {task: view.standing(task) for task in ids},
+        "cut short": view.cut_short(ids),
+        "spent": [view.spent(since, pr) for since in sinces for pr in PULLS],
+        "spending": [spending([view], by, since) for by in KEYS for since in (None, sinces[2])],
+        "entries": sorted(
+            (e.asked.intent, e.asked.n, e.asked.at, e.spot, e.batched, e.waited, e.is_unknown)
+            for e in entries([view])
+        ),
+        "reuses": [(reuse.spot, reuse.usd) for reuse in reuses([view])],
+        "status": replace(told := status(stub, NOW), failed=()),
+        "told": sorted((one.id, one.kind, one.path) for one in told.failed),
+        "batches": sorted(list_batches(stub, NOW), key=lambda row: row.id),
+        "open": view.open_batches(),
+        "doubtful": doubtful(view),
+        "taken": taken(view),
+        "failed": sorted(task for event in stub.written.events for task in event.tasks),
+        "answers": [
+            (a.at, a.intent, a.n, a.findings, a.refuted, a.usd, a.shard, a.batch)
+            for _, a in view.answers_of(ids)
+        ],
+        "shown": sorted(
+            row.asked.model_dump_json()
+            for row in view.rows
+            if row.answered and row.answered.findings and row.answered.shard in view.shards
+        ),
+        "looks": looks(view),
+        "origins": origins(view, NOW),
+        "history": History.of(view),
+        "plans": [view.plan(7), view.plan(8)],
+        "said": [said_already(view, plan) for plan in view.plans if plan.at >= BEFORE],
+        "refactorings": due(view),
+        "posts": view.posts,
+        "signals": view.signals,
+        "closed": view.closed,
+        "leases": view.leases,
+        "forgotten": view.forgotten,
+        "damaged": view.damaged,
+        **{f"pull request {pr}": pull(view, pr, ids) for pr in (7, 8)},
+    }
+
+
+def pull(view: View, pr: int, ids: Sequence[TaskId]) -> object:
+    dossier = Dossier(view, pr, frozenset(ids[:3]))
+    planned = None if view.was_closed(pr, BEFORE) else dossier.planned
+    news = has_news(view, pr, NOW)
+    return dossier.receipt(Decimal(5)), dossier.coverage("h", ()), planned, news
+
+
+# -- logs of all kinds ---------------------------------------------------------------------------
+
+minutes = st.integers(-90 * DAY, 0).map(lambda minute: minute - minute % 60)
+some_tasks = st.lists(st.sampled_from(TASKS), min_size=1, max_size=3, unique=True)
+OUTCOMES = {
+    Outcome.SUCCEEDED: st.just({}),
+    Outcome.ERRORED: st.fixed_dictionaries({"retriable": st.booleans()}),
+    Outcome.EXPIRED: st.just({"retriable": True}),
+    Outcome.CANCELED: st.just({"retriable": True}),
+    Outcome.REFUSED: st.just({"error": "no"}),
+    Outcome.TRUNCATED: st.just({"retriable": True}),
+}
+
+
+@st.composite
+def answers(draw: st.DrawFn, intent: Intent, n: int, minute: int, batch: str | None) -> Answered:
+    outcome = draw(st.sampled_from([Outcome.SUCCEEDED, Outcome.SUCCEEDED, *OUTCOMES]))
+    more = draw(OUTCOMES[outcome]) | {"outcome": outcome, "batch": batch}
+    later = draw(st.sampled_from([10, 60, 3 * DAY, 40 * DAY]))
+    if outcome is Outcome.SUCCEEDED:
+        count = draw(st.integers(0, 2))
+        shard = f"answers/{intent.id}/{n}-{'0' * 16}.jsonl.gz" if draw(st.booleans()) else None
+        more |= {"findings": count, "shard": shard if count else None}
+        more |= draw(st.sampled_from([{}, {}, {"usd": None}, {"model": None}, {"refuted": ("f",)}]))
+    return ev.answered(intent.id, n, min(minute + later, 0), **more)
+
+
+@st.composite
+def sendings(draw: st.DrawFn, name: str) -> list[AnyEvent]:
+    minute, count = draw(minutes), draw(st.integers(1, 3))
+    lane = draw(st.sampled_from(["batch", "batch", "now"]))
+    made = ev.intent(name, minute, count).model_copy(update={"lane": lane})
+    found: list[AnyEvent] = [made]
+    sent = lane == "batch" and draw(st.integers(0, 9)) > 0
+    if sent:
+        found.append(ev.submitted(name, minute + 1))
+    for n in range(count):
+        more: dict[str, object] = {"pr": draw(st.sampled_from(PULLS))}
+        more |= {"effort": draw(st.sampled_from(["low", None]))}
+        if draw(st.integers(0, 4)) == 0:
+            more |= {"purpose": "verify", "about": ("f", "g")}
+        made_of = draw(st.sampled_from([asked, asked, asked, ev.asked]))
+        found.append(made_of(name, n, *draw(some_tasks), minute=minute, **more))
+        batch = f"batch-{name}" if sent else None
+        for _ in range(draw(st.sampled_from([0, 1, 1, 1, 1, 2]))):
+            found.append(draw(answers(made, n, minute, batch)))
+    for word in draw(st.lists(st.sampled_from(["canceling", "ended", "collected", "lost"]))):
+        found.append(ev.status(name, word, min(minute + 20, 0)))
+    if draw(st.integers(0, 5)) == 0:
+        found.append(ev.voided(name, min(minute + 5, 0)))
+    if draw(st.integers(0, 5)) == 0:
+        found.append(Looked(**ev.head(min(minute + 9, 0)), intent=made.id, candidates=()))
+    return found
+
+
+@st.composite
+def plans(draw: st.DrawFn, name: str) -> Plan:
+    kind = draw(st.sampled_from(["review", "refactor"]))
+    rows = [
+        PlannedTask(id=TaskId(t), kind=kind, old_start=1, new_start=1) for t in draw(some_tasks)
+    ]
+    file = PlannedFile(path="a", old_path="a", old_blob="0", new_blob="1", tasks=tuple(rows))
+    reused = draw(st.integers(0, 2))
+    heads = st.sampled_from(["1" * 40, "2" * 40, None])
+    made = ev.plan(name, draw(minutes), draw(st.sampled_from(PULLS)))
+    return made.model_copy(update={"files": (file,), "reused": reused, "head": draw(heads)})
+
+
+@st.composite
+def others(draw: st.DrawFn) -> AnyEvent:
+    said, pr = ev.head(draw(minutes)), draw(st.sampled_from([7, 8]))
+    post = {"what": "comment", "remote_id": 1, "sha": "s", "head": "h"}
+    made: list[AnyEvent] = [
+        Closed(**said, pr=pr, merged=draw(st.booleans())),
+        Post(**said, **post, pr=pr, key=draw(st.sampled_from("fg"))),
+        Signal(**said, pr=pr, fingerprint="f", what="thumbs_down"),
+        Lease(**said, scope=f"publish:{pr}", owner="a", until=said["at"]),
+        ev.forgotten(*draw(some_tasks)).model_copy(update=said),
+        ev.settled("bare", draw(st.integers(0, 2)), *draw(some_tasks), pr=pr).model_copy(
+            update={"at": said["at"]}
+        ),
+        ev.answered("nobody's", 0).model_copy(update={"at": said["at"]}),
+    ]
+    return draw(st.sampled_from(made))
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> tuple[Logs, frozenset[str]]:
+    """Files, and the shards that are still there."""
+    found = [e for n in range(draw(st.integers(1, 5))) for e in draw(sendings(f"i{n}"))]
+    found += [draw(plans(f"p{n}")) for n in range(draw(st.integers(0, 5)))]
+    found += draw(st.lists(others(), max_size=6))
+    files: dict[str, tuple[AnyEvent, ...]] = {}
+    for event in found:
+        skew = draw(st.sampled_from([0, 0, 0, 0, 1, -40, 40]))
+        when = event.at.astimezone(UTC) + timedelta(days=skew)
+        path = f"log/{when:%Y/%m/%d}/100000-run-1-x-{'0' * 16}.jsonl"
+        files[path] = (*files.get(path, ()), event)
+    shards = {e.shard for e in found if isinstance(e, Answered) and e.shard}
+    kept = draw(st.sets(st.sampled_from(sorted(shards)))) if shards else set()
+    return {path: Parsed(rows) for path, rows in files.items()}, frozenset(kept)
+
+
+def check(drawn: tuple[Logs, frozenset[str]]) -> None:
+    files, shards = drawn
+    expected = questions(view_of(files, shards))
+    once = folded(files, shards)
+    assert questions(view_of(once, shards)) == expected
+    assert folded(once, shards) == once
+    lazy = folded(files, shards, large=0)
+    assert questions(view_of(lazy, shards)) == expected, "rows that stay in their files"
+    assert folded(lazy, shards) == lazy
+    assert questions(view_of({**files, **once}, shards)) == expected, "the union of both"
+    earlier = folded(files, shards, BEFORE - timedelta(days=20))
+    # An answer that a later one replaced may stay raw; it counts for nothing.
+    assert questions(view_of(folded(earlier, shards), shards)) == expected, "in two steps"
+
+
+@settings(max_examples=25, deadline=None)
+@given(logs())
+def test_every_answer_is_the_same_after_folding(drawn: tuple[Logs, frozenset[str]]) -> None:
+    check(drawn)
+
+
+@pytest.mark.slow
+@settings(max_examples=2_000, deadline=None)
+@given(logs())
+def test_every_answer_is_the_same_after_folding_many_logs(
+    drawn: tuple[Logs, frozenset[str]],
+) -> None:
+    check(drawn)
+
+
+# -- what becomes of each ------------------------------------------------------------------------
+
+SHARD = "answers/i1/0-0123456789abcdef.jsonl.gz"
+SENT = (ev.intent("i1"), ev.submitted("i1"), asked("i1", 0, "t1"))
+OLD = -40
+
+
+def old(*events: AnyEvent) -> Logs:
+    """As if all of it had been written forty days ago."""
+    then = [e.model_copy(update={"at": e.at + timedelta(days=OLD)}) for e in events]
+    return log(*then)
+
+
+def kinds(logs: Logs) -> list[str]:
+    return sorted(event.type for file in logs.values() for event in file.events)
+
+
+def test_a_finished_request_is_one_row() -> None:
+    files = old(*SENT, ev.answered("i1"), ev.status("i1", "ended"), ev.status("i1", "collected"))
+    done = folded(files)
+    assert [path.split("-")[:2] for path in done] == [["snap/2026", "10"]]
+    assert kinds(done) == ["intent", "settled", "submitted"]
+
+
+def test_a_question_that_the_api_called_invalid_stays_failed() -> None:
+    """A row does not say whether an error would pass, so none stands for this one."""
+    invalid = ev.failed("i1", outcome=Outcome.ERRORED, retriable=False)
+    done = folded(old(*SENT, invalid, ev.status("i1", "collected")))
+    assert kinds(done) == ["answer", "intent", "request", "submitted"]
+    assert view_of(done).standing(TaskId("t1")) is Standing.FAILED
+
+
+def test_each_month_has_one_snapshot() -> None:
+    files = old(ev.plan("p1"), ev.plan("p2", -20 * DAY, pr=8), ev.plan("p3", 1, pr=9))
+    assert sorted(path[:12] for path in folded(files)) == ["snap/2026-09", "snap/2026-10"]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"error": "overloaded", "outcome": Outcome.ERRORED}, "the error is shown"),
+        ({"outcome": Outcome.REFUSED}, "asking again does not help"),
+        ({"usd": None}, "it counts as the most that it may cost"),
+        ({"model": None}, "the model that was asked counts"),
+        ({"batch": None}, "its sending says a batch"),
+        ({"findings": 1, "shard": SHARD}, "its findings can be placed"),
+    ],
+)
+def test_a_request_with_more_to_say_stays_as_it_is(more: dict[str, object], why: str) -> None:
+    files = old(*SENT, ev.answered("i1", **more))
+    assert kinds(folded(files, {SHARD})) == ["answer", "intent", "request", "submitted"], why
+
+
+def test_without_its_shard_it_says_no_more() -> None:
+    files = old(*SENT, ev.answered("i1", findings=1, shard=SHARD))
+    assert kinds(folded(files, {SHARD})) == ["answer", "intent", "request", "submitted"]
+    assert kinds(folded(folded(files, {SHARD}))) == ["intent", "settled", "submitted"]
+
+
+def test_what_is_young_or_open_stays_as_it_is() -> None:
+    young = old(*SENT) | log(ev.answered("i1", minute=-DAY))
+    assert kinds(folded(young)) == ["answer", "intent", "request", "submitted"]
+    half = old(*SENT, asked("i1", 1, "t2"), ev.answered("i1"))
+    assert kinds(folded(half)) == ["answer", "intent", "request", "request", "submitted"]
+
+
+def test_what_was_asked_at_another_time_than_its_intent_stays_as_it_is() -> None:
+    files = old(*SENT[:2], asked("i1", 0, "t1", minute=1), ev.answered("i1"))
+    assert "request" in kinds(folded(files))
+
+
+def test_a_file_of_a_day_that_is_not_over_is_not_touched() -> None:
+    files = log(ev.plan("p1", -30 * DAY), ev.plan("p2", -31 * DAY), ev.plan("p3"))
+    assert sorted(folded(files))[:2] == [sorted(files)[1], sorted(files)[2]]
+
+
+def test_a_file_that_could_not_be_read_in_full_is_not_touched() -> None:
+    files = old(*SENT, ev.answered("i1"))
+    path = next(path for path, file in files.items() if file.events[0].type == "answer")
+    broken = {**files, path: replace(files[path], damaged=(f"{path}: line 2: what?",))}
+    done = folded(broken)
+    assert done[path] == broken[path]
+    assert view_of(done).spent(BEFORE - timedelta(days=30)) == Decimal("0.02")
+
+
+def test_what_estimates_draw_on_stays_as_it_is() -> None:
+    """The newest hundred of each question; a view without the older ones estimates alike."""
+    found: list[AnyEvent] = []
+    for number in range(130):
+        name = f"i{number}"
+        found += [ev.intent(name, number), ev.submitted(name, number)]
+        found += [ev.asked(name, 0, "t1", minute=number), ev.answered(name, minute=number + 5)]
+    files = old(*found)
+    done = folded(files)
+    assert len(events(done, Answered)) == 100
+    assert len(events(done, Settled)) == 30
+    assert History.of(view_of(done)) == History.of(view_of(files)) != History()
+
+
+def test_of_a_closed_pull_request_the_latest_plan_stays() -> None:
+    pushes = [ev.plan(f"p{n}", n).model_copy(update={"head": f"{n}" * 40}) for n in range(4)]
+    reusing = pushes[1].model_copy(update={"reused": 1})
+    files = old(pushes[0], reusing, *pushes[2:])
+    assert len(events(folded(files), Plan)) == 4, "open"
+    closed = {**files, **old(Closed(**ev.head(9), pr=7, merged=True))}
+    assert {e.id for e in events(folded(closed), Plan)} == {"p1", "p3"}, "receipts count the reuse"
+    again = {**closed, **log(ev.plan("p9", -DAY))}
+    assert len(events(folded(again), Plan)) == 5, "open again"
+
+
+def test_the_first_of_equal_submissions_stays_with_a_later_one() -> None:
+    """Without the first the second one's reuse would count."""
+    first, second = ev.plan("p1"), ev.plan("p2", 5).model_copy(update={"reused": 1})
+    files = old(first, second, Closed(**ev.head(9), pr=7, merged=True))
+    assert {e.id for e in events(folded(files), Plan)} == {"p1", "p2"}
+
+
+def test_what_something_later_has_replaced_goes() -> None:
+    lease = [Lease(**ev.head(n), scope="publish:7", owner="a", until=ev.at(n)) for n in (0, 5)]
+    files = old(*lease, Closed(**ev.head(0), pr=7, merged=False))
+    reopened = {**files, **log(Closed(**ev.head(0), pr=7, merged=True))}
+    assert kinds(folded(reopened)) == ["closed", "lease"]
+
+
+# -- when ----------------------------------------------------------------------------------------
+
+
+def sizes(count: int, size: int, day: int = -40) -> dict[str, int]:
+    at = f"{NOW + timedelta(days=day):%Y/%m/%d}"
+    return {f"log/{at}/{n:06}-run-1-plan-{n:016}.jsonl": size for n in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("logs", "expected"),
+    [
+        ({}, False),
+        (sizes(MOST_FILES, 100), False),
+        (sizes(MOST_FILES + 1, 100), True),
+        (sizes(MOST_FILES + 1, 100, day=-30), False),
+        (sizes(10, MOST_BYTES // 10), False),
+        (sizes(10, MOST_BYTES // 10 + 1), True),
+        (sizes(10, MOST_BYTES), False),
+        ({"snap/2026-01-0123456789abcdef.jsonl": 2 * MOST_BYTES}, False),
+    ],
+    ids=[
+        "empty",
+        "a few",
+        "many",
+        "many young ones",
+        "small",
+        "large",
+        "left as they are",
+        "folded already",
+    ],
+)
+def test_folding_is_due_for_many_or_large_old_files(logs: dict[str, int], expected: bool) -> None:
+    assert is_due(logs, BEFORE) is expected
+
+
+@pytest.mark.parametrize(("raw", "stands"), [(10, 20), (30, 30)])
+def test_of_a_raw_and_a_folded_answer_the_later_one_stands(raw: int, stands: int) -> None:
+    """Two answers to one request may lie in files that are folded at different times."""
+    rows = [ev.intent("i1"), ev.asked("i1", 0, "t1"), ev.settled("i1", 0, "t1", minute=20)]
+    view = View.of([*rows, ev.answered("i1", 0, minute=raw)])
+    assert view.sendings[IntentId("i1")].answers[0].at == ev.at(stands)

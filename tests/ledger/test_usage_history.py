@@ -1,0 +1,107 @@
+"""What earlier answers say about the next."""
+
+from decimal import Decimal
+
+from claude_batch.anthropic_api.results import Usage
+from claude_batch.ledger.events import AnyEvent, Estimate
+from claude_batch.ledger.usage_history import LEAST, SPAN, History
+from claude_batch.ledger.view import View
+from ledger_events import answered, asked, failed, intent, settled
+from submissions import Claim, claim, subject, task
+
+MODEL = "claude-sonnet-5-5"
+ESTIMATE = Estimate(
+    input_tokens=1_000,
+    output_tokens=650,
+    usd=Decimal("0.01"),
+    usd_standard=Decimal("0.02"),
+    usd_max=Decimal("0.05"),
+)
+
+
+def events(number: int, usage: Usage, start: int = 0, **more: object) -> list[AnyEvent]:
+    """Requests of two tasks each, a minute apart."""
+    made: list[AnyEvent] = []
+    for n in range(start, start + number):
+        row = asked(f"i{n}", 0, f"a{n}", f"b{n}", **({"estimate": ESTIMATE} | more))
+        made += [intent(f"i{n}"), row, answered(f"i{n}", minute=n, usage=usage)]
+    return made
+
+
+def history(*parts: list[AnyEvent]) -> History:
+    return History.of(View.of([event for part in parts for event in part]))
+
+
+def test_twenty_answers_make_a_history() -> None:
+    usage = Usage(input=800, cache_read=100, output=301, thinking=200)
+    few, enough = history(events(LEAST - 1, usage)), history(events(LEAST, usage))
+    assert few == History()
+    assert few.output_tokens("review", MODEL, "medium", 2) is None
+    assert few.input_tokens(1_000, MODEL) == 1_000
+    assert enough.output_tokens("review", MODEL, "medium", 2) == 301
+    assert enough.output_tokens("review", MODEL, "medium", 1) == 151
+    assert enough.input_tokens(1_000, MODEL) == 900
+
+
+def test_a_kind_a_model_and_an_effort_have_each_their_own() -> None:
+    found = history(events(LEAST, Usage(input=1_000, output=300)))
+    assert found.output_tokens("security", MODEL, "medium", 1) is None
+    assert found.output_tokens("review", "claude-opus-5-5", "medium", 1) is None
+    assert found.output_tokens("review", MODEL, "low", 1) is None
+    assert found.input_tokens(10, "claude-opus-5-5") == 10
+
+
+def test_the_average_moves() -> None:
+    old = events(LEAST, Usage(input=500, output=20_000))
+    new = events(SPAN, Usage(input=1_500, output=300), start=LEAST)
+    found = history(new, old)
+    assert found.output_tokens("review", MODEL, "medium", 2) == 300
+    assert found.input_tokens(1_000, MODEL) == 1_500
+
+
+def test_what_is_no_whole_answer_to_a_question_does_not_count() -> None:
+    usage = Usage(input=1_000, output=300)
+    verified = events(LEAST, usage, purpose="verify")
+    lost = [event for n in range(LEAST) for event in (intent(f"x{n}"), asked(f"x{n}", 0, f"t{n}"))]
+    failures = [failed(f"x{n}") for n in range(LEAST)]
+    folded = [settled(f"f{n}", 0, f"t{n}") for n in range(LEAST)]
+    assert history(verified, [*lost, *failures], [*folded]) == History()
+
+
+def test_a_primer_asks_as_others_do() -> None:
+    primers = events(LEAST, Usage(input=1_000, output=300), purpose="primer")
+    assert history(primers).output_tokens("review", MODEL, "medium", 2) == 300
+
+
+def estimated(past: list[AnyEvent]) -> Claim:
+    return claim(past, task("t1"), budget={"pull_request": False, "month": False})
+
+
+def test_an_estimate_says_what_it_rests_on() -> None:
+    (first,) = estimated([]).parcels[0].drafts
+    past = events(LEAST, Usage(input=1_100, output=84))
+    made = estimated(past)
+    (then,) = made.parcels[0].drafts
+    assert (estimated([]).basis, made.basis) == ("defaults", "history")
+    assert (first.estimate.output_tokens, then.estimate.output_tokens) == (650, 42)
+    tokens = first.estimate.input_tokens
+    assert then.estimate.input_tokens == -(-tokens * 11 // 10)
+    assert then.estimate.usd < first.estimate.usd
+    assert then.estimate.usd_max == first.estimate.usd_max, "the reserve trusts no average"
+
+
+def test_the_ledger_keeps_tokens_by_length_so_that_nothing_is_corrected_twice() -> None:
+    (then,) = estimated(events(LEAST, Usage(input=1_500, output=84))).parcels[0].drafts
+    (first,) = estimated([]).parcels[0].drafts
+    assert then.asked.estimate.input_tokens == first.asked.estimate.input_tokens
+    assert then.asked.estimate.usd == then.estimate.usd
+
+
+def test_an_estimate_never_exceeds_its_most() -> None:
+    made = estimated(events(LEAST, Usage(input=900_000, output=900_000)))
+    (one,) = made.estimates
+    assert one.usd == one.usd_max
+
+
+def test_nothing_new_has_no_history() -> None:
+    assert claim([], *subject().tasks).basis == "defaults"

@@ -1,0 +1,210 @@
+"""Files before and after a change become hunks by git's own rules; what goes along is drawn."""
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+from claude_batch.diff.model import Hunk
+from claude_batch.prompts.context import (
+    LEAST,
+    MOST,
+    SHARE,
+    Head,
+    Piece,
+    budget,
+    changed_lines,
+    pick,
+)
+from claude_batch.tasks.task import Changed, Task, task_id
+
+TILL = """\
+import os
+import sys
+from rates import (
+    half,
+    full,
+)
+
+
+class Till:
+    size = 3
+
+    def open(self):
+        self.count = 0
+        self.rate = half
+        self.log("open")
+
+        self.light = True
+        self.day = None
+        for each in self.all:
+            each.open()
+        return os.name
+
+    def close(self):
+        pass
+"""
+
+
+def blob_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def tasks(path: str, old: str, new: str, kind: str = "review") -> list[Task]:
+    rows = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=3))[2:]
+    found: list[Task] = []
+    for row in rows:
+        if row.startswith("@@"):
+            starts = [int(part.split(",")[0][1:]) for part in row.split()[1:3]]
+            bodies: list[str] = []
+            found.append(_task(path, kind, Hunk(*starts, b""), blob_of(old), blob_of(new)))
+        else:
+            bodies.append(row)
+            hunk = found[-1].hunk
+            made = Hunk(hunk.old_start, hunk.new_start, "\n".join(bodies).encode())
+            found[-1] = _task(path, kind, made, blob_of(old), blob_of(new))
+    return found
+
+
+def _task(path: str, kind: str, hunk: Hunk, old: str, new: str) -> Task:
+    return Task(task_id(kind, path, hunk.body), kind, path, hunk, Changed(path, old, new))
+
+
+def head(asked: Iterable[Task], *files: str) -> Head:
+    blobs = {blob_of(text): text.encode() for text in files}
+
+    def read(oids: Iterable[str]) -> Mapping[str, bytes]:
+        return {oid: blobs[oid] for oid in oids if oid in blobs}
+
+    return Head(tuple(asked), read)
+
+
+def drawn(pieces: Iterable[Piece]) -> str:
+    return "\n".join(
+        f"{piece.path}:{piece.first}\n" + b"\n".join(piece.lines).decode() for piece in pieces
+    )
+
+
+def test_the_heads_the_imports_and_the_rest_of_a_small_function() -> None:
+    new = TILL.replace("self.day = None", "self.day = sys.argv")
+    asked = tasks("till.py", TILL, new)
+    assert (
+        drawn(pick(asked, asked, head(asked, new)))
+        == """\
+till.py:1
+import os
+import sys
+till.py:9
+class Till:
+till.py:12
+    def open(self):
+        self.count = 0
+        self.rate = half"""
+    )
+
+
+def test_nothing_of_the_hunks_is_repeated() -> None:
+    new = TILL.replace("size = 3", "size = 4").replace("self.day = None", "self.day = 1")
+    asked = tasks("till.py", TILL, new)
+    assert len(asked) == 2
+    visible = {line.new for task in asked for line in task.hunk.lines if line.sign != "-"}
+    for piece in pick(asked, asked, head(asked, new)):
+        assert not visible & set(range(piece.first, piece.first + len(piece.lines)))
+
+
+def test_what_is_shown_as_known_is_not_repeated_either() -> None:
+    new = TILL.replace("size = 3", "size = 4").replace("self.day = None", "self.day = 1")
+    known, asked = tasks("till.py", TILL, new)
+    pieces = pick([asked], [asked, known], head([asked, known], new))
+    assert "class Till" not in drawn(pieces)
+
+
+def test_of_a_long_import_only_what_is_named() -> None:
+    new = TILL.replace("self.day = None", "self.day = full()")
+    asked = tasks("till.py", TILL, new)
+    assert "from rates import (\ntill.py:5\n    full," in drawn(
+        pick(asked, asked, head(asked, new))
+    )
+
+
+def test_of_a_long_function_the_lines_that_lead_to_the_change() -> None:
+    body = "".join(f"    step_{n} = {n}\n" for n in range(200))
+    old = f"def walk():\n{body}"
+    new = old.replace("step_150 = 150", "step_150 = 0")
+    asked = tasks("walk.py", old, new)
+    pieces = pick(asked, asked, head(asked, new))
+    assert [(piece.first, len(piece.lines)) for piece in pieces] == [(1, 1), (129, 20)]
+
+
+def test_without_a_grammar_the_lines_next_to_it() -> None:
+    old = "".join(f"line {n}\n" for n in range(1, 41))
+    new = old.replace("line 20\n", "line twenty\n")
+    asked = tasks("notes.txt", old, new)
+    pieces = pick(asked, asked, head(asked, new))
+    assert [(piece.first, len(piece.lines)) for piece in pieces] == [(13, 4), (24, 4)]
+
+
+def test_a_changed_definition_that_another_changed_file_uses() -> None:
+    rates = "def half_of(amount):\n" + "".join(f"    a{n} = {n}\n" for n in range(30))
+    rates_new = rates.replace("half_of(amount)", "half_of(amount, rounding)")
+    new = TILL.replace("self.day = None", "self.day = half_of(2)")
+    first, second = tasks("rates.py", rates, rates_new), tasks("till.py", TILL, new)
+    everything = head([*first, *second], rates_new, new)
+    assert "rates.py:1\ndef half_of(amount, rounding):" in drawn(pick(second, second, everything))
+    beside = pick([*first, *second], [*first, *second], everything)
+    assert "def half_of" not in drawn(beside)
+
+
+@pytest.mark.parametrize("path", ["rates.go", "till_two.py"])
+def test_a_name_of_another_language_or_of_two_things_is_nobodys(path: str) -> None:
+    text = "def half_of(amount):\n    return 1\n"
+    changed = [tasks(name, "", text) for name in ("rates.py", path)]
+    new = TILL.replace("self.day = None", "self.day = half_of(2)")
+    asked = tasks("till.py", TILL, new)
+    both = [task for made in changed for task in made]
+    shown = drawn(pick(asked, asked, head([*both, *asked], text, new)))
+    assert ("def half_of" in shown) == (path == "rates.go")
+
+
+def test_a_budget_of_bytes() -> None:
+    body = "".join(f"    step_{n} = '{'x' * 80}'\n" for n in range(60))
+    old = f"def walk():\n{body}"
+    new = old.replace("step_30 =", "step_thirty =")
+    asked = tasks("walk.py", old, new)
+    pieces = pick(asked, asked, head(asked, new))
+    assert drawn(pieces) == "walk.py:1\ndef walk():"
+    assert [budget(0), budget(10_000), budget(10**9)] == [LEAST, int(SHARE * 10_000), MOST]
+
+
+def test_a_new_file_needs_nothing() -> None:
+    asked = tasks("till.py", "", TILL)
+    assert pick(asked, asked, head(asked, TILL)) == ()
+
+
+def test_a_file_that_is_not_here_goes_without() -> None:
+    asked = tasks("till.py", TILL, TILL.replace("size = 3", "size = 4"))
+    assert pick(asked, asked, head(asked)) == ()
+
+
+def test_of_two_trees_the_newest_is_shown() -> None:
+    one, two = TILL.replace("size = 3", "size = 4"), TILL.replace("pass", "self.count = None")
+    earlier, later = tasks("till.py", TILL, one), tasks("till.py", TILL, two)
+    both = head([*earlier, *later], one, two)
+    assert pick(earlier, earlier, both) == ()
+    assert "def open" not in drawn(pick(later, later, both))
+    assert "class Till" in drawn(pick(later, later, both))
+
+
+def test_known_files_are_read_only_while_they_are_few() -> None:
+    known = [task for n in range(201) for task in tasks(f"f{n}.py", "", f"def f{n}():\n    pass\n")]
+    new = tasks("till.py", "", TILL)
+    nothing = head([]).read
+    assert len(Head.of(new, known[:200], nothing).tasks) == 201
+    assert len(Head.of(new, known, nothing).tasks) == 1
+
+
+def test_removed_lines_change_the_line_that_stands_in_their_place() -> None:
+    hunk = Hunk(5, 5, b" a\n-b\n-c\n d\n+e")
+    task = Task(task_id("review", "a", hunk.body), "review", "a", hunk, Changed("a", "0", "1"))
+    assert list(changed_lines(task)) == [6, 6, 7]

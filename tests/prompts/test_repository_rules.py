@@ -1,0 +1,61 @@
+from claude_batch.prompts.repository_rules import CUT, MOST, Paper, choose
+
+PAPERS = {
+    "AGENTS.md": b"agents\n",
+    "CLAUDE.md": b"claude\n",
+    "REVIEW.md": b"review\n",
+    "web/CLAUDE.md": b"web\n",
+    "web/old/AGENTS.md": b"old web\n",
+    "docs/CLAUDE.md": b"docs\n",
+    ".github/copilot-instructions.md": b"copilot\n",
+    "web/copilot-instructions.md": b"nobody's\n",
+}
+
+
+def paths(*asked: str) -> list[str]:
+    return [paper.path for paper in choose(PAPERS, asked)]
+
+
+def test_those_of_the_root_for_every_file() -> None:
+    assert paths("a.py") == [
+        "REVIEW.md",
+        "CLAUDE.md",
+        "AGENTS.md",
+        ".github/copilot-instructions.md",
+    ]
+
+
+def test_nested_ones_for_their_folder_and_the_nearest_first() -> None:
+    found = paths("web/old/a.js", "website/a.js")
+    assert found[:4] == ["REVIEW.md", "web/old/AGENTS.md", "web/CLAUDE.md", "CLAUDE.md"]
+    assert "docs/CLAUDE.md" not in found
+
+
+def test_what_is_the_same_is_said_once() -> None:
+    twins = {"AGENTS.md": b"be kind\n", "CLAUDE.md": b"be kind"}
+    assert choose(twins, ["a"]) == (Paper("CLAUDE.md", "be kind"),)
+
+
+def test_a_file_that_only_names_another_says_nothing() -> None:
+    pointing = {"AGENTS.md": b"be kind\n", "CLAUDE.md": b"@AGENTS.md\n"}
+    assert choose(pointing, ["a"]) == (Paper("AGENTS.md", "be kind"),)
+
+
+def test_a_manual_is_cut_at_a_paragraph_and_says_so() -> None:
+    manual = "\n\n".join(f"{n} " + "x" * 900 for n in range(9)).encode()
+    (paper,) = choose({"CLAUDE.md": manual}, ["a"])
+    *kept, last = paper.text.split("\n\n")
+    assert last == CUT
+    assert [part[0] for part in kept] == ["0", "1", "2", "3"]
+    assert len(paper.text) <= MOST
+
+
+def test_all_together_are_bounded() -> None:
+    papers = {"CLAUDE.md": b"x" * 3_995, "REVIEW.md": b"y", "AGENTS.md": b"z\n\n" + b"z" * 99}
+    assert [paper.path for paper in choose(papers, ["a"])] == ["REVIEW.md", "CLAUDE.md"]
+    assert choose({"CLAUDE.md": b"x" * 9_000}, ["a"]) == ()
+
+
+def test_bytes_that_are_no_text() -> None:
+    assert choose({"CLAUDE.md": b"\xff kind"}, ["a"]) == (Paper("CLAUDE.md", "\ufffd kind"),)
+    assert choose({"CLAUDE.md": b" \n"}, ["a"]) == ()

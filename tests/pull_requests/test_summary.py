@@ -1,0 +1,212 @@
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from claude_batch.costs.receipts import MonthToDate, Receipt
+from claude_batch.diff.model import LeftOut
+from claude_batch.findings.finding import Severity
+from claude_batch.findings.placement import REASONS, Dropped
+from claude_batch.ledger.events import Estimate
+from claude_batch.pull_requests import marker as marker
+from claude_batch.pull_requests.summary import (
+    IN_WORDS,
+    LISTED,
+    Coverage,
+    Told,
+    check_summary,
+    check_title,
+    submitted_summary,
+    summary,
+)
+from responses import finding, placed
+
+HEAD = "0123456789abcdef0123456789abcdef01234567"
+RECEIPT = Receipt(
+    usd=Decimal("0.0123"),
+    usd_standard=Decimal("0.0271"),
+    saved_by_batch=Decimal("0.0123"),
+    saved_by_cache=Decimal("0.0025"),
+    saved_by_dedupe=Decimal("1.5"),
+    input_tokens=12_345,
+    output_tokens=678,
+    cache_read_tokens=9_000,
+    cache_write_tokens=3_000,
+    models=("claude-sonnet-5-5",),
+    requests=3,
+    unpriced=1,
+    month=MonthToDate(day=date(2026, 11, 22), usd=Decimal("3.2"), budget_usd=Decimal(25)),
+)
+RECEIPT_TABLE = """\
+| Receipt | |
+|---|---:|
+| Model | `claude-sonnet-5-5` |
+| Requests | 3 |
+| Input tokens | 12,345 |
+| Input tokens written to cache | 3,000 |
+| Input tokens read from cache | 9,000 |
+| Output tokens | 678 |
+| **Paid** | **$0.0123** |
+| At standard price | $0.0271 |
+| Saved by batching | $0.0123 |
+| Saved by caching | $0.0025 |
+| Not asked again | $1.50 |
+| Whole repository, month to 2026-11-22 | $3.20 of $25.00 |
+
+1 answer without a known price or usage: not in these sums."""
+
+
+def test_a_summary_with_everything() -> None:
+    told = Told(
+        inline=2,
+        folded=(
+            placed(1, (10, 12), title="A loop too many", body="It runs twice.\n\nOnce will do."),
+            placed(2, (7, 7), severity=Severity.LOW, body=""),
+        ),
+        dropped=(
+            Dropped(finding(3, title="Somewhere", task=None), "unplaced"),
+            Dropped(finding(4), "changed_meanwhile"),
+            Dropped(finding(5), "changed_meanwhile"),
+            Dropped(finding(6), "refuted"),
+            Dropped(finding(1), "over_limit"),
+        ),
+    )
+    coverage = Coverage(
+        HEAD,
+        answered=31,
+        reused=28,
+        pending=2,
+        failed=1,
+        left_out=(
+            LeftOut("z.png", "binary"),
+            LeftOut("a.lock", "generated"),
+            LeftOut("b|`<", "binary"),
+        ),
+    )
+    assert (
+        summary(told, coverage, RECEIPT)
+        == f"""\
+## claude-batch
+
+5 findings at 0123456789: 2 at the lines, 3 below. \
+31 tasks reviewed, 28 of them known before, 2 still under way, 1 failed.
+
+<details>
+<summary>3 findings not at the lines</summary>
+
+- `src/a.py:10-12` medium · bug: **A loop too many** It runs twice. Once will do.
+- `src/a.py:7` low · bug: **Title 2**
+- `src/a.py` medium · bug: **Somewhere** Body 3.
+
+</details>
+
+Not shown: 2 (the code has changed meanwhile), 1 (a second look refuted it).
+
+<details>
+<summary>3 files not reviewed</summary>
+
+- binary: <code>b\\|\\`&lt;</code>, `z.png`
+- generated: `a.lock`
+
+</details>
+
+{RECEIPT_TABLE}
+
+<!-- claude-batch:summary -->"""
+    )
+
+
+def test_nothing_found() -> None:
+    told, coverage = Told(0, (), ()), Coverage(HEAD, answered=1)
+    assert check_title(told, coverage) == "Nothing found"
+    assert check_summary(told, coverage, Receipt(), whole=True) == (
+        "0 findings at 0123456789. 1 task reviewed."
+    )
+    assert check_summary(told, coverage, RECEIPT, whole=True).endswith(RECEIPT_TABLE)
+
+
+def test_the_receipt_stands_once() -> None:
+    told, coverage = Told(1, (), ()), Coverage(HEAD, answered=4, pending=1)
+    assert check_title(told, coverage) == "1 finding, 1 pending"
+    assert check_summary(told, coverage, RECEIPT, whole=False) == (
+        "1 finding at 0123456789: 1 at the lines, 0 below. 4 tasks reviewed, 1 still under way."
+    )
+
+
+def test_every_reason_has_its_way_of_being_told() -> None:
+    assert {*IN_WORDS, *LISTED, "over_limit"} == set(REASONS)
+
+
+def test_the_longest_summary_fits() -> None:
+    told = Told(0, tuple(placed(n, title="&" * 300, body="<" * 900) for n in range(99)), ())
+    files = tuple(LeftOut(f"{'x|<' * 90}{n}", f"reason {n % 7}") for n in range(500))
+    text = summary(told, Coverage(HEAD, 1, left_out=files), RECEIPT)
+    assert len(text) < marker.LIMIT
+    assert re.search(r"\n- and \d\d more; `claude-batch findings` lists all\n\n</details>", text)
+    assert "`claude-batch show` lists all" in text
+    assert marker.read(text) == "summary"
+
+
+def test_many_files_of_one_reason_are_counted() -> None:
+    files = tuple(LeftOut(f"f{n:02}", "excluded") for n in range(23))
+    text = summary(Told(1, (), ()), Coverage(HEAD, 1, left_out=files), Receipt())
+    assert "<summary>23 files not reviewed</summary>" in text
+    assert "`f18`, `f19` and 3 more" in text
+
+
+def test_what_a_submit_says() -> None:
+    estimate = Estimate(
+        input_tokens=1,
+        output_tokens=1,
+        usd=Decimal("0.0312"),
+        usd_standard=Decimal("0.0624"),
+        usd_max=Decimal("0.41"),
+    )
+    coverage = Coverage(HEAD, answered=28, pending=3, left_out=(LeftOut("a.lock", "generated"),))
+    expires = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+    assert (
+        submitted_summary(coverage, ["msgbatch_01"], estimate, expires)
+        == """\
+## claude-batch
+
+3 tasks sent for review, 28 already known.
+
+Estimated: $0.0312 ($0.0624 without batching), at most $0.41.
+
+Most batches end within an hour; this one ends or expires by 2026-11-23 10:00 UTC. \
+The findings are posted by the first collecting run after that.
+
+To cancel:
+
+    claude-batch cancel msgbatch_01
+
+<details>
+<summary>1 file not reviewed</summary>
+
+- generated: `a.lock`
+
+</details>"""
+    )
+
+
+def test_a_submit_says_what_was_given_up_for_the_budget() -> None:
+    said = submitted_summary(
+        Coverage(HEAD, answered=0, pending=3),
+        ["msgbatch_01"],
+        None,
+        None,
+        ["claude-haiku-5-5 instead of claude-sonnet-5-5", "only the riskiest files"],
+    )
+    assert said.split("\n\n")[2] == (
+        "Over budget, so: `claude-haiku-5-5 instead of claude-sonnet-5-5`; "
+        "`only the riskiest files`."
+    )
+
+
+def test_a_submit_with_nothing_to_send() -> None:
+    assert (
+        submitted_summary(Coverage(HEAD, answered=31), [], None, None)
+        == """\
+## claude-batch
+
+Nothing to send: 31 tasks known, none new."""
+    )

@@ -1,0 +1,114 @@
+"""A job that is slow and not dead: what it claimed is somebody else's when its time is over."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.results import Outcome
+from claude_batch.batches.collect_result import Collection
+from claude_batch.config.model import Budget, Config
+from claude_batch.errors import CannotPublish, CannotSubmit
+from claude_batch.findings.finding import Finding
+from claude_batch.ledger.events import Answered
+from claude_batch.ledger.store import Ledger, Write
+from claude_batch.ledger.view import Standing, View
+from claude_batch.sandbox.github_server.messages import Incoming, Trouble
+from claude_batch.submission.send import Sender
+from claude_batch.submission.submit import submit
+from rig import NOTHING, PRICES, open_answered, open_rig
+from scratch import Work
+
+TEN = "line_10 = 'ten'"
+
+
+def test_nothing_is_sent_under_a_claim_that_has_run_out(work: Work) -> None:
+    with open_rig(work.path) as rig:
+        subject = rig.given({"path": "a.py", "text": "a = 1\n"})
+        claim = rig.claimant().claim(rig.view, subject)
+        rig.ledger.transact(lambda view: claim.write)
+        rig.clock.forward(minutes=30)
+        with pytest.raises(CannotSubmit, match="so long"):
+            list(Sender(rig.ledger, rig.claude, PRICES, rig.clock).send_all(claim.parcels))
+        assert rig.sent() == []
+        assert rig.view.standing(subject.tasks[0].id) is Standing.NEW
+
+
+def test_a_long_lane_now_keeps_its_claim(work: Work) -> None:
+    seen: list[Collection] = []
+
+    class Slow(Claude):
+        def ask(self, params: bytes) -> bytes:
+            rig.clock.forward(minutes=12)
+            seen.append(rig.collect())  # of another job
+            return super().ask(params)
+
+    with open_rig(work.path, reviewer=lambda params: NOTHING) as rig:
+        rig.config = Config(lane="now", budget=Budget(pull_request=None))
+        given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": rig.server.url}
+        slow = Slow(given, sleep=rig.slept.append)
+        subject = rig.apart(*(f"{name}.py" for name in "abcde"))
+        submit(subject, rig.claimant(), rig.ledger, slow, rig.clock)
+        slow.close()
+        assert {answered.outcome for answered in rig.answers().values()} == {Outcome.SUCCEEDED}
+        assert len(rig.answers()) == len(rig.sent()) == len(seen) == 5
+        assert {note for one in seen for note in one.notes} == set()
+
+
+@pytest.mark.parametrize("late", ["/pulls/1/comments", "/issues/1/comments"])
+def test_who_publishes_too_slowly_stops_before_another_run_says_the_same(
+    tmp_path: Path, late: str
+) -> None:
+    with open_answered(tmp_path, TEN) as pull:
+        said: list[int] = []
+
+        def slow(incoming: Incoming) -> Trouble | None:
+            if incoming.path.endswith(late) and not said:
+                pull.rig.clock.forward(minutes=11)
+                said.append(0)
+                said.append(pull.publish(run="run-2").posted)
+            return None
+
+        pull.shop.hub.fault = slow
+        with pytest.raises(CannotPublish, match="longer than the ten minutes"):
+            pull.publish()
+        assert len(said) == 2
+        assert len(pull.reviewed()) == 1
+        assert len(pull.forge.comments(pull.number)) == 1
+        checks = pull.shop.ask(
+            "GET", f"/commits/{pull.forge.pull(pull.number).head_sha}/check-runs?filter=all"
+        )
+        assert checks.body["total_count"] == 1
+
+
+@dataclass
+class Interrupted:
+    """A ledger whose user presses Ctrl-C when its first write has landed."""
+
+    ledger: Ledger
+    pressed: bool = False
+
+    def view(self) -> View:
+        return self.ledger.view()
+
+    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
+        done = self.ledger.transact(decide, patient=patient)
+        if not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+        return done
+
+    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+        return self.ledger.findings(answers)
+
+
+def test_who_is_interrupted_while_it_takes_the_lease_gives_it_back(tmp_path: Path) -> None:
+    with open_answered(tmp_path, TEN) as pull:
+        rig = pull.rig
+        publisher = replace(pull.publisher(), ledger=Interrupted(rig.ledger))
+        with pytest.raises(KeyboardInterrupt):
+            publisher.publish(pull.scene())
+        assert rig.view.leases["publish:1"].owner == rig.run
+        assert pull.publish(run="run-2").posted == 2

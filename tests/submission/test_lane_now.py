@@ -1,0 +1,36 @@
+"""The lane now has neither an idempotency key nor a listing: a lost answer is said, not hidden."""
+
+import pytest
+
+from claude_batch.config.model import Config
+from claude_batch.costs.receipts import ZERO
+from claude_batch.errors import SubmitUnclear
+from claude_batch.formatting import dollars
+from claude_batch.ledger.view import Standing
+from claude_batch.pull_requests.record import Dossier
+from claude_batch.pull_requests.summary import Coverage, Told, summary
+from claude_batch.sandbox.anthropic_server.server import Fault, failing
+from rig import NOTHING, open_rig
+from scratch import Work
+
+
+def test_a_question_is_paid_at_most_twice_and_the_receipt_says_so(work: Work) -> None:
+    lost = failing("POST", "/v1/messages", *[Fault(502, after=True)] * 3)
+    with open_rig(work.path, faults=lost, reviewer=lambda params: NOTHING) as rig:
+        rig.config = Config(lane="now")
+        subject = rig.given({"path": "a.py", "text": "a = 1\n"})
+        for _ in range(2):
+            with pytest.raises(SubmitUnclear):
+                rig.submit(subject)
+            rig.collect()  # sees it for the first time
+            rig.clock.forward(minutes=41)
+            done = rig.collect()
+            assert done.lost_usd > ZERO
+        assert rig.view.standing(subject.tasks[0].id) is Standing.FAILED
+        assert rig.submit(subject).sent == ()
+        assert len(rig.sent()) == 2
+
+        made = Dossier(rig.view, 7, frozenset()).receipt()
+        assert made.lost_usd == done.lost_usd * 2
+        told = summary(Told(0, (), (), ()), Coverage("c" * 40, 0, 0), made)
+        assert f"possibly paid twice, at most {dollars(made.lost_usd)} more" in told

@@ -1,0 +1,89 @@
+"""Twenty jobs at once against one budget: each has a clone of its own, all share one remote."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+
+from claude_batch.config.model import Budget, Config
+from claude_batch.diff.model import Comparison, Hunk
+from claude_batch.git.process import Git
+from claude_batch.ledger.git_store import GitLedger
+from claude_batch.ledger.store import Write
+from claude_batch.ledger.view import View
+from claude_batch.prompts.kinds import kind_of
+from claude_batch.submission.planner import Claim, Claimant
+from claude_batch.submission.scope import Subject
+from claude_batch.tasks.task import Changed, Task, TaskId
+from ledger_events import START
+from rig import PRICES
+from scratch import Work
+
+JOBS = 20
+ROOM = 7
+REF = "refs/heads/claude-batch-state"
+
+
+def subject(job: int) -> Subject:
+    """A pull request of its own with one task; all of the same length."""
+    name = f"t{job:02}"
+    source = Changed(f"{name}.py", "1" * 40, "2" * 40)
+    task = Task(TaskId(name), "review", f"{name}.py", Hunk(1, 1, b"+" + name.encode()), source)
+    comparison = Comparison("b" * 40, "c" * 40, "", "", f"pull request {job}")
+    return Subject("octo/demo", f"run-{job}", job + 1, comparison, (task,), ())
+
+
+def claimant(job: int, budget: Budget) -> Claimant:
+    ids = count()
+    config = Config(budget=budget)
+    kinds = (kind_of("review"),)
+    return Claimant(config, kinds, PRICES, START, lambda: f"{job:08x}{next(ids):08x}")
+
+
+def ledger(path: Path, job: int) -> GitLedger:
+    git = Git(dict(os.environ), path / ".git")
+    return GitLedger(git, REF, "origin", f"run-{job}", now=lambda: START, sleep=time.sleep)
+
+
+def test_twenty_jobs_never_exceed_one_budget_together(make_work: Callable[..., Work]) -> None:
+    bare = make_work("remote.git", "init", "-q", "--bare")
+    clones = [make_work(f"clone{job}") for job in range(JOBS)]
+    for clone in clones:
+        clone.git("remote", "add", "origin", f"file://{bare.path}")
+    (one,) = claimant(0, Budget(month=None)).claim(View(), subject(0)).estimates
+    month = one.usd_max * ROOM + one.usd_max / 2
+    budget = Budget(pull_request=None, month=month)
+    claims: dict[int, Claim] = {}
+    start = threading.Barrier(JOBS)
+
+    def submit(job: int) -> None:
+        def decide(view: View) -> Write:
+            claims[job] = claimant(job, budget).claim(view, subject(job))
+            return claims[job].write
+
+        start.wait()
+        ledger(clones[job].path, job).transact(decide)
+
+    threads = [threading.Thread(target=submit, args=(job,)) for job in range(JOBS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    view = ledger(make_reader(make_work, bare), 99).view()
+    reserved = sum((row.charge() for row in view.rows), Decimal(0))
+    assert len(view.plans) == JOBS, "every job recorded what it looked at"
+    assert len(view.sendings) == ROOM
+    assert reserved == one.usd_max * ROOM <= month
+    sent = {job for job, made in claims.items() if made.parcels}
+    assert {row.asked.pr for row in view.rows} == {job + 1 for job in sent}
+    assert sum(made.refused is not None for made in claims.values()) == JOBS - ROOM
+
+
+def make_reader(make_work: Callable[..., Work], bare: Work) -> Path:
+    reader = make_work("reader")
+    reader.git("remote", "add", "origin", f"file://{bare.path}")
+    return reader.path

@@ -1,0 +1,74 @@
+"""One job of the crash tests: verbs with the command line's own builders, in a forked child.
+
+A fork server imports the SDKs once, which takes two seconds; each job is a fork of it.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Literal
+
+from claude_batch.cli.commands import collect as collect
+from claude_batch.cli.commands import publish as publish
+from claude_batch.cli.commands import submit as submit
+from claude_batch.cli.context import World
+from claude_batch.tasks.sources import Paths, PullRequest
+
+Verb = Literal["submit", "submit now", "submit paths", "collect", "publish"]
+HURRY = 20.0  # pauses are so much shorter than a user's
+COMMANDS = ("submit", "collect", "publish")
+FORK = get_context("forkserver")
+FORK.set_forkserver_preload(
+    ["anthropic", "httpx2", "github", *(f"claude_batch.cli.{name}" for name in COMMANDS)]
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    verbs: tuple[Verb, ...]
+    folder: Path  # the clone
+    environ: Mapping[str, str]
+    ahead: timedelta  # its clock before the machine's
+    pull: int
+    said: Path  # its stderr
+
+    def start(self) -> ForkServerProcess:
+        process = FORK.Process(target=work, args=(self,), daemon=True)
+        process.start()
+        return process
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+def hurried(seconds: float) -> None:
+    time.sleep(seconds / HURRY)
+
+
+def work(job: Job) -> None:
+    with job.said.open("ab") as said:
+        os.dup2(said.fileno(), 2)
+    for verb in job.verbs:
+        run(verb, World(job.folder, job.environ, job.now, hurried), job.pull)
+
+
+def run(verb: Verb, world: World, pull: int) -> None:
+    match verb:
+        case "submit":
+            submit.run(world, PullRequest(pull), {}, share=True)
+        case "submit now":
+            submit.run(world, PullRequest(pull), {"lane": "now"}, share=True)
+        case "submit paths":
+            submit.run(world, Paths(("src/**",)), {"kinds": ("refactor",)}, share=True)
+        case "collect":
+            collect.run(world, world.config())
+        case "publish":
+            done = publish.run(world, publish.pulls(world, None), {})
+            for one in [*done, *publish.refactorings(world)]:
+                if one.error:
+                    raise one.error

@@ -1,0 +1,129 @@
+"""What must be true in the end, looked up at the servers: each thing paid once and said once."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+
+from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.results import RawAnswer, parse_line, parse_message
+from claude_batch.costs.receipts import ZERO, reserved_for_lost, twice
+from claude_batch.formatting import dollars
+from claude_batch.ledger.view import Standing, View
+from claude_batch.pull_requests import marker as marker
+from crash_trial import Trial
+from rig import PRICES, ROW, content
+
+CLAIM = re.compile(r'^<claim id="[^"]*".*\n> (.*)$', re.MULTILINE)
+
+Words = tuple[str, str | None, int | None, str]
+
+
+def said(trial: Trial) -> Counter[Words]:
+    """All that stands on GitHub: kind, path, line and who resolved its thread; pull requests by
+    their titles, and the branches that they could come from."""
+    shop = trial.place.shop
+    pulls = shop.forge().open_pulls()
+    words: list[Words] = [
+        (one.kind, one.path, one.line, one.resolved_by or "")
+        for pull in pulls
+        for one in shop.hub.conversation(pull.number)
+    ]
+    words += [("pull request", None, None, pull.title) for pull in pulls]
+    branches = shop.git("ls-remote", "origin", "refs/heads/claude-batch/*").stdout.splitlines()
+    return Counter([*words, *(("branch", None, None, "") for _ in branches)])
+
+
+def faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
+    """Of the lane batch. `expected` is what a run without a crash said."""
+    view = trial.ledger().view()
+    yield from ledger_faults(view)
+    yield from _twice("paid", questions(asked for *_, asked in trial.place.batches.submitted()))
+    yield from words_faults(trial, expected)
+    if recorded(view) != _billed(trial):
+        yield f"the ledger has {recorded(view)} dollars, and {_billed(trial)} were billed"
+
+
+def now_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
+    """Of the lane now: what was paid and not recorded is asked once more, in a batch, which is
+    said."""
+    view = trial.ledger().view()
+    yield from ledger_faults(view)
+    yield from words_faults(trial, expected)
+    asked = questions(json.loads(paid.asked) for paid in trial.paid)
+    asked += questions(params for *_, params in trial.place.batches.submitted())
+    yield from (f"paid {n} times: {key}" for key, n in asked.items() if n > 2)
+    answers = (parse_message("", paid.answered, None) for paid in trial.paid)
+    billed = sum((_usd(answer, batch=False) for answer in answers), _billed(trial))
+    lost = reserved_for_lost((row.asked, row.answered) for row in view.rows if row.answered)
+    if not recorded(view) <= billed <= recorded(view) + lost:
+        yield f"{billed} were billed, the ledger has {recorded(view)} and at most {lost} more"
+    if billed > recorded(view) and not any(twice(lost) in body for body in _bodies(trial)):
+        yield f"no receipt says that {lost} may have been paid twice"
+
+
+def ledger_faults(view: View) -> Iterator[str]:
+    yield from (f"damaged: {line}" for line in view.damaged)
+    yield from (f"open: {sending.intent.id}" for sending in view.open_batches())
+    tasks = {task.id for plan in view.plans for file in plan.files for task in file.tasks}
+    if not tasks:
+        yield "nothing was planned"
+    for task in tasks:
+        if view.standing(task) is not Standing.ANSWERED:
+            yield f"task {task[:8]} is {view.standing(task)}"
+
+
+def words_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
+    found = said(trial)
+    if found != expected:
+        yield f"said too much: {found - expected}; too little: {expected - found}"
+    bodies = _bodies(trial)
+    yield from _twice("said", Counter(key for key in map(marker.read, bodies) if key))
+    view = trial.ledger().view()
+    paid = f"**{dollars(recorded(view))}**"
+    if bodies and not any(paid in body for body in bodies):
+        yield f"no receipt says {paid}"
+
+
+def questions(asked: Iterable[Mapping[str, object]]) -> Counter[str]:
+    """How often each hunk was asked about, and each claim was looked at again."""
+    found = Counter[str]()
+    for params in asked:
+        shown = content(params)
+        for hunk in shown.split("\n@@"):
+            rows = [row for row in map(ROW.fullmatch, hunk.split("\n")) if row]
+            if rows:
+                found["\n".join(f"{row[2]}{row[3]}" for row in rows)] += 1
+        found.update(CLAIM.findall(shown))
+    return found
+
+
+def recorded(view: View) -> Decimal:
+    return sum((row.answered.usd for row in view.rows if row.answered and row.answered.usd), ZERO)
+
+
+def _twice(what: str, counted: Counter[str]) -> Iterator[str]:
+    yield from (f"{what} {n} times: {key}" for key, n in counted.items() if n > 1)
+
+
+def _bodies(trial: Trial) -> list[str]:
+    hub, pulls = trial.place.shop.hub, trial.place.shop.forge().open_pulls()
+    return [one.body for pull in pulls for one in hub.conversation(pull.number)]
+
+
+def _billed(trial: Trial) -> Decimal:
+    """All batches, by the usage that the server tells."""
+    claude = Claude(trial.place.environ, sleep=lambda seconds: None)
+    batches = dict.fromkeys(batch for batch, *_ in trial.place.batches.submitted())
+    lines = [line for batch in batches for line in claude.results(BatchId(batch))]
+    claude.close()
+    return sum((_usd(parse_line(line, None)) for line in lines), ZERO)
+
+
+def _usd(answer: RawAnswer, *, batch: bool = True) -> Decimal:
+    if answer.usage is None or answer.model is None:
+        return ZERO
+    return PRICES.cost(answer.model, answer.usage, at=date(2026, 11, 22), batch=batch).usd

@@ -1,0 +1,78 @@
+"""Findings and tasks from little drawings."""
+
+from collections.abc import Sequence
+
+from claude_batch.config.model import Rule
+from claude_batch.diff.model import Comparison, Diff, FileChange, Hunk, Side
+from claude_batch.findings.anchors import Strip
+from claude_batch.findings.finding import Category, Confidence, Finding, Severity
+from claude_batch.findings.placement import Placed
+from claude_batch.prompts.rendering import NOTHING, Beside, own, shared
+from claude_batch.tasks.task import Changed, Task, TaskId, task_id
+
+
+def hunk(drawing: str, old: int = 1, new: int = 1) -> Hunk:
+    return Hunk(old, new, drawing.strip("\n").encode())
+
+
+def task(path: str, drawn: Hunk, kind: str = "review") -> Task:
+    return Task(task_id(f"{kind}@1", path, drawn.body), kind, path, drawn, Changed(path, "", ""))
+
+
+def diff(*files: tuple[str, Hunk]) -> Diff:
+    paths = list(dict.fromkeys(path for path, _ in files))
+    return Diff(
+        Comparison("b" * 40, "h" * 40, "b" * 40, "h" * 40, "pull request 7"),
+        tuple(
+            FileChange(
+                path,
+                path,
+                "modified",
+                0o100644,
+                0o100644,
+                "1" * 40,
+                "2" * 40,
+                hunks=tuple(one for name, one in files if name == path),
+            )
+            for path in paths
+        ),
+    )
+
+
+def finding(number: int = 1, **changes: object) -> Finding:
+    values: dict[str, object] = {
+        "id": f"{number:016x}",
+        "fingerprint": f"{number + 0xF00:016x}",
+        "task": TaskId("t"),
+        "kind": "review",
+        "path": "src/a.py",
+        "category": Category.BUG,
+        "severity": Severity.MEDIUM,
+        "confidence": Confidence.HIGH,
+        "title": f"Title {number}",
+        "body": f"Body {number}.",
+    }
+    return Finding.model_validate(values | changes)
+
+
+def placed(
+    number: int = 1,
+    lines: tuple[int, int] = (2, 2),
+    path: str = "src/a.py",
+    side: Side = Side.RIGHT,
+    suggestion: str | None = None,
+    **changes: object,
+) -> Placed:
+    said = finding(number, path=path, side=side, **changes)
+    return Placed(said, path, side, *lines, suggestion)
+
+
+def user(
+    asked: Sequence[Task],
+    context: Sequence[Task],
+    rules: Sequence[Rule] = (),
+    beside: Beside = NOTHING,
+) -> str:
+    """A message as it is read: its two blocks, one after the other."""
+    strips = [Strip.of(one.hunk) for one in asked]
+    return shared(rules, beside) + own(asked, strips, context, beside.pieces)

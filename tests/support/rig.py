@@ -1,0 +1,290 @@
+"""The verbs on real parts: a ledger in git, the look-alikes over HTTP, one clock for all."""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from claude_batch.anthropic_api.client import Claude
+from claude_batch.batches.collect import Collector
+from claude_batch.batches.collect_result import Collection
+from claude_batch.config.model import Config
+from claude_batch.costs.prices import Prices
+from claude_batch.diff.model import Comparison
+from claude_batch.git.repository import Repository
+from claude_batch.github_api.client import Forge
+from claude_batch.ledger.events import Answered
+from claude_batch.ledger.git_store import GitLedger
+from claude_batch.ledger.view import View
+from claude_batch.prompts.kinds import kind_of
+from claude_batch.pull_requests.publish import Published, Publisher, Scene
+from claude_batch.sandbox.anthropic_server.reviewer import review
+from claude_batch.sandbox.anthropic_server.server import BatchesServer, Faults, Reply
+from claude_batch.submission.planner import Claimant, Submission
+from claude_batch.submission.scope import Subject
+from claude_batch.submission.send import Hold
+from claude_batch.submission.submit import submit
+from claude_batch.tasks.discovery import Look, Looker
+from claude_batch.tasks.task import Kind
+from claude_batch.tasks.task_file import read
+from shop import Shop, environ, open_shop
+
+REPO = "octo/shop"
+PRICES = Prices.load()
+NOTHING = Reply('{"findings":[]}')
+ROW = re.compile(r"([1-9]\d*[a-z]{3})([ +-])(.*)")
+
+
+class Clock:
+    """Each reading is a second later, so that what happens first is recorded as earlier."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+    def forward(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+
+@dataclass
+class Reviewer:
+    """Answers by path: what is not in `replies` has no findings."""
+
+    replies: dict[str, Reply] = field(default_factory=dict)
+
+    def __call__(self, params: Mapping[str, object]) -> Reply:
+        shown = content(params)
+        return next((r for path, r in self.replies.items() if f'path="{path}"' in shown), NOTHING)
+
+
+def content(params: Mapping[str, object]) -> str:
+    messages = params["messages"]
+    assert isinstance(messages, list)
+    said = messages[0]["content"]
+    return said if isinstance(said, str) else "".join(block["text"] for block in said)
+
+
+def anchors(params: Mapping[str, object]) -> dict[str, str]:
+    """The anchor of each line that may be spoken about, by the line's text."""
+    found = (ROW.fullmatch(row) for row in content(params).split("\n"))
+    return {match[3]: match[1] for match in found if match}
+
+
+def find(*lines: str, **more: object) -> "Finder":
+    return Finder(lines, more)
+
+
+@dataclass(frozen=True)
+class Finder:
+    """A reviewer that says something about each of these lines wherever it is shown them."""
+
+    lines: Sequence[str]
+    more: Mapping[str, object]
+
+    def __call__(self, params: Mapping[str, object]) -> Reply:
+        shown = anchors(params)
+        said = [finding(shown[line], line, **self.more) for line in self.lines if line in shown]
+        return Reply(json.dumps({"findings": said}))
+
+
+def finding(anchor: str, line: str, **more: object) -> dict[str, object]:
+    return {
+        "from": anchor,
+        "to": anchor,
+        "severity": "high",
+        "confidence": "high",
+        "category": "bug",
+        "title": f"About {line}",
+        "body": "It goes wrong.",
+        "replacement": None,
+        **more,
+    }
+
+
+@dataclass
+class Rig:
+    folder: Path
+    clock: Clock
+    server: BatchesServer
+    claude: Claude
+    ledger: GitLedger
+    slept: list[float]
+    config: Config = field(default_factory=Config)
+    run: str = "run-1"
+    ids: Iterator[int] = field(default_factory=count)
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def view(self) -> View:
+        return self.ledger.view()
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return tuple(kind_of(kind) for kind in self.config.kinds)
+
+    def claimant(self) -> Claimant:
+        return Claimant(self.config, self.kinds, PRICES, self.clock(), self.new_id)
+
+    def new_id(self) -> str:
+        return f"{next(self.ids):016x}"
+
+    def given(self, *rows: Mapping[str, object], pr: int | None = 7) -> Subject:
+        """Tasks from a file; such a one needs no diff."""
+        lines = [json.dumps(row).encode() for row in rows]
+        comparison = Comparison("b" * 40, "c" * 40, "", "", f"pull request {pr}")
+        return Subject(REPO, self.run, pr, comparison, read(lines, self.kinds), ())
+
+    def apart(self, *paths: str, pr: int | None = 7) -> Subject:
+        """Tasks so large that each has a request of its own."""
+        return self.given(
+            *({"path": path, "text": f"{path} {'x' * 99}\n" * 250} for path in paths), pr=pr
+        )
+
+    def submit(self, subject: Subject) -> Submission:
+        return submit(subject, self.claimant(), self.ledger, self.claude, self.clock)
+
+    def submit_and_go_on(self, subject: Subject) -> Submission:
+        """What follows a primer waits for it; a second of waiting takes none."""
+        claimant = replace(self.claimant(), goes_on=True)
+        return submit(subject, claimant, self.ledger, self.claude, self.clock, self.hold())
+
+    def hold(self) -> Hold:
+        def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+            self.clock.forward(seconds=seconds)
+
+        return Hold(self.claude, self.clock, sleep, self.said.append)
+
+    def collector(self) -> Collector:
+        keep = self.config.retention == "answers"
+        return Collector(self.ledger, self.claude, PRICES, self.run, self.clock, keep)
+
+    def collect(self) -> Collection:
+        return self.collector().collect()
+
+    def answers(self) -> dict[str, Answered]:
+        """By the path of the first task."""
+        rows = [row for row in self.view.rows if row.answered]
+        return {row.asked.tasks[0].path: row.answered for row in rows if row.answered}
+
+    def sent(self) -> list[str]:
+        """The method and path of each call to the Messages API that costs something."""
+        rows = [row for row in self.server.log if row.method == "POST"]
+        return [row.path for row in rows if row.path.endswith(("/batches", "/messages"))]
+
+
+@contextmanager
+def open_rig(
+    folder: Path,
+    *,
+    reviewer: object = review,
+    faults: Faults = lambda call: None,
+    seconds: float = 0.0,
+    remote: str | None = None,
+    run: str = "run-1",
+) -> Iterator[Rig]:
+    """`folder` is a repository; the ledger is a ref of it, or the state branch of `remote`."""
+    clock, slept = Clock(), list[float]()
+    server = BatchesServer(
+        reviewer=reviewer,  # type: ignore[arg-type]
+        faults=faults,
+        seconds=seconds,
+        now=lambda: clock.at,
+    )
+    with server:
+        given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
+        claude = Claude(given, sleep=slept.append)
+        ledger = ledger_in(folder, clock, remote=remote, run=run)
+        yield Rig(folder, clock, server, claude, ledger, slept, run=run)
+        claude.close()
+
+
+def ledger_in(folder: Path, clock: Clock, *, remote: str | None = None, run: str) -> GitLedger:
+    ref = "refs/heads/claude-batch-state" if remote else "refs/claude-batch/local"
+    git = Repository.open(folder, environ()).git
+    return GitLedger(git, ref, remote, run, now=clock, sleep=time.sleep)
+
+
+@dataclass
+class PullRig:
+    """A rig on a shop: what CI does for one pull request."""
+
+    rig: Rig
+    shop: Shop
+    number: int
+    forge: Forge
+    looks_again: bool = False  # else a finding is published without a second look
+
+    def look(self) -> Look:
+        repository = Repository.open(self.shop.work, environ())
+        looker = Looker(repository)
+        comparison = looker.compare_pull(self.forge, self.forge.pull(self.number))
+        return looker.diff(comparison, self.rig.config.exclude)
+
+    def submit(self) -> Submission:
+        look = self.look()
+        subject = Subject(
+            REPO,
+            self.rig.run,
+            self.number,
+            look.comparison,
+            look.tasks(self.rig.kinds),
+            look.left_out,
+        )
+        return self.rig.submit(subject)
+
+    def publisher(self, run: str | None = None) -> Publisher:
+        rig = self.rig
+        return Publisher(rig.ledger, self.forge, rig.claude, run or rig.run, REPO, rig.clock)
+
+    def scene(self) -> Scene:
+        look, repository = self.look(), Repository.open(self.shop.work, environ())
+        pull, config = self.forge.pull(self.number), self.rig.config
+        if not self.looks_again:
+            config = config.model_copy(update={"verify": None})
+        return Scene(
+            pull,
+            look.diff,
+            look.tasks(self.rig.kinds),
+            lambda path: repository.blob(pull.head_sha, path),
+            config,
+            Looker(repository).readers(pull.head_sha),
+        )
+
+    def publish(self, *, dry_run: bool = False, run: str | None = None) -> Published:
+        return self.publisher(run).publish(self.scene(), dry_run=dry_run)
+
+    def reviewed(self) -> list[tuple[str, int | None]]:
+        """Path and line of each review comment that stands."""
+        return [(str(one.path), one.line) for one in self.forge.review_comments(self.number)]
+
+    def summary(self) -> str:
+        (one,) = self.forge.comments(self.number)
+        return one.body
+
+
+@contextmanager
+def open_answered(folder: Path, *lines: str) -> Iterator[PullRig]:
+    """A pull request with answers about these lines, in the ledger of its remote."""
+    with (
+        open_shop(folder) as shop,
+        open_rig(shop.work, remote="origin", reviewer=find(*lines)) as rig,
+    ):
+        pull = open_pull(rig, shop)
+        pull.submit()
+        rig.collect()
+        yield pull
+
+
+def open_pull(rig: Rig, shop: Shop) -> PullRig:
+    shop.clock = lambda: rig.clock.at
+    number, _ = shop.feature()
+    return PullRig(rig, shop, number, shop.forge())

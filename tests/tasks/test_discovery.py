@@ -1,0 +1,145 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from claude_batch.errors import BadUsage
+from claude_batch.git.hook_queue import Note
+from claude_batch.git.repository import Repository
+from claude_batch.prompts.kinds import kind_of
+from claude_batch.tasks.discovery import Looker
+from claude_batch.tasks.sources import Range, Staged
+from scratch import Work
+from shop import environ, open_shop
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+KINDS = (kind_of("review"), kind_of("security"))
+
+
+def looker(work: Work) -> Looker:
+    return Looker(Repository.open(work.path, environ()))
+
+
+def tree(work: Work) -> str:
+    work.git("add", "-A")
+    return work.git("write-tree").decode().strip()
+
+
+def test_a_range_gives_the_tasks_of_each_kind(work: Work) -> None:
+    work.commit({"a.py": "a = 1\n"})
+    work.commit({"a.py": "a = 2\n", "b.py": "b = 1\n"})
+    found = looker(work)
+    look = found.diff(found.compare(Range("HEAD~1")), [])
+    assert [(task.kind, task.path) for task in look.tasks(KINDS)] == [
+        ("review", "a.py"),
+        ("review", "b.py"),
+        ("security", "a.py"),
+        ("security", "b.py"),
+    ]
+    assert look.diff.files == look.files
+
+
+def test_tasks_made_while_git_goes_on_are_those_made_later(work: Work) -> None:
+    work.commit({"a.py": "a = 1\n", "poetry.lock": "a\n"})
+    work.commit({"a.py": "a = 2\n", "b.py": "b = 1\n", "poetry.lock": "b\n"})
+    found = looker(work)
+    comparison = found.compare(Range("HEAD~1"))
+    later, ahead = found.diff(comparison, []), found.diff(comparison, [], KINDS[:1])
+    assert ahead == later
+    assert ahead.tasks(KINDS) == later.tasks(KINDS)
+    assert ahead.tasks(KINDS)[0] is ahead.tasks(KINDS)[0]
+    assert {path for _, path in ahead.made} == {"a.py", "b.py"}
+
+
+def test_without_a_base_it_is_the_default_branch_of_the_remote(work: Work) -> None:
+    work.commit({"a.py": "a = 1\n"})
+    work.git("branch", "-m", "topic")
+    with pytest.raises(BadUsage, match="default branch of 'origin' is not known"):
+        looker(work).compare(Range())
+    work.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    work.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    work.git("remote", "add", "origin", "file:///nowhere")
+    head = work.commit({"a.py": "a = 2\n"})
+    assert looker(work).compare(Range()).head == head
+
+
+def test_what_is_staged(work: Work) -> None:
+    work.commit({"a.py": "a = 1\n"})
+    work.write({"a.py": "a = 2\n", "b.py": "not staged\n"})
+    work.git("add", "a.py")
+    found = looker(work)
+    look = found.diff(found.compare(Staged()), [])
+    assert [change.path for change in look.files] == ["a.py"]
+    assert look.comparison.label == "staged changes"
+
+
+def test_what_is_excluded_or_generated_is_named(work: Work) -> None:
+    work.commit({"a.py": "a = 1\n", ".gitattributes": "gen/* linguist-generated\n"})
+    work.commit({"a.py": "a = 2\n", "gen/b.py": "b\n", "docs/c.md": "c\n"})
+    found = looker(work)
+    look = found.diff(found.compare(Range("HEAD~1")), ["docs/"])
+    assert [change.path for change in look.files] == ["a.py"]
+    assert {out.path for out in look.left_out} == {"gen/b.py", "docs/c.md"}
+
+
+def test_whole_files_by_pattern(work: Work) -> None:
+    work.commit({"a.py": "a = 1\n", "src/b.py": "b = 1\n", "c.md": "c\n"})
+    look = looker(work).files(["*.py"], ["src/"])
+    assert [change.path for change in look.files] == ["a.py"]
+    assert [out.path for out in look.left_out] == ["src/b.py"]
+    assert look.comparison.label == "files *.py"
+    with pytest.raises(BadUsage, match="no file of HEAD matches"):
+        looker(work).files(["*.rb"], [])
+
+
+def test_notes_are_ready_waiting_or_dropped(work: Work) -> None:
+    first = work.commit({"a.py": "a = 1\n"})
+    work.write({"a.py": "a = 2\n"})
+    committed = tree(work)
+    work.commit()
+    work.write({"a.py": "a = 3\n"})
+    open_ = tree(work)
+    notes = [
+        Note(committed, first, NOON),
+        Note(open_, first, NOON),
+        Note(open_, first, NOON - timedelta(days=2)),
+    ]
+    found = looker(work).sort(notes, NOON + timedelta(minutes=5))
+    assert (found.ready, found.waiting, found.dropped) == ((notes[0],), (notes[1],), (notes[2],))
+
+
+def test_noted_trees_are_read_each_against_its_own_head(work: Work) -> None:
+    heads, trees = [], []
+    for n in range(3):
+        heads.append(work.commit({"a.py": f"a = {n}\n"}))
+        work.write({"a.py": f"a = {n + 1}\n"})
+        trees.append(tree(work))
+    notes = [Note(tree, head, NOON) for tree, head in zip(trees, heads, strict=True)]
+    look = looker(work).noted([*notes, notes[0]], [])
+    assert look.comparison.label == "3 queued changes"
+    assert len(look.files) == 3
+    assert len({task.id for task in look.tasks(KINDS[:1])}) == 3
+
+
+def test_an_empty_queue_is_nothing_to_ask(work: Work) -> None:
+    work.commit({"a.py": "a = 1\n"})
+    look = looker(work).noted([], [])
+    assert (look.files, look.left_out, look.tasks(KINDS)) == ((), (), ())
+
+
+def test_a_pull_request_starts_where_it_left_its_base(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with open_shop(tmp_path_factory.mktemp("shop")) as shop:
+        number, head = shop.feature()
+        shop.git("checkout", "-q", "main")
+        base = shop.git("rev-parse", "main").stdout.decode().strip()
+        shop.commit({"elsewhere.py": "x = 1\n"})
+        shop.git("push", "-q", "origin", "main")
+        forge = shop.forge()
+        found = Looker(Repository.open(shop.work, environ()))
+        comparison = found.compare_pull(forge, forge.pull(number))
+        assert (comparison.base, comparison.head) == (base, head)
+        assert comparison.label == f"pull request {number}"
+        paths = {change.path for change in found.diff(comparison, []).files}
+        assert "elsewhere.py" not in paths
+        assert "cart.py" in paths

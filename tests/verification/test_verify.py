@@ -1,0 +1,278 @@
+"""Two findings, a second look at both: what is refuted is never said."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from claude_batch.anthropic_api.results import Outcome
+from claude_batch.batches.collect_result import Followed
+from claude_batch.config.model import Budget, Config
+from claude_batch.git.repository import Repository
+from claude_batch.pull_requests.outcomes import findings
+from claude_batch.sandbox.anthropic_server.handler import failing
+from claude_batch.sandbox.anthropic_server.server import Fault, Reply
+from claude_batch.verification.verify import FollowUp
+from program import open_place
+from rig import PRICES, PullRig, content, find, open_pull, open_rig
+from shop import environ, open_shop
+
+TEN, EXTRA, ADDED = "line_10 = 'ten'", "extra_a = 1", "b = 2"
+CLAIM = re.compile(r'<claim id="(\w+)"[^\n]*\n> ([^\n]*)')
+CREATE = "/v1/messages/batches"
+
+
+@dataclass
+class Judge:
+    """Finds fault with `lines`; of these claims it then refutes those about `wrong`."""
+
+    lines: tuple[str, ...]
+    wrong: tuple[str, ...] = ()
+    grave: bool = True
+    says: Callable[[str], str] | None = None  # instead of verdicts
+    seen: list[str] = field(default_factory=list)
+
+    def __call__(self, params: Mapping[str, object]) -> Reply:
+        if params["model"] != "claude-haiku-5-5":
+            return find(*self.lines, severity="high" if self.grave else "medium")(params)
+        shown = content(params)
+        self.seen.append(shown)
+        if self.says:
+            return Reply(self.says(shown))
+        rows = [
+            {
+                "claim": claim,
+                "reason": "It shows.",
+                "verdict": "refuted" if title.removeprefix("About ") in self.wrong else "holds",
+            }
+            for claim, title in CLAIM.findall(shown)
+        ]
+        return Reply(json.dumps({"verdicts": rows}))
+
+
+Open = Callable[..., AbstractContextManager[PullRig]]
+
+
+@pytest.fixture
+def shop_open(tmp_path: Path) -> Open:
+    @contextmanager
+    def opened(judge: Judge, config: Config | None = None, **rig: object) -> Iterator[PullRig]:
+        with open_shop(tmp_path) as shop, open_rig(shop.work, reviewer=judge, **rig) as made:  # type: ignore[arg-type]
+            made.config = config or Config()
+            pull = open_pull(made, shop)
+            pull.looks_again = True
+            yield pull
+
+    return opened
+
+
+def follow(pull: PullRig) -> Followed:
+    rig = pull.rig
+    repository = Repository.open(pull.shop.work, environ())
+    return FollowUp(
+        rig.ledger, rig.claude, repository, rig.config, PRICES, rig.run, rig.clock, rig.new_id
+    ).send()
+
+
+def answered(pull: PullRig) -> PullRig:
+    pull.submit()
+    pull.rig.collect()
+    return pull
+
+
+def looked(pull: PullRig) -> PullRig:
+    answered(pull)
+    follow(pull)
+    pull.rig.collect()
+    return pull
+
+
+def outcomes(pull: PullRig) -> dict[str, str]:
+    return {row.finding.title: row.outcome for row in findings([pull.rig.ledger])}
+
+
+def test_two_findings_one_of_them_wrong(shop_open: Open) -> None:
+    judge = Judge((TEN, ADDED), wrong=(ADDED,))
+    with shop_open(judge) as pull:
+        answered(pull)
+
+        # The answers are there; nobody has looked again, so nothing is said yet.
+        before = pull.publish()
+        assert (before.posted, before.waiting, pull.reviewed()) == (0, 2, [])
+
+        # One batch with a request for each file, and what it shows.
+        followed = follow(pull)
+        (sent,) = followed.sent
+        assert (sent.requests, sent.tasks, followed.notes) == (2, 2, ())
+
+        # While it is open the findings wait, and nothing is sent twice.
+        assert follow(pull) == Followed()
+        assert pull.publish().waiting == 2
+
+        # One is upheld and posted, the other is refuted and stays in the ledger.
+        pull.rig.collect()
+        done = pull.publish()
+        assert pull.reviewed() == [("cart.py", 10)]
+        assert [drop.reason for drop in done.dropped] == ["refuted"]
+        assert "Not shown: 1 (a second look refuted it)." in pull.summary()
+        assert "unverified" not in pull.forge.review_comments(pull.number)[0].body
+        assert outcomes(pull) == {f"About {TEN}": "posted", f"About {ADDED}": "refuted"}
+
+        # It is on the same receipt, and a tenth of a cent would be much for it.
+        looks = [row for row in pull.rig.view.rows if row.asked.purpose == "verify"]
+        assert {row.asked.pr for row in looks} == {pull.number}
+        paid = sum((row.answered.usd or Decimal(0) for row in looks if row.answered), Decimal(0))
+        assert Decimal(0) < paid < Decimal("0.001")
+        assert done.receipt.usd > paid
+        assert done.receipt.models == ("claude-haiku-5-5", "claude-sonnet-5-5")
+
+        # Nobody looks a third time.
+        assert follow(pull) == Followed()
+        assert pull.publish().posted == 0
+
+
+def test_it_is_shown_the_lines_around_the_claim(shop_open: Open) -> None:
+    judge = Judge((TEN,))
+    with shop_open(judge) as pull:
+        looked(pull)
+    (shown,) = judge.seen
+    rows = shown.split("\n")
+    assert rows[0] == '<file path="cart.py">'
+    assert "|line_6 = 6" in rows
+    assert "1 line_7 = 7" in rows
+    assert "5+line_10 = 'ten'" in rows
+    assert "|line_14 = 14" in rows
+    assert 'rows="5-5"' in shown
+    assert shown.endswith(f"> About {TEN}\n> It goes wrong.\n</claim>")
+
+
+def test_switched_off_it_is_posted_as_it_is(shop_open: Open) -> None:
+    with shop_open(Judge((TEN,), wrong=(TEN,)), Config(verify=None)) as pull:
+        answered(pull)
+        assert follow(pull) == Followed()
+        assert (pull.publish().waiting, pull.reviewed()) == (0, [("cart.py", 10)])
+
+
+@pytest.mark.parametrize("says", [lambda shown: "", lambda shown: '{"verdicts":[]}'])
+def test_an_unreadable_verdict_refutes_nothing(shop_open: Open, says: Callable[[str], str]) -> None:
+    with shop_open(Judge((TEN,), says=says)) as pull:
+        looked(pull)
+        (look,) = [row for row in pull.rig.view.rows if row.asked.purpose == "verify"]
+        assert look.answered
+        assert look.answered.outcome is Outcome.UNREADABLE
+        pull.publish()
+        (remark,) = pull.forge.review_comments(pull.number)
+        assert remark.body.startswith("high · bug · unverified\n")
+        assert follow(pull) == Followed()
+
+
+def test_what_is_not_grave_goes_to_the_summary_unverified(shop_open: Open) -> None:
+    with shop_open(Judge((TEN,), grave=False, says=lambda shown: "no")) as pull:
+        looked(pull).publish()
+        assert pull.reviewed() == []
+        assert f"medium · bug · unverified: **About {TEN}**" in pull.summary().replace("\\", "")
+
+
+def test_without_money_it_waits_six_hours_and_is_said_unverified(shop_open: Open) -> None:
+    with shop_open(Judge((TEN,))) as pull:
+        answered(pull)
+        pull.rig.config = Config(budget=Budget(pull_request=Decimal("0.000001")))
+        followed = follow(pull)
+        assert followed.sent == ()
+        assert followed.notes[0].startswith("no second look: nothing was sent: this may cost")
+        assert pull.publish().waiting == 1
+        pull.rig.clock.forward(hours=6)
+        pull.publish()
+        (remark,) = pull.forge.review_comments(pull.number)
+        assert "unverified" in remark.body
+        pull.rig.config = Config()
+        assert follow(pull) == Followed()  # later than that a look would change nothing
+
+
+def test_a_look_that_comes_late_takes_the_mark_away(shop_open: Open) -> None:
+    with shop_open(Judge((TEN,)), seconds=7 * 3600.0) as pull:
+        pull.submit()
+        pull.rig.clock.forward(hours=8)
+        pull.rig.collect()
+        follow(pull)
+        pull.rig.clock.forward(hours=6)
+        pull.publish()
+        pull.rig.clock.forward(hours=2)
+        pull.rig.collect()
+        done = pull.publish()
+        (remark,) = pull.forge.review_comments(pull.number)
+        assert "unverified" not in remark.body
+        assert done.updated >= 1
+
+
+def test_a_crash_after_the_intent_sends_nothing_twice(shop_open: Open) -> None:
+    lost = failing("POST", CREATE, None, Fault(after=True))
+    with shop_open(Judge((TEN,)), faults=lost) as pull:
+        answered(pull)
+        followed = follow(pull)
+        assert followed.sent == ()
+        assert followed.notes[0].startswith("a second look could not be sent:")
+        assert follow(pull) == Followed()  # it may be under way
+        pull.rig.clock.forward(minutes=31)
+        pull.rig.collect()  # the batch is found again
+        pull.rig.collect()
+        assert pull.rig.sent().count(CREATE) == 2
+        assert (pull.publish().waiting, pull.reviewed()) == (0, [("cart.py", 10)])
+
+
+def test_what_was_refused_is_sent_by_the_next_run(shop_open: Open) -> None:
+    faults = failing("POST", CREATE, None, Fault(400, "invalid_request_error"))
+    with shop_open(Judge((TEN,)), faults=faults) as pull:
+        answered(pull)
+        assert follow(pull).notes
+        (sent,) = follow(pull).sent
+        assert sent.requests == 1
+
+
+def test_code_that_is_gone_is_no_evidence(shop_open: Open) -> None:
+    with shop_open(Judge((TEN,))) as pull:
+        answered(pull)
+        pull.shop.git("checkout", "-q", "main")
+        elsewhere = pull.shop.bare.parent / "elsewhere"
+        pull.shop.git("init", "-q", str(elsewhere))
+        rig = pull.rig
+        stranger = Repository.open(elsewhere, environ())
+        follow_up = FollowUp(
+            rig.ledger, rig.claude, stranger, rig.config, PRICES, rig.run, rig.clock, rig.new_id
+        )
+        assert follow_up.send() == Followed()
+        assert pull.publish().waiting == 1
+
+
+def test_what_is_answered_at_once_is_looked_at_at_once(shop_open: Open) -> None:
+    with shop_open(Judge((TEN, ADDED), wrong=(ADDED,)), Config(lane="now")) as pull:
+        pull.submit()
+        followed = follow(pull)
+        assert [sent.batch for sent in followed.sent] == [None]
+        assert sum(len(one.refuted) for one in followed.answers) == 1
+        pull.publish()
+        assert pull.reviewed() == [("cart.py", 10)]
+
+
+def test_ids_alone_in_the_ledger_are_enough(shop_open: Open) -> None:
+    with shop_open(Judge((TEN, ADDED), wrong=(ADDED,)), Config(retention="ids")) as pull:
+        looked(pull).publish()
+        assert pull.reviewed() == [("cart.py", 10)]
+
+
+def test_by_the_program_it_can_be_forbidden_and_is_reported(tmp_path: Path) -> None:
+    with open_place(tmp_path) as place:
+        place.run("submit", "--pr", str(place.suspicious()))
+        assert place.json("collect", "--no-submit")["submitted"] == []
+        assert place.created() == 1
+        done = place.json("collect")
+        (sent,) = done["submitted"]
+        assert sent["id"].startswith("msgbatch_")
+        assert (sent["requests"], sent["tasks"]) == (1, 1)
+        assert (place.created(), done["refuted"]) == (2, 0)
+        assert place.json("collect")["submitted"] == []
