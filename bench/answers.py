@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from claude_batch.batches.batching import Draft
+from claude_batch.batches.batching import PreparedRequest
 from claude_batch.batches.custom_ids import custom_id
 from claude_batch.diff.model import Line, Side
 from claude_batch.findings.finding import Finding
@@ -45,12 +45,12 @@ class Meant:
 class Shown:
     """One request as the model reads it: its anchors, and which line of which task each names."""
 
-    draft: Draft
+    draft: PreparedRequest
     anchors: tuple[str, ...]
     rows: tuple[tuple[Task, int], ...]  # a task and a position in its hunk
 
 
-def read_request(draft: Draft, tasks: Sequence[Task]) -> Shown:
+def read_request(draft: PreparedRequest, tasks: Sequence[Task]) -> Shown:
     content = json.loads(draft.body.read())["messages"][0]["content"]
     text = "".join(part["text"] for part in content)
     found = {int(m[1]): (m[0], m[3] + m[4]) for m in map(ROW.fullmatch, text.split("\n")) if m}

@@ -17,25 +17,25 @@ from pathlib import Path
 from bench import tables
 from bench.merged import Merged, evenly, merged
 from bench.patches import patch_of
-from claude_batch.batches.batching import Draft
+from claude_batch.batches.batching import PreparedRequest
 from claude_batch.config.model import Config
 from claude_batch.costs import estimates as estimate
 from claude_batch.costs.prices import Prices
 from claude_batch.findings.finding import Finding
 from claude_batch.git.repository import Repository
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts import kinds as _prompts_kinds
 from claude_batch.prompts import repository_rules as house_rules
-from claude_batch.prompts.context import Material
+from claude_batch.prompts.context import ContextSource
 from claude_batch.submission import requests as request
-from claude_batch.submission.planner import Claimant
-from claude_batch.submission.scope import Subject
-from claude_batch.tasks.discovery import Looker
+from claude_batch.submission.planner import SubmissionPlanner
+from claude_batch.submission.scope import ReviewScope
+from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.plan import PlannedTask
 from claude_batch.tasks.task import Changed
 from claude_batch.verification import requests as verify
 from claude_batch.verification.evidence import code_of
-from claude_batch.verification.requests import Case
+from claude_batch.verification.requests import Claim
 
 EACH = 90  # pull requests of one repository
 PARTS = ("instructions, schema", "diff with anchors", "context", "rules, title, description")
@@ -60,13 +60,13 @@ class Measured:
 
 def measure(repository: Repository, pull: Merged) -> Measured | None:
     """None: nothing in it is asked about."""
-    looker = Looker(repository)
+    looker = ChangeFinder(repository)
     look = looker.diff(repository.compare_range(pull.base, pull.head), ())
     kinds = (_prompts_kinds.kind_of("review"),)
-    subject = Subject("a/b", "run", 1, look.comparison, look.tasks(kinds), ())
+    subject = ReviewScope("a/b", "run", 1, look.comparison, look.tasks(kinds), ())
     if not subject.tasks:
         return None
-    context = Material(blobs=repository.read)
+    context = ContextSource(blobs=repository.read)
     whole = replace(
         context,
         title=pull.title,
@@ -74,7 +74,8 @@ def measure(repository: Repository, pull: Merged) -> Measured | None:
         papers=lambda: repository.named_files(pull.base, house_rules.FILE_NAMES),
     )
     claimed = [
-        _drafts(replace(subject, material=material)) for material in (Material(), context, whole)
+        _drafts(replace(subject, material=material))
+        for material in (ContextSource(), context, whole)
     ]
     sums = [sum(draft.body.size for draft in drafts) for drafts in claimed]
     bare = _instructions() * len(claimed[0])
@@ -84,16 +85,16 @@ def measure(repository: Repository, pull: Merged) -> Measured | None:
     return Measured(len(patch_of(repository, look)), len(claimed[0]), tasks, parts, looks)
 
 
-def _drafts(subject: Subject) -> list[Draft]:
+def _drafts(subject: ReviewScope) -> list[PreparedRequest]:
     config = Config.model_validate({"budget": {"pull_request": False, "month": False}})
     ids = (f"{n:016x}" for n in range(10**9))
     kinds = (_prompts_kinds.kind_of("review"),)
-    claimant = Claimant(config, kinds, Prices.load(), NOW, lambda: next(ids))
-    claim = claimant.claim(View.of(()), subject)
+    claimant = SubmissionPlanner(config, kinds, Prices.load(), NOW, lambda: next(ids))
+    claim = claimant.plan(LedgerState.of(()), subject)
     return [draft for parcel in claim.parcels for draft in parcel.drafts]
 
 
-def _second_look(draft: Draft, subject: Subject, repository: Repository) -> int:
+def _second_look(draft: PreparedRequest, subject: ReviewScope, repository: Repository) -> int:
     """At a finding on the middle line of the middle task."""
     asked = draft.asked.tasks[len(draft.asked.tasks) // 2]
     task = next(task for task in subject.tasks if task.id == asked.id)
@@ -121,13 +122,13 @@ def _second_look(draft: Draft, subject: Subject, repository: Repository) -> int:
         title="x" * TITLE,
         body="x" * BODY,
     )
-    case = Case(finding, draft.asked, "batch", asked, code)
+    case = Claim(finding, draft.asked, "batch", asked, code)
     return verify.build([case], Config().verify or "").body.size
 
 
 def _instructions() -> int:
     return request.build(
-        _prompts_kinds.kind_of("review"), request.Pack(()), Config(), 9_999
+        _prompts_kinds.kind_of("review"), request.RequestTasks(()), Config(), 9_999
     ).body.size
 
 

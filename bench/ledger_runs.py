@@ -13,14 +13,14 @@ from claude_batch.diff.model import Side
 from claude_batch.findings.anchors import line_hash
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
 from claude_batch.ledger.events import (
-    Answered,
-    Asked,
+    AnswerRecorded,
     BatchStatus,
-    Closed,
     Estimate,
     Intent,
     IntentId,
     Plan,
+    PullRequestClosed,
+    RequestRecorded,
     Submitted,
 )
 from claude_batch.ledger.store import Shard, Write
@@ -64,7 +64,7 @@ class Runs:
             yield from self._run(at, pr)
             if number % RUNS_OF_A_PULL == RUNS_OF_A_PULL - 1:
                 closed = at + timedelta(hours=2)
-                yield closed, Write((Closed(**self._head(closed), pr=pr, merged=True),))
+                yield closed, Write((PullRequestClosed(**self._head(closed), pr=pr, merged=True),))
 
     def _run(self, at: datetime, pr: int) -> Iterator[tuple[datetime, Write]]:
         intent = IntentId(self._hex(16))
@@ -100,7 +100,7 @@ class Runs:
         shards = [self._shard(one) for one in asked] if self.with_text else ()
         yield back, Write((*answers, done), tuple(shards))
 
-    def _plan(self, at: datetime, pr: int, asked: list[Asked]) -> Plan:
+    def _plan(self, at: datetime, pr: int, asked: list[RequestRecorded]) -> Plan:
         files = [
             PlannedFile(
                 path=one.tasks[0].path,
@@ -131,10 +131,10 @@ class Runs:
             reused=0,
         )
 
-    def _asked(self, at: datetime, pr: int, intent: IntentId, n: int) -> Asked:
+    def _asked(self, at: datetime, pr: int, intent: IntentId, n: int) -> RequestRecorded:
         path = f"src/package_{self._dice.randint(1, 40)}/module_{self._dice.randint(1, 400)}.py"
         usd = self._usd()
-        return Asked(
+        return RequestRecorded(
             **self._head(at),
             intent=intent,
             n=n,
@@ -163,14 +163,14 @@ class Runs:
         dice = self._dice
         return line_hash(dice.randbytes(9)) if dice.randrange(3) else dice.choice(COMMON)
 
-    def _answered(self, at: datetime, asked: Asked, batch: BatchId) -> Answered:
+    def _answered(self, at: datetime, asked: RequestRecorded, batch: BatchId) -> AnswerRecorded:
         usage = Usage(
             input=self._dice.randint(3_000, 9_000),
             output=self._dice.randint(500, 2_000),
             thinking=self._dice.randint(100, 300),
         )
         usd = self._usd()
-        return Answered(
+        return AnswerRecorded(
             **self._head(at),
             intent=asked.intent,
             n=asked.n,
@@ -183,7 +183,7 @@ class Runs:
             findings=len(asked.tasks) if self.with_text else 0,
         )
 
-    def _shard(self, asked: Asked) -> Shard:
+    def _shard(self, asked: RequestRecorded) -> Shard:
         return Shard(asked.intent, asked.n, tuple(map(self._finding, asked.tasks)))
 
     def _finding(self, task: AskedTask) -> Finding:

@@ -21,7 +21,7 @@ from bench.ledger_runs import END, Runs
 from bench.tables import write_targets
 from claude_batch.cli.main import GARBAGE
 from claude_batch.git import plumbing as plumbing
-from claude_batch.git.process import Git, Printed
+from claude_batch.git.process import Git, ObjectSpool
 from claude_batch.ledger import files as ledger_files
 from claude_batch.ledger.git_store import EMAIL, WHO, GitLedger
 from claude_batch.ledger.prune import prune, squash
@@ -83,11 +83,11 @@ def measure(folder: Path, runs: Runs, best_of: int = BEST_OF) -> Iterator[tuple[
 
 def _write(git: Git, runs: Runs) -> None:
     """Each write as a commit, and a commit of code beside them for the shallow clone."""
-    parent, stream, printed = "0" * 40, [], Printed(git)
+    parent, stream, printed = "0" * 40, [], ObjectSpool(git)
     first = ledger_files.first_files(REF)
     for at, write in runs.writes():
         contents = first | {
-            new.path: new.content for new in ledger_files.pack(write, at, runs.name)
+            new.path: new.content for new in ledger_files.encode_write(write, at, runs.name)
         }
         files = {path: printed.add(content) for path, content in contents.items()}
         first = {}

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from bench.tables import write_targets
 from claude_batch.git.process import Git
-from claude_batch.ledger.events import Asked, Estimate, Intent, IntentId
+from claude_batch.ledger.events import Estimate, Intent, IntentId, RequestRecorded
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
@@ -126,16 +126,16 @@ class Claim:
     task: str
     tries: int = 0
 
-    def __call__(self, view: View) -> Write:
+    def __call__(self, view: LedgerState) -> Write:
         self.tries += 1
-        if view.known([TaskId(self.task)]):
+        if view.known_tasks([TaskId(self.task)]):
             return Write()
         head = {"at": _now(), "run": "bench", "repo": "octo/demo"}
         intent = Intent(
             **head, id=IntentId(self.task), lease_until=_now(), lane="batch", requests=1, sha256=""
         )
         cost = Decimal("0.01")
-        asked = Asked(
+        asked = RequestRecorded(
             **head,
             intent=intent.id,
             n=0,

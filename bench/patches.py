@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from claude_batch.git.repository import Repository
-from claude_batch.tasks.discovery import Look
+from claude_batch.tasks.discovery import DiscoveredChanges
 
 
-def patch_of(repository: Repository, look: Look) -> bytes:
+def patch_of(repository: Repository, look: DiscoveredChanges) -> bytes:
     """What `git diff` prints for the files that are asked about."""
     paths = {path for change in look.files for path in (change.old_path, change.path)}
     if not paths:

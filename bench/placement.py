@@ -27,19 +27,19 @@ from claude_batch.diff.model import Side
 from claude_batch.errors import CannotRead
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import Placed, place
-from claude_batch.findings.relocation import Past
+from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.models import DraftComment
 from claude_batch.ledger.events import Plan
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import kind_of
 from claude_batch.pull_requests import marker as marker
 from claude_batch.pull_requests.review_plan import check
 from claude_batch.sandbox.github_server.comment_rules import anchor_faults
 from claude_batch.sandbox.github_server.git_repository import Bare, Touched
-from claude_batch.submission.planner import Claim, Claimant
-from claude_batch.submission.scope import Subject
-from claude_batch.tasks.discovery import Look, Looker
+from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
+from claude_batch.submission.scope import ReviewScope
+from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 
 SEED = 20261122
 MOST_FILES = 25
@@ -102,7 +102,7 @@ class Scene:
 
     base: str
     head: str
-    look: Look
+    look: DiscoveredChanges
     touched: Sequence[Touched]
 
 
@@ -111,7 +111,7 @@ class Court:
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.repository = Repository.open(path, environ)
-        self.looker = Looker(self.repository)
+        self.looker = ChangeFinder(self.repository)
         self.bare = Bare(self.repository.git.where, environ)
         self.kinds = (kind_of("review"),)
         self.blob = cache(self.repository.blob)
@@ -123,17 +123,19 @@ class Court:
         touched = self.bare.changes(base, head) if len(look.files) <= MOST_FILES else ()
         return Scene(comparison.base or base, head, look, touched)
 
-    def claim(self, scene: Scene, number: int) -> Claim:
-        claimant = Claimant(CONFIG, self.kinds, Prices.load(), WHEN, lambda: f"{number:016x}")
-        subject = Subject(
+    def claim(self, scene: Scene, number: int) -> SubmissionPlan:
+        claimant = SubmissionPlanner(
+            CONFIG, self.kinds, Prices.load(), WHEN, lambda: f"{number:016x}"
+        )
+        subject = ReviewScope(
             repo="octo/repository",
             run="bench",
             pr=7,
             comparison=scene.look.comparison,
             tasks=scene.look.tasks(self.kinds),
-            left_out=scene.look.left_out,
+            skipped=scene.look.skipped,
         )
-        return claimant.claim(View.of([]), subject)
+        return claimant.plan(LedgerState.of([]), subject)
 
     def rows(self, commit: str, path: str) -> list[bytes]:
         return (self.blob(commit, path) or b"").split(b"\n")
@@ -158,7 +160,7 @@ class Trial:
 
     court: Court
     start: Scene
-    claim: Claim
+    claim: SubmissionPlan
     said: Sequence[tuple[Finding, Meant]]
 
     def first_push(self) -> Tally:
@@ -187,7 +189,7 @@ class Trial:
             for draft in parcel.drafts
             for task in draft.asked.tasks
         }
-        past = Past(plans, asked, scene.look.diff, readers)
+        past = PreviousPlans(plans, asked, scene.look.diff, readers)
         for meant, placed in self._placed(scene, past):
             if meant.damage:
                 continue
@@ -200,7 +202,9 @@ class Trial:
             self._judge(tally, scene, meant, placed, loose=placed.how == "hashes")
         return tally
 
-    def _placed(self, scene: Scene, past: Past | None) -> Iterator[tuple[Meant, Placed | None]]:
+    def _placed(
+        self, scene: Scene, past: PreviousPlans | None
+    ) -> Iterator[tuple[Meant, Placed | None]]:
         found, _ = place(
             [finding for finding, _ in self.said],
             scene.look.tasks(self.court.kinds),

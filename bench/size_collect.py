@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bench.tables import write_targets
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.batches.collect import Collector
 from claude_batch.batches.custom_ids import custom_id
@@ -34,7 +34,7 @@ from claude_batch.cli.main import GARBAGE
 from claude_batch.costs.prices import Prices
 from claude_batch.findings.anchors import HASH_LENGTH, anchor, line_hash
 from claude_batch.git.process import Git
-from claude_batch.ledger.events import Asked, Estimate, Intent, IntentId, Submitted
+from claude_batch.ledger.events import Estimate, Intent, IntentId, RequestRecorded, Submitted
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Write
 from claude_batch.tasks.plan import AskedTask
@@ -62,7 +62,7 @@ class Measured:
         return self.seconds / self.parsing
 
 
-def asked(n: int) -> Asked:
+def asked(n: int) -> RequestRecorded:
     dice = random.Random(n)  # noqa: S311 - the same requests every time
     signs = "".join(dice.choices(" +-", k=dice.randint(8, 24)))
     task = AskedTask(
@@ -79,7 +79,7 @@ def asked(n: int) -> Asked:
         usd_standard=usd * 2,
         usd_max=usd * 5,
     )
-    return Asked(
+    return RequestRecorded(
         at=NOW,
         run="bench",
         repo="octo/shop",
@@ -95,7 +95,7 @@ def asked(n: int) -> Asked:
     )
 
 
-def result(request: Asked) -> bytes:
+def result(request: RequestRecorded) -> bytes:
     """A line as the API writes it; thinking is left out of it by the API."""
     dice = random.Random(-request.n - 1)  # noqa: S311
     (task,) = request.tasks
@@ -218,7 +218,7 @@ def serve(folder: Path) -> None:
 
 def collect(folder: Path, port: int) -> Measured:
     environ = {"ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
-    claude = Claude(environ, sleep=time.sleep)
+    claude = AnthropicClient(environ, sleep=time.sleep)
     gc.set_threshold(*GARBAGE)  # as the program does
     claude.check_key()  # imports the SDK, which costs the same for one result
     later = NOW + timedelta(hours=1)

@@ -24,7 +24,7 @@ from bench.tables import write_targets
 from claude_batch.prompts import kinds as _prompts_kinds
 
 if TYPE_CHECKING:
-    from claude_batch.anthropic_api.client import Claude
+    from claude_batch.anthropic_api.client import AnthropicClient
 
 PROGRAM = Path(sys.executable).parent / "claude-batch"
 BYTES = 248_000_000  # of bodies; a batch takes 256 MB with its envelopes
@@ -209,11 +209,11 @@ def send(path: str, url: str) -> None:
 
 
 def bodies(url: str) -> None:
-    from claude_batch.anthropic_api.request_body import BodyFile
+    from claude_batch.anthropic_api.request_body import BodySpool
 
     claude = _claude(url)
     with Watch():
-        kept = map(BodyFile().keep, _bodies())
+        kept = map(BodySpool().keep, _bodies())
         claude.create((f"{'0' * 16}-{body.start}-{body.sha[:16]}", body) for body in kept)
 
 
@@ -231,14 +231,14 @@ def _bodies() -> Iterator[bytes]:
 def hunks(url: str) -> None:
     """As many requests as make a batch of BYTES, of twenty tasks each, which are made one by one
     so that what they were made of is not measured."""
-    from claude_batch.anthropic_api.request_body import BodyFile
+    from claude_batch.anthropic_api.request_body import BodySpool
     from claude_batch.config.model import Config
     from claude_batch.diff.parser import context_hunk
     from claude_batch.submission import requests as request
-    from claude_batch.submission.requests import Pack, Request
+    from claude_batch.submission.requests import Request, RequestTasks
     from claude_batch.tasks.task import Given, Task, task_id
 
-    kind, config, file = _prompts_kinds.kind_of("review"), Config(), BodyFile()
+    kind, config, file = _prompts_kinds.kind_of("review"), Config(), BodySpool()
 
     def task(number: int) -> Task:
         path, hunk = f"src/f{number}.py", context_hunk(_code(number, 41).encode())
@@ -248,19 +248,19 @@ def hunks(url: str) -> None:
     while sum(one.body.size for one in made) < BYTES:
         asked = tuple(map(task, range(20 * len(made), 20 * len(made) + 20)))
         with watch:
-            made.append(request.build(kind, Pack(asked), config, 16_000, file.keep))
+            made.append(request.build(kind, RequestTasks(asked), config, 16_000, file.keep))
     with watch:
         claude.create(
             (f"{'0' * 16}-{n}-{one.body.sha[:16]}", one.body) for n, one in enumerate(made)
         )
 
 
-def _claude(url: str) -> "Claude":
+def _claude(url: str) -> "AnthropicClient":
     """With its SDK loaded: two seconds that have nothing to do with the size."""
-    from claude_batch.anthropic_api.client import Claude
+    from claude_batch.anthropic_api.client import AnthropicClient
 
     environ = {"ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": url}
-    claude = Claude(environ, sleep=time.sleep)
+    claude = AnthropicClient(environ, sleep=time.sleep)
     claude.check_key()
     return claude
 

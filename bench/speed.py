@@ -13,10 +13,10 @@ from pathlib import Path
 
 from claude_batch.cli.main import GARBAGE
 from claude_batch.git.repository import Repository
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import kind_of
-from claude_batch.submission.scope import Subject, Work
-from claude_batch.tasks.discovery import Looker
+from claude_batch.submission.scope import PendingWork, ReviewScope
+from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.sources import Range
 
 RUNS = 31
@@ -90,12 +90,12 @@ def _process(command: list[str], folder: Path) -> Callable[[], object]:
 
 
 def _new_ids(folder: Path) -> int:
-    looker = Looker(Repository.open(folder, os.environ))
+    looker = ChangeFinder(Repository.open(folder, os.environ))
     kinds = (kind_of("review"),)
     look = looker.diff(looker.compare(Range("HEAD~1", "HEAD")), (), kinds)
     tasks = look.tasks(kinds)
-    subject = Subject("a/b", "run", None, look.comparison, tasks, look.left_out)
-    return len(Work.of(View(), subject).new)
+    subject = ReviewScope("a/b", "run", None, look.comparison, tasks, look.skipped)
+    return len(PendingWork.of(LedgerState(), subject).new)
 
 
 def _repository(folder: Path, files: int, lines: int) -> None:

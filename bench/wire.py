@@ -19,23 +19,23 @@ from tempfile import TemporaryDirectory
 
 from bench.merged import Merged
 from bench.patches import hunks_of, patch_of
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.collect import Collector
 from claude_batch.config.model import Budget, Config
 from claude_batch.costs.prices import Prices
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.prompts import repository_rules as house_rules
-from claude_batch.prompts.context import Material
+from claude_batch.prompts.context import ContextSource
 from claude_batch.prompts.kinds import kind_of
 from claude_batch.sandbox.anthropic_server.reviewer import ANCHORED
 from claude_batch.sandbox.anthropic_server.server import BatchesServer, Reply
 from claude_batch.sandbox.anthropic_server.usage import input_tokens
 from claude_batch.sandbox.anthropic_server.validation import blocks
-from claude_batch.submission.planner import Claimant
-from claude_batch.submission.scope import Subject
+from claude_batch.submission.planner import SubmissionPlanner
+from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.submit import submit
-from claude_batch.tasks.discovery import Look, Looker
+from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 from claude_batch.tasks.task import unique
 
 CONFIG = Config(budget=Budget(pull_request=None, day=None, month=None))
@@ -105,7 +105,7 @@ class Wire:
 
     repository: Repository
     server: BatchesServer
-    claude: Claude
+    claude: AnthropicClient
     seen: list[Arrived]
     ids: Iterator[int] = field(default_factory=count)
 
@@ -117,12 +117,12 @@ class Wire:
         return tuple(self._push(ledger, number, pull, base, head) for base, head in heads)
 
     def _push(self, ledger: GitLedger, number: int, pull: Merged, base: str, head: str) -> Push:
-        looker, logged = Looker(self.repository), len(self.server.log)
+        looker, logged = ChangeFinder(self.repository), len(self.server.log)
         self.seen.clear()
         label = f"pull request {number}"
         look = looker.diff(self.repository.compare_commits(base, head, label), CONFIG.exclude)
         subject = self._subject(number, pull, base, look)
-        claimant = Claimant(CONFIG, KINDS, PRICES, now(), lambda: f"{next(self.ids):016x}")
+        claimant = SubmissionPlanner(CONFIG, KINDS, PRICES, now(), lambda: f"{next(self.ids):016x}")
         submit(subject, claimant, ledger, self.claude, now)
         done = Collector(ledger, self.claude, PRICES, "bench", now).collect()
         if ledger.view().open_batches() or any(a.outcome != "succeeded" for a in done.answers):
@@ -136,20 +136,22 @@ class Wire:
             tuple(self.seen),
         )
 
-    def _subject(self, number: int, pull: Merged, base: str, look: Look) -> Subject:
-        material = Material(
+    def _subject(
+        self, number: int, pull: Merged, base: str, look: DiscoveredChanges
+    ) -> ReviewScope:
+        material = ContextSource(
             pull.title,
             pull.description,
             self.repository.read,
             lambda: self.repository.named_files(base, house_rules.FILE_NAMES),
         )
-        return Subject(
+        return ReviewScope(
             repo="octo/repository",
             run="bench",
             pr=number,
             comparison=look.comparison,
             tasks=look.tasks(KINDS),
-            left_out=look.left_out,
+            skipped=look.skipped,
             material=material,
         )
 
@@ -168,7 +170,7 @@ def open_wire(path: Path, environ: Mapping[str, str]) -> Iterator[Wire]:
 
     with TemporaryDirectory() as folder, BatchesServer(reviewer=review, now=now) as server:
         given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
-        claude = Claude(given, sleep=time.sleep)
+        claude = AnthropicClient(given, sleep=time.sleep)
         yield Wire(_borrowing(path, Path(folder), environ), server, claude, seen)
         claude.close()
 

@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from claude_batch import __version__
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.main import COMMANDS, app
 from claude_batch.config import loader as config_table
 from claude_batch.config.model import Config
@@ -187,7 +187,7 @@ def test_every_variable_that_is_read_is_in_the_table() -> None:
 
 def test_the_variables_of_the_inputs_change_the_configuration(work: Work) -> None:
     given = {f"CLAUDE_BATCH_{key.upper()}": value for key, value in INPUTS.items()}
-    read = World(work.path, os.environ | given).config()
+    read = CliContext(work.path, os.environ | given).config()
     assert (read.model, read.fail_on, read.max_comments) == ("m", "high", 7)
     assert read.budget.pull_request == 2
 
@@ -385,7 +385,7 @@ def test_the_cache_saves_what_the_page_says() -> None:
     plain = (number * tokens * rates.input).scaleb(-6) * BATCH
 
     def saving(hits: Decimal, requests: int) -> Decimal:
-        return prefix.Terms(rates, 1, hits, len).saving(tokens, requests)
+        return prefix.CachePricing(rates, 1, hits, len).saving(tokens, requests)
 
     for hits, *figures in rows(text, "hits"):
         saved = saving(Decimal(hits.removesuffix(" %")) / 100, number)

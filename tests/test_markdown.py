@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claude_batch.markdown import code, cut, fence, quote_line, quote_model_text
+from claude_batch.markdown import code_block, code_span, cut, escape_block, escape_line
 
 ZW = "\u200b"
 
@@ -51,7 +51,7 @@ ZW = "\u200b"
     ],
 )
 def test_a_model_cannot_do_more_than_talk(said: str, shown: str) -> None:
-    assert quote_model_text(said) == shown
+    assert escape_block(said) == shown
 
 
 PIECES = """` `` ``` ~~~ <b> <!-- --> </details> [ ]( ) ! | \\ :- --- # 1. * _ x @x suggestion
@@ -65,7 +65,7 @@ HOSTILE = st.lists(
 @given(HOSTILE)
 def test_another_reader_of_markdown_finds_nothing_live(said: str) -> None:
     mark = "<!-- claude-batch:summary -->"
-    tokens = MarkdownIt("commonmark").enable("table").parse(f"{quote_model_text(said)}\n\n{mark}\n")
+    tokens = MarkdownIt("commonmark").enable("table").parse(f"{escape_block(said)}\n\n{mark}\n")
     inline = [child for token in tokens for child in token.children or ()]
     assert [token.content.strip() for token in tokens if token.type == "html_block"] == [mark]
     assert {one.content for one in inline if one.type == "html_inline"} <= {"<code>", "</code>"}
@@ -76,15 +76,15 @@ def test_another_reader_of_markdown_finds_nothing_live(said: str) -> None:
 
 
 def test_a_line_stays_one_line_without_emphasis() -> None:
-    assert quote_line("# a\n\n**b**  `c*d`") == r"# a \*\*b\*\* `c*d`"
+    assert escape_line("# a\n\n**b**  `c*d`") == r"# a \*\*b\*\* `c*d`"
 
 
 def test_long_text_says_what_was_cut() -> None:
     assert cut("x" * 12, 10) == "xxxxxxxxxx … (2 characters cut)"
-    assert len(quote_model_text("&" * 20_000)) < 41_000
+    assert len(escape_block("&" * 20_000)) < 41_000
 
 
 def test_code_and_fences_outgrow_what_they_hold() -> None:
-    assert code("a `b`") == "`` a `b` ``"
-    assert fence("```\n", "suggestion") == "````suggestion\n```\n````"
-    assert fence("", "suggestion") == "```suggestion\n```"
+    assert code_span("a `b`") == "`` a `b` ``"
+    assert code_block("```\n", "suggestion") == "````suggestion\n```\n````"
+    assert code_block("", "suggestion") == "```suggestion\n```"

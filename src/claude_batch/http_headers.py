@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 LONGEST = 60.0  # seconds; who asks for more is not waited for
 
 
-def asked(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that an answer asks for; names of headers are in lower case."""
     millis = _number(headers.get("retry-after-ms"))
     if millis is not None:
@@ -17,13 +17,13 @@ def asked(headers: Mapping[str, str]) -> float | None:
     return seconds if seconds is not None else _until(text, headers.get("date"))
 
 
-def is_worth_it(headers: Mapping[str, str], passing: bool) -> bool:
+def should_retry(headers: Mapping[str, str], passing: bool) -> bool:
     """The server's word on it goes before what the status says, `passing`."""
     told = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), passing)
-    return told and (asked(headers) or 0) <= LONGEST
+    return told and (retry_after(headers) or 0) <= LONGEST
 
 
-def pause(attempt: int, told: float | None, luck: float) -> float:
+def backoff(attempt: int, told: float | None, luck: float) -> float:
     """Seconds after the 1st, 2nd … attempt, and no fewer than it was told to wait. `luck`, from 0
     to 1, keeps those who failed together from coming back together."""
     if told is not None:

@@ -26,11 +26,11 @@ ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;"} | {char: "\\" + char for cha
 PLAIN = ESCAPES | {ord("*"): r"\*"}
 
 # What GitHub makes a mention, a reference to an issue or a link of, up to where it is broken.
-TELLING = re.compile(r"@(?=\w)|(?:#|\bGH-)(?=\d)|:(?=//)|www(?=\.)", re.I)
+AUTOLINKED = re.compile(r"@(?=\w)|(?:#|\bGH-)(?=\d)|:(?=//)|www(?=\.)", re.I)
 ZERO_WIDTH = "\u200b"
 
 
-def cleaned(text: str) -> str:
+def strip_hidden(text: str) -> str:
     """Without what cannot be seen; newlines are LF."""
     return HIDDEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -42,20 +42,20 @@ def cut(text: str, limit: int) -> str:
     return f"{text[:limit].rstrip()} … ({len(text) - limit:,} characters cut)"
 
 
-def quote_model_text(text: str, limit: int = 8_000) -> str:
+def escape_block(text: str, limit: int = 8_000) -> str:
     """Several lines of Markdown, at most five times `limit` characters."""
-    rows = iter(cut(cleaned(text), limit).strip("\n").split("\n"))
+    rows = iter(cut(strip_hidden(text), limit).strip("\n").split("\n"))
     return "\n".join(_blocks(rows))
 
 
-def quote_line(text: str, limit: int = 200) -> str:
+def escape_line(text: str, limit: int = 200) -> str:
     """One line without emphasis, to be set inside a line of ours."""
-    return _inline(cut(" ".join(cleaned(text).split()), limit), PLAIN)
+    return _inline(cut(" ".join(strip_hidden(text).split()), limit), PLAIN)
 
 
-def code(text: str) -> str:
+def code_span(text: str) -> str:
     """A code span."""
-    shown = cleaned(text).replace("\n", " ").replace("<!--", "<! --")
+    shown = strip_hidden(text).replace("\n", " ").replace("<!--", "<! --")
     # A table splits its rows at a bar before it looks for code, and what follows would be live.
     if "|" in shown and re.search(r"[<@\[#]|//|www\.", shown):
         return f"<code>{_escaped(shown, PLAIN)}</code>"
@@ -64,7 +64,7 @@ def code(text: str) -> str:
     return f"{ticks}{pad}{shown}{pad}{ticks}"
 
 
-def fence(text: str, info: str = "") -> str:
+def code_block(text: str, info: str = "") -> str:
     """A block of code; its fence is longer than any run of backticks inside."""
     ticks = "`" * max(3, _longest_run(text) + 1)
     ended = text if not text or text.endswith("\n") else text + "\n"
@@ -79,7 +79,7 @@ def _blocks(rows: Iterator[str]) -> Iterator[str]:
     for row in rows:
         if opened := FENCE.fullmatch(row):
             info = "" if opened[3].lower().startswith(RENDERED) else opened[3]
-            yield fence("\n".join(_fenced(rows, opened[1], opened[2])), info)
+            yield code_block("\n".join(_fenced(rows, opened[1], opened[2])), info)
         else:
             yield _prose(row)
 
@@ -102,7 +102,10 @@ def _prose(row: str) -> str:
 def _inline(row: str, escapes: dict[int, str] = ESCAPES) -> str:
     parts, at = [], 0
     for match in CODE.finditer(row):
-        parts += [*_linkless(row[at : match.start()], escapes), code(match[2].strip() or match[2])]
+        parts += [
+            *_linkless(row[at : match.start()], escapes),
+            code_span(match[2].strip() or match[2]),
+        ]
         at = match.end()
     return _joined([*parts, *_linkless(row[at:], escapes)])
 
@@ -111,7 +114,7 @@ def _linkless(text: str, escapes: dict[int, str]) -> Iterator[str]:
     text, at = LINK.sub(r"\1", text), 0
     for match in ADDRESS.finditer(text):
         yield _escaped(text[at : match.start()], escapes)
-        yield code(match[0])
+        yield code_span(match[0])
         at = match.end()
     yield _escaped(text[at:], escapes)
 
@@ -125,4 +128,4 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def _escaped(text: str, escapes: dict[int, str]) -> str:
-    return TELLING.sub(rf"\g<0>{ZERO_WIDTH}", text.translate(escapes))
+    return AUTOLINKED.sub(rf"\g<0>{ZERO_WIDTH}", text.translate(escapes))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.anthropic_api.client import MAX_BYTES, Claude, RemoteModel
+from claude_batch.anthropic_api.client import MAX_BYTES, AnthropicClient, RemoteModel
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.anthropic_api.request_body import Envelope, Held
+from claude_batch.anthropic_api.request_body import BatchPayload, InMemoryBody
 from claude_batch.anthropic_api.results import Outcome, Usage, parse_line, parse_message
 from claude_batch.errors import CannotCollect, CannotSubmit, SubmitUnclear
 from claude_batch.findings.parsing import validate_review
@@ -32,10 +32,10 @@ WIRE = {
     "request_counts": {"succeeded": 1},
     "something": "new",
 }
-BODY = Held(PARAMS)
+BODY = InMemoryBody(PARAMS)
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 
-Edge = Callable[..., tuple[Claude, BatchesServer]]
+Edge = Callable[..., tuple[AnthropicClient, BatchesServer]]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def slept() -> list[float]:
 def edge(slept: list[float]) -> Iterator[Edge]:
     """`edge(faults=…)`: a Claude and the look-alike that it talks to."""
     servers: list[BatchesServer] = []
-    claudes: list[Claude] = []
+    claudes: list[AnthropicClient] = []
 
     def make(
         environ: Mapping[str, str] | None = None,
@@ -55,10 +55,10 @@ def edge(slept: list[float]) -> Iterator[Edge]:
         luck: float = 0.0,
         most: int = MAX_BYTES,
         **given: object,
-    ) -> tuple[Claude, BatchesServer]:
+    ) -> tuple[AnthropicClient, BatchesServer]:
         servers.append(BatchesServer(**given).start())  # type: ignore[arg-type]
         full = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": servers[-1].url} | (environ or {})
-        made = Claude(
+        made = AnthropicClient(
             full,
             sleep=slept.append,
             timeout=timeout,
@@ -224,7 +224,7 @@ def test_no_redirect_is_followed(edge: Edge) -> None:
 
 def test_the_limit_is_of_what_goes_over_the_wire(edge: Edge) -> None:
     """`most` small, so that the edge of the limit is seen to the byte."""
-    size = Envelope([("a", BODY), ("b", BODY)]).size
+    size = BatchPayload([("a", BODY), ("b", BODY)]).size
     exact, server = edge(most=size)
     assert exact.create([("a", BODY), ("b", BODY)]).requests == 2
     assert server.log[0].body_bytes == size
@@ -236,7 +236,7 @@ def test_the_limit_is_of_what_goes_over_the_wire(edge: Edge) -> None:
 
 def test_a_batch_above_the_limit_is_not_sent(edge: Edge) -> None:
     claude, server = edge()
-    large = Held(b"x" * 8_000_000)
+    large = InMemoryBody(b"x" * 8_000_000)
     with pytest.raises(CannotSubmit) as caught:
         claude.create((f"n{n}", large) for n in range(33))
     assert caught.value.problem == "a batch of 264 MB was not sent: the API takes 256 MB"
@@ -263,7 +263,7 @@ def test_a_batch_above_the_limit_is_not_sent(edge: Edge) -> None:
     ],
 )
 def test_what_is_missing_is_said_at_first_use(environ: Mapping[str, str], problem: str) -> None:
-    claude = Claude(environ, sleep=lambda seconds: None)
+    claude = AnthropicClient(environ, sleep=lambda seconds: None)
     with pytest.raises(CannotSubmit) as caught:
         claude.create([("a", BODY)])
     assert caught.value.problem == problem
@@ -414,7 +414,7 @@ def test_a_full_disk_is_one_sentence(edge: Edge) -> None:
     claude, server = edge()
     batch = claude.create([("a", BODY)]).id
     given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
-    full = Claude(
+    full = AnthropicClient(
         given,
         sleep=lambda seconds: None,
         spool=lambda: open("/dev/full", "r+b", buffering=0),  # noqa: SIM115
@@ -514,13 +514,13 @@ def vcr_config() -> dict[str, object]:
 
 
 @pytest.fixture
-def official(slept: list[float]) -> Claude:
-    return Claude({"ANTHROPIC_API_KEY": "none"}, sleep=slept.append)
+def official(slept: list[float]) -> AnthropicClient:
+    return AnthropicClient({"ANTHROPIC_API_KEY": "none"}, sleep=slept.append)
 
 
 @pytest.mark.vcr
 @pytest.mark.default_cassette("basic_batch_completion.yaml")
-def test_a_recorded_batch(official: Claude) -> None:
+def test_a_recorded_batch(official: AnthropicClient) -> None:
     created = official.create([("0", BODY), ("1", BODY), ("2", BODY)])
     assert created.id == "msgbatch_01MxdL3LT4Dizo9t3j6FY9Ap"
     assert created.counts["processing"] == 3
@@ -545,7 +545,7 @@ def test_a_recorded_batch(official: Claude) -> None:
 
 @pytest.mark.vcr
 @pytest.mark.default_cassette("basic_batch_reasoning_completion.yaml")
-def test_a_recorded_batch_with_thinking(official: Claude) -> None:
+def test_a_recorded_batch_with_thinking(official: AnthropicClient) -> None:
     batch = official.create([("0", BODY), ("1", BODY)]).id
     lines = list(official.results(batch))
     blocks = [json.loads(line)["result"]["message"]["content"] for line in lines]
@@ -560,7 +560,7 @@ def test_a_recorded_batch_with_thinking(official: Claude) -> None:
 
 @pytest.mark.vcr
 @pytest.mark.default_cassette("batch_cancel.yaml")
-def test_a_recorded_cancel(official: Claude) -> None:
+def test_a_recorded_cancel(official: AnthropicClient) -> None:
     batch = official.create([("0", BODY)]).id
     assert official.status(batch).status == "in_progress"
     assert official.cancel(batch).status == "canceling"
@@ -568,7 +568,7 @@ def test_a_recorded_cancel(official: Claude) -> None:
 
 @pytest.mark.vcr
 @pytest.mark.default_cassette("batch_cancel.yaml")
-def test_what_was_not_recorded_fails(official: Claude) -> None:
+def test_what_was_not_recorded_fails(official: AnthropicClient) -> None:
     with pytest.raises(CannotCollect):
         official.status(BatchId("msgbatch_another"))
 

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from claude_batch.anthropic_api.request_body import CHUNK, Envelope, Held
+from claude_batch.anthropic_api.request_body import CHUNK, BatchPayload, InMemoryBody
 
 
 @pytest.mark.parametrize("sizes", [(), (0,), (1, 2), (CHUNK,), (CHUNK - 1, 1), (10,) * 30_000])
 def test_its_length_is_that_of_its_bytes(sizes: tuple[int, ...]) -> None:
-    envelope = Envelope([(f"i-{n}", Held(b'"%b"' % (b"x" * n))) for n in sizes])
+    envelope = BatchPayload([(f"i-{n}", InMemoryBody(b'"%b"' % (b"x" * n))) for n in sizes])
     chunks = list(envelope)
     assert sum(map(len, chunks)) == envelope.size
     assert all(len(chunk) >= CHUNK for chunk in chunks[:-1])
@@ -16,5 +16,5 @@ def test_its_length_is_that_of_its_bytes(sizes: tuple[int, ...]) -> None:
 
 
 def test_it_can_be_sent_twice() -> None:
-    envelope = Envelope([("a", Held(b"{}"))])
+    envelope = BatchPayload([("a", InMemoryBody(b"{}"))])
     assert list(envelope) == list(envelope) == [b'{"requests":[{"custom_id":"a","params":{}}]}']

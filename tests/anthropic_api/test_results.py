@@ -6,20 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.anthropic_api.results import (
+    BatchResult,
+    InvalidResponse,
     Outcome,
-    RawAnswer,
-    Unparsable,
     Usage,
     parse_line,
     parse_message,
 )
 from claude_batch.diff.model import Hunk, Side
-from claude_batch.findings.anchors import Strip, anchor
+from claude_batch.findings.anchors import AnchoredTask, anchor
 from claude_batch.findings.finding import Category, Confidence, Severity
 from claude_batch.findings.parsing import (
     MAX_FINDINGS,
-    Said,
-    SaidFinding,
+    ResponseFinding,
+    ReviewResponse,
     read_findings,
     validate_review,
 )
@@ -31,7 +31,7 @@ SECOND = Hunk(10, 10, b" a = 1\n+b = 2\n+b = 2")
 
 
 def asked(name: str, path: str, hunk: Hunk) -> AskedTask:
-    strip = Strip.of(hunk)
+    strip = AnchoredTask.of(hunk)
     return AskedTask(id=TaskId(name), path=path, signs=strip.signs, hashes=strip.hashes)
 
 
@@ -77,14 +77,14 @@ def message(text: str | None = '{"findings":[]}', **other: object) -> dict[str, 
     } | other
 
 
-def success(text: str | None = '{"findings":[]}', **other: object) -> RawAnswer:
+def success(text: str | None = '{"findings":[]}', **other: object) -> BatchResult:
     return parse_line(
         line({"type": "succeeded", "message": message(text, **other)}), validate_review
     )
 
 
 def test_a_success() -> None:
-    assert success() == RawAnswer(
+    assert success() == BatchResult(
         "i-0-abc",
         Outcome.SUCCEEDED,
         "claude-sonnet-5-5",
@@ -178,7 +178,9 @@ def test_without_a_shape_every_complete_text_will_do() -> None:
 def test_an_error_is_an_envelope(kind: str, retriable: bool) -> None:
     envelope = {"type": "error", "error": {"type": kind, "message": "so"}, "request_id": None}
     answer = parse_line(line({"type": "errored", "error": envelope}), None)
-    assert answer == RawAnswer("i-0-abc", Outcome.ERRORED, error=f"{kind}: so", retriable=retriable)
+    assert answer == BatchResult(
+        "i-0-abc", Outcome.ERRORED, error=f"{kind}: so", retriable=retriable
+    )
 
 
 def test_expired_and_canceled_cost_nothing_and_may_be_sent_again() -> None:
@@ -198,7 +200,7 @@ def test_an_unknown_result_is_recorded_and_not_dropped() -> None:
     [b"", b"{", b"[]", b"null", b'{"custom_id":1,"result":{}}', b'{"custom_id":"a"}', b"\xff"],
 )
 def test_what_has_no_custom_id_is_no_line(raw: bytes) -> None:
-    with pytest.raises(Unparsable):
+    with pytest.raises(InvalidResponse):
         parse_line(raw, validate_review)
 
 
@@ -320,7 +322,7 @@ def test_the_model_and_the_schema_that_we_send_say_the_same() -> None:
         files("claude_batch.prompts").joinpath("templates", "answer.schema.json").read_bytes()
     )
     item = schema["properties"]["findings"]["items"]
-    fields = SaidFinding.model_fields.items()
+    fields = ResponseFinding.model_fields.items()
     assert [field.alias or name for name, field in fields] == item["required"]
     assert list(item["properties"]) == item["required"]
     for name, words in {
@@ -329,7 +331,7 @@ def test_the_model_and_the_schema_that_we_send_say_the_same() -> None:
         "category": Category,
     }.items():
         assert item["properties"][name]["enum"] == [word.value for word in words]
-    assert list(Said.model_fields) == schema["required"]
+    assert list(ReviewResponse.model_fields) == schema["required"]
 
 
 WORDS = st.text(max_size=20)
@@ -354,7 +356,7 @@ FINDINGS = st.builds(
 def test_no_line_raises_anything_else(raw: bytes) -> None:
     try:
         parse_line(raw, validate_review)
-    except Unparsable:
+    except InvalidResponse:
         return
 
 
@@ -368,7 +370,7 @@ def test_no_result_raises_anything(result: object) -> None:
     ):
         try:
             parse_line(line(wrapped), validate_review)
-        except Unparsable:
+        except InvalidResponse:
             assert not isinstance(wrapped, dict)
 
 
@@ -384,7 +386,7 @@ def test_no_message_raises(content: object, usage: object, stop: object, details
 def test_no_text_raises_or_points_outside_its_task(text: str) -> None:
     try:
         found = read_findings(text, "i-0-abc", TASKS, "review")
-    except Unparsable:
+    except InvalidResponse:
         return
     lines = {task.id: len(task.signs) for task in TASKS}
     for finding in found:
@@ -398,6 +400,6 @@ def test_no_text_raises_or_points_outside_its_task(text: str) -> None:
 def test_without_tasks_nothing_is_placed(text: str) -> None:
     try:
         found = read_findings(text, "i-0-abc", (), "review")
-    except Unparsable:
+    except InvalidResponse:
         return
     assert all(finding.unplaced for finding in found)

@@ -4,7 +4,7 @@ import pytest
 
 from claude_batch.batches.cancel import cancel, cancel_for, close
 from claude_batch.errors import BadUsage
-from claude_batch.ledger.view import Standing
+from claude_batch.ledger.view import TaskStatus
 from rig import REPO, Rig, open_rig
 from scratch import Work
 
@@ -21,7 +21,7 @@ def submit(rig: Rig, path: str, pr: int = 7) -> str:
 
 
 def statuses(rig: Rig) -> dict[str, str]:
-    rows = rig.view.sendings.values()
+    rows = rig.view.batch_records.values()
     return {str(one.submitted.batch): one.status(rig.clock.at) for one in rows if one.submitted}
 
 
@@ -69,7 +69,7 @@ def test_what_was_canceled_may_be_asked_again(rig: Rig) -> None:
         assert len(rig.submit(subject).sent) == 1
         cancel([rig.ledger], rig.claude, [], "run-1", rig.clock)
         assert rig.collect().counts()["canceled"] == 1
-    assert rig.view.standing(subject.tasks[0].id) is Standing.NEW
+    assert rig.view.standing(subject.tasks[0].id) is TaskStatus.NEW
 
 
 def test_a_batch_of_another_pull_request_goes_on(rig: Rig) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from claude_batch.batches.retry import retry
 from claude_batch.errors import SubmitUnclear
-from claude_batch.ledger.view import Standing
-from claude_batch.pull_requests.publish import Published
+from claude_batch.ledger.view import TaskStatus
+from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.anthropic_server.server import Fault, failing
 from claude_batch.sandbox.github_server.messages import Incoming
-from claude_batch.submission.planner import Claim
-from claude_batch.submission.scope import Subject
-from claude_batch.submission.send import Sender
+from claude_batch.submission.planner import SubmissionPlan
+from claude_batch.submission.scope import ReviewScope
+from claude_batch.submission.send import BatchSender
 from rig import PRICES, REPO, Clock, Rig, content, open_answered, open_rig
 from scratch import Work
 
@@ -49,21 +49,21 @@ class Runner:
     def of(cls, rig: Rig, hours: int) -> "Runner":
         return cls(rig, Skewed(rig.clock, hours))
 
-    def claim(self, subject: Subject) -> Claim:
+    def claim(self, subject: ReviewScope) -> SubmissionPlan:
         claimant = replace(self.rig.claimant(), now=self.now())
-        return self.sender().claim(lambda view: claimant.claim(view, subject))
+        return self.sender().claim(lambda view: claimant.plan(view, subject))
 
-    def sender(self) -> Sender:
-        return Sender(self.rig.ledger, self.rig.claude, PRICES, self.now)
+    def sender(self) -> BatchSender:
+        return BatchSender(self.rig.ledger, self.rig.claude, PRICES, self.now)
 
-    def send(self, claim: Claim) -> None:
-        list(self.sender().send_all(claim.parcels))
+    def send(self, claim: SubmissionPlan) -> None:
+        list(self.sender().send(claim.parcels))
 
     def collect(self) -> None:
         replace(self.rig.collector(), now=self.now).collect()
 
 
-def look_for(rig: Rig, reader: int, subject: Subject, span: timedelta) -> None:
+def look_for(rig: Rig, reader: int, subject: ReviewScope, span: timedelta) -> None:
     """Jobs that collect, and send again what they believe to be free. Every other one is on a
     runner whose clock is as wrong the other way."""
     end = rig.clock.at + span
@@ -75,14 +75,14 @@ def look_for(rig: Rig, reader: int, subject: Subject, span: timedelta) -> None:
             return
 
 
-def is_paid_once_and_answered(rig: Rig, subject: Subject) -> None:
+def is_paid_once_and_answered(rig: Rig, subject: ReviewScope) -> None:
     asked = Counter(content(params) for _, _, params in rig.server.submitted())
     assert set(asked.values()) == {1}
-    assert {rig.view.standing(task.id) for task in subject.tasks} == {Standing.ANSWERED}
+    assert {rig.view.standing(task.id) for task in subject.tasks} == {TaskStatus.ANSWERED}
     assert not rig.view.open_batches()
 
 
-def subject_of(rig: Rig) -> Subject:
+def subject_of(rig: Rig) -> ReviewScope:
     return rig.given({"path": "a.py", "text": "a = 1\n"})
 
 
@@ -125,10 +125,10 @@ def test_what_was_freed_counts_again_once_it_is_answered(work: Work, hours: int)
         for runner, freer in ((away, rig.clock), (Runner.of(rig, 0), away.now)):
             runner.send(runner.claim(subject))
             runner.collect()
-            assert {rig.view.standing(name) for name in names} == {Standing.ANSWERED}
+            assert {rig.view.standing(name) for name in names} == {TaskStatus.ANSWERED}
             freed = retry([rig.ledger], names, reanswer=True, repo=REPO, run="run-2", now=freer)
             assert freed == names
-            assert {rig.view.standing(name) for name in names} == {Standing.NEW}
+            assert {rig.view.standing(name) for name in names} == {TaskStatus.NEW}
 
 
 @pytest.mark.parametrize("hours", [-2, 2])
@@ -144,7 +144,7 @@ def test_two_that_publish_take_turns(tmp_path: Path, hours: int) -> None:
     with open_answered(tmp_path, "line_10 = 'ten'") as pull:
         said: list[str] = []
 
-        def publish(run: str, hours: int) -> Published:
+        def publish(run: str, hours: int) -> PublishResult:
             now = Skewed(pull.rig.clock, hours)
             return replace(pull.publisher(run), now=now).publish(pull.scene())
 

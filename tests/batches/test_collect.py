@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from claude_batch.anthropic_api.request_body import Held
+from claude_batch.anthropic_api.request_body import InMemoryBody
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches import cancel as verb
 from claude_batch.batches.collect_result import Progress, together
@@ -14,9 +14,9 @@ from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import CannotCollect, SubmitUnclear
 from claude_batch.findings.finding import Finding
-from claude_batch.ledger.events import Answered
+from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.sandbox.anthropic_server.server import Call, Fault, Reply, failing
 from rig import NOTHING, Reviewer, Rig, find, open_rig
 from scratch import Work
@@ -30,22 +30,22 @@ def rig(work: Work) -> Iterator[Rig]:
 
 # path of the only task → what comes back, how it is recorded, what that means for the task
 OUTCOMES = {
-    "fine.py": (NOTHING, Outcome.SUCCEEDED, Standing.ANSWERED),
+    "fine.py": (NOTHING, Outcome.SUCCEEDED, TaskStatus.ANSWERED),
     "overloaded.py": (
         Reply(result="errored", error=("overloaded_error", "busy")),
         Outcome.ERRORED,
-        Standing.NEW,
+        TaskStatus.NEW,
     ),
     "invalid.py": (
         Reply(result="errored", error=("invalid_request_error", "bad")),
         Outcome.ERRORED,
-        Standing.FAILED,
+        TaskStatus.FAILED,
     ),
-    "expired.py": (Reply(result="expired"), Outcome.EXPIRED, Standing.NEW),
-    "canceled.py": (Reply(result="canceled"), Outcome.CANCELED, Standing.NEW),
-    "refused.py": (Reply("", "refusal", refusal="cyber"), Outcome.REFUSED, Standing.NEW),
-    "cut.py": (Reply('{"findings":[', "max_tokens"), Outcome.TRUNCATED, Standing.NEW),
-    "prose.py": (Reply("I see no problem."), Outcome.UNREADABLE, Standing.NEW),
+    "expired.py": (Reply(result="expired"), Outcome.EXPIRED, TaskStatus.NEW),
+    "canceled.py": (Reply(result="canceled"), Outcome.CANCELED, TaskStatus.NEW),
+    "refused.py": (Reply("", "refusal", refusal="cyber"), Outcome.REFUSED, TaskStatus.NEW),
+    "cut.py": (Reply('{"findings":[', "max_tokens"), Outcome.TRUNCATED, TaskStatus.NEW),
+    "prose.py": (Reply("I see no problem."), Outcome.UNREADABLE, TaskStatus.NEW),
 }
 
 
@@ -169,7 +169,7 @@ class TestABatchThatTheApiDoesNotHave:
         done = rig.collect()
         assert [status for _, status in done.batches] == ["lost"]
         assert "29 days" in done.notes[0]
-        assert rig.view.standing(subject.tasks[0].id) is Standing.NEW
+        assert rig.view.standing(subject.tasks[0].id) is TaskStatus.NEW
         assert rig.collect().batches == ()
 
 
@@ -186,7 +186,7 @@ class TestACrashBetweenSendingAndRecording:
             assert "adopted" in done.notes[0]
             assert [status for _, status in done.batches] == ["collected"]
             assert [answered.findings for answered in done.answers] == [1]
-            (sending,) = rig.view.sendings.values()
+            (sending,) = rig.view.batch_records.values()
             assert sending.submitted.adopted
             assert rig.submit(subject).sent == ()
 
@@ -243,7 +243,7 @@ class TestACrashBetweenSendingAndRecording:
         with open_rig(work.path, faults=failing("POST", "/batches", Fault(502))) as rig:
             with pytest.raises(SubmitUnclear):
                 rig.submit(rig.given({"path": "a.py", "text": "a"}))
-            rig.claude.create([("theirs", Held(b'{"model":"claude-sonnet-5-5"}'))])
+            rig.claude.create([("theirs", InMemoryBody(b'{"model":"claude-sonnet-5-5"}'))])
             rig.clock.forward(minutes=31)
             done = rig.collect()
             assert "0 batches might be it" in done.notes[0]
@@ -311,16 +311,18 @@ class Killed:
     ledger: Ledger
     writes: int
 
-    def view(self) -> View:
+    def view(self) -> LedgerState:
         return self.ledger.view()
 
-    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
+    def transact(
+        self, decide: Callable[[LedgerState], Write], *, patient: bool = True
+    ) -> LedgerState:
         if not self.writes:
             raise KeyboardInterrupt
         self.writes -= 1
         return self.ledger.transact(decide, patient=patient)
 
-    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+    def findings(self, answers: Iterable[AnswerRecorded]) -> Iterator[Finding]:
         return self.ledger.findings(answers)
 
 

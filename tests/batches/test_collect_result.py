@@ -1,19 +1,19 @@
 from collections.abc import Iterator, Mapping
 
-from claude_batch.batches.collect_result import FAILED_SHOWN, Answers, Collection, together
+from claude_batch.batches.collect_result import FAILED_SHOWN, Answers, CollectResult, together
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
-from claude_batch.ledger.events import Answered
+from claude_batch.ledger.events import AnswerRecorded
 from ledger_events import answered, failed
 
 
-class Counted(Mapping[int, Answered]):
+class Counted(Mapping[int, AnswerRecorded]):
     """Rows that notice when one of them is read."""
 
     def __init__(self) -> None:
         self.read: list[int] = []
 
-    def __getitem__(self, n: int) -> Answered:
+    def __getitem__(self, n: int) -> AnswerRecorded:
         self.read.append(n)
         return answered("i1", n)
 
@@ -26,8 +26,8 @@ class Counted(Mapping[int, Answered]):
 
 def test_answers_are_read_one_by_one_when_they_are_looked_at() -> None:
     rows = Counted()
-    large = Collection((), Answers(tuple((rows, n) for n in rows)), ())
-    small = Collection((), (answered("i2"),), ())
+    large = CollectResult((), Answers(tuple((rows, n) for n in rows)), ())
+    small = CollectResult((), (answered("i2"),), ())
     both = together([large, small]).answers
     assert (len(both), rows.read) == (10, [])
     assert (both[2], both[-1]) == (answered("i1", 2), answered("i2"))
@@ -38,7 +38,7 @@ def test_answers_are_read_one_by_one_when_they_are_looked_at() -> None:
 
 def test_each_answer_is_read_once_for_all_that_is_said_of_it() -> None:
     rows = Counted()
-    done = Collection((), Answers(tuple((rows, n) for n in rows)), ())
+    done = CollectResult((), Answers(tuple((rows, n) for n in rows)), ())
     assert report.collection(done)["answers"]["succeeded"] == 9
     assert "answers: 9 succeeded; 0 findings" in words.collection(done)
     assert done.receipt.requests == 9
@@ -48,7 +48,7 @@ def test_each_answer_is_read_once_for_all_that_is_said_of_it() -> None:
 def test_what_is_said_of_answers() -> None:
     refuting = answered("i1", 1, findings=2, refuted=("a", "b", "c"))
     bad = [failed("i1", n, error=f"reason {n}") for n in range(2, 2 + 2 * FAILED_SHOWN)]
-    tally = Collection((), (answered("i1", 0, findings=1), refuting, *bad), ()).tally
+    tally = CollectResult((), (answered("i1", 0, findings=1), refuting, *bad), ()).tally
     assert (tally.findings, tally.refuted, tally.receipt.requests) == (3, 3, 2 + len(bad))
     assert tally.failed == bad[:FAILED_SHOWN]
     assert sum(tally.outcomes.values()) == 2 + len(bad)
@@ -56,4 +56,4 @@ def test_what_is_said_of_answers() -> None:
 
 def test_no_answers_are_none() -> None:
     assert together([]).answers == ()
-    assert together([]) != Collection((), (answered("i1"),), ())
+    assert together([]) != CollectResult((), (answered("i1"),), ())

@@ -3,13 +3,13 @@ from decimal import Decimal
 
 import pytest
 
-from claude_batch.anthropic_api.results import Outcome, RawAnswer
-from claude_batch.batches.collect_result import Collection
-from claude_batch.batches.record_answers import MISSING, findings_again, readable
+from claude_batch.anthropic_api.results import BatchResult, Outcome
+from claude_batch.batches.collect_result import CollectResult
+from claude_batch.batches.record_answers import MISSING, parse_findings, parse_results
 from claude_batch.findings.anchors import anchor
-from claude_batch.ledger.events import AnyEvent, Asked
+from claude_batch.ledger.events import AnyEvent, RequestRecorded
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from ledger_events import answered, asked, at, intent, submitted
 from recorded_results import ASKED, I1, STRIP, name, recorder, said, succeeded
@@ -23,8 +23,8 @@ def outcomes(write: Write) -> dict[int, Outcome]:
 
 
 def test_all_records_each_request_and_that_nothing_more_will_come() -> None:
-    view = View.of(SENT)
-    raws = [succeeded(0), RawAnswer(name(1), Outcome.EXPIRED, error="late", retriable=True)]
+    view = LedgerState.of(SENT)
+    raws = [succeeded(0), BatchResult(name(1), Outcome.EXPIRED, error="late", retriable=True)]
     write = recorder(view).all(view, raws)
     assert outcomes(write) == {0: Outcome.SUCCEEDED, 1: Outcome.EXPIRED}
     assert write.events[-1].type == "batch"
@@ -35,35 +35,35 @@ def test_all_records_each_request_and_that_nothing_more_will_come() -> None:
         first.usd_standard / 2,
         PRICES.cost("claude-sonnet-5-5", first.usage, at=at(0), batch=True).usd_standard,
     )
-    after = View.of([*SENT, *write.events])
-    assert after.sendings[I1].status(at(21)) == "collected"
+    after = LedgerState.of([*SENT, *write.events])
+    assert after.batch_records[I1].status(at(21)) == "collected"
 
 
 def test_twice_is_once() -> None:
-    view = View.of(SENT)
+    view = LedgerState.of(SENT)
     raws = [succeeded(0), succeeded(1)]
-    again = View.of([*SENT, *recorder(view).all(view, raws).events])
+    again = LedgerState.of([*SENT, *recorder(view).all(view, raws).events])
     assert recorder(again).all(again, raws) == Write()
     assert recorder(again).some(again, raws) == Write()
 
 
 def test_what_another_run_recorded_meanwhile_is_left_alone() -> None:
-    view, later = View.of(SENT), View.of([*SENT, answered("i1", 0)])
+    view, later = LedgerState.of(SENT), LedgerState.of([*SENT, answered("i1", 0)])
     assert outcomes(recorder(view).all(later, [succeeded(0), succeeded(1)])) == {
         1: Outcome.SUCCEEDED
     }
 
 
 def test_of_two_answers_to_one_request_the_first_stands() -> None:
-    first, second = succeeded(0), RawAnswer(name(0), Outcome.ERRORED, error="late")
-    together = recorder(View.of(SENT)).some(View.of(SENT), [first, second])
+    first, second = succeeded(0), BatchResult(name(0), Outcome.ERRORED, error="late")
+    together = recorder(LedgerState.of(SENT)).some(LedgerState.of(SENT), [first, second])
     assert outcomes(together) == {0: Outcome.SUCCEEDED}
-    later = recorder(View.of(SENT)).some(View.of([*SENT, *together.events]), [second])
+    later = recorder(LedgerState.of(SENT)).some(LedgerState.of([*SENT, *together.events]), [second])
     assert later == Write()
 
 
 def test_a_request_without_an_answer_is_unreadable_and_may_be_asked_again() -> None:
-    view = View.of(SENT)
+    view = LedgerState.of(SENT)
     write = recorder(view).all(view, [succeeded(1)])
     lost = write.events[0]
     assert lost.type == "answer"
@@ -76,22 +76,22 @@ def test_a_request_without_an_answer_is_unreadable_and_may_be_asked_again() -> N
 
 
 def test_some_records_no_more_than_there_is() -> None:
-    view = View.of(SENT)
+    view = LedgerState.of(SENT)
     assert outcomes(recorder(view).some(view, [succeeded(1)])) == {1: Outcome.SUCCEEDED}
-    assert recorder(view).some(view, [RawAnswer("theirs-0-1", Outcome.EXPIRED)]) == Write()
+    assert recorder(view).some(view, [BatchResult("theirs-0-1", Outcome.EXPIRED)]) == Write()
 
 
 @pytest.mark.parametrize("theirs", ["", "i1", "i1-0", "i2-0-1", "i1-1-1", "i1-9-1", "i1-²-1"])
 def test_only_a_name_that_we_gave_is_ours(theirs: str) -> None:
-    view = View.of([intent("i1"), asked("i1", 0, sha="1")])
-    assert outcomes(recorder(view).some(view, [RawAnswer("i1-0-1", Outcome.EXPIRED)])) == {
+    view = LedgerState.of([intent("i1"), asked("i1", 0, sha="1")])
+    assert outcomes(recorder(view).some(view, [BatchResult("i1-0-1", Outcome.EXPIRED)])) == {
         0: Outcome.EXPIRED
     }
-    assert recorder(view).some(view, [RawAnswer(theirs, Outcome.EXPIRED)]) == Write()
+    assert recorder(view).some(view, [BatchResult(theirs, Outcome.EXPIRED)]) == Write()
 
 
 def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:
-    view = View.of(SENT)
+    view = LedgerState.of(SENT)
     raws = [succeeded(0, said(anchor(1, STRIP.hash_at(0)), "9zzz"))]
     kept = recorder(view).some(view, raws)
     (shard,) = kept.shards
@@ -101,51 +101,55 @@ def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:
     assert bare.events == kept.events
     assert bare.events[0].type == "answer"
     assert bare.events[0].findings == 2
-    assert list(findings_again([ASKED], raws)) == list(shard.findings)
+    assert list(parse_findings([ASKED], raws)) == list(shard.findings)
 
 
 def test_findings_again_takes_what_succeeded_and_was_asked_for() -> None:
     text = said(anchor(1, STRIP.hash_at(0)))
     raws = [
-        RawAnswer(name(0), Outcome.TRUNCATED, text=text),
-        RawAnswer("theirs-0-1", Outcome.SUCCEEDED, text=text),
+        BatchResult(name(0), Outcome.TRUNCATED, text=text),
+        BatchResult("theirs-0-1", Outcome.SUCCEEDED, text=text),
     ]
-    assert list(findings_again([ASKED], raws)) == []
+    assert list(parse_findings([ASKED], raws)) == []
 
 
 def test_a_model_without_a_price_is_unpriced_and_never_free() -> None:
-    view = View.of(SENT)
+    view = LedgerState.of(SENT)
     (event,) = recorder(view).some(view, [succeeded(0, model="claude-new-9")]).events
     assert event.type == "answer"
     assert (event.model, event.usd) == ("claude-new-9", None)
-    row = next(row for row in View.of([*SENT, event]).rows if row.asked.n == 0)
+    row = next(row for row in LedgerState.of([*SENT, event]).rows if row.asked.n == 0)
     assert row.charge() == row.asked.estimate.usd_max == Decimal("0.05")
 
 
 def test_of_the_lane_now_only_one_request_can_be_in_doubt() -> None:
     now = intent("i1", requests=3).model_copy(update={"lane": "now"})
     asks = [asked("i1", n, f"t{n}") for n in range(3)]
-    view = View.of([now, *asks, answered("i1", 0, batch=None)])
+    view = LedgerState.of([now, *asks, answered("i1", 0, batch=None)])
     write = recorder(view).undecided(view)
     assert outcomes(write) == {1: Outcome.UNREADABLE}
     assert [event.type for event in write.events] == ["answer", "voided"]
-    after = View.of([now, *asks, answered("i1", 0, batch=None), *write.events])
-    assert after.sendings[I1].status(at(60)) == "collected"
-    assert [after.standing(TaskId(f"t{n}")) for n in range(3)] == ["answered", "new", "new"]
+    after = LedgerState.of([now, *asks, answered("i1", 0, batch=None), *write.events])
+    assert after.batch_records[I1].status(at(60)) == "collected"
+    assert [after.task_status(TaskId(f"t{n}")) for n in range(3)] == ["answered", "new", "new"]
 
 
 def test_lines_that_name_no_request_are_passed_over() -> None:
     lines = [b"", b"junk", b"{}", json.dumps({"custom_id": "a", "result": {"type": "x"}}).encode()]
-    assert [raw.outcome for raw in readable(lines)] == [Outcome.UNREADABLE]
+    assert [raw.outcome for raw in parse_results(lines)] == [Outcome.UNREADABLE]
 
 
 def test_counts_are_disjoint_and_sum_up() -> None:
     rows = [answered("i1", n, outcome=outcome) for n, outcome in enumerate(Outcome)]
-    counts = Collection((), tuple(rows), ()).counts()
+    counts = CollectResult((), tuple(rows), ()).counts()
     assert counts == dict.fromkeys(map(str, Outcome), 1)
 
 
 def test_the_event_is_of_the_run_that_collected() -> None:
-    view = View.of(SENT)
+    view = LedgerState.of(SENT)
     (event,) = recorder(view).some(view, [succeeded(0)]).events
-    assert (event.run, event.at, event.repo) == ("run-2", at(20), Asked.model_validate(ASKED).repo)
+    assert (event.run, event.at, event.repo) == (
+        "run-2",
+        at(20),
+        RequestRecorded.model_validate(ASKED).repo,
+    )

@@ -5,21 +5,21 @@ import pytest
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.batches.recovery import (
-    Adopt,
-    LookAgain,
-    Void,
+    AbandonIntent,
+    AdoptBatch,
+    CheckAgain,
     candidates_of,
-    doubtful,
+    claimed_batch_ids,
+    earliest_creation,
     is_news,
     is_of,
-    never_arrived,
     resolve,
-    since,
-    taken,
+    unconfirmed_batches,
+    was_never_created,
 )
-from claude_batch.ledger.batch_record import Sending
-from claude_batch.ledger.events import IntentId, Looked
-from claude_batch.ledger.view import View
+from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.events import BatchLookup, IntentId
+from claude_batch.ledger.view import LedgerState
 from ledger_events import REPO, answered, asked, at, intent, submitted, voided
 
 
@@ -38,8 +38,8 @@ def batch(name: str, minute: float, requests: int = 1) -> Batch:
     return Batch(BatchId(name), at(minute), requests)
 
 
-def looked(minute: float, *candidates: str) -> Looked:
-    return Looked(
+def looked(minute: float, *candidates: str) -> BatchLookup:
+    return BatchLookup(
         at=at(minute),
         run="run-1",
         repo=REPO,
@@ -48,27 +48,29 @@ def looked(minute: float, *candidates: str) -> Looked:
     )
 
 
-def sending(*looks: Looked) -> Sending:
-    return View.of([intent("i1"), asked("i1", 0, "t1"), *looks]).sendings[IntentId("i1")]
+def sending(*looks: BatchLookup) -> BatchRecord:
+    return LedgerState.of([intent("i1"), asked("i1", 0, "t1"), *looks]).batch_records[
+        IntentId("i1")
+    ]
 
 
 def test_doubtful_is_what_has_no_fact() -> None:
     events = [intent("i1"), asked("i1", 0, "t1")]
-    assert [one.intent.id for one in doubtful(View.of(events))] == ["i1"]
+    assert [one.intent.id for one in unconfirmed_batches(LedgerState.of(events))] == ["i1"]
     for fact in (submitted("i1"), voided("i1"), answered("i1")):
-        assert doubtful(View.of([*events, fact])) == []
+        assert unconfirmed_batches(LedgerState.of([*events, fact])) == []
 
 
 def test_the_lane_now_has_no_listing_to_look_at() -> None:
     now = intent("i1").model_copy(update={"lane": "now"})
-    (one,) = doubtful(View.of([now, asked("i1", 0, "t1")]))
+    (one,) = unconfirmed_batches(LedgerState.of([now, asked("i1", 0, "t1")]))
     assert candidates_of(one, [batch("b", 0)], ()) == []
-    assert since([one]) > at(10**6)
+    assert earliest_creation([one]) > at(10**6)
 
 
 def test_taken_are_the_batches_of_all_intents() -> None:
-    view = View.of([intent("i1"), submitted("i1"), intent("i2")])
-    assert taken(view) == {"batch-i1"}
+    view = LedgerState.of([intent("i1"), submitted("i1"), intent("i2")])
+    assert claimed_batch_ids(view) == {"batch-i1"}
 
 
 DAY = 24 * 60
@@ -103,23 +105,25 @@ def test_results_say_whose_they_are() -> None:
 
 
 def test_what_was_created_before_all_doubts_is_not_listed() -> None:
-    earlier = View.of([intent("i2", minute=-5), asked("i2", 0, "t2")]).sendings[IntentId("i2")]
-    assert since([sending(), earlier]) == at(-5 - DAY)
+    earlier = LedgerState.of([intent("i2", minute=-5), asked("i2", 0, "t2")]).batch_records[
+        IntentId("i2")
+    ]
+    assert earliest_creation([sending(), earlier]) == at(-5 - DAY)
 
 
 def test_a_batch_whose_results_name_the_intent_is_adopted() -> None:
     found = [(batch("b", 1), False), (batch("c", 2), True), (batch("d", 3), None)]
-    assert resolve(sending(), found, at(31)) == Adopt(batch("c", 2))
+    assert resolve(sending(), found, at(31)) == AdoptBatch(batch("c", 2))
 
 
 def test_before_it_has_ended_nobody_knows_whose_it_is() -> None:
     """The only one that fits may be that of another job, which is about to record it."""
     found = [(batch("b", 1), None)]
-    assert resolve(sending(looked(31)), found, at(60)) == LookAgain((BatchId("b"),))
+    assert resolve(sending(looked(31)), found, at(60)) == CheckAgain((BatchId("b"),))
 
 
 def test_a_look_is_recorded_when_it_shows_something_else() -> None:
-    none, one = LookAgain(()), LookAgain((BatchId("b"),))
+    none, one = CheckAgain(()), CheckAgain((BatchId("b"),))
     assert is_news(sending(), none)
     assert not is_news(sending(looked(31)), none)
     assert is_news(sending(looked(31)), one)
@@ -140,19 +144,19 @@ def test_a_look_is_recorded_when_it_shows_something_else() -> None:
     ],
 )
 def test_a_lease_is_counted_from_the_first_look(
-    looks: list[Looked], minute: float, is_void: bool
+    looks: list[BatchLookup], minute: float, is_void: bool
 ) -> None:
     verdict = resolve(sending(*looks), [], at(minute))
-    assert isinstance(verdict, Void) is is_void
-    assert is_void or verdict == LookAgain(())
+    assert isinstance(verdict, AbandonIntent) is is_void
+    assert is_void or verdict == CheckAgain(())
 
 
 def test_a_lease_that_was_renewed_is_longer() -> None:
     renewed = intent("i1", minute=20).model_copy(update={"lane": "now"})
     events = [intent("i1"), renewed, asked("i1", 0, "t1"), looked(1)]
-    one = View.of(events).sendings[IntentId("i1")]
-    assert resolve(one, [], at(60)) == LookAgain(())
-    assert isinstance(resolve(one, [], at(61)), Void)
+    one = LedgerState.of(events).batch_records[IntentId("i1")]
+    assert resolve(one, [], at(60)) == CheckAgain(())
+    assert isinstance(resolve(one, [], at(61)), AbandonIntent)
 
 
 @pytest.mark.parametrize(("minutes", "is_so"), [((1, 41), True), ((1, 2), False), ((), False)])
@@ -160,5 +164,8 @@ def test_what_never_arrived_was_looked_for_long_enough(
     minutes: tuple[int, ...], is_so: bool
 ) -> None:
     events = [intent("i1"), asked("i1", 0, "t1"), *map(looked, minutes)]
-    assert not never_arrived(View.of(events).sendings[IntentId("i1")])
-    assert never_arrived(View.of([*events, voided("i1")]).sendings[IntentId("i1")]) is is_so
+    assert not was_never_created(LedgerState.of(events).batch_records[IntentId("i1")])
+    assert (
+        was_never_created(LedgerState.of([*events, voided("i1")]).batch_records[IntentId("i1")])
+        is is_so
+    )

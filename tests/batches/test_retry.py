@@ -4,9 +4,9 @@ import pytest
 
 from claude_batch.batches.retry import retry
 from claude_batch.errors import BadUsage
-from claude_batch.ledger.view import Standing
+from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.server import Reply
-from claude_batch.submission.scope import Subject
+from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.task import TaskId
 from rig import REPO, Reviewer, Rig, open_rig
 from scratch import Work
@@ -20,7 +20,7 @@ def rig(work: Work) -> Iterator[Rig]:
         yield made
 
 
-def collected(rig: Rig) -> Subject:
+def collected(rig: Rig) -> ReviewScope:
     """A task that failed for good, and one that was answered."""
     subject = rig.apart("bad.py", "good.py")
     rig.submit(subject)
@@ -32,15 +32,15 @@ def free(rig: Rig, *prefixes: str, reanswer: bool = False) -> list[TaskId]:
     return retry([rig.ledger], prefixes, reanswer=reanswer, repo=REPO, run="run-1", now=rig.clock)
 
 
-def standings(rig: Rig, subject: Subject) -> list[Standing]:
+def standings(rig: Rig, subject: ReviewScope) -> list[TaskStatus]:
     return [rig.view.standing(task.id) for task in subject.tasks]
 
 
 def test_all_that_failed(rig: Rig) -> None:
     subject = collected(rig)
-    assert standings(rig, subject) == [Standing.FAILED, Standing.ANSWERED]
+    assert standings(rig, subject) == [TaskStatus.FAILED, TaskStatus.ANSWERED]
     assert free(rig) == [subject.tasks[0].id]
-    assert standings(rig, subject) == [Standing.NEW, Standing.ANSWERED]
+    assert standings(rig, subject) == [TaskStatus.NEW, TaskStatus.ANSWERED]
     assert rig.submit(subject).claim.plan.new == 1
 
 
@@ -57,13 +57,13 @@ def test_what_was_answered_only_on_demand(rig: Rig) -> None:
     good = subject.tasks[1].id
     assert free(rig, good[:10]) == []
     assert free(rig, good[:10], reanswer=True) == [good]
-    assert standings(rig, subject) == [Standing.FAILED, Standing.NEW]
+    assert standings(rig, subject) == [TaskStatus.FAILED, TaskStatus.NEW]
     assert rig.view.answers() == [], "an answer that was forgotten speaks no more"
 
 
 def test_all_tasks_of_a_batch(rig: Rig) -> None:
     subject = collected(rig)
-    (sending,) = rig.view.sendings.values()
+    (sending,) = rig.view.batch_records.values()
     freed = free(rig, str(sending.submitted.batch), reanswer=True)
     assert set(freed) == {task.id for task in subject.tasks}
 
@@ -84,11 +84,11 @@ def test_what_is_not_named_well_frees_nothing(
     subject = collected(rig)
     with pytest.raises(BadUsage, match=said):
         free(rig, *prefixes, reanswer=reanswer)
-    assert standings(rig, subject) == [Standing.FAILED, Standing.ANSWERED]
+    assert standings(rig, subject) == [TaskStatus.FAILED, TaskStatus.ANSWERED]
 
 
 def test_one_wrong_id_frees_nothing_of_the_others(rig: Rig) -> None:
     subject = collected(rig)
     with pytest.raises(BadUsage, match="ffffff-wrong"):
         free(rig, subject.tasks[0].id, "ffffff-wrong")
-    assert standings(rig, subject)[0] is Standing.FAILED
+    assert standings(rig, subject)[0] is TaskStatus.FAILED

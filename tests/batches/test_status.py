@@ -128,7 +128,7 @@ class TestShow:
 
     def test_an_intent_has_a_name_before_it_has_a_batch(self, rig: Rig) -> None:
         rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
-        (intent,) = rig.view.sendings
+        (intent,) = rig.view.batch_records
         assert self.seen(rig, intent)["type"] == "batch"
 
     @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage
 from scratch import Work
@@ -13,13 +13,13 @@ from scratch import Work
 def test_a_bare_repository_has_no_work_tree_to_write_to(tmp_path: Path, command: str) -> None:
     subprocess.run(["git", "init", "-q", "--bare", str(tmp_path)], check=True)
     with pytest.raises(BadUsage) as refused:
-        World(tmp_path).work_tree(command)
+        CliContext(tmp_path).work_tree(command)
     assert refused.value.remedy == f"run {command} in a clone with a work tree"
 
 
 def test_a_ledger_is_opened_once_in_a_run_and_each_ref_has_its_own(work: Work) -> None:
     work.git("remote", "add", "origin", str(work.path))
-    world, config = World(work.path, {}), Config()
+    world, config = CliContext(work.path, {}), Config()
     other = config.model_copy(
         update={"state": config.state.model_copy(update={"branch": "refs/x"})}
     )
@@ -27,4 +27,4 @@ def test_a_ledger_is_opened_once_in_a_run_and_each_ref_has_its_own(work: Work) -
     assert world.shared(config) is world.shared(Config())
     assert world.local() is world.local()
     assert len({id(world.shared(config)), id(world.shared(other)), id(world.local())}) == 3
-    assert World(work.path, {}).local() is not world.local()
+    assert CliContext(work.path, {}).local() is not world.local()

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from claude_batch.config.loader import choose, override, parse, schema, schema_text
-from claude_batch.config.model import Budget, Config, Negotiated, OwnKind, Rule, State
+from claude_batch.config.model import Budget, Config, CustomRates, OwnKind, PathRule, State
 from claude_batch.errors import BadConfig, BadUsage
 from claude_batch.findings.finding import Severity
 
@@ -58,12 +58,12 @@ PARSED = Config(
     fail_on=Severity.HIGH,
     ladder=("claude-haiku-5-5", "effort=low", "risky-only"),
     prices={
-        "claude-opus-5-5": Negotiated(input=Decimal("3.60")),
-        "claude-haiku-5-5": Negotiated(discount=Decimal("0.15")),
+        "claude-opus-5-5": CustomRates(input=Decimal("3.60")),
+        "claude-haiku-5-5": CustomRates(discount=Decimal("0.15")),
     },
     rules=(
-        Rule(instruction="No print."),
-        Rule(path="*.sql", instruction="Name every column."),
+        PathRule(instruction="No print."),
+        PathRule(path="*.sql", instruction="Name every column."),
     ),
     budget=Budget(pull_request=Decimal("0.1"), day=Decimal(3), month=None),
     state=State(remote="upstream", branch="refs/claude-batch/state"),

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from claude_batch.config.model import Config, Rule
+from claude_batch.config.model import Config, PathRule
 from claude_batch.config.rules import by_model, instructing
 from claude_batch.costs.prices import UnknownModel
 from claude_batch.diff.model import Hunk
 from claude_batch.errors import BadConfig
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import Task
 from submissions import claimant, subject, task
 
@@ -26,18 +26,18 @@ PROSE = change("docs/page.md", "d", 9_000)
 ALL = [SMALL, *PARTS, PROSE]
 
 
-def routed(*rules: Rule) -> dict[str, list[str]]:
+def routed(*rules: PathRule) -> dict[str, list[str]]:
     found = by_model(Config(rules=rules), ALL)
     return {model: [one.path for one in tasks] for model, tasks in found.items()}
 
 
 def test_without_a_rule_for_it_the_configured_model_is_asked() -> None:
     assert list(routed()) == [SONNET]
-    assert list(routed(Rule(instruction="Mind this."))) == [SONNET]
+    assert list(routed(PathRule(instruction="Mind this."))) == [SONNET]
 
 
 def test_a_small_file_is_one_with_few_bytes_of_changes_in_all_its_hunks() -> None:
-    assert routed(Rule(below=2_000, model=HAIKU)) == {
+    assert routed(PathRule(below=2_000, model=HAIKU)) == {
         HAIKU: ["src/small.py"],
         SONNET: ["src/large.py", "src/large.py", "docs/page.md"],
     }
@@ -45,9 +45,9 @@ def test_a_small_file_is_one_with_few_bytes_of_changes_in_all_its_hunks() -> Non
 
 def test_of_several_rules_the_last_decides() -> None:
     rules = (
-        Rule(path="src/", model=OPUS),
-        Rule(path="*.md", model=HAIKU),
-        Rule(below=501, model=HAIKU),
+        PathRule(path="src/", model=OPUS),
+        PathRule(path="*.md", model=HAIKU),
+        PathRule(below=501, model=HAIKU),
     )
     assert routed(*rules) == {
         HAIKU: ["src/small.py", "docs/page.md"],
@@ -57,9 +57,9 @@ def test_of_several_rules_the_last_decides() -> None:
 
 def test_an_instruction_is_for_the_files_that_its_rule_names() -> None:
     rules = (
-        Rule(path="*.md", instruction="Plain words."),
-        Rule(below=501, instruction="Small."),
-        Rule(path="*.md", model=HAIKU),
+        PathRule(path="*.md", instruction="Plain words."),
+        PathRule(below=501, instruction="Small."),
+        PathRule(path="*.md", model=HAIKU),
     )
     assert instructing(rules, [PROSE]) == [rules[0]]
     assert instructing(rules, [SMALL]) == [rules[1]]
@@ -67,13 +67,13 @@ def test_an_instruction_is_for_the_files_that_its_rule_names() -> None:
 
 
 def test_each_model_gets_requests_of_its_own_in_one_batch() -> None:
-    made = claimant(rules=[{"below": 2_000, "model": HAIKU}]).claim(View(), subject(*ALL))
+    made = claimant(rules=[{"below": 2_000, "model": HAIKU}]).plan(LedgerState(), subject(*ALL))
     (parcel,) = made.parcels
     asked = {draft.asked.model: draft.asked for draft in parcel.drafts}
     assert {model: len(one.tasks) for model, one in asked.items()} == {HAIKU: 1, SONNET: 3}
     for draft in parcel.drafts:
         assert f'"model":"{draft.asked.model}"'.encode() in draft.body.read()
-    dear = claimant().claim(View(), subject(SMALL)).parcels[0].drafts[0].estimate
+    dear = claimant().plan(LedgerState(), subject(SMALL)).parcels[0].drafts[0].estimate
     cheap = next(one for one in parcel.drafts if one.asked.model == HAIKU).estimate
     assert cheap.usd_max < dear.usd_max / 10
 
@@ -83,16 +83,16 @@ def test_a_cheaper_step_of_the_ladder_leaves_what_a_rule_names() -> None:
         rules=[{"path": "*.md", "model": OPUS}],
         ladder=[HAIKU],
         budget={"pull_request": 0.1, "month": False},
-    ).claim(View(), subject(*ALL))
+    ).plan(LedgerState(), subject(*ALL))
     assert made.steps
     assert {draft.asked.model for draft in made.parcels[0].drafts} == {HAIKU, OPUS}
 
 
 def test_a_model_without_a_price_is_refused_before_anything_is_read() -> None:
     with pytest.raises(UnknownModel, match="claude-hiku"):
-        claimant(rules=[{"model": "claude-hiku-5-5"}]).claim(View(), subject())
+        claimant(rules=[{"model": "claude-hiku-5-5"}]).plan(LedgerState(), subject())
 
 
 def test_a_pattern_that_is_none_is_named() -> None:
     with pytest.raises(BadConfig, match=r"rules\.path"):
-        by_model(Config(rules=(Rule(path="[z-a]", model=HAIKU),)), ALL)
+        by_model(Config(rules=(PathRule(path="[z-a]", model=HAIKU),)), ALL)

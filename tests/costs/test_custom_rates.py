@@ -7,7 +7,7 @@ import pytest
 
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.config.loader import parse
-from claude_batch.costs.custom_rates import negotiate
+from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BadConfig
 
@@ -17,7 +17,7 @@ EACH = Usage(input=1_000, output=100, cache_read=10, cache_write_5m=20, cache_wr
 
 
 def prices(toml: str) -> Prices:
-    return negotiate(LISTED, parse(".claude-batch.toml", toml.encode()).prices)
+    return apply_custom_rates(LISTED, parse(".claude-batch.toml", toml.encode()).prices)
 
 
 def usd(found: Prices, model: str, usage: Usage = EACH, at: date = TODAY) -> Decimal:
@@ -25,7 +25,7 @@ def usd(found: Prices, model: str, usage: Usage = EACH, at: date = TODAY) -> Dec
 
 
 def test_without_a_deal_the_table_is_the_table() -> None:
-    assert negotiate(LISTED, {}) is LISTED
+    assert apply_custom_rates(LISTED, {}) is LISTED
 
 
 def test_a_named_class_has_its_own_rate_and_the_others_keep_theirs() -> None:

@@ -5,7 +5,7 @@ from claude_batch.anthropic_api.results import Outcome
 from claude_batch.costs.entries import entries
 from claude_batch.costs.forecast import Month, month, sentences
 from claude_batch.costs.spending import Accuracy, accuracy
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, at, failed, intent, settled
 
 BUDGET = Decimal(25)
@@ -23,7 +23,7 @@ def paid(name: str, day: float, usd: str) -> list:
 
 
 def test_a_line_through_what_was_paid() -> None:
-    view = View.of(
+    view = LedgerState.of(
         [
             *paid("october, late", -25, "8.00"),  # 28 October: past the same part of that month
             *paid("october, early", -45, "2.00"),  # 8 October
@@ -79,14 +79,14 @@ def test_a_month_in_words() -> None:
 
 
 def test_nothing_is_foretold_on_the_first_day() -> None:
-    view = View.of(paid("today", -20.9, "1.00"))  # 1 November, 12:24
+    view = LedgerState.of(paid("today", -20.9, "1.00"))  # 1 November, 12:24
     found = month([view], datetime(2026, 11, 1, 23, tzinfo=UTC), None)
     assert (found.usd, found.forecast_usd, found.previous_usd) == (Decimal("1.00"), None, None)
 
 
 def test_a_month_counts_what_it_does_not_know() -> None:
     unpriced = [intent("i"), asked("i", 0, "t"), answered("i", usd=None, usd_standard=None)]
-    found = month([View.of(unpriced)], at(DAY), BUDGET)
+    found = month([LedgerState.of(unpriced)], at(DAY), BUDGET)
     assert (found.usd, found.unknown, found.reserved_usd) == (Decimal(0), 1, Decimal(0))
 
 
@@ -96,7 +96,7 @@ def test_an_empty_ledger() -> None:
 
 
 def test_the_error_of_estimates_by_kind_and_model() -> None:
-    view = View.of(
+    view = LedgerState.of(
         [
             *paid("a", 0, "0.02"),
             *paid("b", 0, "0.02"),
@@ -120,7 +120,7 @@ def test_the_error_of_estimates_by_kind_and_model() -> None:
 
 
 def test_the_wait_for_an_answer_and_a_clock_that_went_backwards() -> None:
-    view = View.of(
+    view = LedgerState.of(
         [
             *paid("a", 0, "0.02"),
             intent("b", 30),

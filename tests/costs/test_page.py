@@ -10,7 +10,7 @@ from claude_batch.costs.forecast import month
 from claude_batch.costs.page import page
 from claude_batch.costs.spending import spending
 from claude_batch.ledger.events import AnyEvent
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, at, intent, settled, submitted
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ DAY = 60 * 24
 
 
 def written(*events: AnyEvent, budget: Budget | None = None) -> str:
-    views = [View.of(events)]
+    views = [LedgerState.of(events)]
     budget = budget or Budget()
     return page(
         spending(views, "kind", None),
@@ -141,7 +141,7 @@ def test_an_empty_ledger_is_a_page_too() -> None:
 
 
 def test_the_first_day_of_a_period_is_in_the_title() -> None:
-    views = [View.of(TWO_DAYS)]
+    views = [LedgerState.of(TWO_DAYS)]
     found = spending(views, "day", at(0))
     html = page(found, found, [], month(views, NOW, None), Budget(), NOW)
     assert "<h1>What claude-batch cost since 2026-11-22</h1>" in html

@@ -15,14 +15,14 @@ from claude_batch.costs.prompt_cache import (
     ASSUMED_HITS,
     RECENT,
     WORTH,
-    Mark,
-    Terms,
+    CachedPrefix,
+    CachePricing,
     hit_rate,
-    marks,
+    plan_cached_prefixes,
 )
 from claude_batch.ledger.events import AnyEvent
 from claude_batch.ledger.usage_history import LEAST, SPAN
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, at, intent, settled
 from rig import PRICES
 
@@ -34,9 +34,9 @@ TOKENS = st.integers(1, 50_000)
 NUMBERS = st.integers(1, 500)
 
 
-def terms(model: str = MODEL, hits: Decimal = ASSUMED_HITS) -> Terms:
+def terms(model: str = MODEL, hits: Decimal = ASSUMED_HITS) -> CachePricing:
     rates = PRICES.rates(model, at=TODAY, prompt_tokens=0)
-    return Terms(rates, PRICES.cache_minimum(model), hits, lambda text: len(text) * 100)
+    return CachePricing(rates, PRICES.cache_minimum(model), hits, lambda text: len(text) * 100)
 
 
 class TestSaving:
@@ -97,14 +97,16 @@ class TestPays:
 
 
 class TestMarks:
-    def marks(self, *starts: str, models: Iterable[str] = (MODEL,)) -> list[Mark | None]:
-        return list(marks(((model, one) for one in starts for model in models), terms))
+    def marks(self, *starts: str, models: Iterable[str] = (MODEL,)) -> list[CachedPrefix | None]:
+        return list(
+            plan_cached_prefixes(((model, one) for one in starts for model in models), terms)
+        )
 
     def test_each_group_is_decided_by_itself(self) -> None:
         long, short, rare = "a" * 100, "b" * 10, "c" * 100
         found = self.marks(long, short, long, rare, *[short, long] * 50)
-        primer = Mark(10_000, Decimal(0), is_primer=True)
-        follower = Mark(10_000, ASSUMED_HITS, is_primer=False)
+        primer = CachedPrefix(10_000, Decimal(0), is_primer=True)
+        follower = CachedPrefix(10_000, ASSUMED_HITS, is_primer=False)
         assert found == [primer, None, follower, None] + [None, follower] * 50
 
     def test_two_groups_have_two_primers(self) -> None:
@@ -117,9 +119,9 @@ class TestMarks:
         assert self.marks(*["a" * 100] * 20, models=(MODEL, "claude-sonnet-5")) == [None] * 40
 
     def test_how_a_prompt_is_expected_to_be_billed(self) -> None:
-        follower = Mark(1_000, ASSUMED_HITS, is_primer=False)
+        follower = CachedPrefix(1_000, ASSUMED_HITS, is_primer=False)
         assert follower.classes(5_000) == Usage(input=4_000, cache_read=640, cache_write_1h=360)
-        primer = Mark(1_000, Decimal(0), is_primer=True)
+        primer = CachedPrefix(1_000, Decimal(0), is_primer=True)
         assert primer.classes(5_000) == Usage(input=4_000, cache_write_1h=1_000)
         assert primer.classes(900) == Usage(cache_write_1h=900)
 
@@ -141,7 +143,7 @@ class TestHitRate:
     HALF = Usage(input=1_000, cache_read=300, cache_write_1h=200, cache_write_5m=100)
 
     def rate(self, *events: AnyEvent, minute: float = 1_000) -> Decimal:
-        return hit_rate(View.of(events), at(minute))
+        return hit_rate(LedgerState.of(events), at(minute))
 
     def test_twenty_answers_are_believed(self) -> None:
         assert self.rate(*past(LEAST - 1, self.HALF)) == ASSUMED_HITS
@@ -171,11 +173,11 @@ class TestHitRate:
 @given(
     MODELS,
     st.integers(1, 400_000),
-    st.sampled_from([None, Mark(2_000, Decimal(0), is_primer=True)]),
+    st.sampled_from([None, CachedPrefix(2_000, Decimal(0), is_primer=True)]),
     st.lists(st.integers(0, 10_000), min_size=3, max_size=3),
 )
 def test_no_bill_is_above_what_is_reserved(
-    model: str, chars: int, mark: Mark | None, shares: list[int]
+    model: str, chars: int, mark: CachedPrefix | None, shares: list[int]
 ) -> None:
     """However a prompt of at most so many tokens is split into classes."""
     made = estimate.estimate(
@@ -194,7 +196,7 @@ def test_no_bill_is_above_what_is_reserved(
 @pytest.mark.parametrize("is_primer", [True, False])
 def test_an_estimate_shows_the_hits_that_are_expected(is_primer: bool) -> None:
     hits = Decimal(0) if is_primer else ASSUMED_HITS
-    mark = Mark(4_000, hits, is_primer)
+    mark = CachedPrefix(4_000, hits, is_primer)
     plain, marked = (
         estimate.estimate(
             PRICES, MODEL, "low", chars=22_000, tasks=1, at=TODAY, batch=True, mark=one

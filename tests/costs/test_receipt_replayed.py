@@ -11,15 +11,15 @@ import yaml
 
 from claude_batch.anthropic_api.results import parse_line
 from claude_batch.batches.custom_ids import custom_id
-from claude_batch.batches.record_answers import Recorder
+from claude_batch.batches.record_answers import AnswerRecorder
 from claude_batch.cli.output.text import paid
 from claude_batch.config.loader import parse
-from claude_batch.costs.custom_rates import negotiate
+from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.receipts import Receipt, receipt
 from claude_batch.findings.parsing import validate_review
-from claude_batch.ledger.events import Answered
-from claude_batch.ledger.view import View
+from claude_batch.ledger.events import AnswerRecorded
+from claude_batch.ledger.view import LedgerState
 from ledger_events import asked, intent, submitted
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -62,18 +62,18 @@ def single() -> list[dict[str, object]]:
     return [line["result"]]
 
 
-def answers(results: Iterable[object], prices: Prices = LISTED) -> list[Answered]:
+def answers(results: Iterable[object], prices: Prices = LISTED) -> list[AnswerRecorded]:
     """As `collect` records them when each one answers a request of ours."""
     found = list(results)
     asks = [asked("i1", n, f"t{n}") for n in range(len(found))]
-    view = View.of([intent("i1", requests=len(found)), *asks, submitted("i1")])
+    view = LedgerState.of([intent("i1", requests=len(found)), *asks, submitted("i1")])
     lines = (
         json.dumps({"custom_id": custom_id(one.intent, one.n, one.sha), "result": result}).encode()
         for one, result in zip(asks, found, strict=True)
     )
-    recorder = Recorder(view.sendings[asks[0].intent], prices, THEN, "run-2")
-    written = recorder.all(view, [parse_line(line, validate_review) for line in lines])
-    return [event for event in written.events if isinstance(event, Answered)]
+    recorder = AnswerRecorder(view.batch_records[asks[0].intent], prices, THEN, "run-2")
+    written = recorder.record_final(view, [parse_line(line, validate_review) for line in lines])
+    return [event for event in written.events if isinstance(event, AnswerRecorded)]
 
 
 def test_four_answers_of_sonnet_5() -> None:
@@ -103,7 +103,7 @@ def test_four_answers_of_sonnet_5() -> None:
 def test_retired_models_with_rates_from_the_configuration(
     results: list[object], tokens: tuple[int, int], usd: str
 ) -> None:
-    prices = negotiate(LISTED, parse(".claude-batch.toml", RETIRED).prices)
+    prices = apply_custom_rates(LISTED, parse(".claude-batch.toml", RETIRED).prices)
     made = receipt(answers(results, prices))
     assert (made.input_tokens, made.output_tokens) == tokens
     assert made.usd == made.saved_by_batch == made.saved_usd == Decimal(usd)
@@ -113,7 +113,7 @@ def test_retired_models_with_rates_from_the_configuration(
 
 def test_thinking_is_in_the_output_that_is_billed() -> None:
     recorded = cassette("basic_batch_reasoning_completion.yaml")
-    prices = negotiate(LISTED, parse(".claude-batch.toml", RETIRED).prices)
+    prices = apply_custom_rates(LISTED, parse(".claude-batch.toml", RETIRED).prices)
     made = receipt(answers(recorded, prices))
     usages = [result["message"]["usage"] for result in recorded]  # type: ignore[index]
     tokens = [sum(one[name] for one in usages) for name in ("input_tokens", "output_tokens")]
@@ -187,5 +187,5 @@ def test_a_negative_or_absurd_field_makes_the_answer_unknown(fields: dict[str, o
 def test_what_is_unknown_keeps_its_reservation() -> None:
     (found,) = answers(changed(input_tokens=-1))
     ask = asked("i1", 0, "t0")
-    view = View.of([intent("i1"), ask, submitted("i1"), found])
+    view = LedgerState.of([intent("i1"), ask, submitted("i1"), found])
     assert view.spent(datetime(2026, 11, 1, tzinfo=UTC)) == ask.estimate.usd_max

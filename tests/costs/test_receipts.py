@@ -8,7 +8,7 @@ from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.receipts import Receipt, receipt
 from claude_batch.formatting import dollars
-from claude_batch.ledger.events import Answered, IntentId, Settled
+from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, IntentId
 from claude_batch.tasks.task import TaskId
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -18,11 +18,11 @@ CACHED = Usage(input=1_000, output=300, cache_read=9_000, cache_write_1h=500, ca
 
 def answered(
     model: str | None, usage: Usage | None, batch: bool = True, priced: bool = True
-) -> Answered:
+) -> AnswerRecorded:
     cost = None
     if model and usage and priced:
         cost = PRICES.cost(model, usage, at=NOW, batch=batch)
-    return Answered(
+    return AnswerRecorded(
         at=NOW,
         run="r",
         repo="o/r",
@@ -83,7 +83,7 @@ def test_an_answer_without_a_price_is_counted_and_not_taken_for_free() -> None:
 
 @pytest.mark.parametrize(("lane", "by_batch"), [("batch", "0.01"), ("now", "0")])
 def test_a_settled_row_counts_like_an_answer(lane: str, by_batch: str) -> None:
-    row = Settled.model_validate(
+    row = FoldedRequest.model_validate(
         {
             "at": NOW,
             "run": "r",

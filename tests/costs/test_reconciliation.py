@@ -10,7 +10,7 @@ from claude_batch.costs.prices import Prices
 from claude_batch.costs.reconciliation import Reconciliation, as_csv, reconcile
 from claude_batch.costs.usage_report import read
 from claude_batch.errors import CannotRead
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, failed, intent
 
 HAIKU, SONNET = "claude-haiku-5-5", "claude-sonnet-5-5"
@@ -43,8 +43,8 @@ def document(*results: dict, day: str = "2026-11-22", **more: object) -> bytes:
     return json.dumps({"data": [bucket], "has_more": False, "next_page": None, **more}).encode()
 
 
-def ledger() -> View:
-    return View.of(
+def ledger() -> LedgerState:
+    return LedgerState.of(
         [
             intent("i1", requests=4),
             *(asked("i1", n, f"t{n}") for n in range(4)),

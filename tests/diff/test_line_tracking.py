@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_batch.diff.line_tracking import Carried, Edit, carry
+from claude_batch.diff.line_tracking import Edit, TrackedLines, track_lines
 from claude_batch.diff.lines import texts
 from claude_batch.git.repository import edits
 
@@ -24,30 +24,30 @@ def count(cart):
 """
 
 
-def carried(old: str, new: str, first: int, last: int) -> Carried | None:
+def carried(old: str, new: str, first: int, last: int) -> TrackedLines | None:
     a, b = old.encode(), new.encode()
-    return carry(texts(a), texts(b), edits(a, b), first, last)
+    return track_lines(texts(a), texts(b), edits(a, b), first, last)
 
 
 def test_lines_below_an_edit_are_shifted_and_lines_above_it_stay() -> None:
     new = OLD.replace("    amount = 0\n", "    amount = 0\n    seen = set()\n    log(cart)\n")
-    assert carried(OLD, new, 1, 1) == Carried(1, 1)
-    assert carried(OLD, new, 10, 11) == Carried(12, 13, undisturbed=True)
-    assert carried(OLD, new, 4, 4) == Carried(6, 6)  # its context has changed
+    assert carried(OLD, new, 1, 1) == TrackedLines(1, 1)
+    assert carried(OLD, new, 10, 11) == TrackedLines(12, 13, undisturbed=True)
+    assert carried(OLD, new, 4, 4) == TrackedLines(6, 6)  # its context has changed
 
 
 def test_lines_that_were_edited_are_gone() -> None:
     new = OLD.replace("amount += item.price", "amount += item.price * item.count")
     assert carried(OLD, new, 4, 4) is None
     assert carried(OLD, new, 3, 5) is None
-    assert carried(OLD, new, 11, 11) == Carried(11, 11, undisturbed=True)
+    assert carried(OLD, new, 11, 11) == TrackedLines(11, 11, undisturbed=True)
 
 
 def test_an_insertion_inside_a_range_touches_it_and_one_at_its_edge_does_not() -> None:
     new = OLD.replace("        number += 1\n", "        number += 1\n        log(item)\n")
     assert carried(OLD, new, 11, 12) is None
-    assert carried(OLD, new, 10, 11) == Carried(10, 11)
-    assert carried(OLD, new, 12, 12) == Carried(13, 13)
+    assert carried(OLD, new, 10, 11) == TrackedLines(10, 11)
+    assert carried(OLD, new, 12, 12) == TrackedLines(13, 13)
 
 
 def test_lines_that_were_moved_are_found_if_they_have_no_twin() -> None:
@@ -58,7 +58,7 @@ def test_lines_that_were_moved_are_found_if_they_have_no_twin() -> None:
     moved = odd.replace("    amount = convert(0, cart.currency)\n", "").replace(
         "    return number\n", "    amount = convert(0, cart.currency)\n    return number\n"
     )
-    assert carried(odd, moved, 2, 2) == Carried(11, 11, moved=True)
+    assert carried(odd, moved, 2, 2) == TrackedLines(11, 11, moved=True)
     twice = moved.replace("    number = 0\n", "    amount = convert(0, cart.currency)\n")
     assert carried(odd, twice, 2, 2) is None
 
@@ -74,8 +74,8 @@ def test_an_insertion_that_could_as_well_have_been_elsewhere_touches_all_of_it()
     old = "one = compute_the_first()\nif a:\n    b()\n}\ntwo = compute_the_second()\n"
     new = old.replace("}\n", "}\nif c:\n    d()\n}\n")
     assert carried(old, new, 4, 4) is None  # which of the two braces was it?
-    assert carried(old, new, 3, 3) == Carried(3, 3)
-    assert carried(old, new, 5, 5) == Carried(8, 8)
+    assert carried(old, new, 3, 3) == TrackedLines(3, 3)
+    assert carried(old, new, 5, 5) == TrackedLines(8, 8)
 
 
 def test_a_coincidence_between_two_edits_is_no_proof() -> None:
@@ -87,7 +87,7 @@ def test_a_coincidence_between_two_edits_is_no_proof() -> None:
 
 def test_the_ends_of_lines_count() -> None:
     assert carried("a\nb = call(c)\n", "a\r\nb = call(c)\r\n", 2, 2) is None
-    assert carried("a = call_something(1)\nb", "a = call_something(1)\nb", 2, 2) == Carried(
+    assert carried("a = call_something(1)\nb", "a = call_something(1)\nb", 2, 2) == TrackedLines(
         2, 2, undisturbed=True
     )
 
@@ -99,7 +99,7 @@ def test_lines_that_the_old_text_never_had_are_nowhere(span: tuple[int, int]) ->
 
 def test_edits_that_do_not_belong_to_the_texts_carry_nothing_wrong() -> None:
     old, new = texts(OLD.encode()), texts(b"other = 1\n" + OLD.encode())
-    assert carry(old, new, [Edit(0, 0, 0, 2)], 4, 4) is None
+    assert track_lines(old, new, [Edit(0, 0, 0, 2)], 4, 4) is None
 
 
 ROWS = st.sampled_from(
@@ -120,7 +120,7 @@ def test_between_any_two_texts_a_place_holds_the_same_lines(
 ) -> None:
     a, b = joined(old, ended=ends), joined(new, ended=ended)
     first, last = span[0], span[0] + span[1]
-    found = carry(texts(a), texts(b), edits(a, b), first, last)
+    found = track_lines(texts(a), texts(b), edits(a, b), first, last)
     if found:
         assert texts(b)[found.first - 1 : found.last] == texts(a)[first - 1 : last]
         assert found.last - found.first == last - first
@@ -136,10 +136,10 @@ def test_after_one_insertion_or_deletion_a_place_is_that_of_the_same_line(
     longer = [*rows[:at], *block, *rows[at:]]
     first, last = span[0], span[0] + span[1]
     a, b = joined(rows), joined(longer)
-    inserted = carry(texts(a), texts(b), edits(a, b), first, last)
+    inserted = track_lines(texts(a), texts(b), edits(a, b), first, last)
     if inserted and not inserted.moved:
         assert inserted.first == (first if first <= at else first + len(block))
-    deleted = carry(texts(b), texts(a), edits(b, a), first, last)
+    deleted = track_lines(texts(b), texts(a), edits(b, a), first, last)
     if deleted and not deleted.moved:
         assert last <= at or first > at + len(block)
         assert deleted.first == (first if last <= at else first - len(block))

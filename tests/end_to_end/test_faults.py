@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from claude_batch.errors import ClaudeBatchError
-from claude_batch.ledger.view import Standing
+from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.server import Call, Fault, Reply
 from claude_batch.sandbox.github_server.messages import Incoming, Trouble
 from github_faults import bad_gateway, expired_token, secondary_limit
@@ -134,7 +134,7 @@ def endure(pull: PullRig, outage: Outage) -> None:
 def is_whole(pull: PullRig) -> None:
     view, tasks = pull.rig.view, pull.scene().tasks
     assert (view.damaged, view.open_batches()) == ((), [])
-    assert {view.standing(task.id) for task in tasks} == {Standing.ANSWERED}
+    assert {view.standing(task.id) for task in tasks} == {TaskStatus.ANSWERED}
     sent = Counter(content(params) for _, _, params in pull.rig.server.submitted())
     assert set(sent.values()) == {1}, "paid twice"
     assert sorted(pull.reviewed()) == STANDS

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.collect import Collector
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.git_store import GitLedger
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.sandbox.anthropic_server.server import BatchesServer, Call, Fault
 from claude_batch.sandbox.github_server.messages import Incoming, Trouble
 from program import ONCE, STATE, Place, Ran, open_place
@@ -83,7 +83,7 @@ def ledger(place: Place, now: Callable[[], datetime]) -> GitLedger:
     return GitLedger(git, STATE, "origin", "after", now=now, sleep=lambda seconds: None)
 
 
-def view(place: Place) -> View:
+def view(place: Place) -> LedgerState:
     found = ledger(place, lambda: datetime.now(UTC)).view()
     assert found.damaged == ()
     return found
@@ -133,7 +133,7 @@ def test_while_it_is_sent_nobody_knows_and_it_is_found_again(tmp_path: Path) -> 
         assert place.json("submit", "--pr", pull)["tasks"]["new"] == 0
 
         later = lambda: datetime.now(UTC) + timedelta(minutes=31)  # noqa: E731
-        claude = Claude(place.environ, sleep=lambda seconds: None)
+        claude = AnthropicClient(place.environ, sleep=lambda seconds: None)
         found = Collector(ledger(place, later), claude, PRICES, "after", later)
         assert len([*found.collect().answers, *found.collect().answers]) == 1
         claude.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from claude_batch.pull_requests.outcomes import findings, precision
-from claude_batch.pull_requests.publish import Published
+from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.anthropic_server.server import Reply
 from claude_batch.sandbox.demo.conversation import Said
 from claude_batch.sandbox.github_server.messages import Account, Incoming, Trouble, refused
@@ -83,13 +83,13 @@ class Story:
         self.shop.commit({"till.py": self.text}, "as the review says")
         self.shop.git("push", "-q", "origin", "till")
 
-    def review(self) -> Published:
+    def review(self) -> PublishResult:
         """What CI does after a push, and an hour later."""
         self.pull.submit()
         self.pull.rig.collect()
         return self.publish()
 
-    def publish(self) -> Published:
+    def publish(self) -> PublishResult:
         self.pull.forge.close()
         self.pull.forge = self.shop.forge(self.token)
         return self.pull.publish()

@@ -57,7 +57,7 @@ def test_every_form_names_the_finding(rig: Rig, form: Form) -> None:
 
 
 def test_an_answer_that_was_forgotten_is_not_said_twice(rig: Rig) -> None:
-    (sending,) = rig.view.sendings.values()
+    (sending,) = rig.view.batch_records.values()
     name = str(sending.submitted.batch)
     retry([rig.ledger], [name], reanswer=True, repo=REPO, run="run-1", now=rig.clock)
     assert items(rig) == []

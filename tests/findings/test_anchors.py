@@ -7,7 +7,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from claude_batch.diff.model import Hunk, Side
-from claude_batch.findings.anchors import Place, Strip, Unplaced, anchor, line_hash, lines_at, place
+from claude_batch.findings.anchors import (
+    AnchoredTask,
+    AnchorError,
+    LineRange,
+    anchor,
+    line_hash,
+    lines_at,
+    resolve_anchors,
+)
 
 ROW = st.tuples(
     st.sampled_from([b" ", b"+", b"-"]),
@@ -17,7 +25,7 @@ HUNK = st.lists(ROW, min_size=1, max_size=12).map(lambda rows: Hunk(1, 1, b"\n".
 HUNKS = st.lists(HUNK, min_size=1, max_size=4)
 
 
-def shown(strips: list[Strip]) -> list[str]:
+def shown(strips: list[AnchoredTask]) -> list[str]:
     """The anchors in the order in which a request shows them."""
     hashes = [strip.hash_at(at) for strip in strips for at in range(len(strip.signs))]
     return [anchor(ordinal, hashed) for ordinal, hashed in enumerate(hashes, 1)]
@@ -25,7 +33,7 @@ def shown(strips: list[Strip]) -> list[str]:
 
 def test_an_anchor_is_what_the_ledger_s_format_says() -> None:
     first, second = (hashlib.sha256(line).digest()[:6] for line in (b"a", b"b c"))
-    strip = Strip.of(Hunk(1, 1, b"-a\n+ b\tc"))
+    strip = AnchoredTask.of(Hunk(1, 1, b"-a\n+ b\tc"))
     assert (
         strip.hashes
         == (base64.urlsafe_b64encode(first) + base64.urlsafe_b64encode(second)).decode()
@@ -40,13 +48,13 @@ def test_an_anchor_is_what_the_ledger_s_format_says() -> None:
 @settings(deadline=None)
 @given(HUNKS)
 def test_every_anchor_leads_back_to_its_line(hunks: list[Hunk]) -> None:
-    strips = [Strip.of(hunk) for hunk in hunks]
+    strips = [AnchoredTask.of(hunk) for hunk in hunks]
     anchors = iter(shown(strips))
     for task, hunk in enumerate(hunks):
         for position, line in enumerate(hunk.lines):
             mark = next(anchors)
             side = Side.LEFT if line.sign == "-" else Side.RIGHT
-            assert place(mark, mark, strips) == Place(task, position, position, side)
+            assert resolve_anchors(mark, mark, strips) == LineRange(task, position, position, side)
 
 
 @settings(deadline=None)
@@ -54,12 +62,12 @@ def test_every_anchor_leads_back_to_its_line(hunks: list[Hunk]) -> None:
 def test_two_anchors_are_a_range_of_one_hunk_and_one_side_or_nothing(
     hunks: list[Hunk], data: st.DataObject
 ) -> None:
-    strips = [Strip.of(hunk) for hunk in hunks]
+    strips = [AnchoredTask.of(hunk) for hunk in hunks]
     anchors = shown(strips)
     start, end = data.draw(st.sampled_from(anchors)), data.draw(st.sampled_from(anchors))
     try:
-        found = place(start, end, strips)
-    except Unplaced:
+        found = resolve_anchors(start, end, strips)
+    except AnchorError:
         return
     lines = hunks[found.task].lines
     assert found.first <= found.last < len(lines)
@@ -73,17 +81,17 @@ def test_two_anchors_are_a_range_of_one_hunk_and_one_side_or_nothing(
 def test_letters_of_another_line_are_refused_even_of_a_twin(
     hunks: list[Hunk], data: st.DataObject
 ) -> None:
-    strips = [Strip.of(hunk) for hunk in hunks]
+    strips = [AnchoredTask.of(hunk) for hunk in hunks]
     anchors = shown(strips)
     ordinal = data.draw(st.integers(1, len(anchors)))
     letters = data.draw(st.sampled_from(anchors))[-3:]
     assume(letters != anchors[ordinal - 1][-3:])
-    with pytest.raises(Unplaced, match="letters"):
-        place(f"{ordinal}{letters}", f"{ordinal}{letters}", strips)
+    with pytest.raises(AnchorError, match="letters"):
+        resolve_anchors(f"{ordinal}{letters}", f"{ordinal}{letters}", strips)
 
 
 def test_a_wrong_ordinal_does_not_fit_a_twin_of_the_line() -> None:
-    strips = [Strip.of(Hunk(1, 1, b"\n".join([b"+}"] * 200)))]
+    strips = [AnchoredTask.of(Hunk(1, 1, b"\n".join([b"+}"] * 200)))]
     letters = Counter(mark[-3:] for mark in shown(strips))
     assert len(letters) > 190
 
@@ -91,13 +99,13 @@ def test_a_wrong_ordinal_does_not_fit_a_twin_of_the_line() -> None:
 @settings(deadline=None)
 @given(st.text(max_size=12))
 def test_what_is_no_anchor_is_unplaced(text: str) -> None:
-    strips = [Strip.of(Hunk(1, 1, b"+a\n+b"))]
+    strips = [AnchoredTask.of(Hunk(1, 1, b"+a\n+b"))]
     assume(text.strip() not in shown(strips))
-    with pytest.raises(Unplaced):
-        place(text, text, strips)
+    with pytest.raises(AnchorError):
+        resolve_anchors(text, text, strips)
 
 
-STRIPS = [Strip.of(Hunk(1, 1, b" a\n-b\n+c\n d")), Strip.of(Hunk(9, 9, b"+e"))]
+STRIPS = [AnchoredTask.of(Hunk(1, 1, b" a\n-b\n+c\n d")), AnchoredTask.of(Hunk(9, 9, b"+e"))]
 MARKS = shown(STRIPS)
 
 
@@ -114,14 +122,14 @@ MARKS = shown(STRIPS)
     ],
 )
 def test_why_anchors_are_unplaced(start: str, end: str, why: str) -> None:
-    with pytest.raises(Unplaced, match=why):
-        place(start, end, STRIPS)
+    with pytest.raises(AnchorError, match=why):
+        resolve_anchors(start, end, STRIPS)
 
 
 def test_ranges_over_context_take_the_side_of_the_changed_end() -> None:
-    assert place(MARKS[0], MARKS[1], STRIPS) == Place(0, 0, 1, Side.LEFT)
-    assert place(MARKS[0], MARKS[3], STRIPS) == Place(0, 0, 3, Side.RIGHT)
-    assert place(f" {MARKS[2]}\n", MARKS[3], STRIPS) == Place(0, 2, 3, Side.RIGHT)
+    assert resolve_anchors(MARKS[0], MARKS[1], STRIPS) == LineRange(0, 0, 1, Side.LEFT)
+    assert resolve_anchors(MARKS[0], MARKS[3], STRIPS) == LineRange(0, 0, 3, Side.RIGHT)
+    assert resolve_anchors(f" {MARKS[2]}\n", MARKS[3], STRIPS) == LineRange(0, 2, 3, Side.RIGHT)
 
 
 def test_lines_of_one_side_within_a_range() -> None:

@@ -3,9 +3,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from claude_batch.diff.model import FileChange, Hunk, Side
-from claude_batch.findings.anchors import Strip
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.placement import Dropped, Placed, place
-from claude_batch.findings.relocation import Past
+from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.git.repository import edits
 from claude_batch.ledger.events import Plan
@@ -118,9 +118,9 @@ def past(
     plan_starts: tuple[tuple[int, int], ...] = ((9, 9),),
     renamed: str | None = None,
     folded: bool = False,
-) -> Past:
+) -> PreviousPlans:
     """One plan that saw `asked` in src/a.py; today's diff shows `now` in `path`."""
-    strip = Strip.of(asked.hunk)
+    strip = AnchoredTask.of(asked.hunk)
     planned = PlannedFile(
         path="src/a.py",
         old_path="src/a.py",
@@ -149,7 +149,7 @@ def past(
     )
     today = replace(diff(), files=(change,))
     blobs = {OLD_BLOB: old, NEW_BLOB: head_bytes}
-    return Past(
+    return PreviousPlans(
         (plan,),
         {}
         if folded

@@ -2,9 +2,9 @@ import pytest
 
 from claude_batch.diff.model import Side
 from claude_batch.diff.parser import parse_hunks
-from claude_batch.findings.anchors import Strip
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
-from claude_batch.findings.relocation import Here, lines_now, relocate
+from claude_batch.findings.relocation import RelocatedLines, lines_now, relocate
 from claude_batch.findings.suggestions import Rejected, Suggestion
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
@@ -12,7 +12,7 @@ from claude_batch.tasks.task import TaskId
 (HUNK,) = parse_hunks(
     b"@@ -1,4 +1,4 @@\n def f():\n-    a = 1\n+    a = 2\n+    b = 3\n     return a\n"
 )
-STRIP = Strip.of(HUNK)
+STRIP = AnchoredTask.of(HUNK)
 TASK = AskedTask(id=TaskId("t"), path="a.py", signs=STRIP.signs, hashes=STRIP.hashes)
 NEW = [b"def f():", b"    a = 2", b"    b = 3", b"    return a"]
 
@@ -73,8 +73,10 @@ def test_a_replacement_is_proved_against_the_file_as_it_is_now() -> None:
     file = b"# above\r\n" + b"".join(row + b"\r\n" for row in NEW)
     wanted = finding(2, 2).model_copy(update={"replacement": "    a = 3"})
     proof = Suggestion("a.py", 3, 3, b"    a = 2\r\n", b"    a = 3\r\n", parsed=True)
-    assert relocate(wanted, TASK, file) == Here(3, 3, proof)
-    assert relocate(finding(2, 2), TASK, file) == Here(3, 3, Rejected("nothing is suggested"))
+    assert relocate(wanted, TASK, file) == RelocatedLines(3, 3, proof)
+    assert relocate(finding(2, 2), TASK, file) == RelocatedLines(
+        3, 3, Rejected("nothing is suggested")
+    )
     assert relocate(wanted, TASK, file * 2) is None
 
 

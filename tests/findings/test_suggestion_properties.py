@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claude_batch.diff.lines import rows_of
-from claude_batch.findings.suggestions import Suggestion, applied, combine, prove
+from claude_batch.findings.suggestions import Suggestion, applied, combine, validate_suggestion
 from claude_batch.git.patch import make_patch
 from claude_batch.syntax.languages import grammar_of, parse
 from languages import PIECES, file_of
@@ -86,7 +86,7 @@ def suggestions(draw: st.DrawFn, path: str, blob: bytes) -> Suggestion | None:
     last = draw(st.integers(first, min(len(rows), first + 4)))
     seen = [row.removesuffix(b"\n") for row in rows[first - 1 : last]]
     old = b"\n".join(seen).decode().replace("\r", "")
-    found = prove(blob, first, last, seen, draw(replacements(old, blob)), path)
+    found = validate_suggestion(blob, first, last, seen, draw(replacements(old, blob)), path)
     return found if isinstance(found, Suggestion) else None
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from claude_batch.diff.lines import rows_of
-from claude_batch.findings.suggestions import Rejected, Suggestion, applied, prove
+from claude_batch.findings.suggestions import Rejected, Suggestion, applied, validate_suggestion
 
 PYTHON = b"""\
 def f(items):
@@ -15,12 +15,14 @@ def f(items):
 def proved(blob: bytes, first: int, last: int, replacement: str, path: str = "a.py") -> bytes | str:
     """The file after the suggestion, or why there is none."""
     seen = [row.removesuffix(b"\n") for row in rows_of(blob)[first - 1 : last]]
-    found = prove(blob, first, last, seen, replacement, path)
+    found = validate_suggestion(blob, first, last, seen, replacement, path)
     return applied(blob, found) if isinstance(found, Suggestion) else found.reason
 
 
 def test_lines_are_replaced_and_the_file_still_parses() -> None:
-    found = prove(PYTHON, 3, 3, [b"        if item == None:"], "        if item is None:", "a.py")
+    found = validate_suggestion(
+        PYTHON, 3, 3, [b"        if item == None:"], "        if item is None:", "a.py"
+    )
     assert found == Suggestion(
         path="a.py",
         first_line=3,
@@ -34,13 +36,15 @@ def test_lines_are_replaced_and_the_file_still_parses() -> None:
 
 
 def test_other_lines_than_those_reviewed_are_refused() -> None:
-    assert prove(PYTHON, 3, 3, [b"        if item == nil:"], "x", "a.py") == Rejected(
+    assert validate_suggestion(PYTHON, 3, 3, [b"        if item == nil:"], "x", "a.py") == Rejected(
         "the lines are not those that were reviewed"
     )
-    assert prove(PYTHON, 5, 6, [b"    return 1", b""], "x", "a.py") == Rejected(
+    assert validate_suggestion(PYTHON, 5, 6, [b"    return 1", b""], "x", "a.py") == Rejected(
         "the file has no such lines"
     )
-    assert prove(PYTHON, 0, 0, [], "x", "a.py") == Rejected("the file has no such lines")
+    assert validate_suggestion(PYTHON, 0, 0, [], "x", "a.py") == Rejected(
+        "the file has no such lines"
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,21 +129,21 @@ def test_lines_can_go_and_blank_lines_can_come() -> None:
     assert proved(b"a\nb\nc\n", 2, 2, "", "a.txt") == b"a\nc\n"
     assert proved(b"a\nb", 2, 2, "", "a.txt") == b"a\n"
     assert proved(b"a\n\nb\n", 2, 2, "", "a.txt") == b"a\nb\n"
-    blank = prove(b"a\nb\nc\n", 2, 2, [b"b"], "\n", "a.txt")
-    gone = prove(b"a\nb\nc\n", 2, 2, [b"b"], "", "a.txt")
+    blank = validate_suggestion(b"a\nb\nc\n", 2, 2, [b"b"], "\n", "a.txt")
+    gone = validate_suggestion(b"a\nb\nc\n", 2, 2, [b"b"], "", "a.txt")
     assert isinstance(blank, Suggestion)
     assert isinstance(gone, Suggestion)
     assert (blank.text, gone.text) == ("\n", "")
 
 
 def test_a_file_that_did_not_parse_need_not_parse_after() -> None:
-    found = prove(b"print 1\nx\n", 2, 2, [b"x"], "y", "a.py")
+    found = validate_suggestion(b"print 1\nx\n", 2, 2, [b"x"], "y", "a.py")
     assert isinstance(found, Suggestion)
     assert not found.parsed
 
 
 def test_applying_to_another_file_is_a_fault() -> None:
-    found = prove(b"a\n", 1, 1, [b"a"], "b", "a.txt")
+    found = validate_suggestion(b"a\n", 1, 1, [b"a"], "b", "a.txt")
     assert isinstance(found, Suggestion)
     with pytest.raises(ValueError, match=r"lines 1\.\.1 are not those that were proved"):
         applied(b"z\n", found)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from claude_batch.anthropic_api.results import Unparsable
+from claude_batch.anthropic_api.results import InvalidResponse
 from claude_batch.findings.verdicts import read_verdicts
 
 ONE, TWO = "0011223344556677", "8899aabbccddeeff"
@@ -46,10 +46,10 @@ def test_two_verdicts_refute_only_together() -> None:
     ],
 )
 def test_what_leaves_a_claim_without_a_verdict_is_no_answer(text: str) -> None:
-    with pytest.raises(Unparsable):
+    with pytest.raises(InvalidResponse):
         read_verdicts(text, (ONE,))
 
 
 def test_two_claims_of_one_name_cannot_be_told_apart() -> None:
-    with pytest.raises(Unparsable, match="2 of 2 claims"):
+    with pytest.raises(InvalidResponse, match="2 of 2 claims"):
         read_verdicts(said(("00112233", "refuted")), (ONE, "00112233ffffffff"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from claude_batch.errors import CannotRecord
-from claude_batch.git.process import Git, GitFailed, Printed, without_credentials
+from claude_batch.git.process import Git, GitFailed, ObjectSpool, without_credentials
 from scratch import Work
 
 
@@ -76,14 +76,14 @@ class TestPieces:
     def test_they_come_while_git_goes_on(self, work: Work) -> None:
         said = work.path / "said"
         waits = f"seq 100000; while ! test -e {said}; do sleep 0.01; done; seq 100000"
-        pieces = self.git(work, waits).pieces("go")
+        pieces = self.git(work, waits).stream("go")
         first = next(pieces)
         said.touch()
         whole = "".join(f"{n}\n" for n in range(1, 100_001)).encode() * 2
         assert first + b"".join(pieces) == whole
 
     def test_a_failure_is_told_after_the_last_one(self, work: Work) -> None:
-        pieces = self.git(work, "echo so far; echo fatal: no more >&2; exit 3").pieces("go")
+        pieces = self.git(work, "echo so far; echo fatal: no more >&2; exit 3").stream("go")
         assert next(pieces) == b"so far\n"
         with pytest.raises(GitFailed) as caught:
             next(pieces)
@@ -91,11 +91,11 @@ class TestPieces:
         assert caught.value.completed.code == 3
 
     def test_many_complaints_keep_nobody_waiting(self, work: Work) -> None:
-        pieces = self.git(work, "seq 1000000 >&2; echo done").pieces("go")
+        pieces = self.git(work, "seq 1000000 >&2; echo done").stream("go")
         assert list(pieces) == [b"done\n"]
 
     def test_who_stops_early_ends_git(self, work: Work) -> None:
-        pieces = self.git(work, f"seq 50000; sleep 2; touch {work.path}/late").pieces("go")
+        pieces = self.git(work, f"seq 50000; sleep 2; touch {work.path}/late").stream("go")
         next(pieces)
         pieces.close()
         assert not (work.path / "late").exists()
@@ -104,7 +104,7 @@ class TestPieces:
 class TestPrinted:
     def test_what_is_added_stands_between_what_git_printed(self, work: Work) -> None:
         oid = work.git("hash-object", "-w", "--stdin", stdin=b"one\ntwo\n").decode().strip()
-        printed = Printed(Git(dict(os.environ), work.path / ".git"))
+        printed = ObjectSpool(Git(dict(os.environ), work.path / ".git"))
         before = printed.objects([oid])[oid]
         assert [*before.lines()][1][1] == b"two"
         ours = printed.add(b"three\nfour\n")
@@ -114,7 +114,7 @@ class TestPrinted:
         assert ours.read() == b"three\nfour\n"
 
     def test_no_room_is_one_sentence(self, work: Work) -> None:
-        printed = Printed(Git(dict(os.environ), work.path / ".git"))
+        printed = ObjectSpool(Git(dict(os.environ), work.path / ".git"))
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
         try:
@@ -131,7 +131,7 @@ class TestPrinted:
 
         long = b"".join(b"%d %s\n" % (n, b"x" * (n % 90)) for n in range(9000))
         first, second, empty = made(long), made(b"one\n\ntwo"), made(b"")
-        printed = Printed(Git(dict(os.environ), work.path / ".git"))
+        printed = ObjectSpool(Git(dict(os.environ), work.path / ".git"))
         found = printed.objects([first, "0" * 40, empty, ""])
         assert {oid: blob.size for oid, blob in found.items()} == {first: len(long), empty: 0}
         assert found[first].read() == b"".join(found[first].chunks()) == long

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.diff.model import LeftOut
+from claude_batch.diff.model import SkippedFile
 from claude_batch.errors import BadUsage, CannotRead
 from claude_batch.git.repository import Repository
 from scratch import Work
@@ -101,7 +101,7 @@ def test_a_range_starts_at_the_merge_base(work: Work) -> None:
     )
     assert [file.path for file in repository.diff(found).files] == ["b.py"]
     nothing = repository.diff(repository.compare_range("main", "main"))
-    assert (nothing.files, nothing.left_out) == ((), ())
+    assert (nothing.files, nothing.skipped) == ((), ())
 
 
 def test_a_merge_commit_as_head_shows_only_the_branch(work: Work) -> None:
@@ -225,12 +225,12 @@ def test_whole_files(work: Work) -> None:
     assert files[0].old_blob == files[0].new_blob == blob
     assert [hunk.body for hunk in files[0].hunks] == [b" a\n b\n\\ No newline at end of file"]
     assert set(left_out) == {
-        LeftOut("src/bin.py", "binary"),
-        LeftOut("src/big.py", "larger than 1 MB"),
-        LeftOut("src/empty.py", "empty file"),
-        LeftOut("src/lfs.py", "Git LFS pointer"),
-        LeftOut("src/link.py", "symlink"),
-        LeftOut(r"src/\xff.py", "path is not UTF-8"),
+        SkippedFile("src/bin.py", "binary"),
+        SkippedFile("src/big.py", "larger than 1 MB"),
+        SkippedFile("src/empty.py", "empty file"),
+        SkippedFile("src/lfs.py", "Git LFS pointer"),
+        SkippedFile("src/link.py", "symlink"),
+        SkippedFile(r"src/\xff.py", "path is not UTF-8"),
     }
     files, _ = opened(work).whole_files("HEAD", ["*.py", "!src/**"])
     assert [file.path for file in files] == ["other.py"]

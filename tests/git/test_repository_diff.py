@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from claude_batch.diff.model import FileChange, Hunk, LeftOut
+from claude_batch.diff.model import FileChange, Hunk, SkippedFile
 from claude_batch.git.repository import Repository
 from scratch import Work
 
@@ -246,7 +246,7 @@ def test_kinds_of_changes(work: Work, name: str, monkeypatch: pytest.MonkeyPatch
     head = work.commit(case.after)
     found = opened(work).diff(opened(work).compare_range(base, head))
     assert [(file.path, file.status, file.hunks) for file in found.files] == list(case.files)
-    assert found.left_out == tuple(LeftOut(*row) for row in case.left_out)
+    assert found.skipped == tuple(SkippedFile(*row) for row in case.left_out)
 
 
 def test_a_file_change_has_ids_and_modes_of_both_sides(work: Work) -> None:
@@ -279,7 +279,7 @@ def test_submodules(work: Work) -> None:
     repository = opened(work)
     found = repository.diff(repository.compare_range("HEAD~1", "HEAD"))
     assert [file.path for file in found.files] == ["a.py"]
-    assert found.left_out == (LeftOut("sub", "submodule"),)
+    assert found.skipped == (SkippedFile("sub", "submodule"),)
 
 
 def test_a_checkout_of_a_submodule_is_a_repository_like_others(
@@ -308,7 +308,7 @@ def test_a_large_file_is_not_even_loaded(work: Work) -> None:
     stored.write_bytes(whole[:4096])  # the size stands at the beginning; the rest cannot be read
     repository = opened(work)
     found = repository.diff(repository.compare_range(base, head))
-    assert found.left_out == (LeftOut("a.txt", "larger than 1 MB"),)
+    assert found.skipped == (SkippedFile("a.txt", "larger than 1 MB"),)
 
 
 @pytest.mark.parametrize(

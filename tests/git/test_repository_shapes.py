@@ -228,7 +228,7 @@ def test_a_sha256_repository_is_read_by_git_alone(make_work: Make) -> None:
     repository = opened(work)
     found = repository.diff(repository.compare_commits(base, head, "pull request 7"))
     assert [file.path for file in found.files] == ["a.py"]
-    assert [row.reason for row in found.left_out] == ["larger than 1 MB"]
+    assert [row.reason for row in found.skipped] == ["larger than 1 MB"]
     (change,) = found.files
     ids = [change.old_blob, change.new_blob, "1" * 64]
     assert repository.read(ids) == {ids[0]: b"a\n", ids[1]: b"b\n"}

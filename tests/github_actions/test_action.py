@@ -19,7 +19,7 @@ import yaml
 
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
-from claude_batch.sandbox.github_server.server import Hub
+from claude_batch.sandbox.github_server.server import GitHubServer
 from claude_batch.setup.init import COLLECT, SUBMIT, init
 
 ROOT = Path(__file__).parents[2]
@@ -255,7 +255,7 @@ def test_a_pull_request_is_submitted_collected_and_commented_on(tmp_path, work, 
     work.commit({"shop.py": SUSPICIOUS})
     work.git("clone", "-q", "--bare", ".", str(tmp_path / "origin.git"))
 
-    with BatchesServer() as batches, Hub(tmp_path / "origin.git", os.environ) as hub:
+    with BatchesServer() as batches, GitHubServer(tmp_path / "origin.git", os.environ) as hub:
         work.git("remote", "add", "origin", hub.clone_url)
         urls = {"ANTHROPIC_BASE_URL": batches.url, "GITHUB_API_URL": hub.url}
         environ = urls | {"GITHUB_REPOSITORY": hub.repository}

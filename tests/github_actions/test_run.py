@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claude_batch.batches.collect_result import Collection
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Lane
@@ -22,10 +22,10 @@ from claude_batch.errors import (
     ClaudeBatchError,
     SubmitUnclear,
 )
-from claude_batch.github_actions.run import Done, Verbs, ci
+from claude_batch.github_actions.run import CiResult, Verbs, ci
 from claude_batch.ledger.events import Plan
-from claude_batch.pull_requests.publish import Published
-from claude_batch.submission.planner import Claim, Submission
+from claude_batch.pull_requests.publish import PublishResult
+from claude_batch.submission.planner import SubmissionPlan, SubmitResult
 
 LABEL = "claude-batch-now"
 OURS = {"repo": {"full_name": "o/r"}}
@@ -63,17 +63,17 @@ class Calls:
         if name in self.failing:
             raise self.failing[name]
 
-    def submit(self, pr: int, lane: Lane | None) -> Submission:
+    def submit(self, pr: int, lane: Lane | None) -> SubmitResult:
         self.note("submit", pr, lane)
-        return Submission(Claim(PLAN, ()), lane or "batch")
+        return SubmitResult(SubmissionPlan(PLAN, ()), lane or "batch")
 
-    def collect(self) -> Collection:
+    def collect(self) -> CollectResult:
         self.note("collect")
-        return Collection((), (), ())
+        return CollectResult((), (), ())
 
-    def publish(self) -> list[Published]:
+    def publish(self) -> list[PublishResult]:
         self.note("publish")
-        return [Published(7)]
+        return [PublishResult(7)]
 
     def compact(self) -> int:
         self.note("compact")
@@ -89,7 +89,7 @@ def payload(action: str, **pull: Any) -> dict[str, Any]:
     return {"action": action, "pull_request": made | pull, "label": {"name": LABEL}}
 
 
-def run(event: str, said: dict[str, Any], calls: Calls) -> Done:
+def run(event: str, said: dict[str, Any], calls: Calls) -> CiResult:
     return ci(event, said, LABEL, "skip", calls.verbs())
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from claude_batch.diff.model import Side
 from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
-from claude_batch.github_api.client import LONGEST_WAIT, Forge
+from claude_batch.github_api.client import LONGEST_WAIT, GitHubClient
 from claude_batch.github_api.models import DraftCheck, DraftComment, Reaction, RemoteComment
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, Reply, Trouble
 from claude_batch.sandbox.github_server.server import Setup
@@ -173,7 +173,7 @@ class TestPosting:
 
 class TestRefusals:
     def test_no_token(self, shop: Shop) -> None:
-        forge = Forge({"GITHUB_API_URL": shop.hub.url}, shop.hub.repository, sleep=print)
+        forge = GitHubClient({"GITHUB_API_URL": shop.hub.url}, shop.hub.repository, sleep=print)
         with pytest.raises(CannotPublish, match="neither GITHUB_TOKEN nor GH_TOKEN") as caught:
             forge.open_pulls()
         assert "github.token" in caught.value.remedy
@@ -280,7 +280,7 @@ class TestRefusals:
     def test_a_server_that_is_not_there(self) -> None:
         environ = {"GITHUB_TOKEN": "x", "GITHUB_API_URL": "http://127.0.0.1:9"}
         with (
-            Forge(environ, "acme/shop", sleep=lambda _: None) as forge,
+            GitHubClient(environ, "acme/shop", sleep=lambda _: None) as forge,
             pytest.raises(CannotPublish, match="may or may not") as caught,
         ):
             forge.post_comment(1, "x")

@@ -1,16 +1,16 @@
 import pytest
 
 from claude_batch.errors import ReviewRefused
-from claude_batch.github_api.errors import Asked, Refusal, explain, said_in
+from claude_batch.github_api.errors import GitHubError, Operation, explain, said_in
 
-READ = Asked("cannot read it", "contents: read")
-REVIEW = Asked("cannot post it", "pull-requests: write", writes=True, is_review=True)
+READ = Operation("cannot read it", "contents: read")
+REVIEW = Operation("cannot post it", "pull-requests: write", writes=True, is_review=True)
 AGAIN = "run the command again"
 POST_AGAIN = f"{AGAIN}; what is posted already is recognised and not repeated"
 
 
-def refusal(status: int, said: str = "no", *, limit: bool = False, wait: str = "") -> Refusal:
-    return Refusal(status, said, limit, wait or None)
+def refusal(status: int, said: str = "no", *, limit: bool = False, wait: str = "") -> GitHubError:
+    return GitHubError(status, said, limit, wait or None)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def refusal(status: int, said: str = "no", *, limit: bool = False, wait: str = "
         (refusal(422), READ, "it: no", "run `claude-batch doctor`"),
     ],
 )
-def test_what_to_do_now(refused: Refusal, asked: Asked, problem: str, remedy: str) -> None:
+def test_what_to_do_now(refused: GitHubError, asked: Operation, problem: str, remedy: str) -> None:
     error = explain(refused, asked)
     assert problem in error.problem
     assert remedy in error.remedy

@@ -11,37 +11,37 @@ from hypothesis import strategies as st
 
 import ledger_events as ev
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches.recovery import doubtful, taken
+from claude_batch.batches.recovery import claimed_batch_ids, unconfirmed_batches
 from claude_batch.batches.retry import retry
 from claude_batch.batches.status import list_batches, status
 from claude_batch.costs.entries import entries, reuses
 from claude_batch.costs.spending import KEYS, spending
 from claude_batch.findings.finding import Finding
-from claude_batch.ledger.compaction import MOST_BYTES, MOST_FILES, fold, is_due
+from claude_batch.ledger.compaction import MOST_BYTES, MOST_FILES, fold, needs_compaction
 from claude_batch.ledger.events import (
-    Answered,
+    AnswerRecorded,
     AnyEvent,
-    Asked,
-    Closed,
+    BatchLookup,
+    FeedbackRecorded,
+    FoldedRequest,
     Intent,
     IntentId,
     Lease,
-    Looked,
     Plan,
     Post,
-    Settled,
-    Signal,
+    PullRequestClosed,
+    RequestRecorded,
     to_line,
 )
-from claude_batch.ledger.files import LARGE, Parsed, checksum, parse_log
+from claude_batch.ledger.files import LARGE, ParsedLog, checksum, parse_log
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.usage_history import History
-from claude_batch.ledger.view import Standing, View, due
-from claude_batch.pull_requests.record import Dossier, has_news
+from claude_batch.ledger.view import LedgerState, TaskStatus, due
+from claude_batch.pull_requests.record import PullRequestRecord, has_news
 from claude_batch.submission.plan_record import said_already
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
-from claude_batch.verification.outcomes import looks, origins
+from claude_batch.verification.outcomes import origins, status_by_finding
 from in_memory_content import InMemory
 
 DAY = 24 * 60
@@ -49,10 +49,10 @@ NOW = ev.START
 BEFORE = NOW - timedelta(days=30)
 TASKS = [f"t{number}" for number in range(6)]
 PULLS = (7, 8, None)
-Logs = Mapping[str, Parsed]
+Logs = Mapping[str, ParsedLog]
 
 
-def asked(name: str, n: int, *tasks: str, minute: float = 0, **more: object) -> Asked:
+def asked(name: str, n: int, *tasks: str, minute: float = 0, **more: object) -> RequestRecorded:
     """No estimate draws on it, so it may be folded."""
     found = ev.asked(name, n, *tasks, minute=minute, **more)
     return found.model_copy(
@@ -63,15 +63,17 @@ def asked(name: str, n: int, *tasks: str, minute: float = 0, **more: object) -> 
 def log(*events: AnyEvent) -> Logs:
     """Each event in a file of its own day."""
     return {
-        f"log/{event.at:%Y/%m/%d}/100000-run-1-x-{checksum(to_line(event))}.jsonl": Parsed((event,))
+        f"log/{event.at:%Y/%m/%d}/100000-run-1-x-{checksum(to_line(event))}.jsonl": ParsedLog(
+            (event,)
+        )
         for event in events
     }
 
 
-def view_of(logs: Logs, shards: Iterable[str] = ()) -> View:
+def view_of(logs: Logs, shards: Iterable[str] = ()) -> LedgerState:
     files = logs.values()
     sheets = (sheet for file in files for sheet in file.sheets)
-    return View.of((event for file in files for event in file.events), (), shards, sheets)
+    return LedgerState.of((event for file in files for event in file.events), (), shards, sheets)
 
 
 def folded(
@@ -92,29 +94,29 @@ def events(logs: Logs, kind: type[AnyEvent]) -> list[AnyEvent]:
 class Stub:
     """A ledger that only tells what would be written."""
 
-    seen: View
+    seen: LedgerState
     written: Write
 
-    def view(self) -> View:
+    def view(self) -> LedgerState:
         return self.seen
 
-    def transact(self, decide: Callable[[View], Write]) -> View:
+    def transact(self, decide: Callable[[LedgerState], Write]) -> LedgerState:
         self.written = decide(self.seen)
         return self.seen
 
-    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+    def findings(self, answers: Iterable[AnswerRecorded]) -> Iterator[Finding]:
         return iter(())
 
 
-def questions(view: View) -> dict[str, object]:
+def questions(view: LedgerState) -> dict[str, object]:
     """All that the program asks of a ledger, and what it says."""
     ids = [TaskId(name) for name in TASKS]
     sinces = [NOW - timedelta(days=days) for days in (0, 29, 31, 40, 60, 400)]
     stub = Stub(view, Write())
     retry([stub], [], reanswer=False, repo="r", run="r", now=lambda: NOW)
     return {
-        "standing": {task: view.standing(task) for task in ids},
-        "cut short": view.cut_short(ids),
+        "standing": {task: view.task_status(task) for task in ids},
+        "cut short": view.truncated_tasks(ids),
         "spent": [view.spent(since, pr) for since in sinces for pr in PULLS],
         "spending": [spending([view], by, since) for by in KEYS for since in (None, sinces[2])],
         "entries": sorted(
@@ -126,8 +128,8 @@ def questions(view: View) -> dict[str, object]:
         "told": sorted((one.id, one.kind, one.path) for one in told.failed),
         "batches": sorted(list_batches(stub, NOW), key=lambda row: row.id),
         "open": view.open_batches(),
-        "doubtful": doubtful(view),
-        "taken": taken(view),
+        "doubtful": unconfirmed_batches(view),
+        "taken": claimed_batch_ids(view),
         "failed": sorted(task for event in stub.written.events for task in event.tasks),
         "answers": [
             (a.at, a.intent, a.n, a.findings, a.refuted, a.usd, a.shard, a.batch)
@@ -138,7 +140,7 @@ def questions(view: View) -> dict[str, object]:
             for row in view.rows
             if row.answered and row.answered.findings and row.answered.shard in view.shards
         ),
-        "looks": looks(view),
+        "looks": status_by_finding(view),
         "origins": origins(view, NOW),
         "history": History.of(view),
         "plans": [view.plan(7), view.plan(8)],
@@ -154,8 +156,8 @@ def questions(view: View) -> dict[str, object]:
     }
 
 
-def pull(view: View, pr: int, ids: Sequence[TaskId]) -> object:
-    dossier = Dossier(view, pr, frozenset(ids[:3]))
+def pull(view: LedgerState, pr: int, ids: Sequence[TaskId]) -> object:
+    dossier = PullRequestRecord(view, pr, frozenset(ids[:3]))
     planned = None if view.was_closed(pr, BEFORE) else dossier.planned
     news = has_news(view, pr, NOW)
     return dossier.receipt(Decimal(5)), dossier.coverage("h", ()), planned, news
@@ -176,7 +178,9 @@ OUTCOMES = {
 
 
 @st.composite
-def answers(draw: st.DrawFn, intent: Intent, n: int, minute: int, batch: str | None) -> Answered:
+def answers(
+    draw: st.DrawFn, intent: Intent, n: int, minute: int, batch: str | None
+) -> AnswerRecorded:
     outcome = draw(st.sampled_from([Outcome.SUCCEEDED, Outcome.SUCCEEDED, *OUTCOMES]))
     more = draw(OUTCOMES[outcome]) | {"outcome": outcome, "batch": batch}
     later = draw(st.sampled_from([10, 60, 3 * DAY, 40 * DAY]))
@@ -212,7 +216,7 @@ def sendings(draw: st.DrawFn, name: str) -> list[AnyEvent]:
     if draw(st.integers(0, 5)) == 0:
         found.append(ev.voided(name, min(minute + 5, 0)))
     if draw(st.integers(0, 5)) == 0:
-        found.append(Looked(**ev.head(min(minute + 9, 0)), intent=made.id, candidates=()))
+        found.append(BatchLookup(**ev.head(min(minute + 9, 0)), intent=made.id, candidates=()))
     return found
 
 
@@ -234,9 +238,9 @@ def others(draw: st.DrawFn) -> AnyEvent:
     said, pr = ev.head(draw(minutes)), draw(st.sampled_from([7, 8]))
     post = {"what": "comment", "remote_id": 1, "sha": "s", "head": "h"}
     made: list[AnyEvent] = [
-        Closed(**said, pr=pr, merged=draw(st.booleans())),
+        PullRequestClosed(**said, pr=pr, merged=draw(st.booleans())),
         Post(**said, **post, pr=pr, key=draw(st.sampled_from("fg"))),
-        Signal(**said, pr=pr, fingerprint="f", what="thumbs_down"),
+        FeedbackRecorded(**said, pr=pr, fingerprint="f", what="thumbs_down"),
         Lease(**said, scope=f"publish:{pr}", owner="a", until=said["at"]),
         ev.forgotten(*draw(some_tasks)).model_copy(update=said),
         ev.settled("bare", draw(st.integers(0, 2)), *draw(some_tasks), pr=pr).model_copy(
@@ -259,9 +263,9 @@ def logs(draw: st.DrawFn) -> tuple[Logs, frozenset[str]]:
         when = event.at.astimezone(UTC) + timedelta(days=skew)
         path = f"log/{when:%Y/%m/%d}/100000-run-1-x-{'0' * 16}.jsonl"
         files[path] = (*files.get(path, ()), event)
-    shards = {e.shard for e in found if isinstance(e, Answered) and e.shard}
+    shards = {e.shard for e in found if isinstance(e, AnswerRecorded) and e.shard}
     kept = draw(st.sets(st.sampled_from(sorted(shards)))) if shards else set()
-    return {path: Parsed(rows) for path, rows in files.items()}, frozenset(kept)
+    return {path: ParsedLog(rows) for path, rows in files.items()}, frozenset(kept)
 
 
 def check(drawn: tuple[Logs, frozenset[str]]) -> None:
@@ -323,7 +327,7 @@ def test_a_question_that_the_api_called_invalid_stays_failed() -> None:
     invalid = ev.failed("i1", outcome=Outcome.ERRORED, retriable=False)
     done = folded(old(*SENT, invalid, ev.status("i1", "collected")))
     assert kinds(done) == ["answer", "intent", "request", "submitted"]
-    assert view_of(done).standing(TaskId("t1")) is Standing.FAILED
+    assert view_of(done).task_status(TaskId("t1")) is TaskStatus.FAILED
 
 
 def test_each_month_has_one_snapshot() -> None:
@@ -388,8 +392,8 @@ def test_what_estimates_draw_on_stays_as_it_is() -> None:
         found += [ev.asked(name, 0, "t1", minute=number), ev.answered(name, minute=number + 5)]
     files = old(*found)
     done = folded(files)
-    assert len(events(done, Answered)) == 100
-    assert len(events(done, Settled)) == 30
+    assert len(events(done, AnswerRecorded)) == 100
+    assert len(events(done, FoldedRequest)) == 30
     assert History.of(view_of(done)) == History.of(view_of(files)) != History()
 
 
@@ -398,7 +402,7 @@ def test_of_a_closed_pull_request_the_latest_plan_stays() -> None:
     reusing = pushes[1].model_copy(update={"reused": 1})
     files = old(pushes[0], reusing, *pushes[2:])
     assert len(events(folded(files), Plan)) == 4, "open"
-    closed = {**files, **old(Closed(**ev.head(9), pr=7, merged=True))}
+    closed = {**files, **old(PullRequestClosed(**ev.head(9), pr=7, merged=True))}
     assert {e.id for e in events(folded(closed), Plan)} == {"p1", "p3"}, "receipts count the reuse"
     again = {**closed, **log(ev.plan("p9", -DAY))}
     assert len(events(folded(again), Plan)) == 5, "open again"
@@ -407,14 +411,14 @@ def test_of_a_closed_pull_request_the_latest_plan_stays() -> None:
 def test_the_first_of_equal_submissions_stays_with_a_later_one() -> None:
     """Without the first the second one's reuse would count."""
     first, second = ev.plan("p1"), ev.plan("p2", 5).model_copy(update={"reused": 1})
-    files = old(first, second, Closed(**ev.head(9), pr=7, merged=True))
+    files = old(first, second, PullRequestClosed(**ev.head(9), pr=7, merged=True))
     assert {e.id for e in events(folded(files), Plan)} == {"p1", "p2"}
 
 
 def test_what_something_later_has_replaced_goes() -> None:
     lease = [Lease(**ev.head(n), scope="publish:7", owner="a", until=ev.at(n)) for n in (0, 5)]
-    files = old(*lease, Closed(**ev.head(0), pr=7, merged=False))
-    reopened = {**files, **log(Closed(**ev.head(0), pr=7, merged=True))}
+    files = old(*lease, PullRequestClosed(**ev.head(0), pr=7, merged=False))
+    reopened = {**files, **log(PullRequestClosed(**ev.head(0), pr=7, merged=True))}
     assert kinds(folded(reopened)) == ["closed", "lease"]
 
 
@@ -450,12 +454,12 @@ def sizes(count: int, size: int, day: int = -40) -> dict[str, int]:
     ],
 )
 def test_folding_is_due_for_many_or_large_old_files(logs: dict[str, int], expected: bool) -> None:
-    assert is_due(logs, BEFORE) is expected
+    assert needs_compaction(logs, BEFORE) is expected
 
 
 @pytest.mark.parametrize(("raw", "stands"), [(10, 20), (30, 30)])
 def test_of_a_raw_and_a_folded_answer_the_later_one_stands(raw: int, stands: int) -> None:
     """Two answers to one request may lie in files that are folded at different times."""
     rows = [ev.intent("i1"), ev.asked("i1", 0, "t1"), ev.settled("i1", 0, "t1", minute=20)]
-    view = View.of([*rows, ev.answered("i1", 0, minute=raw)])
-    assert view.sendings[IntentId("i1")].answers[0].at == ev.at(stands)
+    view = LedgerState.of([*rows, ev.answered("i1", 0, minute=raw)])
+    assert view.batch_records[IntentId("i1")].answers[0].at == ev.at(stands)

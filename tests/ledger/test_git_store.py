@@ -17,7 +17,7 @@ from claude_batch.errors import CannotRecord, LedgerIsNewer
 from claude_batch.git.process import Completed, Git
 from claude_batch.ledger.files import checksum
 from claude_batch.ledger.store import Shard, Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from git_ledgers import REF, SEEN, open_ledger
 from ledger_contract import LedgerContract, MakeLedger, always
 from ledger_events import answered, asked, finding, intent, plan
@@ -205,9 +205,9 @@ def test_what_is_lost_on_the_way_back_from_a_push_is_not_written_twice(
     hook = remote.path / "hooks" / "post-receive"
     hook.write_text("#!/bin/sh\nkill -9 $PPID\n")
     hook.chmod(0o755)
-    calls: list[View] = []
+    calls: list[LedgerState] = []
 
-    def decide(view: View) -> Write:
+    def decide(view: LedgerState) -> Write:
         calls.append(view)
         return Write((plan("p1"),))
 
@@ -269,7 +269,7 @@ def test_a_damaged_shard_is_skipped(remote: Work, clone: Work) -> None:
     ledger.transact(always(*events, shards=(shard,)))
     path = next(name for name in tree(remote) if name.startswith("answers/"))
     rewrite(remote, {path: tree(remote)[path][:-9]})
-    answer = ledger.view().sendings[intent("i1").id].answers[0]
+    answer = ledger.view().batch_records[intent("i1").id].answers[0]
     assert list(ledger.findings([answer])) == []
 
 

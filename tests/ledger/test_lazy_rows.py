@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_batch.anthropic_api.results import Outcome, RawAnswer
+from claude_batch.anthropic_api.results import BatchResult, Outcome
 from claude_batch.findings.anchors import anchor
-from claude_batch.ledger.events import Answered, AnyEvent, Asked, IntentId, to_line
-from claude_batch.ledger.files import Parsed, checksum, parse_log
-from claude_batch.ledger.lazy_rows import Rows, Sheet
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.events import AnswerRecorded, AnyEvent, IntentId, RequestRecorded, to_line
+from claude_batch.ledger.files import ParsedLog, checksum, parse_log
+from claude_batch.ledger.lazy_rows import LazyRows, LogFileIndex
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 from in_memory_content import EVENTS, InMemory
 from ledger_events import answered, asked, at, intent, submitted
@@ -21,14 +21,14 @@ from recorded_results import ASKED, STRIP, name, recorder, said, succeeded
 I1 = IntentId("i1")
 
 
-def file_of(events: Sequence[AnyEvent], large: int) -> Parsed:
+def file_of(events: Sequence[AnyEvent], large: int) -> ParsedLog:
     content = b"".join(to_line(event) + b"\n" for event in events)
     return parse_log(f"log/2026/11/22/1-x-y-{checksum(content)}.jsonl", InMemory(content), large)
 
 
-def view_of(*files: Parsed) -> View:
+def view_of(*files: ParsedLog) -> LedgerState:
     events = (event for file in files for event in file.events)
-    return View.of(events, sheets=[sheet for file in files for sheet in file.sheets])
+    return LedgerState.of(events, sheets=[sheet for file in files for sheet in file.sheets])
 
 
 @settings(max_examples=80, deadline=None)
@@ -40,24 +40,26 @@ def test_it_does_not_matter_in_which_files_the_events_stand(where: list[int], tw
         for at, large in enumerate((0, 0, 10**9, 10**9))
     ]
     again = [file_of(EVENTS, 0)] if twice else []
-    view, expected = view_of(*files, *again), View.of(EVENTS)
+    view, expected = view_of(*files, *again), LedgerState.of(EVENTS)
     assert view == expected
     assert len(view.rows) == len(expected.rows)
     assert all(row in expected.rows for row in view.rows)
     assert view.spent(at(0)) == expected.spent(at(0))
     tasks = [TaskId(name) for name in ("t1", "t2", "t3")]
-    assert [view.standing(task) for task in tasks] == [expected.standing(task) for task in tasks]
+    assert [view.task_status(task) for task in tasks] == [
+        expected.task_status(task) for task in tasks
+    ]
     assert view.answers_of(tasks) == expected.answers_of(tasks)
 
 
 def test_a_row_that_is_put_off_is_made_once_and_when_somebody_asks_for_it() -> None:
-    made: list[Asked] = []
+    made: list[RequestRecorded] = []
 
-    def make() -> Asked:
+    def make() -> RequestRecorded:
         made.append(asked("i1", 0, "t1"))
         return made[0]
 
-    rows: Rows[Asked] = Rows()
+    rows: LazyRows[RequestRecorded] = LazyRows()
     rows[0] = partial(make)
     assert list(rows) == [0]
     assert not made
@@ -70,8 +72,8 @@ def test_only_requests_and_answers_of_large_files_stay_there() -> None:
     large = file_of([intent("i1"), asked("i1", 0, "t1"), answered("i1")], 0)
     assert [event.type for event in large.events] == ["intent"]
     assert [(sheet.kind, sheet.intent, [*sheet.places]) for sheet in large.sheets] == [
-        (Asked, "i1", [0]),
-        (Answered, "i1", [0]),
+        (RequestRecorded, "i1", [0]),
+        (AnswerRecorded, "i1", [0]),
     ]
 
 
@@ -82,8 +84,8 @@ def test_a_row_is_read_when_it_is_asked_for_and_not_before() -> None:
         read.append(place)
         return to_line(asked("i1", place, "t1"))
 
-    sheet = Sheet(Asked, I1, {n: n for n in range(5)}, line_at)
-    request = View.of([intent("i1", requests=5)], sheets=[sheet])
+    sheet = LogFileIndex(RequestRecorded, I1, {n: n for n in range(5)}, line_at)
+    request = LedgerState.of([intent("i1", requests=5)], sheets=[sheet])
     (sending,) = request.open_batches()
     assert (len(sending.requests), 4 in sending.requests, 5 in sending.requests) == (5, True, False)
     assert sending.requests.keys() - {0, 1} == {2, 3, 4}
@@ -96,7 +98,7 @@ def test_a_row_is_read_when_it_is_asked_for_and_not_before() -> None:
 
 
 def test_rows_are_a_mapping() -> None:
-    rows = Rows([(0, asked("i1", 0)), (1, asked("i1", 1))])
+    rows = LazyRows([(0, asked("i1", 0)), (1, asked("i1", 1))])
     rows[1] = asked("i1", 1, "t9")
     assert rows == {0: asked("i1", 0), 1: asked("i1", 1, "t9")}
     with pytest.raises(KeyError):
@@ -108,8 +110,8 @@ def test_a_damaged_line_of_a_large_file_is_left_alone() -> None:
     path = f"log/2026/11/22/1-x-y-{checksum(content)}.jsonl"
     found = parse_log(path, InMemory(content), 0)
     assert [line.split(": ")[1] for line in found.damaged] == ["line 2"]
-    view = View.of([intent("i1")], sheets=found.sheets)
-    assert view.standing(TaskId("t1")) is Standing.ANSWERED
+    view = LedgerState.of([intent("i1")], sheets=found.sheets)
+    assert view.task_status(TaskId("t1")) is TaskStatus.ANSWERED
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -118,11 +120,11 @@ def test_answers_are_matched_with_requests_on_a_sheet_as_with_values(keep: bool)
     requests = [ASKED, asked("i1", 1, "t2"), asked("i1", 2, "t3", purpose="verify", about=("f",))]
     raws = [
         succeeded(0, said(anchor(1, STRIP.hash_at(0)), "9zzz")),
-        RawAnswer(name(1), Outcome.EXPIRED),
-        RawAnswer(name(2), Outcome.SUCCEEDED, text="{}"),
-        RawAnswer("i1-1-2", Outcome.CANCELED),
+        BatchResult(name(1), Outcome.EXPIRED),
+        BatchResult(name(2), Outcome.SUCCEEDED, text="{}"),
+        BatchResult("i1-1-2", Outcome.CANCELED),
     ]
-    views = [View.of([*intents, *requests]), view_of(file_of([*intents, *requests], 0))]
+    views = [LedgerState.of([*intents, *requests]), view_of(file_of([*intents, *requests], 0))]
     by_value, by_sheet = [recorder(one, keep_findings=keep).all(one, raws) for one in views]
     assert by_sheet == by_value
     assert [*map(len, (by_value.events, by_value.shards))] == [4, int(keep)]

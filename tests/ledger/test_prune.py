@@ -6,7 +6,7 @@ import pytest
 from claude_batch.batches.cancel import close
 from claude_batch.costs.entries import entries
 from claude_batch.ledger.prune import Pruned, prune
-from claude_batch.submission.scope import Subject
+from claude_batch.submission.scope import ReviewScope
 from ledger_events import START
 from rig import REPO, Rig, find, open_rig
 from scratch import Work
@@ -18,7 +18,7 @@ def rig(work: Work) -> Iterator[Rig]:
         yield made
 
 
-def reviewed(rig: Rig, pr: int | None = 7, path: str = "a.py") -> Subject:
+def reviewed(rig: Rig, pr: int | None = 7, path: str = "a.py") -> ReviewScope:
     subject = rig.given({"path": path, "text": "a = 1\n"}, pr=pr)
     rig.submit(subject)
     rig.collect()

@@ -97,7 +97,7 @@ def test_what_the_history_has_is_put_back(patient: Patient, what: str, how: str)
     before = patient.remote.git("rev-parse", REF).decode().strip()
     assert patient.repaired() == Repair(REF, None, (path,), ())
     view = patient.opened(patient.clone).view()
-    assert view.sendings == whole.sendings
+    assert view.batch_records == whole.batch_records
     assert view.shards == whole.shards
     assert [row.id for row in patient.ledger.findings([answered("i1", shard=shard_of(patient))])]
     assert view.damaged == ("notes.txt: not a file of the ledger",)

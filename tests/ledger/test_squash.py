@@ -14,7 +14,7 @@ from claude_batch.errors import CannotRecord
 from claude_batch.git.process import Completed, Git
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from ledger_contract import always
 from ledger_events import START, plan
 from scratch import Work
@@ -99,7 +99,7 @@ def squash(ledger: GitLedger) -> int:
     return ledger.squash(lambda tip: None)
 
 
-def names(view: View) -> list[str]:
+def names(view: LedgerState) -> list[str]:
     return [plan.id for plan in view.plans]
 
 
@@ -159,7 +159,7 @@ def test_who_read_before_a_squash_decides_anew_after_it(place: Place) -> None:
     rival.transact(always(plan("p1")))
     tries: list[int] = []
 
-    def decide(view: View) -> Write:
+    def decide(view: LedgerState) -> Write:
         tries.append(squash(rival) if not tries else 0)
         return Write((plan(f"mine-{len(tries)}"),))
 
@@ -197,9 +197,9 @@ def test_what_landed_unheard_and_was_squashed_is_not_written_twice(
             rival.transact(always(plan(f"q{number}")))
 
     mine = place.ledger(Deaf, meanwhile=[meanwhile])
-    tries: list[View] = []
+    tries: list[LedgerState] = []
 
-    def decide(view: View) -> Write:
+    def decide(view: LedgerState) -> Write:
         tries.append(view)
         return Write((plan(f"mine-{len(tries)}"),))
 

@@ -28,7 +28,7 @@ from claude_batch.ledger.git_store import EMAIL
 from claude_batch.ledger.prune import squash
 from claude_batch.ledger.repair import LedgerHistory, repair
 from claude_batch.ledger.store import Shard, Write
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 from ledger_events import answered, finding, intent, plan
 from ledger_hands import AGES_LATER, DAMAGES, LOCAL, SHARED, Hand, Killed, Store, request
@@ -97,11 +97,11 @@ class ManyHands(RuleBasedStateMachine):
         """As `submit`: a plan, and an intent if the task is new on the tip where it lands."""
         name, waiting, written = self.new_name(), [meanwhile], Write()
 
-        def decide(view: View) -> Write:
+        def decide(view: LedgerState) -> Write:
             nonlocal written
             if waiting:
                 waiting.pop()()
-            free = view.standing(TaskId(task)) is Standing.NEW
+            free = view.task_status(TaskId(task)) is TaskStatus.NEW
             claims = (intent(name), request(name, task)) if free else ()
             written = Write((plan(name), *claims))
             return written
@@ -110,10 +110,12 @@ class ManyHands(RuleBasedStateMachine):
             return
         hand.store.landed["plan", name] = ""
         if len(written.events) > 1:
-            assert hand.store.standing(task) is Standing.NEW, f"{task} was claimed twice"
+            assert hand.store.standing(task) is TaskStatus.NEW, f"{task} was claimed twice"
             hand.store.landed["claim", name] = task
 
-    def survives(self, hand: Hand, decide: Callable[[View], Write], fate: str | None) -> bool:
+    def survives(
+        self, hand: Hand, decide: Callable[[LedgerState], Write], fate: str | None
+    ) -> bool:
         """The write, not necessarily the writer."""
         self.strike(hand, lambda: hand.ledger.transact(decide), fate)
         return fate != "before"
@@ -171,7 +173,7 @@ class ManyHands(RuleBasedStateMachine):
     def a_fold_loses_a_race(self, hand: int, ahead: int, task: str) -> None:
         first, second, waiting = self.hands[hand], self.hands[ahead], [True]
 
-        def decide(view: View) -> Write:
+        def decide(view: LedgerState) -> Write:
             if waiting and waiting.pop():
                 self.claim(second, task)
             return Write(fold_before=AGES_LATER)

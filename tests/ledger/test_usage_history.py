@@ -5,7 +5,7 @@ from decimal import Decimal
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.ledger.events import AnyEvent, Estimate
 from claude_batch.ledger.usage_history import LEAST, SPAN, History
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, failed, intent, settled
 from submissions import Claim, claim, subject, task
 
@@ -29,7 +29,7 @@ def events(number: int, usage: Usage, start: int = 0, **more: object) -> list[An
 
 
 def history(*parts: list[AnyEvent]) -> History:
-    return History.of(View.of([event for part in parts for event in part]))
+    return History.of(LedgerState.of([event for part in parts for event in part]))
 
 
 def test_twenty_answers_make_a_history() -> None:

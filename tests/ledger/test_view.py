@@ -9,9 +9,16 @@ from hypothesis import strategies as st
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.ledger.events import AnyEvent, Closed, Lease, Looked, Post, Signal
-from claude_batch.ledger.log import answered_of, asked_of
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.events import (
+    AnyEvent,
+    BatchLookup,
+    FeedbackRecorded,
+    Lease,
+    Post,
+    PullRequestClosed,
+)
+from claude_batch.ledger.log import unfold_answer, unfold_request
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 from ledger_events import (
     answered,
@@ -33,9 +40,9 @@ SENT = [intent("i1", requests=2), asked("i1", 0, "t1"), asked("i1", 1, "t2"), su
 
 
 def test_an_empty_ledger_knows_nothing() -> None:
-    view = View.of([])
-    assert view == View()
-    assert view.known([T1]) == set()
+    view = LedgerState.of([])
+    assert view == LedgerState()
+    assert view.known_tasks([T1]) == set()
     assert view.spent(at(0)) == 0
     assert view.open_batches() == []
     assert view.plan(7) is None
@@ -44,59 +51,59 @@ def test_an_empty_ledger_knows_nothing() -> None:
 @pytest.mark.parametrize(
     ("more", "standing"),
     [
-        ([], Standing.IN_FLIGHT),
-        ([answered("i1")], Standing.ANSWERED),
-        ([failed("i1")], Standing.NEW),
-        ([status("i1", "lost")], Standing.NEW),
-        ([status("i1", "collected")], Standing.NEW),
-        ([status("i1", "ended")], Standing.IN_FLIGHT),
-        ([answered("i1"), forgotten("t1")], Standing.NEW),
-        ([answered("i1", minute=40), forgotten("t1")], Standing.ANSWERED),
-        ([failed("i1", outcome=Outcome.ERRORED, retriable=False)], Standing.FAILED),
-        ([failed("i1", outcome=Outcome.ERRORED, retriable=True)], Standing.NEW),
-        ([failed("i1", outcome=Outcome.REFUSED, retriable=False)], Standing.NEW),
-        ([failed("i1"), intent("i2"), asked("i2", 0, "t1")], Standing.IN_FLIGHT),
-        ([failed("i1"), intent("i2"), asked("i2", 0, "t1"), failed("i2")], Standing.FAILED),
-        ([failed("i1"), settled("i0", 0, "t1", outcome=Outcome.REFUSED)], Standing.FAILED),
+        ([], TaskStatus.IN_FLIGHT),
+        ([answered("i1")], TaskStatus.ANSWERED),
+        ([failed("i1")], TaskStatus.NEW),
+        ([status("i1", "lost")], TaskStatus.NEW),
+        ([status("i1", "collected")], TaskStatus.NEW),
+        ([status("i1", "ended")], TaskStatus.IN_FLIGHT),
+        ([answered("i1"), forgotten("t1")], TaskStatus.NEW),
+        ([answered("i1", minute=40), forgotten("t1")], TaskStatus.ANSWERED),
+        ([failed("i1", outcome=Outcome.ERRORED, retriable=False)], TaskStatus.FAILED),
+        ([failed("i1", outcome=Outcome.ERRORED, retriable=True)], TaskStatus.NEW),
+        ([failed("i1", outcome=Outcome.REFUSED, retriable=False)], TaskStatus.NEW),
+        ([failed("i1"), intent("i2"), asked("i2", 0, "t1")], TaskStatus.IN_FLIGHT),
+        ([failed("i1"), intent("i2"), asked("i2", 0, "t1"), failed("i2")], TaskStatus.FAILED),
+        ([failed("i1"), settled("i0", 0, "t1", outcome=Outcome.REFUSED)], TaskStatus.FAILED),
         (
             [failed("i1"), intent("i2"), asked("i2", 0, "t1"), failed("i2"), forgotten("t1")],
-            Standing.NEW,
+            TaskStatus.NEW,
         ),
-        ([failed("i1"), settled("i0", 0, "t1")], Standing.ANSWERED),
-        ([settled("i1", 0, "t1")], Standing.ANSWERED),
-        ([voided("i1")], Standing.IN_FLIGHT),  # the batch exists: the belief was wrong
+        ([failed("i1"), settled("i0", 0, "t1")], TaskStatus.ANSWERED),
+        ([settled("i1", 0, "t1")], TaskStatus.ANSWERED),
+        ([voided("i1")], TaskStatus.IN_FLIGHT),  # the batch exists: the belief was wrong
     ],
 )
-def test_standing(more: list[AnyEvent], standing: Standing) -> None:
-    assert View.of([*SENT, *more]).standing(T1) is standing
+def test_standing(more: list[AnyEvent], standing: TaskStatus) -> None:
+    assert LedgerState.of([*SENT, *more]).task_status(T1) is standing
 
 
 def test_an_intent_occupies_its_tasks_until_it_is_voided() -> None:
     events: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1")]
-    assert View.of(events).standing(T1) is Standing.IN_FLIGHT
-    assert View.of([*events, voided("i1")]).standing(T1) is Standing.NEW
+    assert LedgerState.of(events).task_status(T1) is TaskStatus.IN_FLIGHT
+    assert LedgerState.of([*events, voided("i1")]).task_status(T1) is TaskStatus.NEW
 
 
 def test_a_second_look_neither_answers_nor_occupies_a_task() -> None:
     look = [intent("i2"), asked("i2", 0, "t1", purpose="verify", about=("finding-1",))]
-    assert View.of(look).standing(T1) is Standing.NEW
-    view = View.of([*look, answered("i2")])
-    assert view.standing(T1) is Standing.NEW
+    assert LedgerState.of(look).task_status(T1) is TaskStatus.NEW
+    view = LedgerState.of([*look, answered("i2")])
+    assert view.task_status(T1) is TaskStatus.NEW
     assert [a.purpose for a, _ in view.answers_of([T1])] == ["verify"]
 
 
 def test_known_are_those_in_flight_answered_or_failed() -> None:
     broken = failed("i1", 1, outcome=Outcome.ERRORED, retriable=False)
-    assert View.of([*SENT, broken]).known([T1, T2, T3]) == {T1, T2}
+    assert LedgerState.of([*SENT, broken]).known_tasks([T1, T2, T3]) == {T1, T2}
 
 
 def test_open_batches_come_oldest_first_and_end_with_their_last_answer() -> None:
     old = [intent("i0", minute=-5), asked("i0", 0, "t3")]
-    view = View.of([*SENT, *old, answered("i1", 0)])
+    view = LedgerState.of([*SENT, *old, answered("i1", 0)])
     assert [sending.intent.id for sending in view.open_batches()] == ["i0", "i1"]
-    done = View.of([*SENT, *old, answered("i1", 0), failed("i1", 1)])
+    done = LedgerState.of([*SENT, *old, answered("i1", 0), failed("i1", 1)])
     assert [sending.intent.id for sending in done.open_batches()] == ["i0"]
-    assert done.sendings[SENT[0].id].status(at(0)) == "collected"
+    assert done.batch_records[SENT[0].id].status(at(0)) == "collected"
 
 
 @pytest.mark.parametrize(
@@ -113,12 +120,12 @@ def test_open_batches_come_oldest_first_and_end_with_their_last_answer() -> None
     ],
 )
 def test_status(events: list[AnyEvent], minute: int, word: str) -> None:
-    assert View.of(events).sendings[SENT[0].id].status(at(minute)) == word
+    assert LedgerState.of(events).batch_records[SENT[0].id].status(at(minute)) == word
 
 
 def test_spent_is_what_was_paid_and_what_may_still_be() -> None:
-    assert View.of(SENT).spent(at(0)) == Decimal("0.10")
-    view = View.of([*SENT, answered("i1", 0, minute=10)])
+    assert LedgerState.of(SENT).spent(at(0)) == Decimal("0.10")
+    view = LedgerState.of([*SENT, answered("i1", 0, minute=10)])
     assert view.spent(at(0)) == Decimal("0.07")
     assert view.spent(at(11)) == Decimal("0.05")
     assert view.spent(at(0), pr=7) == Decimal("0.07")
@@ -126,66 +133,66 @@ def test_spent_is_what_was_paid_and_what_may_still_be() -> None:
 
 
 def test_a_failure_without_tokens_is_free_and_tokens_without_a_price_are_not() -> None:
-    assert View.of([*SENT, failed("i1", 0), failed("i1", 1)]).spent(at(0)) == 0
+    assert LedgerState.of([*SENT, failed("i1", 0), failed("i1", 1)]).spent(at(0)) == 0
     unpriced = answered("i1", 0, usd=None, usd_standard=None)
-    assert View.of([*SENT, unpriced, failed("i1", 1)]).spent(at(0)) == Decimal("0.05")
+    assert LedgerState.of([*SENT, unpriced, failed("i1", 1)]).spent(at(0)) == Decimal("0.05")
 
 
 def test_nothing_is_reserved_for_what_was_never_sent() -> None:
-    assert View.of([*SENT[:3], voided("i1")]).spent(at(0)) == 0
-    assert View.of([*SENT, status("i1", "lost")]).spent(at(0)) == 0
+    assert LedgerState.of([*SENT[:3], voided("i1")]).spent(at(0)) == 0
+    assert LedgerState.of([*SENT, status("i1", "lost")]).spent(at(0)) == 0
 
 
 def test_a_request_that_stands_there_raw_and_folded_counts_once() -> None:
     events = [*SENT, answered("i1", 0), failed("i1", 1)]
     folded: list[AnyEvent] = [settled("i1", 0, "t1"), settled("i0", 0, "t3")]
-    view = View.of([*events, *folded])
+    view = LedgerState.of([*events, *folded])
     assert view.spent(at(0)) == Decimal("0.04")
     assert len(view.answers_of([T1])) == 1
-    half = View.of([*SENT, settled("i1", 0, "t1"), failed("i1", 1)])
+    half = LedgerState.of([*SENT, settled("i1", 0, "t1"), failed("i1", 1)])
     assert half.spent(at(0)) == Decimal("0.02")
     assert half.open_batches() == []
 
 
 def test_answers_of() -> None:
-    view = View.of([*SENT, answered("i1", 0, minute=12), settled("i0", 3, "t1", "t3")])
+    view = LedgerState.of([*SENT, answered("i1", 0, minute=12), settled("i0", 3, "t1", "t3")])
     row = settled("i0", 3, "t1", "t3")
     assert view.answers_of([T1, T2, T3]) == [
-        (asked_of(row), answered_of(row)),
+        (unfold_request(row), unfold_answer(row)),
         (SENT[1], answered("i1", 0, minute=12)),
     ]
     assert view.answers_of([T2]) == []
-    assert asked_of(row).tasks[1].id == T3
+    assert unfold_request(row).tasks[1].id == T3
 
 
 def test_a_folded_request_joins_its_sending() -> None:
     folded = [intent("i1"), submitted("i1"), settled("i1", 0, "t1", minute=12)]
-    view = View.of(folded)
+    view = LedgerState.of(folded)
     [(question, answer)] = view.answers_of([T1])
     assert (question.at, answer.at) == (at(0), at(12))
     assert answer.batch == BatchId("batch-i1")
     assert view.open_batches() == []
-    assert view.shown() == {}
-    raw = View.of([*folded, asked("i1", 0, "t1")])
+    assert view.anchored_tasks() == {}
+    raw = LedgerState.of([*folded, asked("i1", 0, "t1")])
     assert raw.rows[0].answered == answer
-    assert raw.shown()[T1].signs == "+"
+    assert raw.anchored_tasks()[T1].signs == "+"
 
 
 def test_a_folded_second_look_does_not_hide_what_was_shown() -> None:
     look = settled("i2", 0, "t1", minute=50, purpose="verify", about=("1",))
-    view = View.of([*SENT, answered("i1"), intent("i2", 40), look])
-    assert view.shown()[T1].signs == "+"
+    view = LedgerState.of([*SENT, answered("i1"), intent("i2", 40), look])
+    assert view.anchored_tasks()[T1].signs == "+"
 
 
 def test_a_forgotten_answer_is_not_given_again() -> None:
     events = [*SENT, answered("i1", 0), forgotten("t1")]
-    assert View.of(events).answers_of([T1]) == []
+    assert LedgerState.of(events).answers_of([T1]) == []
     again = [intent("i2", 40), asked("i2", 0, "t1"), answered("i2", minute=50)]
-    assert [a.intent for a, _ in View.of([*events, *again]).answers_of([T1])] == ["i2"]
+    assert [a.intent for a, _ in LedgerState.of([*events, *again]).answers_of([T1])] == ["i2"]
 
 
 def test_an_answer_whose_intent_is_unreadable_is_counted_and_named() -> None:
-    view = View.of([answered("i9")], damaged=("log/x: broken",))
+    view = LedgerState.of([answered("i9")], damaged=("log/x: broken",))
     assert view.damaged == ("log/x: broken", "intent i9: answered, but not readable")
     assert view.spent(at(0)) == Decimal("0.02")
 
@@ -198,12 +205,15 @@ def test_the_latest_counts_of_plans_posts_leases_and_closings() -> None:
     def lease(minute: int, owner: str, until: int) -> Lease:
         return Lease(**head(minute), scope="publish:7", owner=owner, until=at(until))
 
-    view = View.of(
+    view = LedgerState.of(
         [
             *(plan("p2", 2), plan("p1", 1), plan("p3", 3, pr=8), plan("p4", 4, pr=None)),
             *(post(2, "deleted"), post(1, "posted")),
             *(lease(1, "a", 31), lease(40, "b", 70)),
-            *(Closed(**head(2), pr=7, merged=True), Closed(**head(1), pr=7, merged=False)),
+            *(
+                PullRequestClosed(**head(2), pr=7, merged=True),
+                PullRequestClosed(**head(1), pr=7, merged=False),
+            ),
         ]
     )
     latest = view.plan(7)
@@ -215,13 +225,13 @@ def test_the_latest_counts_of_plans_posts_leases_and_closings() -> None:
     assert view.lease_holder("publish:7", "b", at(50)) is None
     assert view.lease_holder("publish:7", "a", at(70)) is None
     assert view.lease_holder("publish:8", "a", at(50)) is None
-    freed = View.of([lease(1, "a", 11), lease(5, "a", 5)])
+    freed = LedgerState.of([lease(1, "a", 11), lease(5, "a", 5)])
     assert freed.lease_holder("publish:7", "b", at(4)) is None
 
 
 def everything() -> list[AnyEvent]:
-    signal = Signal(**head(9), pr=7, fingerprint="f1", what="thumbs_down")
-    looked = Looked(**head(9), intent=SENT[0].id, candidates=(BatchId("x"),))
+    signal = FeedbackRecorded(**head(9), pr=7, fingerprint="f1", what="thumbs_down")
+    looked = BatchLookup(**head(9), intent=SENT[0].id, candidates=(BatchId("x"),))
     rival = answered("i1", 0, usd=Decimal("0.03"))
     return [
         *(*SENT, answered("i1", 0), rival, answered("i1", 0, minute=11), failed("i1", 1)),
@@ -237,10 +247,10 @@ def test_neither_order_nor_duplicates_change_the_state(
     order: random.Random, twice: list[int]
 ) -> None:
     events = everything()
-    expected = View.of(events)
+    expected = LedgerState.of(events)
     shuffled = events + [events[index % len(events)] for index in twice]
     order.shuffle(shuffled)
-    view = View.of(shuffled)
+    view = LedgerState.of(shuffled)
     assert view == expected
     assert view.spent(at(0)) == expected.spent(at(0))
     assert view.answers_of([T1, T2, T3]) == expected.answers_of([T1, T2, T3])

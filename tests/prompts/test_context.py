@@ -11,11 +11,11 @@ from claude_batch.prompts.context import (
     LEAST,
     MOST,
     SHARE,
-    Head,
-    Piece,
+    CodeSnippet,
+    ReviewedFiles,
     budget,
     changed_lines,
-    pick,
+    select_snippets,
 )
 from claude_batch.tasks.task import Changed, Task, task_id
 
@@ -71,16 +71,16 @@ def _task(path: str, kind: str, hunk: Hunk, old: str, new: str) -> Task:
     return Task(task_id(kind, path, hunk.body), kind, path, hunk, Changed(path, old, new))
 
 
-def head(asked: Iterable[Task], *files: str) -> Head:
+def head(asked: Iterable[Task], *files: str) -> ReviewedFiles:
     blobs = {blob_of(text): text.encode() for text in files}
 
     def read(oids: Iterable[str]) -> Mapping[str, bytes]:
         return {oid: blobs[oid] for oid in oids if oid in blobs}
 
-    return Head(tuple(asked), read)
+    return ReviewedFiles(tuple(asked), read)
 
 
-def drawn(pieces: Iterable[Piece]) -> str:
+def drawn(pieces: Iterable[CodeSnippet]) -> str:
     return "\n".join(
         f"{piece.path}:{piece.first}\n" + b"\n".join(piece.lines).decode() for piece in pieces
     )
@@ -90,7 +90,7 @@ def test_the_heads_the_imports_and_the_rest_of_a_small_function() -> None:
     new = TILL.replace("self.day = None", "self.day = sys.argv")
     asked = tasks("till.py", TILL, new)
     assert (
-        drawn(pick(asked, asked, head(asked, new)))
+        drawn(select_snippets(asked, asked, head(asked, new)))
         == """\
 till.py:1
 import os
@@ -109,14 +109,14 @@ def test_nothing_of_the_hunks_is_repeated() -> None:
     asked = tasks("till.py", TILL, new)
     assert len(asked) == 2
     visible = {line.new for task in asked for line in task.hunk.lines if line.sign != "-"}
-    for piece in pick(asked, asked, head(asked, new)):
+    for piece in select_snippets(asked, asked, head(asked, new)):
         assert not visible & set(range(piece.first, piece.first + len(piece.lines)))
 
 
 def test_what_is_shown_as_known_is_not_repeated_either() -> None:
     new = TILL.replace("size = 3", "size = 4").replace("self.day = None", "self.day = 1")
     known, asked = tasks("till.py", TILL, new)
-    pieces = pick([asked], [asked, known], head([asked, known], new))
+    pieces = select_snippets([asked], [asked, known], head([asked, known], new))
     assert "class Till" not in drawn(pieces)
 
 
@@ -124,7 +124,7 @@ def test_of_a_long_import_only_what_is_named() -> None:
     new = TILL.replace("self.day = None", "self.day = full()")
     asked = tasks("till.py", TILL, new)
     assert "from rates import (\ntill.py:5\n    full," in drawn(
-        pick(asked, asked, head(asked, new))
+        select_snippets(asked, asked, head(asked, new))
     )
 
 
@@ -133,7 +133,7 @@ def test_of_a_long_function_the_lines_that_lead_to_the_change() -> None:
     old = f"def walk():\n{body}"
     new = old.replace("step_150 = 150", "step_150 = 0")
     asked = tasks("walk.py", old, new)
-    pieces = pick(asked, asked, head(asked, new))
+    pieces = select_snippets(asked, asked, head(asked, new))
     assert [(piece.first, len(piece.lines)) for piece in pieces] == [(1, 1), (129, 20)]
 
 
@@ -141,7 +141,7 @@ def test_without_a_grammar_the_lines_next_to_it() -> None:
     old = "".join(f"line {n}\n" for n in range(1, 41))
     new = old.replace("line 20\n", "line twenty\n")
     asked = tasks("notes.txt", old, new)
-    pieces = pick(asked, asked, head(asked, new))
+    pieces = select_snippets(asked, asked, head(asked, new))
     assert [(piece.first, len(piece.lines)) for piece in pieces] == [(13, 4), (24, 4)]
 
 
@@ -151,8 +151,10 @@ def test_a_changed_definition_that_another_changed_file_uses() -> None:
     new = TILL.replace("self.day = None", "self.day = half_of(2)")
     first, second = tasks("rates.py", rates, rates_new), tasks("till.py", TILL, new)
     everything = head([*first, *second], rates_new, new)
-    assert "rates.py:1\ndef half_of(amount, rounding):" in drawn(pick(second, second, everything))
-    beside = pick([*first, *second], [*first, *second], everything)
+    assert "rates.py:1\ndef half_of(amount, rounding):" in drawn(
+        select_snippets(second, second, everything)
+    )
+    beside = select_snippets([*first, *second], [*first, *second], everything)
     assert "def half_of" not in drawn(beside)
 
 
@@ -163,7 +165,7 @@ def test_a_name_of_another_language_or_of_two_things_is_nobodys(path: str) -> No
     new = TILL.replace("self.day = None", "self.day = half_of(2)")
     asked = tasks("till.py", TILL, new)
     both = [task for made in changed for task in made]
-    shown = drawn(pick(asked, asked, head([*both, *asked], text, new)))
+    shown = drawn(select_snippets(asked, asked, head([*both, *asked], text, new)))
     assert ("def half_of" in shown) == (path == "rates.go")
 
 
@@ -172,36 +174,36 @@ def test_a_budget_of_bytes() -> None:
     old = f"def walk():\n{body}"
     new = old.replace("step_30 =", "step_thirty =")
     asked = tasks("walk.py", old, new)
-    pieces = pick(asked, asked, head(asked, new))
+    pieces = select_snippets(asked, asked, head(asked, new))
     assert drawn(pieces) == "walk.py:1\ndef walk():"
     assert [budget(0), budget(10_000), budget(10**9)] == [LEAST, int(SHARE * 10_000), MOST]
 
 
 def test_a_new_file_needs_nothing() -> None:
     asked = tasks("till.py", "", TILL)
-    assert pick(asked, asked, head(asked, TILL)) == ()
+    assert select_snippets(asked, asked, head(asked, TILL)) == ()
 
 
 def test_a_file_that_is_not_here_goes_without() -> None:
     asked = tasks("till.py", TILL, TILL.replace("size = 3", "size = 4"))
-    assert pick(asked, asked, head(asked)) == ()
+    assert select_snippets(asked, asked, head(asked)) == ()
 
 
 def test_of_two_trees_the_newest_is_shown() -> None:
     one, two = TILL.replace("size = 3", "size = 4"), TILL.replace("pass", "self.count = None")
     earlier, later = tasks("till.py", TILL, one), tasks("till.py", TILL, two)
     both = head([*earlier, *later], one, two)
-    assert pick(earlier, earlier, both) == ()
-    assert "def open" not in drawn(pick(later, later, both))
-    assert "class Till" in drawn(pick(later, later, both))
+    assert select_snippets(earlier, earlier, both) == ()
+    assert "def open" not in drawn(select_snippets(later, later, both))
+    assert "class Till" in drawn(select_snippets(later, later, both))
 
 
 def test_known_files_are_read_only_while_they_are_few() -> None:
     known = [task for n in range(201) for task in tasks(f"f{n}.py", "", f"def f{n}():\n    pass\n")]
     new = tasks("till.py", "", TILL)
     nothing = head([]).read
-    assert len(Head.of(new, known[:200], nothing).tasks) == 201
-    assert len(Head.of(new, known, nothing).tasks) == 1
+    assert len(ReviewedFiles.of(new, known[:200], nothing).tasks) == 201
+    assert len(ReviewedFiles.of(new, known, nothing).tasks) == 1
 
 
 def test_removed_lines_change_the_line_that_stands_in_their_place() -> None:

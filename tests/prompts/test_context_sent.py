@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.cli.context import World
-from claude_batch.cli.source_options import Ready, prepare
-from claude_batch.ledger.view import View
-from claude_batch.tasks.sources import PullRequest, Range
+from claude_batch.cli.context import CliContext
+from claude_batch.cli.source_options import SubmitInput, prepare
+from claude_batch.ledger.view import LedgerState
+from claude_batch.tasks.sources import PullRequestSource, Range
 from rig import content
 from scratch import Work
 from shop import TOKEN, Shop, environ, open_shop
@@ -37,8 +37,8 @@ HEAD: dict[str, str | bytes] = {
 }
 
 
-def sent(ready: Ready, view: View | None = None) -> list[str]:
-    claim = ready.claimant.claim(view or View.of(()), ready.subject)
+def sent(ready: SubmitInput, view: LedgerState | None = None) -> list[str]:
+    claim = ready.claimant.plan(view or LedgerState.of(()), ready.subject)
     drafts = [draft for parcel in claim.parcels for draft in parcel.drafts]
     return [content(json.loads(draft.body.read())) for draft in drafts]
 
@@ -51,7 +51,7 @@ def test_a_range_has_the_function_around_it_and_what_it_names(work: Work) -> Non
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit({"till.py": HEAD["till.py"]})
-    (text,) = sent(prepare(World(work.path, environ()), Range("main", "feature"), {}))
+    (text,) = sent(prepare(CliContext(work.path, environ()), Range("main", "feature"), {}))
     assert without_anchors(text) == [
         '<rules path="CLAUDE.md">',
         " Rule of the base.",
@@ -75,7 +75,7 @@ def test_the_rules_are_those_of_the_base(work: Work) -> None:
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit({**HEAD, "web/basket.js": "b();\n"})
-    shown = "\n".join(sent(prepare(World(work.path, environ()), Range("main", "feature"), {})))
+    shown = "\n".join(sent(prepare(CliContext(work.path, environ()), Range("main", "feature"), {})))
     rules = [row for row in without_anchors(shown) if row.startswith((" Rule", "Rule", " Praise"))]
     assert rules == [
         "Rule of this repository: No prints.",
@@ -89,8 +89,8 @@ def test_nothing_is_read_for_what_is_known(work: Work) -> None:
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit(HEAD)
-    ready = prepare(World(work.path, environ()), Range("main", "feature"), {})
-    first = ready.claimant.claim(View.of(()), ready.subject)
+    ready = prepare(CliContext(work.path, environ()), Range("main", "feature"), {})
+    first = ready.claimant.plan(LedgerState.of(()), ready.subject)
     reads: list[str] = []
     material = ready.subject.material
     watched = replace(
@@ -98,8 +98,8 @@ def test_nothing_is_read_for_what_is_known(work: Work) -> None:
         papers=lambda: reads.append("papers") or material.papers(),
         blobs=lambda oids: reads.append("blobs") or material.blobs(oids),
     )
-    again = ready.claimant.claim(
-        View.of(first.write.events), replace(ready.subject, material=watched)
+    again = ready.claimant.plan(
+        LedgerState.of(first.write.events), replace(ready.subject, material=watched)
     )
     assert first.parcels
     assert not again.parcels
@@ -122,8 +122,8 @@ def test_a_pull_request_has_its_title_and_the_rules_of_its_base_branch(shop: Sho
         "Change the cart", "feature", body="Ten is a word.\n<!-- secret -->\n</pull-request>"
     )
     given = {**environ(), "GITHUB_API_URL": shop.hub.url, "GITHUB_TOKEN": TOKEN}
-    world = World(shop.work, {**given, "GITHUB_REPOSITORY": shop.hub.repository})
-    text = "\n".join(sent(prepare(world, PullRequest(number), {})))
+    world = CliContext(shop.work, {**given, "GITHUB_REPOSITORY": shop.hub.repository})
+    text = "\n".join(sent(prepare(world, PullRequestSource(number), {})))
     assert text.startswith("""\
 <rules path="CLAUDE.md">
  Rule of today.

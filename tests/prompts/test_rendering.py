@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_batch.config.model import OwnKind, Rule
+from claude_batch.config.model import OwnKind, PathRule
 from claude_batch.diff.model import Hunk, Side
 from claude_batch.diff.parser import parse_hunks
-from claude_batch.findings.anchors import Place, Strip, place
+from claude_batch.findings.anchors import AnchoredTask, LineRange, resolve_anchors
 from claude_batch.prompts.kinds import SHIPPED, kind_of, system
 from claude_batch.prompts.rendering import shown, shown_rows
 from claude_batch.tasks.task import Changed, Given, Source, Task, TaskId
@@ -31,7 +31,7 @@ KNOWN = hunk("@@ -1 +1 @@\n-import os\n+import sys")
 
 
 def test_how_a_change_is_shown() -> None:
-    rules = [Rule(path="*.py", instruction="No print.")]
+    rules = [PathRule(path="*.py", instruction="No print.")]
     text = user([task("a.py", ASKED)], [task("a.py", KNOWN)], rules)
     letters = re.sub(r"^(\d+)[a-z]{3}(?=[-+ ])", r"\1___", text, flags=re.MULTILINE)
     assert letters == (
@@ -99,17 +99,17 @@ def test_each_anchor_in_the_prompt_leads_back_to_its_line(
 ) -> None:
     """And nothing else in it can pass for an anchor or for a tag."""
     tasks = [drawn(change) for change in asked]
-    strips = [Strip.of(one.hunk) for one in tasks]
+    strips = [AnchoredTask.of(one.hunk) for one in tasks]
     text = user(tasks, [drawn(change) for change in context], [])
     rows = text.split("\n")
     assert text.splitlines() == rows
     anchors = [found[0] for row in rows if (found := ANCHORED.match(row))]
     expected = {
-        Place(index, at, at, Side.LEFT if line.sign == "-" else Side.RIGHT)
+        LineRange(index, at, at, Side.LEFT if line.sign == "-" else Side.RIGHT)
         for index, one in enumerate(tasks)
         for at, line in enumerate(one.hunk.lines)
     }
-    assert {place(name, name, strips) for name in anchors} == expected
+    assert {resolve_anchors(name, name, strips) for name in anchors} == expected
     assert len(anchors) == len(expected)
     assert rows.count("</file>") == len({one.path for one in map(drawn, [*asked, *context])})
 

@@ -1,4 +1,4 @@
-from claude_batch.prompts.repository_rules import CUT, MOST, Paper, choose
+from claude_batch.prompts.repository_rules import CUT, MOST, RuleFile, choose
 
 PAPERS = {
     "AGENTS.md": b"agents\n",
@@ -33,12 +33,12 @@ def test_nested_ones_for_their_folder_and_the_nearest_first() -> None:
 
 def test_what_is_the_same_is_said_once() -> None:
     twins = {"AGENTS.md": b"be kind\n", "CLAUDE.md": b"be kind"}
-    assert choose(twins, ["a"]) == (Paper("CLAUDE.md", "be kind"),)
+    assert choose(twins, ["a"]) == (RuleFile("CLAUDE.md", "be kind"),)
 
 
 def test_a_file_that_only_names_another_says_nothing() -> None:
     pointing = {"AGENTS.md": b"be kind\n", "CLAUDE.md": b"@AGENTS.md\n"}
-    assert choose(pointing, ["a"]) == (Paper("AGENTS.md", "be kind"),)
+    assert choose(pointing, ["a"]) == (RuleFile("AGENTS.md", "be kind"),)
 
 
 def test_a_manual_is_cut_at_a_paragraph_and_says_so() -> None:
@@ -57,5 +57,5 @@ def test_all_together_are_bounded() -> None:
 
 
 def test_bytes_that_are_no_text() -> None:
-    assert choose({"CLAUDE.md": b"\xff kind"}, ["a"]) == (Paper("CLAUDE.md", "\ufffd kind"),)
+    assert choose({"CLAUDE.md": b"\xff kind"}, ["a"]) == (RuleFile("CLAUDE.md", "\ufffd kind"),)
     assert choose({"CLAUDE.md": b" \n"}, ["a"]) == ()

@@ -7,30 +7,30 @@ from typing import Any
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.diff.model import LeftOut, Side
+from claude_batch.diff.model import Side, SkippedFile
 from claude_batch.findings.finding import Category, Finding
 from claude_batch.findings.placement import Dropped, Placed
 from claude_batch.github_api.models import Reaction, RemoteComment, Thread
 from claude_batch.ledger.events import (
-    Answered,
-    Asked,
+    AnswerRecorded,
     Estimate,
+    FeedbackRecorded,
     Intent,
     IntentId,
     Plan,
     Post,
-    Signal,
+    RequestRecorded,
 )
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.feedback import (
-    Ending,
-    Opinion,
-    Talk,
-    Today,
+    Conversation,
+    CurrentFindings,
+    Feedback,
+    FixedThread,
     is_applied,
-    latest,
-    news,
-    silenced,
+    new_feedback,
+    prefer_current_diff,
+    silenced_fingerprints,
 )
 from claude_batch.tasks.plan import AskedTask, PlannedFile, PlannedTask
 from claude_batch.tasks.task import Task
@@ -52,9 +52,9 @@ def reply(body: str, login: str = "mona") -> RemoteComment:
     return RemoteComment(11, login, body, "src/a.py", 2, in_reply_to=10)
 
 
-def talk(**more: Any) -> Talk:
+def talk(**more: Any) -> Conversation:
     values = {"ours": {10: KEY}, "comments": [OURS], "login": BOT}
-    return Talk(**(values | more))
+    return Conversation(**(values | more))
 
 
 def thread(resolver: str | None = None, comment: int = 10) -> Thread:
@@ -84,8 +84,8 @@ def test_reactions_to_our_comments_are_opinions() -> None:
         Reaction(99, "mona", "-1"),  # not to a comment of ours
     ]
     assert list(talk(reactions=given).opinions(())) == [
-        Opinion(KEY, "thumbs_down", "mona"),
-        Opinion(KEY, "thumbs_up", "tess"),
+        Feedback(KEY, "thumbs_down", "mona"),
+        Feedback(KEY, "thumbs_up", "tess"),
     ]
 
 
@@ -125,11 +125,11 @@ def test_a_thread_that_a_person_resolved(
 
 def test_only_news_of_people_with_write_access() -> None:
     said = [
-        Opinion(KEY, "thumbs_down", "stranger"),
-        Opinion(KEY, "thumbs_down", "other[bot]"),
-        Opinion(KEY, "thumbs_down", "mona"),
-        Opinion(KEY, "thumbs_down", "acme"),
-        Opinion(OTHER, "wontfix", "mona"),
+        Feedback(KEY, "thumbs_down", "stranger"),
+        Feedback(KEY, "thumbs_down", "other[bot]"),
+        Feedback(KEY, "thumbs_down", "mona"),
+        Feedback(KEY, "thumbs_down", "acme"),
+        Feedback(OTHER, "wontfix", "mona"),
     ]
     asked: list[str] = []
 
@@ -137,10 +137,13 @@ def test_only_news_of_people_with_write_access() -> None:
         asked.append(login)
         return login != "stranger"
 
-    known = Signal(**STAMP, pr=7, fingerprint=OTHER, what="wontfix")
-    assert news(said, View(signals=[known]), 7, may_write) == [said[2]]
+    known = FeedbackRecorded(**STAMP, pr=7, fingerprint=OTHER, what="wontfix")
+    assert new_feedback(said, LedgerState(signals=[known]), 7, may_write) == [said[2]]
     assert asked == ["stranger", "mona"]
-    assert silenced([known], [said[2], Opinion("c" * 16, "thumbs_up", "mona")]) == {KEY, OTHER}
+    assert silenced_fingerprints([known], [said[2], Feedback("c" * 16, "thumbs_up", "mona")]) == {
+        KEY,
+        OTHER,
+    }
 
 
 # endings
@@ -172,7 +175,7 @@ def test_an_ending_says_whether_the_suggestion_was_applied() -> None:
     fixed = {KEY: finding(1, fingerprint=KEY, replacement="x = 1")}
     around = talk(comments=[ours], threads=[thread()])
     [one] = around.endings(fixed, {"src/a.py": b"def f():\n    x = 1\n"}.get)
-    assert one == Ending(KEY, ours, "T", True)
+    assert one == FixedThread(KEY, ours, "T", True)
     [other] = around.endings(fixed, {"src/a.py": b"y = 1\n"}.get)
     assert not other.applied
 
@@ -218,13 +221,13 @@ def plan(number: int, *tasks: Task) -> Plan:
     return Plan(**stamp, id=f"p{number}", files=files, new=1, reused=0)
 
 
-def view(plans: Sequence[Plan], *answered: Task) -> View:
+def view(plans: Sequence[Plan], *answered: Task) -> LedgerState:
     price = Estimate(input_tokens=1, output_tokens=1, usd=ZERO, usd_standard=ZERO, usd_max=ZERO)
     tasks = tuple(AskedTask(id=one.id, path=one.path, signs="+", hashes="aaa") for one in answered)
     intent = Intent(
         **STAMP, id=IntentId("i"), lease_until=NOON, lane="batch", requests=1, sha256="s"
     )
-    asked = Asked(
+    asked = RequestRecorded(
         **STAMP,
         intent=intent.id,
         n=0,
@@ -236,21 +239,23 @@ def view(plans: Sequence[Plan], *answered: Task) -> View:
         tasks=tasks,
         estimate=price,
     )
-    answer = Answered(**STAMP, intent=intent.id, n=0, batch=None, outcome=Outcome.SUCCEEDED)
-    return View.of([*plans, intent, asked, answer])
+    answer = AnswerRecorded(**STAMP, intent=intent.id, n=0, batch=None, outcome=Outcome.SUCCEEDED)
+    return LedgerState.of([*plans, intent, asked, answer])
 
 
-def today(seen: View, *tasks: Task, placed: Sequence[Placed] = (), **more: Any) -> Today:
+def today(
+    seen: LedgerState, *tasks: Task, placed: Sequence[Placed] = (), **more: Any
+) -> CurrentFindings:
     shown = diff(*((one.path, one.hunk) for one in tasks))
     values: dict[str, Any] = {"diff": shown, "dropped": [Dropped(SAID, "changed_meanwhile")]}
-    return Today(seen, 7, tasks=tasks, placed=placed, **(values | more))
+    return CurrentFindings(seen, 7, tasks=tasks, placed=placed, **(values | more))
 
 
 def at(said: Finding, line: int = 2) -> Placed:
     return Placed(said, "src/a.py", Side.RIGHT, line, line)
 
 
-def fixed(seen: Today) -> bool:
+def fixed(seen: CurrentFindings) -> bool:
     return [each.fingerprint for each in seen.fixed([KEY, OTHER])] == [KEY]
 
 
@@ -295,7 +300,7 @@ def test_where_the_code_went_nobody_knows() -> None:
     moved = view([FIRST, plan(2, ELSEWHERE)], OLD)
     assert not fixed(today(moved, ELSEWHERE)), "it may be there, and has no answer"
     assert fixed(today(view([FIRST, plan(2, ELSEWHERE)], OLD, ELSEWHERE), ELSEWHERE))
-    gone = replace(diff(), left_out=(LeftOut("src/a.py", "too large"),))
+    gone = replace(diff(), left_out=(SkippedFile("src/a.py", "too large"),))
     assert not fixed(today(moved, diff=gone))
 
 
@@ -318,4 +323,4 @@ def test_the_words_of_today_win() -> None:
     carried = replace(at(SAID), how="walk")
     said = at(finding(2, fingerprint=KEY, task=NEW.id))
     alone = replace(at(finding(3, fingerprint=OTHER)), how="moved")
-    assert latest([carried, said, alone]) == [said, alone]
+    assert prefer_current_diff([carried, said, alone]) == [said, alone]

@@ -6,15 +6,15 @@ import pytest
 
 from claude_batch.cli.output import text as words
 from claude_batch.findings.finding import Severity
-from claude_batch.ledger.events import Post, Signal
+from claude_batch.ledger.events import FeedbackRecorded, Post
 from claude_batch.pull_requests.outcomes import Precision, outcome, precision
 from responses import finding
 
 STAMP: dict[str, Any] = {"at": datetime(2026, 11, 22, tzinfo=UTC), "run": "r", "repo": "o/r"}
 
 
-def signal(what: Any) -> Signal:
-    return Signal(**STAMP, pr=7, fingerprint="f" * 16, what=what)
+def signal(what: Any) -> FeedbackRecorded:
+    return FeedbackRecorded(**STAMP, pr=7, fingerprint="f" * 16, what=what)
 
 
 def post(state: Any) -> Post:

@@ -9,7 +9,7 @@ from claude_batch.cli.output import json_documents as report
 from claude_batch.config.model import Config
 from claude_batch.errors import CannotPublish
 from claude_batch.findings.finding import Severity
-from claude_batch.ledger.events import Lease, Signal
+from claude_batch.ledger.events import FeedbackRecorded, Lease
 from claude_batch.ledger.store import Write
 from claude_batch.sandbox.github_server.messages import Incoming, Trouble, refused
 from github_faults import Script, bad_gateway
@@ -190,7 +190,7 @@ def test_a_silenced_finding_is_not_said(shop_open: Open) -> None:
         ready(pull)
         rig = pull.rig
         (finding,) = rig.ledger.findings(answered for _, answered in rig.view.answers())
-        down = Signal(
+        down = FeedbackRecorded(
             at=rig.clock(),
             run="run-1",
             repo="octo/shop",

@@ -1,9 +1,9 @@
 from decimal import Decimal
 
-from claude_batch.diff.model import LeftOut
+from claude_batch.diff.model import SkippedFile
 from claude_batch.ledger.events import AnyEvent, Plan
-from claude_batch.ledger.view import View
-from claude_batch.pull_requests.record import Dossier
+from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests.record import PullRequestRecord
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from ledger_events import answered, asked, at, failed, finding, intent, plan, settled
@@ -36,7 +36,9 @@ EVENTS: list[AnyEvent] = [
     intent("i3"),
     asked("i3", 0, "t5"),
 ]
-DOSSIER = Dossier(View.of(EVENTS), 7, frozenset(map(TaskId, ("t1", "t4", "t5", "t6"))))
+DOSSIER = PullRequestRecord(
+    LedgerState.of(EVENTS), 7, frozenset(map(TaskId, ("t1", "t4", "t5", "t6")))
+)
 
 
 def test_its_answers_are_those_for_what_is_and_what_was_planned() -> None:
@@ -51,11 +53,11 @@ def test_what_concerns_it() -> None:
 
 
 def test_how_far_the_review_has_come() -> None:
-    found = DOSSIER.coverage("c" * 40, [LeftOut("x.bin", "binary")])
+    found = DOSSIER.coverage("c" * 40, [SkippedFile("x.bin", "binary")])
     assert (found.answered, found.reused) == (2, 1)
     assert found.pending == 2, "in flight, or not asked yet"
     assert found.failed == 0
-    assert found.left_out == (LeftOut("x.bin", "binary"),)
+    assert found.left_out == (SkippedFile("x.bin", "binary"),)
 
 
 def test_the_receipt_is_what_it_paid_itself() -> None:
@@ -65,8 +67,8 @@ def test_the_receipt_is_what_it_paid_itself() -> None:
 
 
 def test_folded_answers_count_as_before() -> None:
-    view = View.of([planned("p1", "t1"), settled("i1", 0, "t1", minute=10)])
-    dossier = Dossier(view, 7, frozenset([TaskId("t1")]))
+    view = LedgerState.of([planned("p1", "t1"), settled("i1", 0, "t1", minute=10)])
+    dossier = PullRequestRecord(view, 7, frozenset([TaskId("t1")]))
     assert dossier.coverage("c", []).answered == 1
     assert dossier.receipt().usd == Decimal("0.02")
     assert [answer.at for _, answer in dossier.answers()] == [at(10)]
@@ -75,19 +77,24 @@ def test_folded_answers_count_as_before() -> None:
 def test_the_month_is_what_everybody_paid_until_its_newest_answer() -> None:
     later = answered("i9", 0, usd=Decimal("5"), minute=600)
     events = [*EVENTS, intent("i9"), asked("i9", 0, "t7", pr=8), later]
-    before = Dossier(View.of(EVENTS), 7, DOSSIER.current).receipt(Decimal(25)).month
-    after = Dossier(View.of(events), 7, DOSSIER.current).receipt(Decimal(25)).month
+    before = (
+        PullRequestRecord(LedgerState.of(EVENTS), 7, DOSSIER.current).receipt(Decimal(25)).month
+    )
+    after = PullRequestRecord(LedgerState.of(events), 7, DOSSIER.current).receipt(Decimal(25)).month
     assert before is not None
     assert (before.usd, before.budget_usd) == (Decimal("0.08"), Decimal(25))
     assert after == before, "what others pay later does not edit this comment"
 
 
 def test_without_an_answer_there_is_no_month() -> None:
-    assert Dossier(View.of([planned("p1", "t1")]), 7, frozenset()).receipt().month is None
+    assert (
+        PullRequestRecord(LedgerState.of([planned("p1", "t1")]), 7, frozenset()).receipt().month
+        is None
+    )
 
 
 def test_a_folded_answer_keeps_its_lane_on_the_receipt() -> None:
     """Half price: 0.04 would have been paid without the batch."""
     for lane, saved in (("batch", "0.02"), ("now", "0")):
-        view = View.of([planned("p1", "t1"), settled("i1", 0, "t1", lane=lane)])
-        assert Dossier(view, 7, frozenset()).receipt().saved_by_batch == Decimal(saved)
+        view = LedgerState.of([planned("p1", "t1"), settled("i1", 0, "t1", lane=lane)])
+        assert PullRequestRecord(view, 7, frozenset()).receipt().saved_by_batch == Decimal(saved)

@@ -11,17 +11,17 @@ from claude_batch.github_api.models import DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
 from claude_batch.pull_requests import comment as comment
 from claude_batch.pull_requests.review_plan import (
-    Fresh,
-    Known,
-    Publication,
-    Remote,
+    ExistingComment,
+    ExistingComments,
+    NewComment,
+    ReviewPlan,
     check,
-    plan_publication,
+    plan_review,
     reviews,
     sha_of,
 )
-from claude_batch.pull_requests.selection import Chosen
-from claude_batch.pull_requests.summary import Coverage
+from claude_batch.pull_requests.selection import Selection
+from claude_batch.pull_requests.summary import ReviewCoverage
 from responses import diff, hunk, placed
 
 BOT = "github-actions[bot]"
@@ -34,7 +34,7 @@ HUNK = """
  four
 """
 DIFF = diff(("src/a.py", hunk(HUNK, 1, 1)), ("src/a.py", hunk(HUNK, 21, 22)))
-EMPTY = Remote((), {}, BOT)
+EMPTY = ExistingComments((), {}, BOT)
 
 
 def key(number: int) -> str:
@@ -57,16 +57,18 @@ def post(what: str, name: str, remote_id: int, body_sha: str = "", head: str = H
     )
 
 
-def plan(chosen: Chosen, remote: Remote = EMPTY, **options: object) -> Publication:
-    coverage = Coverage(HEAD, answered=3)
-    return plan_publication(chosen, remote, DIFF, coverage, Receipt(), **options)  # type: ignore[arg-type]
+def plan(chosen: Selection, remote: ExistingComments = EMPTY, **options: object) -> ReviewPlan:
+    coverage = ReviewCoverage(HEAD, answered=3)
+    return plan_review(chosen, remote, DIFF, coverage, Receipt(), **options)  # type: ignore[arg-type]
 
 
 def stands(one: Placed, remote_id: int, login: str = BOT) -> RemoteComment:
     return RemoteComment(remote_id, login, comment.body(one), one.path, one.line, one.side)
 
 
-def carried_out(publication: Publication, remote: Remote, record: bool = True) -> Remote:
+def carried_out(
+    publication: ReviewPlan, remote: ExistingComments, record: bool = True
+) -> ExistingComments:
     """The pull request after everything was sent, as GitHub gives bodies back: with CRLF."""
     comments = {one.id: one for one in remote.comments}
     posts = dict(remote.posts)
@@ -81,15 +83,15 @@ def carried_out(publication: Publication, remote: Remote, record: bool = True) -
         comments[at] = RemoteComment(at, BOT, publication.summary + "\r\n")
         posts["summary"] = post("summary", "summary", at)
     posts["check"] = post("check", "check", 5, sha_of(publication.check))
-    return Remote(tuple(comments.values()), posts if record else remote.posts, BOT)
+    return ExistingComments(tuple(comments.values()), posts if record else remote.posts, BOT)
 
 
 def test_a_first_publication() -> None:
     one, folded = placed(1, (2, 3)), placed(2, (4, 4))
     dropped = Dropped(placed(3).finding, "changed_meanwhile")
-    publication = plan(Chosen([one], [folded], [dropped]))
+    publication = plan(Selection([one], [folded], [dropped]))
     assert publication.create == (
-        Fresh(key(1), DraftComment("src/a.py", Side.RIGHT, 2, 3, comment.body(one))),
+        NewComment(key(1), DraftComment("src/a.py", Side.RIGHT, 2, 3, comment.body(one))),
     )
     assert (publication.edit, publication.found, publication.unchanged) == ((), (), 0)
     assert publication.dropped == (dropped, Dropped(folded.finding, "over_limit"))
@@ -122,7 +124,7 @@ Not shown: 1 (the code has changed meanwhile).
 
 @pytest.mark.parametrize("recorded", [True, False])
 def test_the_second_time_nothing_is_due(recorded: bool) -> None:
-    chosen = Chosen([placed(1, (2, 3))], [placed(2, (4, 4))], [])
+    chosen = Selection([placed(1, (2, 3))], [placed(2, (4, 4))], [])
     remote = carried_out(plan(chosen), EMPTY, recorded)
     again = plan(chosen, remote)
     assert (again.create, again.edit, again.unchanged) == ((), (), 1)
@@ -133,7 +135,7 @@ def test_the_second_time_nothing_is_due(recorded: bool) -> None:
 
 
 def test_nothing_found_leaves_only_a_check() -> None:
-    publication = plan(Chosen([], [], []))
+    publication = plan(Selection([], [], []))
     assert publication.summary is None
     assert not publication.summary_due
     assert publication.check.conclusion == "neutral"
@@ -141,8 +143,8 @@ def test_nothing_found_leaves_only_a_check() -> None:
 
 
 def test_a_summary_that_stands_is_kept_true_when_all_is_mended() -> None:
-    remote = carried_out(plan(Chosen([placed(1)], [], [])), EMPTY)
-    mended = plan(Chosen([], [], []), remote)
+    remote = carried_out(plan(Selection([placed(1)], [], [])), EMPTY)
+    mended = plan(Selection([], [], []), remote)
     assert mended.summary is not None
     assert mended.summary.startswith("## claude-batch\n\n0 findings at 0123456789.")
     assert mended.summary_due
@@ -151,9 +153,9 @@ def test_a_summary_that_stands_is_kept_true_when_all_is_mended() -> None:
 
 def test_another_wording_is_an_edit() -> None:
     before, after = placed(1), placed(1, body="Said better.")
-    remote = carried_out(plan(Chosen([before], [], [])), EMPTY)
-    publication = plan(Chosen([after], [], []), remote)
-    assert publication.edit == (Known(key(1), 100, comment.body(after)),)
+    remote = carried_out(plan(Selection([before], [], [])), EMPTY)
+    publication = plan(Selection([after], [], []), remote)
+    assert publication.edit == (ExistingComment(key(1), 100, comment.body(after)),)
     assert publication.create == ()
 
 
@@ -161,23 +163,23 @@ def test_what_the_ledger_knows_as_posted_is_not_edited_for_githubs_white_space()
     one = placed(1)
     theirs = replace(stands(one, 9), body=comment.body(one).replace("\n\n", "\n"))
     posts = {key(1): post("comment", key(1), 9, sha_of(comment.body(one)))}
-    assert plan(Chosen([one], [], []), Remote([theirs], posts, BOT)).edit == ()
+    assert plan(Selection([one], [], []), ExistingComments([theirs], posts, BOT)).edit == ()
 
 
 def test_a_marker_counts_only_with_our_login_or_our_record() -> None:
     one = placed(1)
     theirs = stands(one, 9, login="mallory")
-    assert len(plan(Chosen([one], [], []), Remote([theirs], {}, BOT)).create) == 1
-    assert len(plan(Chosen([one], [], []), Remote([theirs], {}, None)).create) == 1
-    recorded = Remote([theirs], {key(1): post("comment", key(1), 9)}, None)
-    assert plan(Chosen([one], [], []), recorded).create == ()
+    assert len(plan(Selection([one], [], []), ExistingComments([theirs], {}, BOT)).create) == 1
+    assert len(plan(Selection([one], [], []), ExistingComments([theirs], {}, None)).create) == 1
+    recorded = ExistingComments([theirs], {key(1): post("comment", key(1), 9)}, None)
+    assert plan(Selection([one], [], []), recorded).create == ()
 
 
 def test_a_conversation_comment_is_no_review_comment_of_the_same_id() -> None:
     one = placed(1)
     posts = {key(1): post("comment", key(1), 9)}
     conversation = RemoteComment(9, "somebody", "hello")
-    publication = plan(Chosen([one], [], []), Remote([conversation], posts, BOT))
+    publication = plan(Selection([one], [], []), ExistingComments([conversation], posts, BOT))
     assert publication.edit == ()
 
 
@@ -185,14 +187,16 @@ def test_a_body_that_a_person_rewrote_is_left_to_them() -> None:
     one = placed(1, body="new words")
     rewritten = replace(stands(one, 9), body="I know.")
     posts = {key(1): post("comment", key(1), 9)}
-    publication = plan(Chosen([one], [], []), Remote([rewritten], posts, BOT))
+    publication = plan(Selection([one], [], []), ExistingComments([rewritten], posts, BOT))
     assert (publication.create, publication.edit, publication.unchanged) == ((), (), 1)
 
 
 def test_what_a_person_deleted_stays_deleted() -> None:
     one = placed(1, severity=Severity.CRITICAL)
     posts = {key(1): post("comment", key(1), 9), "summary": post("summary", "summary", 1)}
-    publication = plan(Chosen([one], [], []), Remote([], posts, BOT), fail_on=Severity.LOW)
+    publication = plan(
+        Selection([one], [], []), ExistingComments([], posts, BOT), fail_on=Severity.LOW
+    )
     assert publication.create == ()
     assert publication.summary is None
     assert publication.dropped == (Dropped(one.finding, "silenced"),)
@@ -201,7 +205,7 @@ def test_what_a_person_deleted_stays_deleted() -> None:
 
 def test_a_finding_that_stands_at_its_line_is_not_folded() -> None:
     one = placed(1)
-    publication = plan(Chosen([], [one], []), Remote([stands(one, 9)], {}, BOT))
+    publication = plan(Selection([], [one], []), ExistingComments([stands(one, 9)], {}, BOT))
     assert publication.unchanged == 1
     assert publication.dropped == ()
     assert publication.summary is not None
@@ -210,7 +214,7 @@ def test_a_finding_that_stands_at_its_line_is_not_folded() -> None:
 
 def test_a_comment_that_github_would_refuse_goes_to_the_summary() -> None:
     one = placed(1, (9, 9))
-    publication = plan(Chosen([one], [], []))
+    publication = plan(Selection([one], [], []))
     assert publication.create == ()
     assert publication.dropped == (Dropped(one.finding, "outside_diff"),)
     assert publication.summary is not None
@@ -219,7 +223,7 @@ def test_a_comment_that_github_would_refuse_goes_to_the_summary() -> None:
 
 def test_unverified_is_said() -> None:
     one = placed(1)
-    (fresh,) = plan(Chosen([one], [], []), unverified={one.finding.id}).create
+    (fresh,) = plan(Selection([one], [], []), unverified={one.finding.id}).create
     assert fresh.comment.body.startswith("medium · bug · unverified\n")
 
 
@@ -233,15 +237,15 @@ def test_unverified_is_said() -> None:
     ],
 )
 def test_the_check_fails_at_a_severity(fail_on: Severity | None, conclusion: str) -> None:
-    chosen = Chosen([], [placed(1, severity=Severity.HIGH)], [])
+    chosen = Selection([], [placed(1, severity=Severity.HIGH)], [])
     assert plan(chosen, fail_on=fail_on).check.conclusion == conclusion
 
 
 def test_a_check_is_due_for_each_head_and_each_text() -> None:
-    chosen = Chosen([placed(1)], [], [])
+    chosen = Selection([placed(1)], [], [])
     remote = carried_out(plan(chosen), EMPTY)
     assert not plan(chosen, remote).check_due
-    assert plan(Chosen([], [], []), remote).check_due
+    assert plan(Selection([], [], []), remote).check_due
     old = post("check", "check", 5, remote.posts["check"].sha, head="f" * 40)
     assert plan(chosen, replace(remote, posts={**remote.posts, "check": old})).check_due
 
@@ -283,7 +287,7 @@ def test_others_are_not(one: DraftComment, fault: str) -> None:
 
 
 def test_reviews_hold_thirty() -> None:
-    fresh = [Fresh(key(n), draft(1, 1)) for n in range(61)]
+    fresh = [NewComment(key(n), draft(1, 1)) for n in range(61)]
     assert [len(part) for part in reviews(fresh)] == [30, 30, 1]
 
 
@@ -293,6 +297,6 @@ def test_an_empty_diff_takes_nothing() -> None:
 
 
 def test_a_persons_token_cannot_write_a_check_so_none_is_due():
-    chosen = Chosen([placed(1)], [], [])
-    assert plan(chosen, Remote((), {}, BOT)).check_due
-    assert not plan(chosen, Remote((), {}, "octocat")).check_due
+    chosen = Selection([placed(1)], [], [])
+    assert plan(chosen, ExistingComments((), {}, BOT)).check_due
+    assert not plan(chosen, ExistingComments((), {}, "octocat")).check_due

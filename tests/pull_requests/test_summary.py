@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from claude_batch.costs.receipts import MonthToDate, Receipt
-from claude_batch.diff.model import LeftOut
+from claude_batch.diff.model import SkippedFile
 from claude_batch.findings.finding import Severity
 from claude_batch.findings.placement import REASONS, Dropped
 from claude_batch.ledger.events import Estimate
@@ -11,11 +11,11 @@ from claude_batch.pull_requests import marker as marker
 from claude_batch.pull_requests.summary import (
     IN_WORDS,
     LISTED,
-    Coverage,
-    Told,
+    FindingOutcome,
+    ReviewCoverage,
     check_summary,
     check_title,
-    submitted_summary,
+    render_submit_summary,
     summary,
 )
 from responses import finding, placed
@@ -56,7 +56,7 @@ RECEIPT_TABLE = """\
 
 
 def test_a_summary_with_everything() -> None:
-    told = Told(
+    told = FindingOutcome(
         inline=2,
         folded=(
             placed(1, (10, 12), title="A loop too many", body="It runs twice.\n\nOnce will do."),
@@ -70,16 +70,16 @@ def test_a_summary_with_everything() -> None:
             Dropped(finding(1), "over_limit"),
         ),
     )
-    coverage = Coverage(
+    coverage = ReviewCoverage(
         HEAD,
         answered=31,
         reused=28,
         pending=2,
         failed=1,
         left_out=(
-            LeftOut("z.png", "binary"),
-            LeftOut("a.lock", "generated"),
-            LeftOut("b|`<", "binary"),
+            SkippedFile("z.png", "binary"),
+            SkippedFile("a.lock", "generated"),
+            SkippedFile("b|`<", "binary"),
         ),
     )
     assert (
@@ -116,7 +116,7 @@ Not shown: 2 (the code has changed meanwhile), 1 (a second look refuted it).
 
 
 def test_nothing_found() -> None:
-    told, coverage = Told(0, (), ()), Coverage(HEAD, answered=1)
+    told, coverage = FindingOutcome(0, (), ()), ReviewCoverage(HEAD, answered=1)
     assert check_title(told, coverage) == "Nothing found"
     assert check_summary(told, coverage, Receipt(), whole=True) == (
         "0 findings at 0123456789. 1 task reviewed."
@@ -125,7 +125,7 @@ def test_nothing_found() -> None:
 
 
 def test_the_receipt_stands_once() -> None:
-    told, coverage = Told(1, (), ()), Coverage(HEAD, answered=4, pending=1)
+    told, coverage = FindingOutcome(1, (), ()), ReviewCoverage(HEAD, answered=4, pending=1)
     assert check_title(told, coverage) == "1 finding, 1 pending"
     assert check_summary(told, coverage, RECEIPT, whole=False) == (
         "1 finding at 0123456789: 1 at the lines, 0 below. 4 tasks reviewed, 1 still under way."
@@ -137,9 +137,11 @@ def test_every_reason_has_its_way_of_being_told() -> None:
 
 
 def test_the_longest_summary_fits() -> None:
-    told = Told(0, tuple(placed(n, title="&" * 300, body="<" * 900) for n in range(99)), ())
-    files = tuple(LeftOut(f"{'x|<' * 90}{n}", f"reason {n % 7}") for n in range(500))
-    text = summary(told, Coverage(HEAD, 1, left_out=files), RECEIPT)
+    told = FindingOutcome(
+        0, tuple(placed(n, title="&" * 300, body="<" * 900) for n in range(99)), ()
+    )
+    files = tuple(SkippedFile(f"{'x|<' * 90}{n}", f"reason {n % 7}") for n in range(500))
+    text = summary(told, ReviewCoverage(HEAD, 1, left_out=files), RECEIPT)
     assert len(text) < marker.LIMIT
     assert re.search(r"\n- and \d\d more; `claude-batch findings` lists all\n\n</details>", text)
     assert "`claude-batch show` lists all" in text
@@ -147,8 +149,8 @@ def test_the_longest_summary_fits() -> None:
 
 
 def test_many_files_of_one_reason_are_counted() -> None:
-    files = tuple(LeftOut(f"f{n:02}", "excluded") for n in range(23))
-    text = summary(Told(1, (), ()), Coverage(HEAD, 1, left_out=files), Receipt())
+    files = tuple(SkippedFile(f"f{n:02}", "excluded") for n in range(23))
+    text = summary(FindingOutcome(1, (), ()), ReviewCoverage(HEAD, 1, left_out=files), Receipt())
     assert "<summary>23 files not reviewed</summary>" in text
     assert "`f18`, `f19` and 3 more" in text
 
@@ -161,10 +163,12 @@ def test_what_a_submit_says() -> None:
         usd_standard=Decimal("0.0624"),
         usd_max=Decimal("0.41"),
     )
-    coverage = Coverage(HEAD, answered=28, pending=3, left_out=(LeftOut("a.lock", "generated"),))
+    coverage = ReviewCoverage(
+        HEAD, answered=28, pending=3, left_out=(SkippedFile("a.lock", "generated"),)
+    )
     expires = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
     assert (
-        submitted_summary(coverage, ["msgbatch_01"], estimate, expires)
+        render_submit_summary(coverage, ["msgbatch_01"], estimate, expires)
         == """\
 ## claude-batch
 
@@ -189,8 +193,8 @@ To cancel:
 
 
 def test_a_submit_says_what_was_given_up_for_the_budget() -> None:
-    said = submitted_summary(
-        Coverage(HEAD, answered=0, pending=3),
+    said = render_submit_summary(
+        ReviewCoverage(HEAD, answered=0, pending=3),
         ["msgbatch_01"],
         None,
         None,
@@ -204,7 +208,7 @@ def test_a_submit_says_what_was_given_up_for_the_budget() -> None:
 
 def test_a_submit_with_nothing_to_send() -> None:
     assert (
-        submitted_summary(Coverage(HEAD, answered=31), [], None, None)
+        render_submit_summary(ReviewCoverage(HEAD, answered=31), [], None, None)
         == """\
 ## claude-batch
 

@@ -10,7 +10,7 @@ import pytest
 
 from claude_batch.sandbox.github_server.git_http import write_hook
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account
-from claude_batch.sandbox.github_server.server import Hub, Setup
+from claude_batch.sandbox.github_server.server import GitHubServer, Setup
 from github_faults import Script, bad_gateway
 from shop import TOKEN, Shop, environ, open_shop
 
@@ -195,6 +195,6 @@ def test_four_writers_on_one_branch_lose_nothing(shop: Shop, tmp_path: Path) -> 
 def test_two_hubs_at_once_and_a_clean_end(tmp_path: Path) -> None:
     bare = tmp_path / "bare.git"
     subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
-    with Hub(bare, environ()) as one, Hub(bare, environ()) as two:
+    with GitHubServer(bare, environ()) as one, GitHubServer(bare, environ()) as two:
         assert one.url != two.url
     assert git("ls-remote", one.clone_url, where=tmp_path).returncode == 128

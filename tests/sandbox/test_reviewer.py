@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_batch.config.model import Rule
+from claude_batch.config.model import PathRule
 from claude_batch.diff.parser import parse_hunks
-from claude_batch.findings.anchors import Strip
-from claude_batch.findings.parsing import Said
+from claude_batch.findings.anchors import AnchoredTask
+from claude_batch.findings.parsing import ReviewResponse
 from claude_batch.prompts.kinds import kind_of, schema, system
-from claude_batch.prompts.rendering import NOTHING, own, shared
+from claude_batch.prompts.rendering import NO_CONTEXT, own, shared
 from claude_batch.sandbox.anthropic_server.review_rules import DEFECTS, REFACTORINGS
 from claude_batch.sandbox.anthropic_server.reviewer import Reply, review
 from claude_batch.tasks.task import Given, Task, TaskId
@@ -26,8 +26,8 @@ def asked(path: str, *rows: str, kind: str = "review") -> dict[str, object]:
             {
                 "role": "user",
                 "content": [
-                    {"type": "text", "text": shared([Rule(instruction="be kind")], NOTHING)},
-                    {"type": "text", "text": own([task], [Strip.of(hunk)], [])},
+                    {"type": "text", "text": shared([PathRule(instruction="be kind")], NO_CONTEXT)},
+                    {"type": "text", "text": own([task], [AnchoredTask.of(hunk)], [])},
                 ],
             }
         ],
@@ -93,7 +93,7 @@ LEFT_ALONE = [
 def test_each_rule_finds_its_line_and_points_at_it(path: str, line: str, rule: str) -> None:
     params = asked(path, " before", f"+{line}", " after")
     assert rules_of(params) == [rule]
-    (said,) = Said.model_validate_json(review(params).text).findings
+    (said,) = ReviewResponse.model_validate_json(review(params).text).findings
     assert said.start == said.end
     assert said.start.startswith("2")
     assert said.body.endswith(f"(Found by the sandbox's rule {rule}, not by Claude.)")

@@ -11,11 +11,11 @@ from claude_batch.findings.parsing import read_findings
 from claude_batch.findings.placement import Placed, place
 from claude_batch.git.repository import Repository
 from claude_batch.prompts.kinds import kind_of
-from claude_batch.pull_requests.selection import Chosen, choose
+from claude_batch.pull_requests.selection import Selection, select_findings
 from claude_batch.sandbox.anthropic_server.reviewer import review
 from claude_batch.sandbox.demo.sample import Sample, make_sample
-from claude_batch.submission.requests import build, pack
-from claude_batch.tasks.discovery import Look, Looker
+from claude_batch.submission.requests import build, group_tasks
+from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 from shop import environ
 
 HEADS = {
@@ -30,25 +30,25 @@ def sample(tmp_path: Path) -> Sample:
 
 
 @pytest.fixture
-def look(sample: Sample) -> Look:
-    looker = Looker(Repository.open(sample.path, environ()))
+def look(sample: Sample) -> DiscoveredChanges:
+    looker = ChangeFinder(Repository.open(sample.path, environ()))
     return looker.diff(looker.repository.compare_range(sample.base, sample.head), [])
 
 
 @pytest.fixture
-def chosen(sample: Sample, look: Look) -> Chosen:
+def chosen(sample: Sample, look: DiscoveredChanges) -> Selection:
     """What the sandbox's reviewer says, and where it would be posted."""
     review_kind, config = kind_of("review"), Config()
     tasks = look.tasks([review_kind])
     said = []
-    for number, packed in enumerate(pack(tasks, [])):
+    for number, packed in enumerate(group_tasks(tasks, [])):
         request = build(review_kind, packed, config, 4096)
         text = review(json.loads(request.body.read())).text
         said += read_findings(text, f"r{number}", request.asked, "review")
     head = sample.path.joinpath
     placed, dropped = place(said, tasks, lambda path: head(path).read_bytes())
     assert not dropped
-    return choose(placed, max_comments=config.max_comments, silenced=())
+    return select_findings(placed, max_comments=config.max_comments, silenced=())
 
 
 def git(sample: Sample, *args: str) -> str:
@@ -96,7 +96,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_the_branch_has_changes_of_every_kind(look: Look) -> None:
+def test_the_branch_has_changes_of_every_kind(look: DiscoveredChanges) -> None:
     assert [(file.status, file.old_path, file.path) for file in look.files] == [
         ("modified", "README.md", "README.md"),
         ("modified", "shop/cart.py", "shop/cart.py"),
@@ -110,7 +110,7 @@ def test_the_branch_has_changes_of_every_kind(look: Look) -> None:
         ("modified", "web/basket.js", "web/basket.js"),
         ("renamed", "web/format.js", "web/money.js"),
     ]
-    assert {out.path: out.reason for out in look.left_out} == {
+    assert {out.path: out.reason for out in look.skipped} == {
         "package-lock.json": "lock file",
         "web/basket.png": "binary",
         "web/popup.js": "deleted file",
@@ -118,7 +118,7 @@ def test_the_branch_has_changes_of_every_kind(look: Look) -> None:
     }
 
 
-def test_what_the_sandbox_says_of_it(chosen: Chosen) -> None:
+def test_what_the_sandbox_says_of_it(chosen: Selection) -> None:
     assert [said(one) for one in chosen.inline] == [
         ("shop/settings.py", 8, "A secret in the code"),
         ("shop/delivery.py", 11, "YAML that can make any object"),
@@ -126,7 +126,7 @@ def test_what_the_sandbox_says_of_it(chosen: Chosen) -> None:
         ("shop/coupons.py", 20, "A default value that calls share"),
         ("shop/export.py", 14, "A bare except hides everything"),
     ]
-    assert sorted(said(one) for one in chosen.folded) == [
+    assert sorted(said(one) for one in chosen.summarized) == [
         ("shop/coupons.py", 15, "Comparison with None by value"),
         ("stock/main.go", 24, "An error is thrown away"),
         ("web/basket.js", 6, "A trace of debugging was left"),
@@ -135,10 +135,10 @@ def test_what_the_sandbox_says_of_it(chosen: Chosen) -> None:
     assert not chosen.dropped
 
 
-def test_suggestions_that_are_proved(chosen: Chosen) -> None:
+def test_suggestions_that_are_proved(chosen: Selection) -> None:
     suggestions = {
         one.path: one.suggestion
-        for one in [*chosen.inline, *chosen.folded]
+        for one in [*chosen.inline, *chosen.summarized]
         if one.suggestion is not None
     }
     assert suggestions == {

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.config.model import Budget, Config, OwnKind
 from claude_batch.errors import BadConfig
 from claude_batch.sandbox.github_server.messages import Account
 from claude_batch.sandbox.github_server.state import Setup
-from claude_batch.setup.doctor import Check, Patient, doctor
+from claude_batch.setup.doctor import Check, DoctorInputs, doctor
 from rig import PRICES, Rig, open_rig
 from shop import Shop, open_shop
 
@@ -27,8 +27,10 @@ def rig(shop: Shop) -> Iterator[Rig]:
         yield made
 
 
-def examine(rig: Rig, shop: Shop, config: Config, claude: Claude | None = None) -> dict[str, Check]:
-    patient = Patient(
+def examine(
+    rig: Rig, shop: Shop, config: Config, claude: AnthropicClient | None = None
+) -> dict[str, Check]:
+    patient = DoctorInputs(
         lambda: config,
         lambda: rig.ledger,
         lambda: claude or rig.claude,
@@ -86,9 +88,9 @@ def test_one_fault_does_not_hide_the_others(rig: Rig, shop: Shop) -> None:
     def broken() -> Config:
         raise BadConfig(".claude-batch.toml: unknown key modle", "did you mean model?")
 
-    keyless = Claude({"ANTHROPIC_BASE_URL": rig.server.url}, sleep=rig.slept.append)
+    keyless = AnthropicClient({"ANTHROPIC_BASE_URL": rig.server.url}, sleep=rig.slept.append)
     checks = doctor(
-        Patient(
+        DoctorInputs(
             broken, lambda: rig.ledger, lambda: keyless, lambda: shop.forge("ghp_reader"), PRICES
         )
     )

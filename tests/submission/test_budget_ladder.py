@@ -9,9 +9,9 @@ from claude_batch.cli.output import text as words
 from claude_batch.cli.output.json_documents import estimate as as_json
 from claude_batch.costs.prices import UnknownModel
 from claude_batch.diff.model import Hunk
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.submission.budget_ladder import OVER
-from claude_batch.submission.planner import Submission
+from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.task import Task
 from submissions import Claim, asked_for, claimant, subject, task
 
@@ -33,14 +33,14 @@ FILES = [
 
 def claim(usd: str | float, *tasks: Task, steps: list[str] = LADDER) -> Claim:
     budget = {"pull_request": Decimal(str(usd)), "month": False}
-    return claimant(ladder=steps, budget=budget).claim(View(), subject(*(tasks or FILES)))
+    return claimant(ladder=steps, budget=budget).plan(LedgerState(), subject(*(tasks or FILES)))
 
 
 def most(steps: list[str], *tasks: Task) -> Decimal:
     """What a claim with exactly these settings reserves."""
     model = next((step for step in steps if step.startswith("claude")), "claude-sonnet-5-5")
     effort = "low" if "effort=low" in steps else "medium"
-    made = claimant(model=model, effort=effort).claim(View(), subject(*(tasks or FILES)))
+    made = claimant(model=model, effort=effort).plan(LedgerState(), subject(*(tasks or FILES)))
     return sum((one.usd_max for one in made.estimates), Decimal(0))
 
 
@@ -129,7 +129,7 @@ def test_a_model_of_the_ladder_without_a_price_is_found_before_it_is_needed() ->
 
 
 def test_what_was_given_up_is_said() -> None:
-    done = Submission(claim(most(LADDER[:2])), "batch")
+    done = SubmitResult(claim(most(LADDER[:2])), "batch")
     said = words.estimate(done).splitlines()
     assert said[1:3] == [
         "over budget, so: claude-haiku-5-5 instead of claude-sonnet-5-5",

@@ -1,9 +1,9 @@
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.ledger.events import AnyEvent, Closed, IntentId, Looked, Plan
-from claude_batch.ledger.view import View
-from claude_batch.submission.resubmit import due
+from claude_batch.ledger.events import AnyEvent, BatchLookup, IntentId, Plan, PullRequestClosed
+from claude_batch.ledger.view import LedgerState
+from claude_batch.submission.resubmit import due_resubmissions
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from ledger_events import (
@@ -32,8 +32,8 @@ def planned(name: str, *tasks: str, minute: float = 0, pr: int | None = 7) -> Pl
     return plan(name, minute, pr).model_copy(update={"files": (file,)})
 
 
-def looked(name: str, minute: float) -> Looked:
-    return Looked(**head(minute), intent=IntentId(name), candidates=())
+def looked(name: str, minute: float) -> BatchLookup:
+    return BatchLookup(**head(minute), intent=IntentId(name), candidates=())
 
 
 SENT: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1"), submitted("i1")]
@@ -88,7 +88,7 @@ CASES: dict[str, tuple[list[AnyEvent], str | None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_asked_once_more(case: str) -> None:
     events, follows = CASES[case]
-    found = due(View.of([planned("p1", "t1", "t2"), *events]), NOW)
+    found = due_resubmissions(LedgerState.of([planned("p1", "t1", "t2"), *events]), NOW)
     assert [(again.tasks, again.follows) for again in found] == (
         [({"t1"}, follows)] if follows else []
     )
@@ -108,7 +108,10 @@ def test_by_the_latest_plan_of_each() -> None:
         planned("other", "t4", pr=8),
         planned("range", "t1", pr=None),
     ]
-    found = {again.plan.id: (again.tasks, again.follows) for again in due(View.of(events), NOW)}
+    found = {
+        again.plan.id: (again.tasks, again.follows)
+        for again in due_resubmissions(LedgerState.of(events), NOW)
+    }
     assert found == {
         "new": ({"t2", "t3"}, "retry"),
         "other": ({"t4"}, "split"),
@@ -120,11 +123,11 @@ def test_by_the_latest_plan_of_each() -> None:
 def test_a_closed_pull_request_is_left_alone_until_it_is_submitted_anew(
     minute: float, again: int
 ) -> None:
-    closed = Closed(**head(minute), pr=7, merged=False)
+    closed = PullRequestClosed(**head(minute), pr=7, merged=False)
     events = [planned("p1", "t1", minute=5), *SENT, failed("i1"), closed]
-    assert len(due(View.of(events), NOW)) == again
+    assert len(due_resubmissions(LedgerState.of(events), NOW)) == again
 
 
 def test_what_was_only_staged_waits_for_the_next_submit() -> None:
     staged = planned("p1", "t1", pr=None).model_copy(update={"head": None})
-    assert due(View.of([staged, *SENT, failed("i1")]), NOW) == []
+    assert due_resubmissions(LedgerState.of([staged, *SENT, failed("i1")]), NOW) == []

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches.collect_result import Collection
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import CannotPublish, CannotSubmit
 from claude_batch.findings.finding import Finding
-from claude_batch.ledger.events import Answered
+from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.sandbox.github_server.messages import Incoming, Trouble
-from claude_batch.submission.send import Sender
+from claude_batch.submission.send import BatchSender
 from claude_batch.submission.submit import submit
 from rig import NOTHING, PRICES, open_answered, open_rig
 from scratch import Work
@@ -27,19 +27,19 @@ TEN = "line_10 = 'ten'"
 def test_nothing_is_sent_under_a_claim_that_has_run_out(work: Work) -> None:
     with open_rig(work.path) as rig:
         subject = rig.given({"path": "a.py", "text": "a = 1\n"})
-        claim = rig.claimant().claim(rig.view, subject)
+        claim = rig.claimant().plan(rig.view, subject)
         rig.ledger.transact(lambda view: claim.write)
         rig.clock.forward(minutes=30)
         with pytest.raises(CannotSubmit, match="so long"):
-            list(Sender(rig.ledger, rig.claude, PRICES, rig.clock).send_all(claim.parcels))
+            list(BatchSender(rig.ledger, rig.claude, PRICES, rig.clock).send(claim.parcels))
         assert rig.sent() == []
-        assert rig.view.standing(subject.tasks[0].id) is Standing.NEW
+        assert rig.view.standing(subject.tasks[0].id) is TaskStatus.NEW
 
 
 def test_a_long_lane_now_keeps_its_claim(work: Work) -> None:
-    seen: list[Collection] = []
+    seen: list[CollectResult] = []
 
-    class Slow(Claude):
+    class Slow(AnthropicClient):
         def ask(self, params: bytes) -> bytes:
             rig.clock.forward(minutes=12)
             seen.append(rig.collect())  # of another job
@@ -90,17 +90,19 @@ class Interrupted:
     ledger: Ledger
     pressed: bool = False
 
-    def view(self) -> View:
+    def view(self) -> LedgerState:
         return self.ledger.view()
 
-    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
+    def transact(
+        self, decide: Callable[[LedgerState], Write], *, patient: bool = True
+    ) -> LedgerState:
         done = self.ledger.transact(decide, patient=patient)
         if not self.pressed:
             self.pressed = True
             raise KeyboardInterrupt
         return done
 
-    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+    def findings(self, answers: Iterable[AnswerRecorded]) -> Iterator[Finding]:
         return self.ledger.findings(answers)
 
 

@@ -6,9 +6,9 @@ from claude_batch.config.model import Config
 from claude_batch.costs.receipts import ZERO
 from claude_batch.errors import SubmitUnclear
 from claude_batch.formatting import dollars
-from claude_batch.ledger.view import Standing
-from claude_batch.pull_requests.record import Dossier
-from claude_batch.pull_requests.summary import Coverage, Told, summary
+from claude_batch.ledger.view import TaskStatus
+from claude_batch.pull_requests.record import PullRequestRecord
+from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage, summary
 from claude_batch.sandbox.anthropic_server.server import Fault, failing
 from rig import NOTHING, open_rig
 from scratch import Work
@@ -26,11 +26,11 @@ def test_a_question_is_paid_at_most_twice_and_the_receipt_says_so(work: Work) ->
             rig.clock.forward(minutes=41)
             done = rig.collect()
             assert done.lost_usd > ZERO
-        assert rig.view.standing(subject.tasks[0].id) is Standing.FAILED
+        assert rig.view.standing(subject.tasks[0].id) is TaskStatus.FAILED
         assert rig.submit(subject).sent == ()
         assert len(rig.sent()) == 2
 
-        made = Dossier(rig.view, 7, frozenset()).receipt()
+        made = PullRequestRecord(rig.view, 7, frozenset()).receipt()
         assert made.lost_usd == done.lost_usd * 2
-        told = summary(Told(0, (), (), ()), Coverage("c" * 40, 0, 0), made)
+        told = summary(FindingOutcome(0, (), (), ()), ReviewCoverage("c" * 40, 0, 0), made)
         assert f"possibly paid twice, at most {dollars(made.lost_usd)} more" in told

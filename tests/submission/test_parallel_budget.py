@@ -13,10 +13,10 @@ from claude_batch.diff.model import Comparison, Hunk
 from claude_batch.git.process import Git
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import kind_of
-from claude_batch.submission.planner import Claim, Claimant
-from claude_batch.submission.scope import Subject
+from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
+from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.task import Changed, Task, TaskId
 from ledger_events import START
 from rig import PRICES
@@ -27,20 +27,20 @@ ROOM = 7
 REF = "refs/heads/claude-batch-state"
 
 
-def subject(job: int) -> Subject:
+def subject(job: int) -> ReviewScope:
     """A pull request of its own with one task; all of the same length."""
     name = f"t{job:02}"
     source = Changed(f"{name}.py", "1" * 40, "2" * 40)
     task = Task(TaskId(name), "review", f"{name}.py", Hunk(1, 1, b"+" + name.encode()), source)
     comparison = Comparison("b" * 40, "c" * 40, "", "", f"pull request {job}")
-    return Subject("octo/demo", f"run-{job}", job + 1, comparison, (task,), ())
+    return ReviewScope("octo/demo", f"run-{job}", job + 1, comparison, (task,), ())
 
 
-def claimant(job: int, budget: Budget) -> Claimant:
+def claimant(job: int, budget: Budget) -> SubmissionPlanner:
     ids = count()
     config = Config(budget=budget)
     kinds = (kind_of("review"),)
-    return Claimant(config, kinds, PRICES, START, lambda: f"{job:08x}{next(ids):08x}")
+    return SubmissionPlanner(config, kinds, PRICES, START, lambda: f"{job:08x}{next(ids):08x}")
 
 
 def ledger(path: Path, job: int) -> GitLedger:
@@ -53,15 +53,15 @@ def test_twenty_jobs_never_exceed_one_budget_together(make_work: Callable[..., W
     clones = [make_work(f"clone{job}") for job in range(JOBS)]
     for clone in clones:
         clone.git("remote", "add", "origin", f"file://{bare.path}")
-    (one,) = claimant(0, Budget(month=None)).claim(View(), subject(0)).estimates
+    (one,) = claimant(0, Budget(month=None)).plan(LedgerState(), subject(0)).estimates
     month = one.usd_max * ROOM + one.usd_max / 2
     budget = Budget(pull_request=None, month=month)
-    claims: dict[int, Claim] = {}
+    claims: dict[int, SubmissionPlan] = {}
     start = threading.Barrier(JOBS)
 
     def submit(job: int) -> None:
-        def decide(view: View) -> Write:
-            claims[job] = claimant(job, budget).claim(view, subject(job))
+        def decide(view: LedgerState) -> Write:
+            claims[job] = claimant(job, budget).plan(view, subject(job))
             return claims[job].write
 
         start.wait()
@@ -76,7 +76,7 @@ def test_twenty_jobs_never_exceed_one_budget_together(make_work: Callable[..., W
     view = ledger(make_reader(make_work, bare), 99).view()
     reserved = sum((row.charge() for row in view.rows), Decimal(0))
     assert len(view.plans) == JOBS, "every job recorded what it looked at"
-    assert len(view.sendings) == ROOM
+    assert len(view.batch_records) == ROOM
     assert reserved == one.usd_max * ROOM <= month
     sent = {job for job, made in claims.items() if made.parcels}
     assert {row.asked.pr for row in view.rows} == {job + 1 for job in sent}

@@ -3,16 +3,16 @@ from decimal import Decimal
 
 import pytest
 
-from claude_batch.anthropic_api.request_body import Envelope, Held
+from claude_batch.anthropic_api.request_body import BatchPayload, InMemoryBody
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches.batching import LEASE, parts
+from claude_batch.batches.batching import LEASE, split_into_batches
 from claude_batch.config.model import Budget, Config
 from claude_batch.costs.prices import UnknownModel
 from claude_batch.diff.model import Hunk
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.ledger.events import AnyEvent
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import Given, Named
 from ledger_events import answered, asked, at, intent, plan
 from submissions import CHANGED, COMPARISON, asked_for, claim, claimant, subject, task
@@ -76,31 +76,35 @@ def test_an_intent_has_a_lease_and_the_hash_of_what_is_sent() -> None:
 def test_who_decides_again_about_the_same_builds_nothing_again(waits: bool) -> None:
     kept: list[bytes] = []
 
-    def keep(content: bytes) -> Held:
+    def keep(content: bytes) -> InMemoryBody:
         kept.append(content)
-        return Held(content)
+        return InMemoryBody(content)
 
-    mine = replace(claimant(), keep=keep, goes_on=waits)
+    mine = replace(claimant(), keep=keep, waits_for_primers=waits)
     looked_at = subject(task("t1"), task("t2", "b.py"))
-    first = mine.claim(View(), looked_at)
+    first = mine.plan(LedgerState(), looked_at)
     counted = replace(mine, counted={"claude-sonnet-5-5": (9, 10)})
-    again = counted.claim(View.of([plan("p1")]), looked_at)
+    again = counted.plan(LedgerState.of([plan("p1")]), looked_at)
     assert len(kept) == 1 + waits, "what is marked for the cache depends on what was counted"
     assert asked_for(again) == asked_for(first) == ["t1", "t2"]
     assert [again.input_basis, first.input_basis] == ["counted", "length"]
-    rest = counted.claim(View.of([intent("i1"), asked("i1", 0, "t1")]), looked_at)
+    rest = counted.plan(LedgerState.of([intent("i1"), asked("i1", 0, "t1")]), looked_at)
     assert asked_for(rest) == ["t2"]
-    cheaper = replace(counted, config=Config(model="claude-haiku-5-5")).claim(View(), looked_at)
+    cheaper = replace(counted, config=Config(model="claude-haiku-5-5")).plan(
+        LedgerState(), looked_at
+    )
     assert {draft.asked.model for draft in cheaper.drafts()} == {"claude-haiku-5-5"}
 
 
 def test_what_the_ledger_knows_already_is_not_written_again() -> None:
     first = claim([], task("t1"))
     events = [*first.write.events]
-    again = claimant(5).claim(View.of(events), subject(task("t1")))
+    again = claimant(5).plan(LedgerState.of(events), subject(task("t1")))
     assert again.write == Write()
     moved = replace(subject(task("t1")), comparison=replace(COMPARISON, head="d" * 40))
-    assert [one.type for one in claimant(5).claim(View.of(events), moved).write.events] == ["plan"]
+    assert [one.type for one in claimant(5).plan(LedgerState.of(events), moved).write.events] == [
+        "plan"
+    ]
 
 
 class TestBudgets:
@@ -126,7 +130,7 @@ class TestBudgets:
     @pytest.mark.parametrize(("pr", "is_refused"), [(7, True), (8, False), (None, False)])
     def test_a_pull_request_has_a_budget_of_its_own(self, pr: int | None, is_refused: bool) -> None:
         spent: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1"), answered("i1", usd=Decimal(1))]
-        made = claimant().claim(View.of(spent), subject(task("t2"), pr=pr))
+        made = claimant().plan(LedgerState.of(spent), subject(task("t2"), pr=pr))
         assert bool(made.refused) is is_refused
 
     def test_last_month_is_over(self) -> None:
@@ -135,9 +139,9 @@ class TestBudgets:
             asked("i1", 0, "t1", pr=8),
             answered("i1", usd=Decimal(25)),
         ]
-        view = View.of(spent)
-        assert claimant(60).claim(view, subject(task("t2"))).refused
-        assert claimant(60 * 24 * 9).claim(view, subject(task("t2"))).refused is None
+        view = LedgerState.of(spent)
+        assert claimant(60).plan(view, subject(task("t2"))).refused
+        assert claimant(60 * 24 * 9).plan(view, subject(task("t2"))).refused is None
 
 
 def test_batches_stay_within_the_limits_of_the_api() -> None:
@@ -145,14 +149,16 @@ def test_batches_stay_within_the_limits_of_the_api() -> None:
     big = [replace(one, hunk=Hunk(1, 1, b"+" + b"x" * 30_000)) for one in tasks]
     (parcel,) = claim([], *big).parcels
     drafts = list(parcel.drafts)
-    assert [len(part) for part in parts(drafts, count=2)] == [2, 2, 1]
-    sent = [Envelope([(one.custom_id, one.body) for one in drafts[:n]]).size for n in range(6)]
+    assert [len(part) for part in split_into_batches(drafts, count=2)] == [2, 2, 1]
+    sent = [BatchPayload([(one.custom_id, one.body) for one in drafts[:n]]).size for n in range(6)]
     room = sent[2] + 2 * 100  # what `parts` takes an envelope for, at most
-    batches = list(parts(drafts, most=room))
+    batches = list(split_into_batches(drafts, most=room))
     assert [len(part) for part in batches] == [2, 2, 1]
     assert [one for part in batches for one in part] == drafts
-    assert list(parts(drafts[:0])) == []
-    assert [len(part) for part in parts(drafts, most=1)] == [1] * 5, "one too large goes alone"
+    assert list(split_into_batches(drafts[:0])) == []
+    assert [len(part) for part in split_into_batches(drafts, most=1)] == [1] * 5, (
+        "one too large goes alone"
+    )
 
 
 def test_the_lane_now_is_at_standard_price_and_keeps_its_answers() -> None:

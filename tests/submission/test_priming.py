@@ -10,17 +10,17 @@ import pytest
 
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.batches.batching import LEASE
-from claude_batch.config.model import Budget, Config, OwnKind, Rule
+from claude_batch.config.model import Budget, Config, OwnKind, PathRule
 from claude_batch.costs.receipts import receipt
 from claude_batch.costs.spending import spending
 from claude_batch.errors import CannotCollect, CannotSubmit
-from claude_batch.ledger.batch_record import Sending
+from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import Standing
+from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.reviewer import tokens
 from claude_batch.sandbox.anthropic_server.server import Call, Fault
-from claude_batch.submission.scope import Subject
-from claude_batch.submission.send import LONGEST_HOLD, Sender
+from claude_batch.submission.scope import ReviewScope
+from claude_batch.submission.send import LONGEST_HOLD, BatchSender
 from ledger_events import answered, asked, intent
 from rig import Rig, open_rig
 from scratch import Work
@@ -31,7 +31,7 @@ MARK = {"type": "ephemeral", "ttl": "1h"}
 LONG = "Mind the till. " * 1_333
 PRIMED = Config(
     model="claude-fable-5-2",
-    rules=(Rule(instruction=LONG),),
+    rules=(PathRule(instruction=LONG),),
     budget=Budget(pull_request=None, month=None),
 )
 
@@ -43,11 +43,11 @@ def rig(work: Work) -> Iterator[Rig]:
         yield made
 
 
-def parts_of(rig: Rig, number: int = 10) -> Subject:
+def parts_of(rig: Rig, number: int = 10) -> ReviewScope:
     return rig.apart(*(f"part{n}.py" for n in range(number)))
 
 
-def purposes(sending: Sending) -> list[str]:
+def purposes(sending: BatchRecord) -> list[str]:
     return [asked.purpose for asked in sending.requests.values()]
 
 
@@ -164,8 +164,8 @@ class TestNotPrimed:
 
     def test_where_only_the_plain_requests_are_within_the_budget(self, rig: Rig) -> None:
         subject = parts_of(rig)
-        plain = sum(one.usd_max for one in rig.claimant().claim(rig.view, subject).estimates)
-        primed = replace(rig.claimant(), goes_on=True).claim(rig.view, subject)
+        plain = sum(one.usd_max for one in rig.claimant().plan(rig.view, subject).estimates)
+        primed = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
         assert sum(one.usd_max for one in primed.estimates) > plain
         rig.config = rig.config.model_copy(update={"budget": Budget(pull_request=plain)})
         assert [one.requests for one in rig.submit_and_go_on(subject).sent] == [10]
@@ -174,10 +174,10 @@ class TestNotPrimed:
 class TestEndedEarly:
     def test_killed_in_between_the_rest_is_free_in_the_end(self, rig: Rig) -> None:
         subject = parts_of(rig)
-        claim = replace(rig.claimant(), goes_on=True).claim(rig.view, subject)
+        claim = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
         rig.ledger.transact(lambda view: claim.write)
-        sending = Sender(rig.ledger, rig.claude, rig.collector().prices, rig.clock)
-        list(sending.send_all(claim.parcels[:1]))  # and then the process is gone
+        sending = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock)
+        list(sending.send(claim.parcels[:1]))  # and then the process is gone
         rig.clock.forward(minutes=5)
         assert rig.submit(subject).sent == (), "all of it is claimed"
         rig.collect()
@@ -194,25 +194,25 @@ class TestEndedEarly:
             raise KeyboardInterrupt
 
         subject = parts_of(rig)
-        claim = replace(rig.claimant(), goes_on=True).claim(rig.view, subject)
+        claim = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
         rig.ledger.transact(lambda view: claim.write)
         hold = replace(rig.hold(), sleep=interrupt)
-        sender = Sender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, hold)
+        sender = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, hold)
         with pytest.raises(KeyboardInterrupt):
-            list(sender.send_all(claim.parcels))
+            list(sender.send(claim.parcels))
         tasks = [task.id for task in subject.tasks]
         standings = [rig.view.standing(task) for task in tasks]
-        assert standings == [Standing.IN_FLIGHT, *[Standing.NEW] * 9]
+        assert standings == [TaskStatus.IN_FLIGHT, *[TaskStatus.NEW] * 9]
 
     def test_what_overslept_its_lease_is_not_sent(self, rig: Rig) -> None:
         """A laptop that was shut: somebody else may have sent it since."""
         subject = parts_of(rig)
         slow = replace(rig.hold(), sleep=lambda seconds: rig.clock.forward(hours=1))
-        claim = replace(rig.claimant(), goes_on=True).claim(rig.view, subject)
+        claim = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
         rig.ledger.transact(lambda view: claim.write)
-        sender = Sender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, slow)
+        sender = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, slow)
         with pytest.raises(CannotSubmit, match="another run may have taken them up"):
-            list(sender.send_all(claim.parcels))
+            list(sender.send(claim.parcels))
         assert len(rig.sent()) == 1
         assert [one.requests for one in rig.submit(subject).sent] == [9]
 

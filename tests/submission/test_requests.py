@@ -4,12 +4,18 @@ import re
 import pytest
 
 from claude_batch.batches.custom_ids import custom_id
-from claude_batch.config.model import Config, Rule
+from claude_batch.config.model import Config, PathRule
 from claude_batch.diff.model import Hunk
 from claude_batch.diff.parser import parse_hunks
 from claude_batch.ledger.events import IntentId
 from claude_batch.prompts.kinds import kind_of, text
-from claude_batch.submission.requests import CONTEXT_SHARE, REQUEST_BYTES, Pack, build, pack
+from claude_batch.submission.requests import (
+    CONTEXT_SHARE,
+    REQUEST_BYTES,
+    RequestTasks,
+    build,
+    group_tasks,
+)
 from claude_batch.tasks.task import Changed, Task, TaskId
 
 REVIEW = kind_of("review")
@@ -21,30 +27,30 @@ def task(path: str, size: int, start: int = 1) -> Task:
     return Task(TaskId(f"{path}:{start}"), "review", path, hunk, Changed(path, "0", "1"))
 
 
-def ids(packs: list[Pack]) -> list[list[str]]:
+def ids(packs: list[RequestTasks]) -> list[list[str]]:
     return [[str(one.id) for one in part.asked] for part in packs]
 
 
 class TestPacking:
     def test_small_files_share_a_request(self) -> None:
         tasks = [task("a.py", 1000), task("a.py", 1000, 50), task("b.py", 1000)]
-        assert ids(list(pack(tasks, []))) == [["a.py:1", "a.py:50", "b.py:1"]]
+        assert ids(list(group_tasks(tasks, []))) == [["a.py:1", "a.py:50", "b.py:1"]]
 
     def test_a_file_is_kept_together(self) -> None:
         tasks = [task("a.py", 15_000), task("b.py", 15_000), task("b.py", 15_000, 500)]
-        assert ids(list(pack(tasks, []))) == [["a.py:1"], ["b.py:1", "b.py:500"]]
+        assert ids(list(group_tasks(tasks, []))) == [["a.py:1"], ["b.py:1", "b.py:500"]]
 
     def test_a_file_over_the_size_is_cut_between_its_tasks(self) -> None:
         tasks = [task("a.py", 15_000, start) for start in (1, 500, 1000)]
-        assert ids(list(pack(tasks, []))) == [["a.py:1", "a.py:500"], ["a.py:1000"]]
+        assert ids(list(group_tasks(tasks, []))) == [["a.py:1", "a.py:500"], ["a.py:1000"]]
 
     def test_a_task_over_the_size_goes_alone(self) -> None:
         tasks = [task("a.py", 1000), task("b.py", REQUEST_BYTES * 2), task("c.py", 1000)]
-        assert ids(list(pack(tasks, []))) == [["a.py:1"], ["b.py:1"], ["c.py:1"]]
+        assert ids(list(group_tasks(tasks, []))) == [["a.py:1"], ["b.py:1"], ["c.py:1"]]
 
     def test_all_but_lonely_tasks_are_within_the_size(self) -> None:
         tasks = [task(f"{n}.py", 100 * (n * 37 % 150 + 1)) for n in range(60)]
-        packs = list(pack(tasks, []))
+        packs = list(group_tasks(tasks, []))
         assert [one for part in packs for one in part.asked] == tasks
         for part in packs:
             size = sum(len(one.hunk.body) for one in part.asked)
@@ -52,22 +58,24 @@ class TestPacking:
 
     def test_known_code_of_the_same_files_goes_along_within_its_share(self) -> None:
         known = [task("a.py", 3000, 100), task("a.py", 3000, 200), task("b.py", 100)]
-        (part,) = pack([task("a.py", 8000)], known)
+        (part,) = group_tasks([task("a.py", 8000)], known)
         assert [one.id for one in part.context] == ["a.py:100"]
         size = sum(len(one.hunk.body) for one in part.context)
         assert size <= CONTEXT_SHARE * 8000
 
     def test_nothing_asked_is_no_request(self) -> None:
-        assert list(pack([], [task("a.py", 100)])) == []
+        assert list(group_tasks([], [task("a.py", 100)])) == []
 
 
 (HUNK,) = parse_hunks(b"@@ -1,2 +1,2 @@\n a = 1\n-b = 2\n+b = 'zwei \xc3\xbc'\n")
-ONE = Pack((Task(TaskId("t"), "review", "src/a.py", HUNK, Changed("src/a.py", "0", "1")),))
+ONE = RequestTasks((Task(TaskId("t"), "review", "src/a.py", HUNK, Changed("src/a.py", "0", "1")),))
 
 
 def test_the_params_in_full() -> None:
     """No sampling parameters, no tools: what newer models refuse is not in it."""
-    config = Config(rules=(Rule(path="*.py", instruction="No print."), Rule(instruction="All.")))
+    config = Config(
+        rules=(PathRule(path="*.py", instruction="No print."), PathRule(instruction="All."))
+    )
     request = build(REVIEW, ONE, config, 5000)
     params = json.loads(request.body.read())
     shared, own = params["messages"][0].pop("content")
@@ -172,7 +180,7 @@ def test_an_effort_that_is_off_is_not_sent() -> None:
     [("*.py", True), ("src/", True), ("/src/*.py", True), ("docs/", False), ("*.js", False)],
 )
 def test_a_rule_is_for_the_files_that_it_names(pattern: str, applies: bool) -> None:
-    config = Config(rules=(Rule(path=pattern, instruction="Mind this."),))
+    config = Config(rules=(PathRule(path=pattern, instruction="Mind this."),))
     assert (b"Mind this." in build(REVIEW, ONE, config, 5000).body.read()) is applies
 
 

@@ -15,7 +15,7 @@ from claude_batch.batches.collect_result import Followed
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.events import Plan
-from claude_batch.ledger.view import Standing
+from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.server import (
     BatchesServer,
     Fault,
@@ -24,8 +24,8 @@ from claude_batch.sandbox.anthropic_server.server import (
     failing,
 )
 from claude_batch.submission.resubmit import Resubmitter
-from claude_batch.submission.scope import Again, Subject
-from claude_batch.tasks.discovery import Looker
+from claude_batch.submission.scope import Resubmission, ReviewScope
+from claude_batch.tasks.discovery import ChangeFinder
 from program import ONCE, open_place
 from rig import NOTHING, REPO, PullRig, content, open_pull, open_rig
 from shop import BASE, environ, open_shop
@@ -73,17 +73,17 @@ def opened(
 
 def resubmit(pull: PullRig) -> Followed:
     rig = pull.rig
-    looker = Looker(Repository.open(pull.shop.work, environ()))
+    looker = ChangeFinder(Repository.open(pull.shop.work, environ()))
 
-    def subject(again: Again) -> Subject:
+    def subject(again: Resubmission) -> ReviewScope:
         look = looker.planned(again.plan, rig.config.exclude)
-        return Subject(
+        return ReviewScope(
             REPO,
             rig.run,
             again.plan.pr,
             look.comparison,
             look.tasks(rig.kinds),
-            look.left_out,
+            look.skipped,
             again=again,
         )
 
@@ -96,7 +96,7 @@ def plans(pull: PullRig) -> list[Plan]:
 
 def follows(pull: PullRig) -> list[tuple[str | None, int]]:
     """Of each intent why it was sent, and its tasks."""
-    sendings = sorted(pull.rig.view.sendings.values(), key=lambda one: one.intent.at)
+    sendings = sorted(pull.rig.view.batch_records.values(), key=lambda one: one.intent.at)
     return [
         (one.intent.follows, sum(len(asked.tasks) for asked in one.requests.values()))
         for one in sendings
@@ -123,9 +123,9 @@ def test_exactly_what_expired_or_failed_in_passing(tmp_path: Path) -> None:
         assert resubmit(pull) == Followed()
         assert plans(pull) == before, "publish shows the same plan"
         failed = [one for one in pull.scene().tasks if one.path == "invalid.py"]
-        assert {pull.rig.view.standing(one.id) for one in failed} == {Standing.FAILED}
+        assert {pull.rig.view.standing(one.id) for one in failed} == {TaskStatus.FAILED}
         others = [one for one in pull.scene().tasks if one.path != "invalid.py"]
-        assert {pull.rig.view.standing(one.id) for one in others} == {Standing.ANSWERED}
+        assert {pull.rig.view.standing(one.id) for one in others} == {TaskStatus.ANSWERED}
 
 
 def test_at_most_twice_in_all(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_what_was_refused_together_is_asked_alone(tmp_path: Path) -> None:
         assert tasks > 1
         pull.rig.collect()
         assert set(map(pull.rig.view.standing, {t.id for t in pull.scene().tasks})) == {
-            Standing.ANSWERED
+            TaskStatus.ANSWERED
         }
 
 
@@ -175,9 +175,9 @@ def test_a_head_that_is_gone_waits_for_the_next_push(tmp_path: Path) -> None:
     with opened(tmp_path, {"slow.py": [EXPIRED]}) as (pull, _):
         elsewhere = tmp_path / "elsewhere"
         pull.shop.git("init", "-q", str(elsewhere))
-        looker = Looker(Repository.open(elsewhere, environ()))
+        looker = ChangeFinder(Repository.open(elsewhere, environ()))
 
-        def subject(again: Again) -> Subject:
+        def subject(again: Resubmission) -> ReviewScope:
             look = looker.planned(again.plan, ())
             raise AssertionError(look)
 
@@ -227,12 +227,12 @@ def test_whole_files_are_asked_again_from_their_commit(tmp_path: Path) -> None:
     name = "odd [name]!.py"
     with open_shop(tmp_path) as shop:
         head = shop.commit({name: "a = 1\n", "other.py": "b = 2\n"})
-        looker = Looker(Repository.open(shop.work, environ()))
+        looker = ChangeFinder(Repository.open(shop.work, environ()))
         look = looker.files(["odd*"], ())
         shop.commit({name: "a = 2\n"})
         with open_rig(shop.work, reviewer=Moody({name: [EXPIRED]})) as rig:
             tasks = look.tasks(rig.kinds)
-            rig.submit(Subject(REPO, rig.run, None, look.comparison, tasks, ()))
+            rig.submit(ReviewScope(REPO, rig.run, None, look.comparison, tasks, ()))
             (plan,) = rig.view.plans
             assert (plan.base, plan.head) == (head, head)
             assert [one.id for one in looker.planned(plan, ()).tasks(rig.kinds)] == [

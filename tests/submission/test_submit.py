@@ -7,18 +7,18 @@ from threading import Thread
 
 import pytest
 
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches.batching import Parcel
+from claude_batch.batches.batching import PlannedBatch
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import BadConfig, BudgetExceeded, CannotSubmit, SubmitUnclear
-from claude_batch.ledger.view import Standing
+from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.server import BatchesServer, Fault, failing
 from claude_batch.submission import token_counting as counting
-from claude_batch.submission.planner import Claimant
-from claude_batch.submission.send import Sender
+from claude_batch.submission.planner import SubmissionPlanner
+from claude_batch.submission.send import BatchSender
 from claude_batch.submission.submit import estimate, submit
 from rig import NOTHING, PRICES, Clock, Rig, content, ledger_in, open_rig
 from scratch import Work
@@ -95,7 +95,7 @@ def test_an_estimate_does_without_a_key_and_without_a_network(rig: Rig) -> None:
     subject = rig.given({"path": "a.py", "text": "a = 1\n"})
     closed = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
     for environ in ({}, closed):
-        claude = Claude(environ, sleep=rig.slept.append)
+        claude = AnthropicClient(environ, sleep=rig.slept.append)
         would = estimate(subject, rig.claimant(), rig.ledger, claude)
         assert would.claim.input_basis == "length"
         assert would.claim.estimates[0].usd > 0
@@ -112,7 +112,7 @@ def test_over_budget_the_plan_is_recorded_and_nothing_sent(rig: Rig) -> None:
         estimate(subject, rig.claimant(), rig.ledger, rig.claude)
     assert (rig.view.plan(7).new, rig.view.plan(7).reused) == (0, 0)
     assert len(rig.view.plans) == 1
-    assert rig.view.sendings == {}
+    assert rig.view.batch_records == {}
     assert rig.server.log == []
 
 
@@ -157,12 +157,12 @@ def test_four_at_once_stay_within_one_budget(work: Work, tmp_path: Path) -> None
             clone = tmp_path / f"clone-{number}"
             work.git("clone", "-q", f"file://{bare}", str(clone))
             given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
-            claude = Claude(given, sleep=lambda _: None)
+            claude = AnthropicClient(given, sleep=lambda _: None)
             ledger = ledger_in(clone, clock, remote="origin", run=f"run-{number}")
             mine = Rig(clone, clock, server, claude, ledger, [], config, f"run-{number}")
             subject = mine.apart(f"{number}.py", pr=number)
             ids = (f"{number:08x}{n:08x}" for n in count())
-            claimant = Claimant(config, mine.kinds, PRICES, clock(), lambda: next(ids))
+            claimant = SubmissionPlanner(config, mine.kinds, PRICES, clock(), lambda: next(ids))
             try:
                 submit(subject, claimant, ledger, claude, clock)
                 outcomes.append("sent")
@@ -190,7 +190,7 @@ def test_a_plain_no_frees_the_tasks_at_once(work: Work) -> None:
         subject = rig.given({"path": "a.py", "text": "a = 1\n"})
         with pytest.raises(CannotSubmit, match="no"):
             rig.submit(subject)
-        (sending,) = rig.view.sendings.values()
+        (sending,) = rig.view.batch_records.values()
         assert sending.voided is not None
         assert sending.status(rig.clock.at) == "lost"
         assert len(rig.submit(subject).sent) == 1
@@ -210,15 +210,15 @@ def test_an_unclear_answer_keeps_the_intent(work: Work) -> None:
 def test_batches_after_one_that_failed_are_free_at_once(work: Work) -> None:
     lost = failing("POST", "/batches", None, Fault(502, after=True))
     with open_rig(work.path, faults=lost) as rig:
-        sender = Sender(rig.ledger, rig.claude, PRICES, rig.clock)
-        parcels: list[Parcel] = []
+        sender = BatchSender(rig.ledger, rig.claude, PRICES, rig.clock)
+        parcels: list[PlannedBatch] = []
         for path in ("a.py", "b.py", "c.py"):
             subject = rig.apart(path)
-            claim = sender.claim(lambda view, subject=subject: rig.claimant().claim(view, subject))
+            claim = sender.claim(lambda view, subject=subject: rig.claimant().plan(view, subject))
             parcels += claim.parcels
         with pytest.raises(SubmitUnclear):
-            list(sender.send_all(parcels))
-        states = [one.status(rig.clock.at) for one in rig.view.sendings.values()]
+            list(sender.send(parcels))
+        states = [one.status(rig.clock.at) for one in rig.view.batch_records.values()]
         assert sorted(states) == ["in_progress", "intent", "lost"]
 
 
@@ -246,9 +246,9 @@ class TestLaneNow:
                 with pytest.raises(CannotSubmit):
                     rig.submit(subject)
             standings = [rig.view.standing(task.id) for task in subject.tasks]
-            assert standings == [Standing.ANSWERED, Standing.NEW, Standing.NEW]
+            assert standings == [TaskStatus.ANSWERED, TaskStatus.NEW, TaskStatus.NEW]
             assert rig.submit(subject).claim.plan.new == 2, "a refusal is no attempt"
-            assert {rig.view.standing(task.id) for task in subject.tasks} == {Standing.ANSWERED}
+            assert {rig.view.standing(task.id) for task in subject.tasks} == {TaskStatus.ANSWERED}
 
     def test_an_answer_that_is_lost_is_undecided_and_the_rest_was_never_sent(
         self, work: Work
@@ -267,9 +267,9 @@ class TestLaneNow:
             assert [one.outcome for one in done.answers] == [Outcome.UNREADABLE]
             assert "may have been paid for" in done.notes[0]
             assert [rig.view.standing(task.id) for task in subject.tasks] == [
-                Standing.ANSWERED,
-                Standing.NEW,
-                Standing.NEW,
+                TaskStatus.ANSWERED,
+                TaskStatus.NEW,
+                TaskStatus.NEW,
             ]
             (row,) = [row for row in rig.view.rows if row.asked.tasks[0].path == "b.py"]
             assert row.charge() == row.asked.estimate.usd_max, "it may have been paid"
@@ -283,7 +283,7 @@ class TestLaneNow:
 
 def test_no_key_claims_nothing(work: Work) -> None:
     with open_rig(work.path, reviewer=lambda params: NOTHING) as rig:
-        keyless = Claude({"ANTHROPIC_BASE_URL": rig.server.url}, sleep=rig.slept.append)
+        keyless = AnthropicClient({"ANTHROPIC_BASE_URL": rig.server.url}, sleep=rig.slept.append)
         subject = rig.given({"path": "a.py", "text": "a"})
         with pytest.raises(CannotSubmit, match="no key"):
             submit(subject, rig.claimant(), rig.ledger, keyless, rig.clock)

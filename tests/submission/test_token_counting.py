@@ -5,20 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from claude_batch.batches.batching import Draft
+from claude_batch.batches.batching import PreparedRequest
 from claude_batch.diff.model import Hunk
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import token_counting as counting
 from submissions import claim, claimant, subject, task
 
 
-def drafts(*lengths: int) -> list[Draft]:
+def drafts(*lengths: int) -> list[PreparedRequest]:
     """Requests of about so many bytes, each of one large file."""
     files = [
         replace(task(f"t{n}"), hunk=Hunk(1, 1, b"+" + b"x" * length))
         for n, length in enumerate(lengths)
     ]
-    made = [claimant().claim(View(), subject(file)) for file in files]
+    made = [claimant().plan(LedgerState(), subject(file)) for file in files]
     return [draft for one in made for draft in one.drafts()]
 
 
@@ -39,12 +39,12 @@ def test_what_is_counted_is_the_prompt_and_nothing_that_counting_refuses() -> No
 
 def test_counts_correct_what_the_length_says() -> None:
     made = drafts(1_000, 9_000)
-    by_length = [draft.expected.by_length for draft in made if draft.expected]
+    by_length = [draft.expected.tokens_by_length for draft in made if draft.expected]
     counted = counting.ratios(
         (draft, 3 * size) for draft, size in zip(made, by_length, strict=True)
     )
     assert counted == {"claude-sonnet-5-5": (3 * sum(by_length), sum(by_length))}
-    informed = replace(claimant(), counted=counted).claim(View(), subject(task("t")))
+    informed = replace(claimant(), counted=counted).plan(LedgerState(), subject(task("t")))
     plain = claim([], task("t"))
     assert (plain.input_basis, informed.input_basis) == ("length", "counted")
     assert informed.estimates[0].input_tokens <= 3 * plain.estimates[0].input_tokens

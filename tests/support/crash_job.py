@@ -16,8 +16,8 @@ from typing import Literal
 from claude_batch.cli.commands import collect as collect
 from claude_batch.cli.commands import publish as publish
 from claude_batch.cli.commands import submit as submit
-from claude_batch.cli.context import World
-from claude_batch.tasks.sources import Paths, PullRequest
+from claude_batch.cli.context import CliContext
+from claude_batch.tasks.sources import Paths, PullRequestSource
 
 Verb = Literal["submit", "submit now", "submit paths", "collect", "publish"]
 HURRY = 20.0  # pauses are so much shorter than a user's
@@ -54,15 +54,15 @@ def work(job: Job) -> None:
     with job.said.open("ab") as said:
         os.dup2(said.fileno(), 2)
     for verb in job.verbs:
-        run(verb, World(job.folder, job.environ, job.now, hurried), job.pull)
+        run(verb, CliContext(job.folder, job.environ, job.now, hurried), job.pull)
 
 
-def run(verb: Verb, world: World, pull: int) -> None:
+def run(verb: Verb, world: CliContext, pull: int) -> None:
     match verb:
         case "submit":
-            submit.run(world, PullRequest(pull), {}, share=True)
+            submit.run(world, PullRequestSource(pull), {}, share=True)
         case "submit now":
-            submit.run(world, PullRequest(pull), {"lane": "now"}, share=True)
+            submit.run(world, PullRequestSource(pull), {"lane": "now"}, share=True)
         case "submit paths":
             submit.run(world, Paths(("src/**",)), {"kinds": ("refactor",)}, share=True)
         case "collect":

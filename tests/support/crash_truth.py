@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.anthropic_api.results import RawAnswer, parse_line, parse_message
+from claude_batch.anthropic_api.results import BatchResult, parse_line, parse_message
 from claude_batch.costs.receipts import ZERO, reserved_for_lost, twice
 from claude_batch.formatting import dollars
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.pull_requests import marker as marker
 from crash_trial import Trial
 from rig import PRICES, ROW, content
@@ -65,15 +65,15 @@ def now_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
         yield f"no receipt says that {lost} may have been paid twice"
 
 
-def ledger_faults(view: View) -> Iterator[str]:
+def ledger_faults(view: LedgerState) -> Iterator[str]:
     yield from (f"damaged: {line}" for line in view.damaged)
     yield from (f"open: {sending.intent.id}" for sending in view.open_batches())
     tasks = {task.id for plan in view.plans for file in plan.files for task in file.tasks}
     if not tasks:
         yield "nothing was planned"
     for task in tasks:
-        if view.standing(task) is not Standing.ANSWERED:
-            yield f"task {task[:8]} is {view.standing(task)}"
+        if view.task_status(task) is not TaskStatus.ANSWERED:
+            yield f"task {task[:8]} is {view.task_status(task)}"
 
 
 def words_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
@@ -101,7 +101,7 @@ def questions(asked: Iterable[Mapping[str, object]]) -> Counter[str]:
     return found
 
 
-def recorded(view: View) -> Decimal:
+def recorded(view: LedgerState) -> Decimal:
     return sum((row.answered.usd for row in view.rows if row.answered and row.answered.usd), ZERO)
 
 
@@ -116,14 +116,14 @@ def _bodies(trial: Trial) -> list[str]:
 
 def _billed(trial: Trial) -> Decimal:
     """All batches, by the usage that the server tells."""
-    claude = Claude(trial.place.environ, sleep=lambda seconds: None)
+    claude = AnthropicClient(trial.place.environ, sleep=lambda seconds: None)
     batches = dict.fromkeys(batch for batch, *_ in trial.place.batches.submitted())
     lines = [line for batch in batches for line in claude.results(BatchId(batch))]
     claude.close()
     return sum((_usd(parse_line(line, None)) for line in lines), ZERO)
 
 
-def _usd(answer: RawAnswer, *, batch: bool = True) -> Decimal:
+def _usd(answer: BatchResult, *, batch: bool = True) -> Decimal:
     if answer.usage is None or answer.model is None:
         return ZERO
     return PRICES.cost(answer.model, answer.usage, at=date(2026, 11, 22), batch=batch).usd

@@ -12,7 +12,7 @@ from claude_batch.anthropic_api.results import Outcome
 from claude_batch.errors import BudgetExceeded
 from claude_batch.ledger.events import AnyEvent
 from claude_batch.ledger.store import Ledger, Shard, Write
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 from ledger_events import answered, asked, at, finding, forgotten, intent, plan, submitted
 
@@ -20,56 +20,56 @@ MakeLedger = Callable[[], Ledger]
 T1 = TaskId("t1")
 
 
-def always(*events: AnyEvent, shards: tuple[Shard, ...] = ()) -> Callable[[View], Write]:
+def always(*events: AnyEvent, shards: tuple[Shard, ...] = ()) -> Callable[[LedgerState], Write]:
     return lambda view: Write(events, shards)
 
 
 class LedgerContract:
     def test_a_new_ledger_is_empty(self, make_ledger: MakeLedger) -> None:
-        assert make_ledger().view() == View()
+        assert make_ledger().view() == LedgerState()
 
     def test_what_is_recorded_is_seen_by_others(self, make_ledger: MakeLedger) -> None:
         mine = make_ledger()
         view = mine.transact(always(intent("i1"), asked("i1", 0, "t1"), submitted("i1")))
-        assert view.standing(T1) is Standing.IN_FLIGHT
+        assert view.task_status(T1) is TaskStatus.IN_FLIGHT
         assert make_ledger().view() == view == mine.view()
 
     def test_an_old_reader_sees_what_came_later(self, make_ledger: MakeLedger) -> None:
         reader, writer = make_ledger(), make_ledger()
         writer.transact(always(intent("i1"), asked("i1", 0, "t1")))
-        assert reader.view().standing(T1) is Standing.IN_FLIGHT
+        assert reader.view().task_status(T1) is TaskStatus.IN_FLIGHT
         writer.transact(always(answered("i1")))
-        assert reader.view().standing(T1) is Standing.ANSWERED
+        assert reader.view().task_status(T1) is TaskStatus.ANSWERED
 
     def test_an_empty_write_writes_nothing(self, make_ledger: MakeLedger) -> None:
         before = make_ledger().transact(always())
-        assert before == View()
+        assert before == LedgerState()
         kept = make_ledger().transact(always(plan("p1")))
         assert make_ledger().transact(always()) == kept
 
     def test_what_decide_raises_comes_through_and_nothing_is_written(
         self, make_ledger: MakeLedger
     ) -> None:
-        def refuse(view: View) -> Write:
+        def refuse(view: LedgerState) -> Write:
             raise BudgetExceeded("too much", "ask for less")
 
         with pytest.raises(BudgetExceeded):
             make_ledger().transact(refuse)
-        assert make_ledger().view() == View()
+        assert make_ledger().view() == LedgerState()
 
     def test_decide_runs_again_when_a_rival_was_first(self, make_ledger: MakeLedger) -> None:
         mine, rival = make_ledger(), make_ledger()
         seen: list[bool] = []
 
-        def claim(view: View) -> Write:
-            seen.append(view.standing(T1) is Standing.NEW)
+        def claim(view: LedgerState) -> Write:
+            seen.append(view.task_status(T1) is TaskStatus.NEW)
             if len(seen) == 1:
                 rival.transact(always(intent("i1"), asked("i1", 0, "t1")))
             return Write((intent("i2"), asked("i2", 0, "t1"))) if seen[-1] else Write()
 
         view = mine.transact(claim)
         assert seen == [True, False]
-        assert list(view.sendings) == ["i1"]
+        assert list(view.batch_records) == ["i1"]
 
     def test_of_many_writers_nothing_is_lost_and_nothing_is_claimed_twice(
         self, make_ledger: MakeLedger
@@ -82,8 +82,12 @@ class LedgerContract:
             for number in range(6):
                 claimed: list[str] = []
 
-                def claim(view: View, number: int = number, claimed: list[str] = claimed) -> Write:
-                    free = [f"t{i}" for i in range(12) if view.standing(TaskId(f"t{i}")) == "new"]
+                def claim(
+                    view: LedgerState, number: int = number, claimed: list[str] = claimed
+                ) -> Write:
+                    free = [
+                        f"t{i}" for i in range(12) if view.task_status(TaskId(f"t{i}")) == "new"
+                    ]
                     claimed[:] = free[:1]
                     key = f"{name}-{number}"
                     extra = (intent(key), asked(key, 0, *claimed)) if claimed else ()
@@ -100,7 +104,7 @@ class LedgerContract:
         view = make_ledger().view()
         assert len(view.plans) == 24
         assert sorted(task for _, task in got) == sorted(f"t{i}" for i in range(12))
-        assert len(view.sendings) == 12
+        assert len(view.batch_records) == 12
 
     def test_findings_come_back_in_the_order_of_the_answers(self, make_ledger: MakeLedger) -> None:
         shards = (
@@ -145,7 +149,7 @@ class LedgerContract:
         once = make_ledger().transact(write)
         assert make_ledger().transact(write) == once
         assert once.spent(at(0)) == answered("i1").usd
-        assert once.sendings[intent("i1").id].answers[0].outcome is Outcome.SUCCEEDED
+        assert once.batch_records[intent("i1").id].answers[0].outcome is Outcome.SUCCEEDED
 
     def test_folding_changes_no_answer_and_is_done_once(self, make_ledger: MakeLedger) -> None:
         ledger = make_ledger()
@@ -157,7 +161,7 @@ class LedgerContract:
         once = ledger.transact(lambda view: Write((plan("p1"),), fold_before=later))
         assert once == make_ledger().view()
         assert len(once.rows) == len(before.rows) == 2
-        assert [once.standing(TaskId(f"t-{name}")) for name in ("i1", "i2")] == ["answered"] * 2
+        assert [once.task_status(TaskId(f"t-{name}")) for name in ("i1", "i2")] == ["answered"] * 2
         assert once.spent(at(0)) == before.spent(at(0))
         assert [p.id for p in once.plans] == ["p1"]
         assert ledger.transact(lambda view: Write(fold_before=later)) == once
@@ -187,5 +191,5 @@ class LedgerContract:
             thread.join()
         view = make_ledger().view()
         keys = sorted(f"{name}{number}" for name in "ab" for number in range(5))
-        assert sorted(plan.id for plan in view.plans) == sorted(view.sendings) == keys
+        assert sorted(plan.id for plan in view.plans) == sorted(view.batch_records) == keys
         assert view.spent(at(0)) == 10 * Decimal("0.02")

@@ -7,17 +7,17 @@ from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
 from claude_batch.ledger.events import (
-    Answered,
-    Asked,
+    AnswerRecorded,
     BatchStatus,
     Estimate,
-    Forgotten,
+    FoldedRequest,
     Intent,
+    IntentAbandoned,
     IntentId,
     Plan,
-    Settled,
+    RequestRecorded,
     Submitted,
-    Voided,
+    TasksReset,
 )
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
@@ -45,7 +45,7 @@ def intent(name: str, minute: float = 0, requests: int = 1) -> Intent:
     )
 
 
-def asked(name: str, n: int, *tasks: str, minute: float = 0, **more: object) -> Asked:
+def asked(name: str, n: int, *tasks: str, minute: float = 0, **more: object) -> RequestRecorded:
     rows = tuple(AskedTask(id=TaskId(t), path="a.py", signs="+", hashes="AAAAAAAA") for t in tasks)
     estimate = Estimate(
         input_tokens=100,
@@ -62,10 +62,10 @@ def asked(name: str, n: int, *tasks: str, minute: float = 0, **more: object) -> 
         "effort": "medium",
         "estimate": estimate,
     }
-    return Asked(**head(minute), intent=IntentId(name), n=n, tasks=rows, **(given | more))
+    return RequestRecorded(**head(minute), intent=IntentId(name), n=n, tasks=rows, **(given | more))
 
 
-def answered(name: str, n: int = 0, minute: float = 10, **more: object) -> Answered:
+def answered(name: str, n: int = 0, minute: float = 10, **more: object) -> AnswerRecorded:
     given = {
         "batch": BatchId(f"batch-{name}"),
         "outcome": Outcome.SUCCEEDED,
@@ -74,10 +74,10 @@ def answered(name: str, n: int = 0, minute: float = 10, **more: object) -> Answe
         "usd": Decimal("0.02"),
         "usd_standard": Decimal("0.04"),
     }
-    return Answered(**head(minute), intent=IntentId(name), n=n, **(given | more))
+    return AnswerRecorded(**head(minute), intent=IntentId(name), n=n, **(given | more))
 
 
-def failed(name: str, n: int = 0, minute: float = 10, **more: object) -> Answered:
+def failed(name: str, n: int = 0, minute: float = 10, **more: object) -> AnswerRecorded:
     given = {
         "outcome": Outcome.EXPIRED,
         "model": None,
@@ -99,16 +99,16 @@ def submitted(name: str, minute: float = 1) -> Submitted:
     )
 
 
-def voided(name: str, minute: float = 2) -> Voided:
-    return Voided(**head(minute), intent=IntentId(name), reason="no batch was found twice")
+def voided(name: str, minute: float = 2) -> IntentAbandoned:
+    return IntentAbandoned(**head(minute), intent=IntentId(name), reason="no batch was found twice")
 
 
 def status(name: str, word: str, minute: float = 20) -> BatchStatus:
     return BatchStatus(**head(minute), batch=BatchId(f"batch-{name}"), status=word)
 
 
-def forgotten(*tasks: str, minute: float = 30) -> Forgotten:
-    return Forgotten(**head(minute), tasks=tuple(TaskId(t) for t in tasks), reason="retry")
+def forgotten(*tasks: str, minute: float = 30) -> TasksReset:
+    return TasksReset(**head(minute), tasks=tuple(TaskId(t) for t in tasks), reason="retry")
 
 
 def plan(name: str, minute: float = 0, pr: int | None = 7) -> Plan:
@@ -125,7 +125,7 @@ def plan(name: str, minute: float = 0, pr: int | None = 7) -> Plan:
     )
 
 
-def settled(name: str, n: int, *tasks: str, minute: float = 10, **more: object) -> Settled:
+def settled(name: str, n: int, *tasks: str, minute: float = 10, **more: object) -> FoldedRequest:
     given = {
         "pr": 7,
         "kind": "review",
@@ -138,7 +138,7 @@ def settled(name: str, n: int, *tasks: str, minute: float = 10, **more: object) 
         "usd_estimated": Decimal("0.01"),
     }
     ids = tuple(TaskId(t) for t in tasks)
-    return Settled(**head(minute), intent=IntentId(name), n=n, tasks=ids, **(given | more))
+    return FoldedRequest(**head(minute), intent=IntentId(name), n=n, tasks=ids, **(given | more))
 
 
 def finding(name: str, task: str | None = "t1", body: str = "It overflows.") -> Finding:

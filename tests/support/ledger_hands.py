@@ -15,10 +15,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from claude_batch.git.process import Completed, Git
-from claude_batch.ledger.events import Asked
+from claude_batch.ledger.events import RequestRecorded
 from claude_batch.ledger.files import LOG, checksum
 from claude_batch.ledger.git_store import GitLedger
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 from ledger_events import START, answered, asked
 from scratch import Work
@@ -107,14 +107,14 @@ class Store:
     def visible(self) -> set[Fact]:
         return self.landed.keys() - {fact for facts in self.hidden.values() for fact in facts}
 
-    def standing(self, task: str) -> Standing:
+    def standing(self, task: str) -> TaskStatus:
         seen = self.visible()
         claims = [name for kind, name in seen if self.landed[kind, name] == task]
         if any(("answer", name) in seen for name in claims):
-            return Standing.ANSWERED
-        return Standing.IN_FLIGHT if claims else Standing.NEW
+            return TaskStatus.ANSWERED
+        return TaskStatus.IN_FLIGHT if claims else TaskStatus.NEW
 
-    def check(self, view: View, tasks: tuple[str, ...]) -> None:
+    def check(self, view: LedgerState, tasks: tuple[str, ...]) -> None:
         """Each fact that can be read stands there, once, and each damage is named."""
         seen = self.visible()
         of = {kind: sorted(name for at, name in seen if at == kind) for kind, _ in NAMED.values()}
@@ -122,7 +122,7 @@ class Store:
         assert sorted(row.asked.intent for row in view.rows) == of["claim"]
         known = [row.asked.intent for row in view.rows if row.answered]
         assert sorted([*known, *(intent for intent, _ in view.orphans)]) == of["answer"]
-        assert {task: view.standing(TaskId(task)) for task in tasks} == {
+        assert {task: view.task_status(TaskId(task)) for task in tasks} == {
             task: self.standing(task) for task in tasks
         }
         unanswered = len(set(of["claim"]) - set(of["answer"]))
@@ -134,7 +134,7 @@ class Store:
         assert {path.split("/")[1] for path in view.shards} == self.shards
 
 
-def request(name: str, task: str) -> Asked:
+def request(name: str, task: str) -> RequestRecorded:
     """No estimate draws on it, so it may be folded."""
     made = asked(name, 0, task)
     return made.model_copy(

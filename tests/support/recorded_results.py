@@ -2,13 +2,13 @@
 
 import json
 
-from claude_batch.anthropic_api.results import Outcome, RawAnswer, Usage
+from claude_batch.anthropic_api.results import BatchResult, Outcome, Usage
 from claude_batch.batches.custom_ids import custom_id
-from claude_batch.batches.record_answers import Recorder
+from claude_batch.batches.record_answers import AnswerRecorder
 from claude_batch.diff.model import Hunk
-from claude_batch.findings.anchors import Strip
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.ledger.events import IntentId
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 from ledger_events import asked, at
@@ -17,7 +17,7 @@ from rig import PRICES
 I1 = IntentId("i1")
 
 
-STRIP = Strip.of(Hunk(1, 1, b"+total = 0"))
+STRIP = AnchoredTask.of(Hunk(1, 1, b"+total = 0"))
 
 
 ASKED = asked("i1", 0).model_copy(
@@ -48,11 +48,13 @@ def said(*anchors: str) -> str:
     return json.dumps({"findings": findings})
 
 
-def succeeded(n: int, text: str = '{"findings":[]}', model: str = "claude-sonnet-5-5") -> RawAnswer:
+def succeeded(
+    n: int, text: str = '{"findings":[]}', model: str = "claude-sonnet-5-5"
+) -> BatchResult:
     usage, findings = Usage(input=1000, output=100), len(json.loads(text)["findings"])
-    return RawAnswer(name(n), Outcome.SUCCEEDED, model, usage, text, findings=findings)
+    return BatchResult(name(n), Outcome.SUCCEEDED, model, usage, text, findings=findings)
 
 
-def recorder(view: View, **more: object) -> Recorder:
+def recorder(view: LedgerState, **more: object) -> AnswerRecorder:
     given: dict[str, object] = {"prices": PRICES, "now": at(20), "run": "run-2"}
-    return Recorder(view.sendings[I1], **(given | more))  # type: ignore[arg-type]
+    return AnswerRecorder(view.batch_records[I1], **(given | more))  # type: ignore[arg-type]

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from claude_batch.config.model import Rule
+from claude_batch.config.model import PathRule
 from claude_batch.diff.model import Comparison, Diff, FileChange, Hunk, Side
-from claude_batch.findings.anchors import Strip
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
 from claude_batch.findings.placement import Placed
-from claude_batch.prompts.rendering import NOTHING, Beside, own, shared
+from claude_batch.prompts.rendering import NO_CONTEXT, PromptContext, own, shared
 from claude_batch.tasks.task import Changed, Task, TaskId, task_id
 
 
@@ -70,9 +70,9 @@ def placed(
 def user(
     asked: Sequence[Task],
     context: Sequence[Task],
-    rules: Sequence[Rule] = (),
-    beside: Beside = NOTHING,
+    rules: Sequence[PathRule] = (),
+    beside: PromptContext = NO_CONTEXT,
 ) -> str:
     """A message as it is read: its two blocks, one after the other."""
-    strips = [Strip.of(one.hunk) for one in asked]
+    strips = [AnchoredTask.of(one.hunk) for one in asked]
     return shared(rules, beside) + own(asked, strips, context, beside.pieces)

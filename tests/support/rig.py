@@ -10,26 +10,26 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.collect import Collector
-from claude_batch.batches.collect_result import Collection
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Config
 from claude_batch.costs.prices import Prices
 from claude_batch.diff.model import Comparison
 from claude_batch.git.repository import Repository
-from claude_batch.github_api.client import Forge
-from claude_batch.ledger.events import Answered
+from claude_batch.github_api.client import GitHubClient
+from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.git_store import GitLedger
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import kind_of
-from claude_batch.pull_requests.publish import Published, Publisher, Scene
+from claude_batch.pull_requests.publish import Publisher, PublishResult, PullRequestState
 from claude_batch.sandbox.anthropic_server.reviewer import review
 from claude_batch.sandbox.anthropic_server.server import BatchesServer, Faults, Reply
-from claude_batch.submission.planner import Claimant, Submission
-from claude_batch.submission.scope import Subject
-from claude_batch.submission.send import Hold
+from claude_batch.submission.planner import SubmissionPlanner, SubmitResult
+from claude_batch.submission.scope import ReviewScope
+from claude_batch.submission.send import PrimerWait
 from claude_batch.submission.submit import submit
-from claude_batch.tasks.discovery import Look, Looker
+from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 from claude_batch.tasks.task import Kind
 from claude_batch.tasks.task_file import read
 from shop import Shop, environ, open_shop
@@ -114,7 +114,7 @@ class Rig:
     folder: Path
     clock: Clock
     server: BatchesServer
-    claude: Claude
+    claude: AnthropicClient
     ledger: GitLedger
     slept: list[float]
     config: Config = field(default_factory=Config)
@@ -123,54 +123,54 @@ class Rig:
     said: list[str] = field(default_factory=list)
 
     @property
-    def view(self) -> View:
+    def view(self) -> LedgerState:
         return self.ledger.view()
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         return tuple(kind_of(kind) for kind in self.config.kinds)
 
-    def claimant(self) -> Claimant:
-        return Claimant(self.config, self.kinds, PRICES, self.clock(), self.new_id)
+    def claimant(self) -> SubmissionPlanner:
+        return SubmissionPlanner(self.config, self.kinds, PRICES, self.clock(), self.new_id)
 
     def new_id(self) -> str:
         return f"{next(self.ids):016x}"
 
-    def given(self, *rows: Mapping[str, object], pr: int | None = 7) -> Subject:
+    def given(self, *rows: Mapping[str, object], pr: int | None = 7) -> ReviewScope:
         """Tasks from a file; such a one needs no diff."""
         lines = [json.dumps(row).encode() for row in rows]
         comparison = Comparison("b" * 40, "c" * 40, "", "", f"pull request {pr}")
-        return Subject(REPO, self.run, pr, comparison, read(lines, self.kinds), ())
+        return ReviewScope(REPO, self.run, pr, comparison, read(lines, self.kinds), ())
 
-    def apart(self, *paths: str, pr: int | None = 7) -> Subject:
+    def apart(self, *paths: str, pr: int | None = 7) -> ReviewScope:
         """Tasks so large that each has a request of its own."""
         return self.given(
             *({"path": path, "text": f"{path} {'x' * 99}\n" * 250} for path in paths), pr=pr
         )
 
-    def submit(self, subject: Subject) -> Submission:
+    def submit(self, subject: ReviewScope) -> SubmitResult:
         return submit(subject, self.claimant(), self.ledger, self.claude, self.clock)
 
-    def submit_and_go_on(self, subject: Subject) -> Submission:
+    def submit_and_go_on(self, subject: ReviewScope) -> SubmitResult:
         """What follows a primer waits for it; a second of waiting takes none."""
-        claimant = replace(self.claimant(), goes_on=True)
+        claimant = replace(self.claimant(), waits_for_primers=True)
         return submit(subject, claimant, self.ledger, self.claude, self.clock, self.hold())
 
-    def hold(self) -> Hold:
+    def hold(self) -> PrimerWait:
         def sleep(seconds: float) -> None:
             self.slept.append(seconds)
             self.clock.forward(seconds=seconds)
 
-        return Hold(self.claude, self.clock, sleep, self.said.append)
+        return PrimerWait(self.claude, self.clock, sleep, self.said.append)
 
     def collector(self) -> Collector:
         keep = self.config.retention == "answers"
         return Collector(self.ledger, self.claude, PRICES, self.run, self.clock, keep)
 
-    def collect(self) -> Collection:
+    def collect(self) -> CollectResult:
         return self.collector().collect()
 
-    def answers(self) -> dict[str, Answered]:
+    def answers(self) -> dict[str, AnswerRecorded]:
         """By the path of the first task."""
         rows = [row for row in self.view.rows if row.answered]
         return {row.asked.tasks[0].path: row.answered for row in rows if row.answered}
@@ -201,7 +201,7 @@ def open_rig(
     )
     with server:
         given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
-        claude = Claude(given, sleep=slept.append)
+        claude = AnthropicClient(given, sleep=slept.append)
         ledger = ledger_in(folder, clock, remote=remote, run=run)
         yield Rig(folder, clock, server, claude, ledger, slept, run=run)
         claude.close()
@@ -220,24 +220,24 @@ class PullRig:
     rig: Rig
     shop: Shop
     number: int
-    forge: Forge
+    forge: GitHubClient
     looks_again: bool = False  # else a finding is published without a second look
 
-    def look(self) -> Look:
+    def look(self) -> DiscoveredChanges:
         repository = Repository.open(self.shop.work, environ())
-        looker = Looker(repository)
+        looker = ChangeFinder(repository)
         comparison = looker.compare_pull(self.forge, self.forge.pull(self.number))
         return looker.diff(comparison, self.rig.config.exclude)
 
-    def submit(self) -> Submission:
+    def submit(self) -> SubmitResult:
         look = self.look()
-        subject = Subject(
+        subject = ReviewScope(
             REPO,
             self.rig.run,
             self.number,
             look.comparison,
             look.tasks(self.rig.kinds),
-            look.left_out,
+            look.skipped,
         )
         return self.rig.submit(subject)
 
@@ -245,21 +245,21 @@ class PullRig:
         rig = self.rig
         return Publisher(rig.ledger, self.forge, rig.claude, run or rig.run, REPO, rig.clock)
 
-    def scene(self) -> Scene:
+    def scene(self) -> PullRequestState:
         look, repository = self.look(), Repository.open(self.shop.work, environ())
         pull, config = self.forge.pull(self.number), self.rig.config
         if not self.looks_again:
             config = config.model_copy(update={"verify": None})
-        return Scene(
+        return PullRequestState(
             pull,
             look.diff,
             look.tasks(self.rig.kinds),
             lambda path: repository.blob(pull.head_sha, path),
             config,
-            Looker(repository).readers(pull.head_sha),
+            ChangeFinder(repository).readers(pull.head_sha),
         )
 
-    def publish(self, *, dry_run: bool = False, run: str | None = None) -> Published:
+    def publish(self, *, dry_run: bool = False, run: str | None = None) -> PublishResult:
         return self.publisher(run).publish(self.scene(), dry_run=dry_run)
 
     def reviewed(self) -> list[tuple[str, int | None]]:

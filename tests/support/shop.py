@@ -12,8 +12,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from claude_batch.github_api.client import Forge
-from claude_batch.sandbox.github_server.server import Hub, Setup, utc_now
+from claude_batch.github_api.client import GitHubClient
+from claude_batch.sandbox.github_server.server import GitHubServer, Setup, utc_now
 from referee import verdict
 
 TOKEN = "ghs_of_the_tests"
@@ -45,11 +45,11 @@ class Answer:
 
 @dataclass
 class Shop:
-    hub: Hub
+    hub: GitHubServer
     bare: Path
     work: Path
     slept: list[float]
-    forges: list[Forge]
+    forges: list[GitHubClient]
     clock: Callable[[], datetime] = utc_now
 
     def git(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
@@ -70,9 +70,9 @@ class Shop:
         head = self.git("rev-parse", "HEAD").stdout.decode().strip()
         return self.hub.open_pull("Change the cart", "feature"), head
 
-    def forge(self, token: str = TOKEN, **environ: str) -> Forge:
+    def forge(self, token: str = TOKEN, **environ: str) -> GitHubClient:
         given = {"GITHUB_API_URL": self.hub.url, "GITHUB_TOKEN": token} | environ
-        made = Forge(given, self.hub.repository, sleep=self.slept.append)
+        made = GitHubClient(given, self.hub.repository, sleep=self.slept.append)
         self.forges.append(made)
         return made
 
@@ -132,7 +132,7 @@ def open_shop(path: Path, setup: Setup | None = None) -> Iterator[Shop]:
         _draw(drawn)
     for name in ("shop.git", "shop"):
         shutil.copytree(drawn / name, path / name, symlinks=True)
-    with Hub(path / "shop.git", environ(), setup, now=lambda: shop.clock()) as hub:
+    with GitHubServer(path / "shop.git", environ(), setup, now=lambda: shop.clock()) as hub:
         shop = Shop(hub, path / "shop.git", path / "shop", [], [])
         url = hub.clone_url.replace("http://", f"http://x-access-token:{TOKEN}@")
         shop.git("remote", "set-url", "origin", url)

@@ -1,12 +1,12 @@
 """Values for tests: submissions."""
 
 from claude_batch.config.model import Config
-from claude_batch.diff.model import Comparison, Hunk, LeftOut
+from claude_batch.diff.model import Comparison, Hunk, SkippedFile
 from claude_batch.ledger.events import AnyEvent
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import kind_of
-from claude_batch.submission.planner import Claim, Claimant
-from claude_batch.submission.scope import Subject
+from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
+from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.task import Changed, Source, Task, TaskId
 from ledger_events import at
 from rig import PRICES
@@ -21,22 +21,24 @@ def task(name: str, path: str = "a.py", kind: str = "review", source: Source = C
     return Task(TaskId(name), kind, path, Hunk(3, 4, f"+{name}".encode()), source)
 
 
-def subject(*tasks: Task, pr: int | None = 7) -> Subject:
-    return Subject("octo/demo", "run-1", pr, COMPARISON, tasks, (LeftOut("x.bin", "binary"),))
+def subject(*tasks: Task, pr: int | None = 7) -> ReviewScope:
+    return ReviewScope(
+        "octo/demo", "run-1", pr, COMPARISON, tasks, (SkippedFile("x.bin", "binary"),)
+    )
 
 
-def claimant(minute: float = 0, **settings: object) -> Claimant:
+def claimant(minute: float = 0, **settings: object) -> SubmissionPlanner:
     config = Config.model_validate(settings)
     ids = iter(f"{n:016x}" for n in range(1000))
     kinds = tuple(kind_of(kind) for kind in ("review", "security"))
-    return Claimant(config, kinds, PRICES, at(minute), lambda: next(ids))
+    return SubmissionPlanner(config, kinds, PRICES, at(minute), lambda: next(ids))
 
 
-def claim(events: list[AnyEvent], *tasks: Task, **settings: object) -> Claim:
-    return claimant(**settings).claim(View.of(events), subject(*tasks))
+def claim(events: list[AnyEvent], *tasks: Task, **settings: object) -> SubmissionPlan:
+    return claimant(**settings).plan(LedgerState.of(events), subject(*tasks))
 
 
-def asked_for(made: Claim) -> list[str]:
+def asked_for(made: SubmissionPlan) -> list[str]:
     return [
         str(one.id)
         for parcel in made.parcels

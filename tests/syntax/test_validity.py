@@ -1,17 +1,22 @@
 import pytest
 
 from claude_batch.syntax.languages import GRAMMARS, grammar_of
-from claude_batch.syntax.validity import MOST_BYTES, UNREAD, faults, no_worse
+from claude_batch.syntax.validity import (
+    MOST_BYTES,
+    UNPARSEABLE,
+    count_syntax_errors,
+    has_no_new_errors,
+)
 from languages import PIECES, file_of
 
 
 @pytest.mark.parametrize("path", PIECES)
 def test_what_parses_has_no_faults_and_what_lost_a_line_has(path: str) -> None:
     whole = file_of(path, [1, 2, 3]).encode()
-    assert faults(path, whole) == 0
-    assert faults(path, whole + b"\n) ] } \x01 =\n")
-    assert no_worse(path, 0, whole)
-    assert not no_worse(path, 0, whole + b"\n) ] } \x01 =\n")
+    assert count_syntax_errors(path, whole) == 0
+    assert count_syntax_errors(path, whole + b"\n) ] } \x01 =\n")
+    assert has_no_new_errors(path, 0, whole)
+    assert not has_no_new_errors(path, 0, whole + b"\n) ] } \x01 =\n")
 
 
 def test_every_language_of_the_grammars_is_among_the_pieces() -> None:
@@ -44,16 +49,16 @@ def test_every_language_of_the_grammars_is_among_the_pieces() -> None:
     ],
 )
 def test_faults(path: str, content: bytes, expected: int | None) -> None:
-    assert faults(path, content) == expected
+    assert count_syntax_errors(path, content) == expected
 
 
 def test_a_fault_that_swallows_more_lines_weighs_more() -> None:
     broken = b"int f() { FOO( }\n" + b"int g() { return 0; }\n" * 3
     worse = broken.replace(b"int g() { return 0; }", b"int g() { return 0; ", 1)
-    before = faults("a.c", broken)
+    before = count_syntax_errors("a.c", broken)
     assert before
-    assert no_worse("a.c", before, broken.replace(b"return 0", b"return 1"))
-    assert not no_worse("a.c", before, worse)
+    assert has_no_new_errors("a.c", before, broken.replace(b"return 0", b"return 1"))
+    assert not has_no_new_errors("a.c", before, worse)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +71,10 @@ def test_a_fault_that_swallows_more_lines_weighs_more() -> None:
     ids=["large", "nested", "quotes"],
 )
 def test_what_would_take_too_long_is_not_read(path: str, content: bytes) -> None:
-    assert faults(path, content) == UNREAD
-    assert faults(path, b"") == 0  # and the next file is read from its start
+    assert count_syntax_errors(path, content) == UNPARSEABLE
+    assert count_syntax_errors(path, b"") == 0  # and the next file is read from its start
 
 
 def test_a_large_file_of_no_grammar_is_as_good_as_a_small_one() -> None:
-    assert faults("a.txt", b"a" * (MOST_BYTES + 1)) is None
-    assert no_worse("a.txt", None, b"b")
+    assert count_syntax_errors("a.txt", b"a" * (MOST_BYTES + 1)) is None
+    assert has_no_new_errors("a.txt", None, b"b")

@@ -6,7 +6,7 @@ from claude_batch.errors import BadUsage
 from claude_batch.git.hook_queue import Note
 from claude_batch.git.repository import Repository
 from claude_batch.prompts.kinds import kind_of
-from claude_batch.tasks.discovery import Looker
+from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.sources import Range, Staged
 from scratch import Work
 from shop import environ, open_shop
@@ -15,8 +15,8 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 KINDS = (kind_of("review"), kind_of("security"))
 
 
-def looker(work: Work) -> Looker:
-    return Looker(Repository.open(work.path, environ()))
+def looker(work: Work) -> ChangeFinder:
+    return ChangeFinder(Repository.open(work.path, environ()))
 
 
 def tree(work: Work) -> str:
@@ -78,14 +78,14 @@ def test_what_is_excluded_or_generated_is_named(work: Work) -> None:
     found = looker(work)
     look = found.diff(found.compare(Range("HEAD~1")), ["docs/"])
     assert [change.path for change in look.files] == ["a.py"]
-    assert {out.path for out in look.left_out} == {"gen/b.py", "docs/c.md"}
+    assert {out.path for out in look.skipped} == {"gen/b.py", "docs/c.md"}
 
 
 def test_whole_files_by_pattern(work: Work) -> None:
     work.commit({"a.py": "a = 1\n", "src/b.py": "b = 1\n", "c.md": "c\n"})
     look = looker(work).files(["*.py"], ["src/"])
     assert [change.path for change in look.files] == ["a.py"]
-    assert [out.path for out in look.left_out] == ["src/b.py"]
+    assert [out.path for out in look.skipped] == ["src/b.py"]
     assert look.comparison.label == "files *.py"
     with pytest.raises(BadUsage, match="no file of HEAD matches"):
         looker(work).files(["*.rb"], [])
@@ -123,7 +123,7 @@ def test_noted_trees_are_read_each_against_its_own_head(work: Work) -> None:
 def test_an_empty_queue_is_nothing_to_ask(work: Work) -> None:
     work.commit({"a.py": "a = 1\n"})
     look = looker(work).noted([], [])
-    assert (look.files, look.left_out, look.tasks(KINDS)) == ((), (), ())
+    assert (look.files, look.skipped, look.tasks(KINDS)) == ((), (), ())
 
 
 def test_a_pull_request_starts_where_it_left_its_base(
@@ -136,7 +136,7 @@ def test_a_pull_request_starts_where_it_left_its_base(
         shop.commit({"elsewhere.py": "x = 1\n"})
         shop.git("push", "-q", "origin", "main")
         forge = shop.forge()
-        found = Looker(Repository.open(shop.work, environ()))
+        found = ChangeFinder(Repository.open(shop.work, environ()))
         comparison = found.compare_pull(forge, forge.pull(number))
         assert (comparison.base, comparison.head) == (base, head)
         assert comparison.label == f"pull request {number}"

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from claude_batch.diff.model import Hunk
 from claude_batch.diff.parser import context_hunk
-from claude_batch.findings.anchors import Strip
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.tasks.plan import AskedTask, PlannedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.evidence import AROUND, code_of
@@ -31,7 +31,7 @@ HUNK = hunk(
 
 
 def asked(drawn: Hunk) -> AskedTask:
-    strip = Strip.of(drawn)
+    strip = AnchoredTask.of(drawn)
     return AskedTask(id=TaskId("t"), path="a.py", signs=strip.signs, hashes=strip.hashes)
 
 

@@ -6,15 +6,15 @@ import pytest
 from claude_batch.batches.custom_ids import custom_id
 from claude_batch.config.model import Budget, Config
 from claude_batch.costs.prices import Prices, UnknownModel
-from claude_batch.findings.anchors import Strip
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import finding_id
-from claude_batch.ledger.events import Asked
-from claude_batch.ledger.view import View
+from claude_batch.ledger.events import RequestRecorded
+from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.evidence import Code
-from claude_batch.verification.planner import Planner
-from claude_batch.verification.requests import Case
+from claude_batch.verification.planner import VerificationPlanner
+from claude_batch.verification.requests import Claim
 from ledger_events import answered, asked, at, intent, submitted
 from responses import finding, hunk
 
@@ -33,19 +33,19 @@ EVENTS = [
 ]
 
 
-def case(origin: Asked) -> Case:
-    strip, task = Strip.of(HUNK), origin.tasks[0].id
+def case(origin: RequestRecorded) -> Claim:
+    strip, task = AnchoredTask.of(HUNK), origin.tasks[0].id
     said = finding(1, id=finding_id(custom_id(origin.intent, 0, origin.sha), 0), task=task)
     seen = AskedTask(id=TaskId(task), path="a.py", signs=strip.signs, hashes=strip.hashes)
-    return Case(said, origin, "batch", seen, Code(HUNK))
+    return Claim(said, origin, "batch", seen, Code(HUNK))
 
 
 CASES = [case(request) for request in REQUESTS.values()]
 
 
-def planner(**config: object) -> Planner:
+def planner(**config: object) -> VerificationPlanner:
     ids = count()
-    return Planner(
+    return VerificationPlanner(
         Config.model_validate(config),
         Prices.load(),
         "run-2",
@@ -55,7 +55,7 @@ def planner(**config: object) -> Planner:
 
 
 def test_one_batch_for_all_pull_requests_and_each_pays_for_its_own() -> None:
-    (parcel,) = planner().next_steps(View.of(EVENTS), CASES).parcels
+    (parcel,) = planner().next_steps(LedgerState.of(EVENTS), CASES).parcels
     assert (parcel.intent.follows, parcel.intent.lane) == ("verify", "batch")
     rows = [draft.asked for draft in parcel.drafts]
     assert [(row.pr, row.purpose, row.model) for row in rows] == [
@@ -68,20 +68,20 @@ def test_one_batch_for_all_pull_requests_and_each_pays_for_its_own() -> None:
 
 
 def test_twice_is_once() -> None:
-    view = View.of(EVENTS)
+    view = LedgerState.of(EVENTS)
     first = planner().next_steps(view, CASES)
-    after = View.of([*EVENTS, *first.write.events])
+    after = LedgerState.of([*EVENTS, *first.write.events])
     assert planner().next_steps(after, CASES).parcels == ()
 
 
 def test_switched_off_nothing_follows() -> None:
-    assert planner(verify=None).next_steps(View.of(EVENTS), CASES).write.events == ()
+    assert planner(verify=None).next_steps(LedgerState.of(EVENTS), CASES).write.events == ()
 
 
 def test_a_pull_request_without_money_does_not_hold_up_another() -> None:
     spent = asked("i9", 0, "t9", pr=7)
     paid = answered("i9", usd=Decimal("0.9999"))
-    view = View.of([*EVENTS, intent("i9"), spent, paid])
+    view = LedgerState.of([*EVENTS, intent("i9"), spent, paid])
     steps = planner(budget=Budget(pull_request=Decimal(1), month=None)).next_steps(view, CASES)
     (parcel,) = steps.parcels
     assert [draft.asked.pr for draft in parcel.drafts] == [8]
@@ -89,7 +89,7 @@ def test_a_pull_request_without_money_does_not_hold_up_another() -> None:
 
 
 def test_what_one_pull_request_takes_of_the_month_the_next_cannot_have() -> None:
-    view = View.of(EVENTS)
+    view = LedgerState.of(EVENTS)
     (parcel,) = planner().next_steps(view, CASES).parcels
     most = parcel.drafts[0].asked.estimate.usd_max
     month = Decimal("0.04") + most * Decimal("1.5")  # what both answers have cost, and a bit
@@ -101,4 +101,4 @@ def test_what_one_pull_request_takes_of_the_month_the_next_cannot_have() -> None
 
 def test_a_model_without_a_price_is_not_asked() -> None:
     with pytest.raises(UnknownModel):
-        planner(verify="gpt").next_steps(View.of(EVENTS), CASES)
+        planner(verify="gpt").next_steps(LedgerState.of(EVENTS), CASES)

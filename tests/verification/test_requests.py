@@ -1,18 +1,18 @@
 import json
 from decimal import Decimal
 
-from claude_batch.findings.anchors import Strip
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Severity
-from claude_batch.ledger.events import Asked
+from claude_batch.ledger.events import RequestRecorded
 from claude_batch.sandbox.anthropic_server.validation import fault
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.evidence import Code
-from claude_batch.verification.requests import MOST_CLAIMS, Case, build, questions, user
+from claude_batch.verification.requests import MOST_CLAIMS, Claim, build, build_requests, user
 from ledger_events import asked as request
 from responses import finding, hunk
 
-ORIGIN: Asked = request("i1", 0, "t")
+ORIGIN: RequestRecorded = request("i1", 0, "t")
 HUNK = hunk(
     """
  def pay(total):
@@ -26,14 +26,14 @@ HUNK = hunk(
 )
 
 
-def case(number: int, first: int, last: int, **changes: object) -> Case:
+def case(number: int, first: int, last: int, **changes: object) -> Claim:
     task, drawn = str(changes.pop("task", "t")), changes.pop("hunk", HUNK)
     assert type(drawn) is type(HUNK)
     origin = changes.pop("origin", ORIGIN)
-    assert isinstance(origin, Asked)
-    strip = Strip.of(drawn)
+    assert isinstance(origin, RequestRecorded)
+    strip = AnchoredTask.of(drawn)
     given = {"task": TaskId(task), "first": first, "last": last, "path": "a.py"}
-    return Case(
+    return Claim(
         finding(number, **(given | changes)),
         origin,
         "batch",
@@ -97,7 +97,7 @@ def test_claims_of_one_file_share_a_request() -> None:
     many = [case(n, n % 5, 4) for n in range(1, MOST_CLAIMS + 2)]
     elsewhere = case(50, 1, 1, path="b.py")
     another_pull = case(51, 1, 1, origin=ORIGIN.model_copy(update={"pr": 8}))
-    made = list(questions([*many, elsewhere, another_pull], "claude-haiku-5-5"))
+    made = list(build_requests([*many, elsewhere, another_pull], "claude-haiku-5-5"))
     assert [len(one.cases) for one in made] == [MOST_CLAIMS, 1, 1, 1]
     assert [one.cases[0].origin.pr for one in made] == [7, 7, 7, 8]
     assert {finding for one in made for finding in one.about} == {

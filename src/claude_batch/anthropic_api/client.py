@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from pydantic import ValidationError
 
 from claude_batch import http_headers as patience
-from claude_batch.anthropic_api.errors import LOOK_FIRST, OTHERWISE, Refusal
+from claude_batch.anthropic_api.errors import LOOK_FIRST, OTHERWISE, ApiError
 from claude_batch.anthropic_api.models import (
     BatchId,
     Listing,
@@ -32,7 +32,7 @@ from claude_batch.anthropic_api.models import (
     WireModel,
     WirePage,
 )
-from claude_batch.anthropic_api.request_body import Body, Envelope
+from claude_batch.anthropic_api.request_body import BatchPayload, Body
 from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
 from claude_batch.http_headers import date_of
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import httpx2
     from tenacity import RetryCallState
 
-__all__ = ["Claude", "RemoteBatch", "RemoteModel"]
+__all__ = ["AnthropicClient", "RemoteBatch", "RemoteModel"]
 OFFICIAL = "https://api.anthropic.com"
 BATCHES = "/v1/messages/batches"
 MAX_BYTES = 256_000_000  # of one create; the limit says MB
@@ -68,7 +68,7 @@ def _unnamed() -> RawIOBase:
     return cast(RawIOBase, tempfile.TemporaryFile(buffering=0))
 
 
-class Claude:
+class AnthropicClient:
     """Raises CannotSubmit where something is asked for, CannotCollect where it is fetched."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Claude:
 
         Raises SubmitUnclear when the batch may exist all the same, else CannotSubmit.
         """
-        envelope = Envelope(tuple(requests))
+        envelope = BatchPayload(tuple(requests))
         if envelope.size > self._most:
             raise CannotSubmit(
                 f"a batch of {envelope.size / 1e6:.0f} MB was not sent: the API takes "
@@ -133,7 +133,7 @@ class Claude:
     def status(self, batch: BatchId) -> RemoteBatch:
         answer = self._fetch("get", f"{BATCHES}/{batch}")
         found = _read(answer.content, WireBatch).ours()
-        return replace(found, ask_again=patience.asked(answer.headers))
+        return replace(found, ask_again=patience.retry_after(answer.headers))
 
     def cancel(self, batch: BatchId) -> RemoteBatch:
         """Twice is the same as once: an ended batch is told as it stands."""
@@ -186,12 +186,12 @@ class Claude:
         except CannotFind:
             return None
 
-    def _send(self, path: str, content: bytes | Envelope, timeout: float) -> bytes:
+    def _send(self, path: str, content: bytes | BatchPayload, timeout: float) -> bytes:
         import anthropic
         import httpx2
 
         headers = {"content-type": "application/json"}
-        if isinstance(content, Envelope):  # else it would go without a length, in chunks
+        if isinstance(content, BatchPayload):  # else it would go without a length, in chunks
             headers["content-length"] = str(content.size)
         try:
             response = self._client.post(
@@ -268,7 +268,7 @@ class Claude:
 
         error = state.outcome.exception() if state.outcome else None
         told = _refusal(error).retry_after if isinstance(error, anthropic.APIStatusError) else None
-        return patience.pause(state.attempt_number, told, self._luck())
+        return patience.backoff(state.attempt_number, told, self._luck())
 
     @cached_property
     def _client(self) -> "anthropic.Anthropic":
@@ -370,9 +370,9 @@ def _read(raw: bytes, shape: type[Shape]) -> Shape:
         ) from error
 
 
-def _refusal(error: "anthropic.APIStatusError") -> Refusal:
+def _refusal(error: "anthropic.APIStatusError") -> ApiError:
     said = error.api_message if isinstance(error.api_message, str) else None
-    return Refusal(
+    return ApiError(
         error.status_code,
         error.type,
         error.error_code,
@@ -388,7 +388,7 @@ def _not_submitted(error: "anthropic.AnthropicError") -> CannotSubmit:
 
     if isinstance(error, anthropic.APIStatusError):
         refusal = _refusal(error)
-        if refusal.unclear:
+        if refusal.outcome_unknown:
             return SubmitUnclear(refusal.problem, LOOK_FIRST)
         return CannotSubmit(refusal.problem, refusal.remedy)
     unsent = (
@@ -420,5 +420,5 @@ def _passing(error: BaseException, *, missing: bool) -> bool:
     import httpx2
 
     if isinstance(error, anthropic.APIStatusError):
-        return _refusal(error).passing or (missing and error.status_code == 404)
+        return _refusal(error).is_retryable or (missing and error.status_code == 404)
     return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError)

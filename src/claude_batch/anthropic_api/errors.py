@@ -39,18 +39,18 @@ LOOK_FIRST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ApiError:
     """An answer with a status of 300 or more."""
 
     status: int
     kind: str | None  # error.type
     code: str | None  # error.details.error_code
-    said: str | None  # error.message
+    message: str | None  # error.message
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
 
     @property
     def problem(self) -> str:
-        said = " ".join((self.said or "no reason given").split())[:MAX_SAID]
+        said = " ".join((self.message or "no reason given").split())[:MAX_SAID]
         name = " ".join(filter(None, (str(self.status), self.kind)))
         return f"the Anthropic API refused ({name}): {said}"
 
@@ -68,17 +68,17 @@ class Refusal:
     @property
     def retry_after(self) -> float | None:
         """Seconds."""
-        return patience.asked(self.headers)
+        return patience.retry_after(self.headers)
 
     @property
-    def passing(self) -> bool:
+    def is_retryable(self) -> bool:
         """The same request may be accepted in a while that is worth waiting for."""
         if self.code in SPENT:
             return False
         later = self.status in (408, 409, 429) or self.status >= 500
-        return patience.is_worth_it(self.headers, later)
+        return patience.should_retry(self.headers, later)
 
     @property
-    def unclear(self) -> bool:
+    def outcome_unknown(self) -> bool:
         """The request may have been accepted all the same. 529 is said before acceptance."""
         return self.status in (408, 499) or (self.status >= 500 and self.status != 529)

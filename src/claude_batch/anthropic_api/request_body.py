@@ -23,7 +23,7 @@ def _unnamed() -> RawIOBase:
     return cast(RawIOBase, tempfile.TemporaryFile(buffering=0))
 
 
-class BodyFile:
+class BodySpool:
     """Opened with the first full block; closed when it and its bodies are forgotten."""
 
     def __init__(self, open_file: Callable[[], RawIOBase] = _unnamed) -> None:
@@ -33,9 +33,9 @@ class BodyFile:
         self._written = self._end = 0
         self._seen, self._seen_start = b"", 0  # what was read last: others of it come next
 
-    def keep(self, content: bytes) -> "Kept":
+    def keep(self, content: bytes) -> "SpooledBody":
         """Raises CannotSubmit where there is no room for it."""
-        kept = Kept(self, self._end, len(content), hashlib.sha256(content).digest())
+        kept = SpooledBody(self, self._end, len(content), hashlib.sha256(content).digest())
         self._tail.append(content)
         self._end += len(content)
         if self._end - self._written >= BLOCK:
@@ -84,10 +84,10 @@ class BodyFile:
         return self._file
 
 
-class Kept(NamedTuple):
+class SpooledBody(NamedTuple):
     """A body's place. Not a dataclass: 100,000 of these are made."""
 
-    home: BodyFile
+    home: BodySpool
     start: int
     size: int
     digest: bytes
@@ -114,11 +114,11 @@ class Body(Protocol):
     def read(self) -> bytes: ...
 
 
-Keep = Callable[[bytes], Body]
+StoreBody = Callable[[bytes], Body]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class InMemoryBody:
     """In memory: for what is small."""
 
     content: bytes
@@ -143,7 +143,7 @@ CHUNK = 1 << 18  # from 128 KB on, what httpx2 costs is the bytes and no longer 
 
 
 @dataclass(frozen=True)
-class Envelope:
+class BatchPayload:
     """Its length is known before the first body is read, and few bodies are in memory at a time."""
 
     requests: Sequence[tuple[str, Body]]

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 from pydantic_core import from_json
 
-from claude_batch.markdown import cleaned
+from claude_batch.markdown import strip_hidden
 
 
 class Usage(BaseModel):
@@ -49,7 +49,7 @@ FINAL_ERRORS = {
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
-class Unparsable(ValueError):
+class InvalidResponse(ValueError):
     """Not a line of results, or not an answer of the schema; the message says why."""
 
 
@@ -76,7 +76,7 @@ class Outcome(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class RawAnswer(NamedTuple):
+class BatchResult(NamedTuple):
     """`text`: the text blocks joined, None without any. `error`: why it is no clean success.
 
     `retriable`: the same request, sent again, may well succeed. A refused or truncated one will
@@ -98,7 +98,7 @@ def lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def parse_line(line: bytes, validate: Validator | None) -> RawAnswer:
+def parse_line(line: bytes, validate: Validator | None) -> BatchResult:
     """Parse one line of a batch's results. Raises Unparsable for a line without a custom_id.
 
     `validate` checks a complete text; None accepts every text.
@@ -106,7 +106,7 @@ def parse_line(line: bytes, validate: Validator | None) -> RawAnswer:
     row = _mapping(_json(line))
     custom_id, result = row.get("custom_id"), row.get("result")
     if not isinstance(custom_id, str) or not isinstance(result, dict):
-        raise Unparsable("the line has no custom_id or no result")
+        raise InvalidResponse("the line has no custom_id or no result")
     match result.get("type"):
         case "succeeded":
             return _message(custom_id, result.get("message"), validate)
@@ -114,16 +114,16 @@ def parse_line(line: bytes, validate: Validator | None) -> RawAnswer:
             return _errored(custom_id, result.get("error"))
         case "expired":
             error = "the batch expired before this request was processed"
-            return RawAnswer(custom_id, Outcome.EXPIRED, error=error, retriable=True)
+            return BatchResult(custom_id, Outcome.EXPIRED, error=error, retriable=True)
         case "canceled":
             error = "the batch was canceled before this request was processed"
-            return RawAnswer(custom_id, Outcome.CANCELED, error=error, retriable=True)
+            return BatchResult(custom_id, Outcome.CANCELED, error=error, retriable=True)
         case other:
             error = f"a result of the unknown type {_plain(str(other), 40)!r}"
-            return RawAnswer(custom_id, Outcome.UNREADABLE, error=error, retriable=True)
+            return BatchResult(custom_id, Outcome.UNREADABLE, error=error, retriable=True)
 
 
-def parse_message(custom_id: str, message: bytes, validate: Validator | None) -> RawAnswer:
+def parse_message(custom_id: str, message: bytes, validate: Validator | None) -> BatchResult:
     """Parse an answer of the Messages API (lane `now`), which has no line around it.
 
     Raises Unparsable.
@@ -131,10 +131,10 @@ def parse_message(custom_id: str, message: bytes, validate: Validator | None) ->
     return _message(custom_id, _json(message), validate)
 
 
-def _message(custom_id: str, raw: object, validate: Validator | None) -> RawAnswer:
+def _message(custom_id: str, raw: object, validate: Validator | None) -> BatchResult:
     if not isinstance(raw, dict):
         why = "a success without a message"
-        return RawAnswer(custom_id, Outcome.UNREADABLE, error=why, retriable=True)
+        return BatchResult(custom_id, Outcome.UNREADABLE, error=why, retriable=True)
     model, stop = raw.get("model"), raw.get("stop_reason")
     usage, remark = _usage(raw.get("usage"))
     text = _text(raw.get("content"))
@@ -150,7 +150,7 @@ def _message(custom_id: str, raw: object, validate: Validator | None) -> RawAnsw
         )
     elif validate is not None:
         outcome, error, findings = _validate(text, validate)
-    return RawAnswer(
+    return BatchResult(
         custom_id,
         outcome,
         model if isinstance(model, str) else None,
@@ -166,7 +166,7 @@ def _validate(text: str | None, validate: Validator) -> tuple[Outcome, str | Non
     """The outcome, a remark or the reason, and the number of findings."""
     try:
         checked = validate(text or "")
-    except Unparsable as reason:
+    except InvalidResponse as reason:
         return Outcome.UNREADABLE, str(reason), 0
     return Outcome.SUCCEEDED, checked.remark, checked.findings
 
@@ -180,16 +180,16 @@ def validated(text: str, shape: type[Shape]) -> Shape:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         why = f"the answer does not fit its schema: {where} {first['msg']}"
-        raise Unparsable(_plain(why, MAX_ERROR)) from None
+        raise InvalidResponse(_plain(why, MAX_ERROR)) from None
 
 
-def _errored(custom_id: str, envelope: object) -> RawAnswer:
+def _errored(custom_id: str, envelope: object) -> BatchResult:
     """`error` is an envelope: the kind is at error.error.type."""
     outer = _mapping(envelope)
     error = _mapping(outer.get("error")) or outer
     kind, message = error.get("type"), error.get("message")
     said = f"{kind}: {message}" if message else f"{kind or 'no reason given'}"
-    return RawAnswer(
+    return BatchResult(
         custom_id,
         Outcome.ERRORED,
         error=_plain(said, MAX_ERROR),
@@ -254,7 +254,7 @@ def _json(raw: bytes) -> object:
     try:
         value: object = from_json(raw)
     except ValueError as error:
-        raise Unparsable(f"not JSON: {error}") from error
+        raise InvalidResponse(f"not JSON: {error}") from error
     return value
 
 
@@ -264,5 +264,5 @@ def _mapping(value: object) -> dict[str, object]:
 
 def _plain(text: str, limit: int) -> str:
     """Without what cannot be seen: control characters, marks that turn the reading direction."""
-    kept = cleaned(text[: 8 * limit]).strip()
+    kept = strip_hidden(text[: 8 * limit]).strip()
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"

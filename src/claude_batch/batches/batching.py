@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.request_body import Body
 from claude_batch.config.model import Lane
-from claude_batch.ledger.events import Asked, Estimate, Intent
+from claude_batch.ledger.events import Estimate, Intent, RequestRecorded
 from claude_batch.ledger.usage_history import Basis, InputBasis
 
 LEASE = timedelta(minutes=30)
@@ -21,7 +21,7 @@ BATCH_BYTES = 250_000_000
 
 
 @dataclass(frozen=True)
-class Expected:
+class RequestEstimate:
     """The estimate that is shown, and what it rests on.
 
     The ledger keeps its tokens in as the length alone would have them, because only what was
@@ -31,21 +31,21 @@ class Expected:
     estimate: Estimate
     basis: Basis
     input_basis: InputBasis
-    by_length: int
+    tokens_by_length: int
 
     @property
-    def kept(self) -> Estimate:
-        return self.estimate.model_copy(update={"input_tokens": self.by_length})
+    def recorded(self) -> Estimate:
+        return self.estimate.model_copy(update={"input_tokens": self.tokens_by_length})
 
 
 @dataclass(frozen=True)
-class Draft:
+class PreparedRequest:
     """A request on its way, with what the ledger will know of it."""
 
     custom_id: str
     body: Body
-    asked: Asked
-    expected: Expected | None = None  # None: all that there is to say is in `asked`
+    asked: RequestRecorded
+    expected: RequestEstimate | None = None  # None: all that there is to say is in `asked`
 
     @property
     def estimate(self) -> Estimate:
@@ -53,15 +53,15 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class PlannedBatch:
     """One batch to be: an intent and its requests."""
 
     intent: Intent
-    drafts: tuple[Draft, ...]
+    drafts: tuple[PreparedRequest, ...]
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentBatch:
     batch: BatchId | None  # None: lane now
     requests: int
     tasks: int
@@ -69,11 +69,13 @@ class Sent:
     follows: str | None = None  # why there is a second sending
 
 
-def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -> Parcel:
+def plan_batch(
+    drafts: Sequence[PreparedRequest], lane: Lane, follows: str | None = None
+) -> PlannedBatch:
     """At least one draft. The intent's owner is at it from now on, for LEASE."""
     first = drafts[0].asked
     hashes = "".join(draft.asked.sha for draft in drafts)
-    return Parcel(
+    return PlannedBatch(
         Intent(
             at=first.at,
             run=first.run,
@@ -89,7 +91,7 @@ def parcel_of(drafts: Sequence[Draft], lane: Lane, follows: str | None = None) -
     )
 
 
-def recorded(parcels: Sequence[Parcel]) -> tuple[Intent | Asked, ...]:
+def recorded(parcels: Sequence[PlannedBatch]) -> tuple[Intent | RequestRecorded, ...]:
     """What the ledger holds of them before they are sent."""
     asked = (draft.asked for parcel in parcels for draft in parcel.drafts)
     return (*(parcel.intent for parcel in parcels), *asked)
@@ -103,7 +105,7 @@ class Sendable(Protocol):
 Made = TypeVar("Made", bound=Sendable)
 
 
-def parts(
+def split_into_batches(
     requests: Iterable[Made], count: int = BATCH_REQUESTS, most: int = BATCH_BYTES
 ) -> Iterator[list[Made]]:
     """Batches of at most `count` requests and `most` bytes, in order."""

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.errors import BadUsage
-from claude_batch.ledger.batch_record import Sending
-from claude_batch.ledger.events import BatchStatus, Closed
+from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.events import BatchStatus, PullRequestClosed
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 Done = list[tuple[BatchId, str]]  # id, status at the API
 
 
 def cancel(
     ledgers: Iterable[Ledger],
-    claude: Claude,
+    claude: AnthropicClient,
     prefixes: Collection[str],
     run: str,
     now: Callable[[], datetime],
@@ -32,7 +32,7 @@ def cancel(
 
 
 def cancel_for(
-    ledger: Ledger, claude: Claude, pr: int, run: str, now: Callable[[], datetime]
+    ledger: Ledger, claude: AnthropicClient, pr: int, run: str, now: Callable[[], datetime]
 ) -> Done:
     """Open batches that hold work of this pull request and of no other."""
     found = [
@@ -45,7 +45,7 @@ def cancel_for(
 
 def close(
     ledger: Ledger,
-    claude: Claude,
+    claude: AnthropicClient,
     pr: int,
     merged: bool,
     repo: str,
@@ -53,15 +53,15 @@ def close(
     now: Callable[[], datetime],
 ) -> Done:
     """`cancel_for`, and that it is closed is remembered: `prune` drops findings by that."""
-    fact = Closed(at=now(), run=run, repo=repo, pr=pr, merged=merged)
+    fact = PullRequestClosed(at=now(), run=run, repo=repo, pr=pr, merged=merged)
     ledger.transact(lambda view: Write((fact,)) if view.plan(pr) else Write())
     return cancel_for(ledger, claude, pr, run, now)
 
 
 def _cancel(
     ledger: Ledger,
-    claude: Claude,
-    found: Iterable[Sending],
+    claude: AnthropicClient,
+    found: Iterable[BatchRecord],
     run: str,
     now: Callable[[], datetime],
 ) -> Done:
@@ -79,10 +79,10 @@ def _cancel(
     return done
 
 
-def _sent(view: View, prefixes: Collection[str]) -> list[Sending]:
+def _sent(view: LedgerState, prefixes: Collection[str]) -> list[BatchRecord]:
     found = [sending for sending in view.open_batches() if sending.submitted]
     return [one for one in found if not prefixes or any(_is(one, p) for p in prefixes)]
 
 
-def _is(sending: Sending, prefix: str) -> bool:
+def _is(sending: BatchRecord, prefix: str) -> bool:
     return sending.submitted is not None and sending.submitted.batch.startswith(prefix)

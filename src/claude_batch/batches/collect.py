@@ -7,22 +7,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from claude_batch.anthropic_api.client import Claude, RemoteBatch
+from claude_batch.anthropic_api.client import AnthropicClient, RemoteBatch
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.anthropic_api.results import RawAnswer
+from claude_batch.anthropic_api.results import BatchResult
 from claude_batch.batches import recovery as doubt
-from claude_batch.batches.collect_result import Answers, Collection, Followed, Progress, together
-from claude_batch.batches.record_answers import Recorder, readable, validator_of
-from claude_batch.batches.recovery import Search
+from claude_batch.batches.collect_result import Answers, CollectResult, Followed, Progress, together
+from claude_batch.batches.record_answers import AnswerRecorder, parse_results, response_validator
+from claude_batch.batches.recovery import BatchRecovery
 from claude_batch.batches.status import RESULTS_STAY, warnings
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.receipts import reserved_for_lost
 from claude_batch.errors import CannotFind
-from claude_batch.ledger.batch_record import Sending
-from claude_batch.ledger.events import Answered, Asked, BatchStatus, IntentId, Submitted
-from claude_batch.ledger.lazy_rows import Rows
+from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.events import (
+    AnswerRecorded,
+    BatchStatus,
+    IntentId,
+    RequestRecorded,
+    Submitted,
+)
+from claude_batch.ledger.lazy_rows import LazyRows
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 
 FIRST_POLL = 5.0  # seconds; then half as long again each time
@@ -34,7 +40,7 @@ PORTION = 5_000  # answers that are recorded at once
 @dataclass
 class Collector:
     ledger: Ledger
-    claude: Claude
+    claude: AnthropicClient
     prices: Prices
     run: str
     now: Callable[[], datetime]
@@ -43,10 +49,10 @@ class Collector:
     _others: set[tuple[IntentId, BatchId]] = field(default_factory=set, init=False)
     _told: float = field(default=0.0, init=False)  # seconds that the API wants between two looks
 
-    def collect(self) -> Collection:
+    def collect(self) -> CollectResult:
         """One round over everything that is open."""
         before = self.ledger.view()
-        notes = list(self._settle_doubts(before))
+        notes = list(self._recover_unconfirmed(before))
         for sending in self.ledger.view().open_batches():
             if sending.submitted:
                 notes += self._fetch(sending, sending.submitted)
@@ -59,7 +65,7 @@ class Collector:
         sleep: Callable[[float], None],
         show: Callable[[Progress], None],
         tasks: AbstractSet[TaskId] | None = None,
-    ) -> Collection:
+    ) -> CollectResult:
         """Rounds until nothing is open, or nothing that asks one of `tasks`. Interrupting it loses
         nothing."""
         start = self.ledger.view()
@@ -77,36 +83,38 @@ class Collector:
             pause = min(pause * 1.5, LONGEST_POLL)
         return self._since(start, self.ledger.view(), notes)
 
-    def _since(self, before: View, after: View, notes: Sequence[str]) -> Collection:
-        return Collection(
+    def _since(
+        self, before: LedgerState, after: LedgerState, notes: Sequence[str]
+    ) -> CollectResult:
+        return CollectResult(
             tuple(_batches(before, after, self.now())),
             _fresh(before, after),
             tuple(notes),
             lost_usd=reserved_for_lost(_fresh_at_once(before, after)),
         )
 
-    def _fetch(self, sending: Sending, fact: Submitted) -> Iterator[str]:
+    def _fetch(self, sending: BatchRecord, fact: Submitted) -> Iterator[str]:
         try:
             found = self.claude.status(fact.batch)
             if found.status != "ended":
                 self._told = max(self._told, found.ask_again or 0.0)
                 return
             lines = self.claude.results(fact.batch)
-            self._record(sending, readable(lines, validator_of(sending)))
+            self._record(sending, parse_results(lines, response_validator(sending)))
         except CannotFind:
             yield self._missing(fact)
 
-    def _record(self, sending: Sending, raws: Iterable[RawAnswer]) -> None:
+    def _record(self, sending: BatchRecord, raws: Iterable[BatchResult]) -> None:
         """A portion at a time: what is recorded stays recorded, and only one is in memory."""
         keep = self.keep_findings and len(sending.requests) <= MOST_KEPT
-        recorder = Recorder(sending, self.prices, self.now(), self.run, keep)
-        portion: list[RawAnswer] = []
+        recorder = AnswerRecorder(sending, self.prices, self.now(), self.run, keep)
+        portion: list[BatchResult] = []
         for raw in raws:
             if len(portion) == self.portion:
-                self.ledger.transact(partial(recorder.some, raws=portion))
+                self.ledger.transact(partial(recorder.record, raws=portion))
                 portion = []
             portion.append(raw)
-        self.ledger.transact(partial(recorder.all, raws=portion))
+        self.ledger.transact(partial(recorder.record_final, raws=portion))
 
     def _missing(self, fact: Submitted) -> str:
         """One batch that cannot be had does not keep the others from being collected."""
@@ -118,30 +126,30 @@ class Collector:
         self.ledger.transact(lambda view: Write((lost,)))
         return f"batch {fact.batch} is lost: the API keeps results for 29 days; its tasks are free"
 
-    def _settle_doubts(self, view: View) -> Iterator[str]:
-        doubts = doubt.doubtful(view)
+    def _recover_unconfirmed(self, view: LedgerState) -> Iterator[str]:
+        doubts = doubt.unconfirmed_batches(view)
         if not doubts:
             return
-        listing = self.claude.recent(doubt.since(doubts))
-        ours = doubt.taken(view)
+        listing = self.claude.recent(doubt.earliest_creation(doubts))
+        ours = doubt.claimed_batch_ids(view)
         for sending in doubts:
             possible = doubt.candidates_of(sending, listing.batches, ours)
-            found = [(batch, self._is_it(sending, batch)) for batch in possible]
-            recorder = Recorder(sending, self.prices, self.now(), self.run)
-            yield from self._settle(Search(recorder, found, listing.at or self.now()))
+            found = [(batch, self._belongs_to(sending, batch)) for batch in possible]
+            recorder = AnswerRecorder(sending, self.prices, self.now(), self.run)
+            yield from self._settle(BatchRecovery(recorder, found, listing.at or self.now()))
 
-    def _settle(self, search: Search) -> Iterator[str]:
+    def _settle(self, search: BatchRecovery) -> Iterator[str]:
         notes: list[str] = []
 
-        def decide(view: View) -> Write:
-            written, note = search.end(view)
+        def decide(view: LedgerState) -> Write:
+            written, note = search.resolve(view)
             notes[:] = [note] if note else []
             return written
 
         self.ledger.transact(decide)
         yield from notes
 
-    def _is_it(self, sending: Sending, batch: RemoteBatch) -> bool | None:
+    def _belongs_to(self, sending: BatchRecord, batch: RemoteBatch) -> bool | None:
         """Who waits reads the results of somebody else's batch once."""
         if batch.status != "ended":
             return None
@@ -151,43 +159,45 @@ class Collector:
         self._others.add(pair)
         return False
 
-    def _is_named(self, sending: Sending, batch: RemoteBatch) -> bool:
+    def _is_named(self, sending: BatchRecord, batch: RemoteBatch) -> bool:
         try:
-            raws = readable(self.claude.results(batch.id), None)
+            raws = parse_results(self.claude.results(batch.id), None)
             return doubt.is_of(sending, [raw.custom_id for raw in raws])
         except CannotFind:
             return False  # after 29 days nothing of it can be had, whosever it was
 
 
-def _batches(before: View, after: View, now: datetime) -> Iterator[tuple[str, str]]:
+def _batches(before: LedgerState, after: LedgerState, now: datetime) -> Iterator[tuple[str, str]]:
     """Every batch that was open when the run began, as it stands now."""
     for sending in before.open_batches():
-        current = after.sendings[sending.intent.id]
+        current = after.batch_records[sending.intent.id]
         name = current.submitted.batch if current.submitted else current.intent.id
         yield name, current.status(now)
 
 
-def _fresh(before: View, after: View) -> Answers:
-    places: list[tuple[Rows[Answered], int]] = []
-    for sending in after.sendings.values():
+def _fresh(before: LedgerState, after: LedgerState) -> Answers:
+    places: list[tuple[LazyRows[AnswerRecorded], int]] = []
+    for sending in after.batch_records.values():
         places += ((sending.answers, n) for n in _new(before, sending))
     return Answers(tuple(places))
 
 
-def _fresh_at_once(before: View, after: View) -> Iterator[tuple[Asked, Answered]]:
+def _fresh_at_once(
+    before: LedgerState, after: LedgerState
+) -> Iterator[tuple[RequestRecorded, AnswerRecorded]]:
     """Of the lane now."""
-    for sending in after.sendings.values():
+    for sending in after.batch_records.values():
         if sending.intent.lane == "now":
             for n in _new(before, sending):
                 yield sending.requests[n], sending.answers[n]
 
 
-def _new(before: View, sending: Sending) -> list[int]:
-    old = before.sendings.get(sending.intent.id)
+def _new(before: LedgerState, sending: BatchRecord) -> list[int]:
+    old = before.batch_records.get(sending.intent.id)
     return sorted(sending.answers.keys() - (old.answers.keys() if old else set()))
 
 
-def _open(view: View, tasks: AbstractSet[TaskId] | None) -> list[Sending]:
+def _open(view: LedgerState, tasks: AbstractSet[TaskId] | None) -> list[BatchRecord]:
     found = view.open_batches()
     if tasks is None:
         return found
@@ -198,8 +208,8 @@ def _open(view: View, tasks: AbstractSet[TaskId] | None) -> list[Sending]:
     ]
 
 
-def _progress(start: View, view: View, tasks: AbstractSet[TaskId] | None) -> Progress:
-    watched = [view.sendings[sending.intent.id] for sending in _open(start, tasks)]
+def _progress(start: LedgerState, view: LedgerState, tasks: AbstractSet[TaskId] | None) -> Progress:
+    watched = [view.batch_records[sending.intent.id] for sending in _open(start, tasks)]
     return Progress(
         sum(sending.intent.requests for sending in watched),
         sum(len(sending.answers) for sending in watched),
@@ -208,11 +218,11 @@ def _progress(start: View, view: View, tasks: AbstractSet[TaskId] | None) -> Pro
 
 @dataclass(frozen=True)
 class Verbs:
-    collect: Callable[[], Collection]  # one round, or as long as anything is open
+    collect: Callable[[], CollectResult]  # one round, or as long as anything is open
     follow_ups: Sequence[Callable[[], Followed]]
 
 
-def collect(verbs: Verbs, *, wait: bool) -> Collection:
+def collect(verbs: Verbs, *, wait: bool) -> CollectResult:
     """With `wait` until nothing is open and nothing follows any more."""
     rounds = [_round(verbs)]
     while wait and rounds[-1].submitted:
@@ -220,9 +230,9 @@ def collect(verbs: Verbs, *, wait: bool) -> Collection:
     return together(rounds)
 
 
-def _round(verbs: Verbs) -> Collection:
+def _round(verbs: Verbs) -> CollectResult:
     done = verbs.collect()
     afterwards = [follow_up() for follow_up in verbs.follow_ups]
     return together(
-        [done, *(Collection((), one.answers, one.notes, one.sent) for one in afterwards)]
+        [done, *(CollectResult((), one.answers, one.notes, one.sent) for one in afterwards)]
     )

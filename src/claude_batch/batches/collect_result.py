@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import overload
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches.batching import Sent
+from claude_batch.batches.batching import SentBatch
 from claude_batch.costs.receipts import ZERO, Receipt, receipt
-from claude_batch.ledger.events import Answered
+from claude_batch.ledger.events import AnswerRecorded
 
 NO_RECEIPT = Receipt()
 FAILED_SHOWN = 20
@@ -25,23 +25,23 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers(Sequence[Answered]):
+class Answers(Sequence[AnswerRecorded]):
     """Each is read when it is looked at: 100,000 of them are never in memory at once."""
 
-    places: tuple[tuple[Mapping[int, Answered], int], ...]  # rows, and a number among them
+    places: tuple[tuple[Mapping[int, AnswerRecorded], int], ...]  # rows, and a number among them
 
     @classmethod
-    def of(cls, answers: Sequence[Answered]) -> "Answers":
+    def of(cls, answers: Sequence[AnswerRecorded]) -> "Answers":
         if isinstance(answers, Answers):
             return answers
         rows = dict(enumerate(answers))
         return cls(tuple((rows, at) for at in rows))
 
     @overload
-    def __getitem__(self, at: int) -> Answered: ...
+    def __getitem__(self, at: int) -> AnswerRecorded: ...
     @overload
     def __getitem__(self, at: slice) -> "Answers": ...
-    def __getitem__(self, at: int | slice) -> "Answered | Answers":
+    def __getitem__(self, at: int | slice) -> "AnswerRecorded | Answers":
         if isinstance(at, slice):
             return Answers(self.places[at])
         rows, n = self.places[at]
@@ -63,16 +63,16 @@ class Tally:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     findings: int = 0
     refuted: int = 0
-    failed: list[Answered] = field(default_factory=list)  # the first of those with a reason
+    failed: list[AnswerRecorded] = field(default_factory=list)  # the first of those with a reason
     receipt: Receipt = NO_RECEIPT
 
     @classmethod
-    def of(cls, answers: Iterable[Answered], lost_usd: Decimal = ZERO) -> "Tally":
+    def of(cls, answers: Iterable[AnswerRecorded], lost_usd: Decimal = ZERO) -> "Tally":
         made = cls()
         made.receipt = receipt(map(made._add, answers), lost_usd=lost_usd)
         return made
 
-    def _add(self, answered: Answered) -> Answered:
+    def _add(self, answered: AnswerRecorded) -> AnswerRecorded:
         self.outcomes[answered.outcome] += 1
         self.findings += answered.findings
         self.refuted += len(answered.refuted)
@@ -82,11 +82,11 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Collection:
+class CollectResult:
     batches: tuple[tuple[str, str], ...]  # id (the intent's while it has none), status
-    answers: Sequence[Answered]  # those recorded by this run
+    answers: Sequence[AnswerRecorded]  # those recorded by this run
     notes: tuple[str, ...]
-    submitted: tuple[Sent, ...] = ()  # what followed: second looks
+    submitted: tuple[SentBatch, ...] = ()  # what followed: second looks
     lost_usd: Decimal = ZERO  # the most that lost answers among `answers` may have cost
 
     @cached_property
@@ -102,11 +102,11 @@ class Collection:
         return {outcome.value: self.tally.outcomes[outcome] for outcome in Outcome}
 
 
-def together(parts: Iterable[Collection]) -> Collection:
+def together(parts: Iterable[CollectResult]) -> CollectResult:
     """Of several ledgers or rounds; a batch as the last of them saw it."""
     rows = list(parts)
     batches = {name: status for one in rows for name, status in one.batches}
-    return Collection(
+    return CollectResult(
         tuple(batches.items()),
         Answers(tuple(place for one in rows for place in Answers.of(one.answers).places)),
         tuple(dict.fromkeys(note for one in rows for note in one.notes)),
@@ -119,6 +119,6 @@ def together(parts: Iterable[Collection]) -> Collection:
 class Followed:
     """What was sent after collecting, and the answers that came at once (lane now)."""
 
-    sent: tuple[Sent, ...] = ()
-    answers: tuple[Answered, ...] = ()
+    sent: tuple[SentBatch, ...] = ()
+    answers: tuple[AnswerRecorded, ...] = ()
     notes: tuple[str, ...] = ()

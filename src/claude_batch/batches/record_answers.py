@@ -6,9 +6,9 @@ from datetime import datetime
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import (
+    BatchResult,
+    InvalidResponse,
     Outcome,
-    RawAnswer,
-    Unparsable,
     Usage,
     Validator,
     parse_line,
@@ -20,35 +20,37 @@ from claude_batch.findings.finding import Finding
 from claude_batch.findings.parsing import read_findings, validate_review
 from claude_batch.findings.verdicts import read_verdicts
 from claude_batch.ledger import events as order
-from claude_batch.ledger.batch_record import Sending
-from claude_batch.ledger.events import Answered, Asked, BatchStatus, Voided
-from claude_batch.ledger.lazy_rows import Head
+from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.events import AnswerRecorded, BatchStatus, IntentAbandoned, RequestRecorded
+from claude_batch.ledger.lazy_rows import RequestHeader
 from claude_batch.ledger.store import Ledger, Shard, Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
-Pair = tuple[Head, RawAnswer]
+Pair = tuple[RequestHeader, BatchResult]
 MISSING = "the batch ended without a readable line for this request"
 
 
-def validator_of(sending: Sending) -> Validator | None:
+def response_validator(sending: BatchRecord) -> Validator | None:
     """The check for the texts of a batch. Verdicts are checked when they are recorded."""
     first = next(iter(sending.requests.values()), None)  # second looks are sent apart
     return None if first and first.purpose == "verify" else validate_review
 
 
-def readable(
+def parse_results(
     lines: Iterable[bytes], validate: Validator | None = validate_review
-) -> Iterator[RawAnswer]:
+) -> Iterator[BatchResult]:
     """Result lines that name a request; a request without one is recorded as unreadable."""
     for line in lines:
         try:
             yield parse_line(line, validate)
-        except Unparsable:
+        except InvalidResponse:
             continue
 
 
-def findings_again(requests: Iterable[Asked], raws: Iterable[RawAnswer]) -> Iterator[Finding]:
+def parse_findings(
+    requests: Iterable[RequestRecorded], raws: Iterable[BatchResult]
+) -> Iterator[Finding]:
     """What succeeded answers said, where the ledger kept only that they did."""
     places = {custom_id(asked.intent, asked.n, asked.sha): asked for asked in requests}
     for raw in raws:
@@ -57,10 +59,10 @@ def findings_again(requests: Iterable[Asked], raws: Iterable[RawAnswer]) -> Iter
             yield from read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
 
 
-def recall(
+def load_findings(
     ledger: Ledger,
-    view: View,
-    answers: Sequence[Answered],
+    view: LedgerState,
+    answers: Sequence[AnswerRecorded],
     results: Callable[[BatchId], Iterable[bytes]],
 ) -> Iterator[Finding]:
     """What these answers said: from the ledger; where it keeps ids only, once more from the API
@@ -70,32 +72,34 @@ def recall(
     for batch in dict.fromkeys(one.batch for one in missing if one.batch):
         rows = [view.row(one.intent, one.n) for one in missing if one.batch == batch]
         try:
-            yield from findings_again([row.asked for row in rows if row], readable(results(batch)))
+            yield from parse_findings(
+                [row.asked for row in rows if row], parse_results(results(batch))
+            )
         except CannotFind:
             continue  # after 29 days what it said is lost, as a dropped shard is
 
 
 @dataclass(frozen=True)
-class Recorder:
+class AnswerRecorder:
     """Turns what came back for one sending into events. Twice is the same as once."""
 
-    sending: Sending
+    sending: BatchRecord
     prices: Prices
     now: datetime
     run: str
     keep_findings: bool = True  # False: the ledger gets ids, costs and states only
 
-    def some(self, view: View, raws: Iterable[RawAnswer]) -> Write:
+    def record(self, view: LedgerState, raws: Iterable[BatchResult]) -> Write:
         """These answers, where `view` does not hold them yet."""
         return self._write(view, self._found(raws))
 
-    def all(self, view: View, raws: Iterable[RawAnswer]) -> Write:
+    def record_final(self, view: LedgerState, raws: Iterable[BatchResult]) -> Write:
         """These answers, and that nothing more will come."""
         found = self._found(raws)
         written = self._write(view, found | self._lost(self._waiting(view) - found.keys(), MISSING))
         return Write((*written.events, *self._collected(view)), written.shards)
 
-    def undecided(self, view: View) -> Write:
+    def record_unknown(self, view: LedgerState) -> Write:
         """Of the lane now, whose requests go one by one: the first without an answer may have been
         paid for, and those after it were never sent."""
         waiting = sorted(self._waiting(view))
@@ -106,15 +110,17 @@ class Recorder:
     def voided(self, reason: str) -> Write:
         """What has no answer was never sent and is free again."""
         intent = self.sending.intent
-        fact = Voided(at=self.now, run=self.run, repo=intent.repo, intent=intent.id, reason=reason)
+        fact = IntentAbandoned(
+            at=self.now, run=self.run, repo=intent.repo, intent=intent.id, reason=reason
+        )
         return Write((fact,))
 
-    def _waiting(self, view: View) -> set[int]:
+    def _waiting(self, view: LedgerState) -> set[int]:
         """The requests that have no answer yet."""
-        answers = view.sendings[self.sending.intent.id].answers
+        answers = view.batch_records[self.sending.intent.id].answers
         return set(self.sending.requests.keys() - answers.keys())
 
-    def _found(self, raws: Iterable[RawAnswer]) -> dict[int, Pair]:
+    def _found(self, raws: Iterable[BatchResult]) -> dict[int, Pair]:
         """Matched without an index by name, which would cost as much as the requests. Of two
         answers to one request the first stands, as it does when it was recorded before."""
         found: dict[int, Pair] = {}
@@ -127,9 +133,9 @@ class Recorder:
                 found.setdefault(n, (head, raw))
         return found
 
-    def _write(self, view: View, found: Mapping[int, Pair]) -> Write:
-        have = view.sendings[self.sending.intent.id].answers.keys()
-        at = order.after(self._forgotten(view), self.now)
+    def _write(self, view: LedgerState, found: Mapping[int, Pair]) -> Write:
+        have = view.batch_records[self.sending.intent.id].answers.keys()
+        at = order.next_timestamp(self._forgotten(view), self.now)
         new = {n: found[n] for n in sorted(found) if n not in have}
         events = tuple(self._answer(at, n, *pair) for n, pair in new.items())
         return Write(events, tuple(self._shards(new)) if self.keep_findings else ())
@@ -141,7 +147,7 @@ class Recorder:
                 said = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
                 yield Shard(asked.intent, n, said)
 
-    def _forgotten(self, view: View) -> Iterator[datetime]:
+    def _forgotten(self, view: LedgerState) -> Iterator[datetime]:
         """When tasks of this sending were freed, by a clock that is ahead: what comes afterwards
         would not count."""
         ahead = {task: at for task, at in view.forgotten.items() if at >= self.now}
@@ -150,16 +156,18 @@ class Recorder:
             yield from (ahead[task.id] for task in asked if task.id in ahead)
 
     def _lost(self, numbers: Iterable[int], error: str) -> dict[int, Pair]:
-        raw = RawAnswer("", Outcome.UNREADABLE, error=error, retriable=True)
-        return {n: (Head.of(self.sending.requests[n]), raw) for n in numbers}
+        raw = BatchResult("", Outcome.UNREADABLE, error=error, retriable=True)
+        return {n: (RequestHeader.of(self.sending.requests[n]), raw) for n in numbers}
 
-    def _answer(self, at: datetime, n: int, head: Head, raw: RawAnswer) -> Answered:
+    def _answer(
+        self, at: datetime, n: int, head: RequestHeader, raw: BatchResult
+    ) -> AnswerRecorded:
         refuted: tuple[str, ...] = ()
         if head.purpose == "verify":
             raw, refuted = _judged(self.sending.requests[n], raw)
         model = raw.model or head.model
         cost = self._cost(model, raw.usage)
-        return Answered(
+        return AnswerRecorded(
             at=at,
             run=self.run,
             repo=head.repo,
@@ -187,9 +195,9 @@ class Recorder:
         except UnknownModel:
             return None
 
-    def _collected(self, view: View) -> tuple[BatchStatus, ...]:
+    def _collected(self, view: LedgerState) -> tuple[BatchStatus, ...]:
         submitted = self.sending.submitted
-        if submitted is None or "collected" in view.sendings[self.sending.intent.id].statuses:
+        if submitted is None or "collected" in view.batch_records[self.sending.intent.id].statuses:
             return ()
         return (
             BatchStatus(
@@ -202,11 +210,11 @@ class Recorder:
         )
 
 
-def _judged(asked: Asked, raw: RawAnswer) -> tuple[RawAnswer, tuple[str, ...]]:
+def _judged(asked: RequestRecorded, raw: BatchResult) -> tuple[BatchResult, tuple[str, ...]]:
     """An answer that leaves a claim without a verdict has judged nothing."""
     if raw.outcome is not Outcome.SUCCEEDED:
         return raw, ()
     try:
         return raw, read_verdicts(raw.text or "", asked.about)
-    except Unparsable as reason:
+    except InvalidResponse as reason:
         return raw._replace(outcome=Outcome.UNREADABLE, error=str(reason), retriable=True), ()

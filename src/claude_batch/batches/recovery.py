@@ -18,11 +18,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar, assert_never
 
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.batches.record_answers import UNDECIDED, Recorder
-from claude_batch.ledger.batch_record import Sending
-from claude_batch.ledger.events import Looked, Submitted
+from claude_batch.batches.record_answers import UNDECIDED, AnswerRecorder
+from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.events import BatchLookup, Submitted
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 # How far a runner's clock may be ahead: a time of another zone taken for UTC is 14 hours off at
 # most. It may be wide, because the results decide.
@@ -48,44 +48,44 @@ Batch = TypeVar("Batch", bound=Listed)
 
 
 @dataclass(frozen=True, slots=True)
-class Adopt:
+class AdoptBatch:
     batch: Listed
 
 
 @dataclass(frozen=True, slots=True)
-class Void:
+class AbandonIntent:
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class LookAgain:
+class CheckAgain:
     candidates: tuple[BatchId, ...]
 
 
-Verdict = Adopt | Void | LookAgain
+RecoveryDecision = AdoptBatch | AbandonIntent | CheckAgain
 
 
-def is_doubtful(sending: Sending) -> bool:
+def is_unconfirmed(sending: BatchRecord) -> bool:
     return sending.is_open() and sending.submitted is None
 
 
-def doubtful(view: View) -> list[Sending]:
+def unconfirmed_batches(view: LedgerState) -> list[BatchRecord]:
     """Whose sender may be dead, or at it: what has no fact. The lane now never has one."""
-    return [sending for sending in view.open_batches() if is_doubtful(sending)]
+    return [sending for sending in view.open_batches() if is_unconfirmed(sending)]
 
 
-def since(doubts: Iterable[Sending]) -> datetime:
+def earliest_creation(doubts: Iterable[BatchRecord]) -> datetime:
     """Batches that were created earlier belong to none of them."""
     batches = (one.intent.at - AHEAD for one in doubts if one.intent.lane == "batch")
     return min(batches, default=NEVER)
 
 
-def taken(view: View) -> set[BatchId]:
-    return {sending.submitted.batch for sending in view.sendings.values() if sending.submitted}
+def claimed_batch_ids(view: LedgerState) -> set[BatchId]:
+    return {sending.submitted.batch for sending in view.batch_records.values() if sending.submitted}
 
 
 def candidates_of(
-    sending: Sending, listed: Iterable[Batch], ours: Collection[BatchId]
+    sending: BatchRecord, listed: Iterable[Batch], ours: Collection[BatchId]
 ) -> list[Batch]:
     """Those that may be it, from what the listing says."""
     intent = sending.intent
@@ -99,44 +99,46 @@ def candidates_of(
     ]
 
 
-def is_of(sending: Sending, custom_ids: Iterable[str]) -> bool:
+def is_of(sending: BatchRecord, custom_ids: Iterable[str]) -> bool:
     """Whether the results of a batch are those of this intent."""
     return any(name.startswith(f"{sending.intent.id}-") for name in custom_ids)
 
 
 def resolve(
-    sending: Sending, candidates: Iterable[tuple[Listed, bool | None]], now: datetime
-) -> Verdict:
+    sending: BatchRecord, candidates: Iterable[tuple[Listed, bool | None]], now: datetime
+) -> RecoveryDecision:
     """Each candidate with whether its results are those of this intent; None: not known yet."""
     rows = list(candidates)
     for batch, is_it in rows:
         if is_it:
-            return Adopt(batch)
+            return AdoptBatch(batch)
     possible = tuple(batch.id for batch, is_it in rows if is_it is None)
     seen_none = [look.at for look in sending.looks if not look.candidates]
     if not possible and seen_none and now - min(seen_none) >= APART and now >= _proof(sending):
-        return Void("no listing shows a batch of this intent, and the time of its sender is over")
-    return LookAgain(possible)
+        return AbandonIntent(
+            "no listing shows a batch of this intent, and the time of its sender is over"
+        )
+    return CheckAgain(possible)
 
 
-def is_news(sending: Sending, verdict: LookAgain) -> bool:
+def is_news(sending: BatchRecord, verdict: CheckAgain) -> bool:
     """Whether it is to be recorded. Somebody who waits may look every minute for a day."""
     return not sending.looks or sending.looks[-1].candidates != verdict.candidates
 
 
-def never_arrived(sending: Sending) -> bool:
+def was_never_created(sending: BatchRecord) -> bool:
     """Voided by who looked for it, and not by its sender, to whom the API said no."""
     return bool(sending.voided and sending.looks) and sending.looks[-1].at >= _proof(sending)
 
 
-def _proof(sending: Sending) -> datetime:
+def _proof(sending: BatchRecord) -> datetime:
     """From then on a listing shows the batch if there is one."""
     if not sending.looks:
         return NEVER
     return sending.looks[0].at + _lease(sending) + APART
 
 
-def _lease(sending: Sending) -> timedelta:
+def _lease(sending: BatchRecord) -> timedelta:
     """From the claim, which has the time of its requests, until the latest intent ends: two
     readings of one clock."""
     first = next(iter(sending.requests.values()), sending.intent)
@@ -144,41 +146,43 @@ def _lease(sending: Sending) -> timedelta:
 
 
 @dataclass(frozen=True)
-class Search:
-    recorder: Recorder
+class BatchRecovery:
+    recorder: AnswerRecorder
     found: Sequence[tuple[Listed, bool | None]]  # as `doubt.resolve` wants them
     at: datetime  # when they were listed, by the service's clock
 
-    def end(self, view: View) -> tuple[Write, str]:
+    def resolve(self, view: LedgerState) -> tuple[Write, str]:
         """With a note, or without one: while a sender may be at it there is nothing to tell."""
-        sending = view.sendings[self.recorder.sending.intent.id]
-        if not is_doubtful(sending):
+        sending = view.batch_records[self.recorder.sending.intent.id]
+        if not is_unconfirmed(sending):
             return Write(), ""  # somebody else has settled it
         name, is_now = sending.intent.id, sending.intent.lane == "now"
         match resolve(sending, self.found, self.at):
-            case Adopt(batch):
+            case AdoptBatch(batch):
                 said = f"batch {batch.id} was found again and adopted for intent {name}"
                 return Write((self._adopted(batch),)), said
-            case Void() if is_now:
-                return self.recorder.undecided(view), f"intent {name} of the lane now: {UNDECIDED}"
-            case Void(reason):
+            case AbandonIntent() if is_now:
+                return self.recorder.record_unknown(
+                    view
+                ), f"intent {name} of the lane now: {UNDECIDED}"
+            case AbandonIntent(reason):
                 voided = self.recorder.voided(reason)
                 said = f"intent {name} was never sent: {reason}; its tasks are free again"
                 return Write((self._looked(()), *voided.events)), said
-            case LookAgain(candidates) as verdict:
+            case CheckAgain(candidates) as verdict:
                 news = (self._looked(candidates),) if is_news(sending, verdict) else ()
                 return Write(news), "" if is_now else self._undecided(sending, len(candidates))
             case verdict:
                 assert_never(verdict)
 
-    def _undecided(self, sending: Sending, candidates: int) -> str:
+    def _undecided(self, sending: BatchRecord, candidates: int) -> str:
         if sending.status(self.at) != "undecided":
             return ""
         return f"intent {sending.intent.id} is undecided: {candidates} batches might be it"
 
-    def _looked(self, candidates: tuple[BatchId, ...]) -> Looked:
+    def _looked(self, candidates: tuple[BatchId, ...]) -> BatchLookup:
         intent = self.recorder.sending.intent
-        return Looked(
+        return BatchLookup(
             at=self.at,
             run=self.recorder.run,
             repo=intent.repo,

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from claude_batch.batches.status import check_prefix
 from claude_batch.errors import BadUsage
 from claude_batch.ledger import events as order
-from claude_batch.ledger.events import Forgotten
+from claude_batch.ledger.events import TasksReset
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 
 
@@ -46,10 +46,10 @@ class Fact(NamedTuple):
     run: str
     now: Callable[[], datetime]
 
-    def forgotten(self, view: View, tasks: tuple[TaskId, ...], reason: str) -> Forgotten:
+    def forgotten(self, view: LedgerState, tasks: tuple[TaskId, ...], reason: str) -> TasksReset:
         rows = (row.answered for task in tasks for row in view.rows_of(task))
-        at = order.after((answered.at for answered in rows if answered), self.now())
-        return Forgotten(at=at, run=self.run, repo=self.repo, tasks=tasks, reason=reason)
+        at = order.next_timestamp((answered.at for answered in rows if answered), self.now())
+        return TasksReset(at=at, run=self.run, repo=self.repo, tasks=tasks, reason=reason)
 
 
 def _free(
@@ -57,7 +57,7 @@ def _free(
 ) -> tuple[TaskId, ...]:
     freed: tuple[TaskId, ...] = ()
 
-    def decide(view: View) -> Write:
+    def decide(view: LedgerState) -> Write:
         nonlocal freed
         freed = tuple(task for task in named if _may(view, task, reanswer))
         reason = "reanswer" if reanswer else "retry"
@@ -67,10 +67,10 @@ def _free(
     return freed
 
 
-def _named(view: View, prefixes: Collection[str]) -> list[TaskId]:
+def _named(view: LedgerState, prefixes: Collection[str]) -> list[TaskId]:
     found: dict[TaskId, None] = {}
     starts = tuple(prefixes)
-    for sending in view.sendings.values():
+    for sending in view.batch_records.values():
         names = [sending.intent.id, sending.submitted.batch if sending.submitted else ""]
         whole = not prefixes or any(name.startswith(starts) for name in names)
         for asked in sending.requests.values():
@@ -78,6 +78,6 @@ def _named(view: View, prefixes: Collection[str]) -> list[TaskId]:
     return list(found)
 
 
-def _may(view: View, task: TaskId, reanswer: bool) -> bool:
-    standing = view.standing(task)
-    return standing is Standing.FAILED or (reanswer and standing is Standing.ANSWERED)
+def _may(view: LedgerState, task: TaskId, reanswer: bool) -> bool:
+    standing = view.task_status(task)
+    return standing is TaskStatus.FAILED or (reanswer and standing is TaskStatus.ANSWERED)

@@ -8,10 +8,10 @@ from decimal import Decimal
 from claude_batch.costs import budgets as budget
 from claude_batch.errors import BadUsage
 from claude_batch.findings.finding import Finding
-from claude_batch.ledger.batch_record import Sending
-from claude_batch.ledger.events import Answered, Asked, Submitted
+from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.events import AnswerRecorded, RequestRecorded, Submitted
 from claude_batch.ledger.store import Ledger
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 
 SHORTEST_PREFIX = 6
@@ -60,7 +60,7 @@ class Shown:
     """One thing that `show` found: exactly one of the three."""
 
     batch: BatchRow | None = None
-    requests: tuple[tuple[Asked, Answered | None], ...] = ()
+    requests: tuple[tuple[RequestRecorded, AnswerRecorded | None], ...] = ()
     task: TaskId | None = None
     standing: str = ""
     finding: Finding | None = None
@@ -68,12 +68,12 @@ class Shown:
 
 def status(ledger: Ledger, now: datetime) -> Status:
     view = ledger.view()
-    standings = {task: view.standing(task) for task in _tasks(view)}
+    standings = {task: view.task_status(task) for task in _tasks(view)}
     _, month = budget.periods(now)
     return Status(
         tuple(_row(sending, now) for sending in view.open_batches()),
-        sum(standing is Standing.IN_FLIGHT for standing in standings.values()),
-        _failed(view, {task for task, found in standings.items() if found is Standing.FAILED}),
+        sum(standing is TaskStatus.IN_FLIGHT for standing in standings.values()),
+        _failed(view, {task for task, found in standings.items() if found is TaskStatus.FAILED}),
         view.spent(month),
         view.damaged,
         tuple(warnings(view, now)),
@@ -83,7 +83,7 @@ def status(ledger: Ledger, now: datetime) -> Status:
 def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchRow, ...]:
     """Every batch the ledger remembers, the newest first."""
     view = ledger.view()
-    rows = [_row(sending, now) for sending in view.sendings.values()]
+    rows = [_row(sending, now) for sending in view.batch_records.values()]
     return tuple(sorted(rows, key=lambda row: row.created_at, reverse=True))
 
 
@@ -100,7 +100,7 @@ def show(ledgers: Sequence[Ledger], prefix: str, now: datetime) -> Shown:
 
 def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Shown]:
     view = ledger.view()
-    for sending in view.sendings.values():
+    for sending in view.batch_records.values():
         row = _row(sending, now)
         if row.id.startswith(prefix) or sending.intent.id.startswith(prefix):
             asked = sorted(sending.requests.items())
@@ -112,14 +112,14 @@ def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Shown]:
                 for row in view.rows
                 if task in {one.id for one in row.asked.tasks}
             ]
-            yield Shown(requests=tuple(pairs), task=task, standing=view.standing(task))
+            yield Shown(requests=tuple(pairs), task=task, standing=view.task_status(task))
     answers = [row.answered for row in view.rows if row.answered]
     for finding in ledger.findings(answers):
         if finding.id.startswith(prefix):
             yield Shown(finding=finding)
 
 
-def _row(sending: Sending, now: datetime) -> BatchRow:
+def _row(sending: BatchRecord, now: datetime) -> BatchRow:
     fact = sending.submitted
     return BatchRow(
         fact.batch if fact else sending.intent.id,
@@ -133,7 +133,7 @@ def _row(sending: Sending, now: datetime) -> BatchRow:
     )
 
 
-def _failed(view: View, failed: Set[TaskId]) -> tuple[FailedTask, ...]:
+def _failed(view: LedgerState, failed: Set[TaskId]) -> tuple[FailedTask, ...]:
     found: dict[TaskId, tuple[datetime, FailedTask]] = {}
     for row in view.rows:
         for task in row.asked.tasks if row.answered else ():
@@ -145,7 +145,7 @@ def _failed(view: View, failed: Set[TaskId]) -> tuple[FailedTask, ...]:
     return tuple(one for _, one in found.values())
 
 
-def _tasks(view: View) -> list[TaskId]:
+def _tasks(view: LedgerState) -> list[TaskId]:
     return list(dict.fromkeys(task.id for row in view.rows for task in row.asked.tasks))
 
 
@@ -154,7 +154,7 @@ LATE = timedelta(hours=20)
 VERY_LATE = timedelta(days=25)
 
 
-def warnings(view: View, now: datetime) -> Iterator[str]:
+def warnings(view: LedgerState, now: datetime) -> Iterator[str]:
     """A sentence for each open batch with little time left, the same whenever it is said."""
     for sending in view.open_batches():
         fact = sending.submitted

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from claude_batch.anthropic_api.results import RawAnswer, Unparsable, parse_line
+from claude_batch.anthropic_api.results import BatchResult, InvalidResponse, parse_line
 from claude_batch.errors import CannotRead, CannotRecord
 from claude_batch.findings.parsing import validate_review
 
@@ -15,7 +15,7 @@ class AnswerFile:
 
     path: Path | None
 
-    def known(self) -> Mapping[str, RawAnswer]:
+    def known(self) -> Mapping[str, BatchResult]:
         """By custom_id. Raises CannotRead, also for a line that is no result."""
         if self.path is None or not self.path.exists():
             return {}
@@ -29,7 +29,7 @@ class AnswerFile:
             raise CannotRead(
                 f"{self.path} could not be read: {error.strerror}", "name a readable file"
             ) from error
-        except Unparsable as error:
+        except InvalidResponse as error:
             raise CannotRead(
                 f"{self.path} holds a line that is no result: {error}",
                 "it takes the lines of a batch's results as the API sends them",

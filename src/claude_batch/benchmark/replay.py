@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from claude_batch.anthropic_api.client import Claude
-from claude_batch.anthropic_api.results import Outcome, RawAnswer, Usage
-from claude_batch.batches.batching import Draft
+from claude_batch.anthropic_api.client import AnthropicClient
+from claude_batch.anthropic_api.results import BatchResult, Outcome, Usage
+from claude_batch.batches.batching import PreparedRequest
 from claude_batch.benchmark.cases import Case, Replay
 from claude_batch.benchmark.recorded_answers import AnswerFile
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.findings.parsing import read_findings
 from claude_batch.findings.placement import place
-from claude_batch.ledger.view import View
-from claude_batch.pull_requests.selection import choose
-from claude_batch.submission.planner import Claimant
-from claude_batch.submission.scope import Subject
+from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests.selection import select_findings
+from claude_batch.submission.planner import SubmissionPlanner
+from claude_batch.submission.scope import ReviewScope
 
 POLL = 20.0  # seconds
 
@@ -25,7 +25,7 @@ class Opened:
     """A case's pull request, read from its repository."""
 
     case: Case
-    subject: Subject
+    subject: ReviewScope
     read_head: Callable[[str], bytes | None]
 
 
@@ -34,14 +34,16 @@ class Bench:
     """`open_case` raises ClaudeBatchError where a repository or a commit is missing."""
 
     open_case: Callable[[Case], Opened]
-    claimant: Claimant
+    claimant: SubmissionPlanner
     answers: AnswerFile
     skipped: dict[str, str] = field(default_factory=dict)  # url -> why
 
     def replay(self, cases: Iterable[Case]) -> list[Replay]:
         return [self._replay(opened) for opened in self._opened(cases)]
 
-    def produce(self, cases: Iterable[Case], claude: Claude, sleep: Callable[[float], None]) -> int:
+    def produce(
+        self, cases: Iterable[Case], claude: AnthropicClient, sleep: Callable[[float], None]
+    ) -> int:
         """Asks for every answer that is not in the file, as one batch; how many were asked."""
         wanted = {
             name(draft): draft.body
@@ -65,9 +67,9 @@ class Bench:
             except ClaudeBatchError as error:
                 self.skipped[case.url] = error.problem
 
-    def _drafts(self, opened: Opened) -> Sequence[Draft]:
+    def _drafts(self, opened: Opened) -> Sequence[PreparedRequest]:
         """With nothing known: what a first push would send."""
-        claim = self.claimant.claim(View(), opened.subject)
+        claim = self.claimant.plan(LedgerState(), opened.subject)
         return [draft for parcel in claim.parcels for draft in parcel.drafts]
 
     def _replay(self, opened: Opened) -> Replay:
@@ -82,7 +84,9 @@ class Bench:
             )
         ]
         placed, _ = place(findings, opened.subject.tasks, opened.read_head)
-        chosen = choose(placed, max_comments=self.claimant.config.max_comments, silenced=())
+        chosen = select_findings(
+            placed, max_comments=self.claimant.config.max_comments, silenced=()
+        )
         return Replay(
             opened.case,
             len(findings),
@@ -93,7 +97,7 @@ class Bench:
             len(drafts) - len(pairs),
         )
 
-    def _usd(self, raws: Iterable[RawAnswer]) -> Decimal:
+    def _usd(self, raws: Iterable[BatchResult]) -> Decimal:
         prices, at = self.claimant.prices, self.claimant.now.date()
         model = self.claimant.config.model
         return sum(
@@ -106,7 +110,7 @@ class Bench:
         )
 
 
-def name(draft: Draft) -> str:
+def name(draft: PreparedRequest) -> str:
     """The same for the same request, whenever it is made."""
     return f"bench-{draft.asked.sha[:32]}"
 

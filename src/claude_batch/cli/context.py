@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from claude_batch.anthropic_api.client import Claude
-from claude_batch.anthropic_api.request_body import BodyFile
-from claude_batch.cli.options import tell
+from claude_batch.anthropic_api.client import AnthropicClient
+from claude_batch.anthropic_api.request_body import BodySpool
+from claude_batch.cli.options import print_status
 from claude_batch.config import loader as config_table
 from claude_batch.config.model import Config
-from claude_batch.costs.custom_rates import negotiate
+from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
 from claude_batch.environment import environment
 from claude_batch.errors import BadUsage, CannotFetch, CannotRecord
@@ -22,10 +22,10 @@ from claude_batch.git import plumbing
 from claude_batch.git.repository import Repository
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.github_actions.runner import Runner
-from claude_batch.github_api.client import Forge
+from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.prompts import kinds as prompts_kinds
-from claude_batch.submission.planner import Claimant
+from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.tasks.task import Kind, TaskId
 
 LOCAL_REF = "refs/claude-batch/local"
@@ -41,7 +41,7 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True)
-class World:
+class CliContext:
     """The outside of one invocation. Each edge is built when first asked for."""
 
     directory: Path
@@ -90,17 +90,17 @@ class World:
         return match[1] if match else f"local/{self.directory.resolve().name}"
 
     @cached_property
-    def claude(self) -> Claude:
-        return Claude(self.environ, sleep=self.sleep)
+    def claude(self) -> AnthropicClient:
+        return AnthropicClient(self.environ, sleep=self.sleep)
 
     @cached_property
-    def forge(self) -> Forge:
-        return Forge(self.environ, self.slug, sleep=self.sleep)
+    def forge(self) -> GitHubClient:
+        return GitHubClient(self.environ, self.slug, sleep=self.sleep)
 
     @staticmethod
     def prices(settings: Config) -> Prices:
         """The table that ships, with the rates that the configuration has negotiated."""
-        return negotiate(Prices.load(), settings.prices)
+        return apply_custom_rates(Prices.load(), settings.prices)
 
     def config(
         self, commit: str | None = None, flags: Mapping[str, object] | None = None
@@ -124,10 +124,10 @@ class World:
         said = config_table.override(config_table.choose(files), **inputs)
         return config_table.override(said, **(flags or {}))
 
-    def claimant(self, settings: Config, wanted: Sequence[Kind] = ()) -> Claimant:
+    def claimant(self, settings: Config, wanted: Sequence[Kind] = ()) -> SubmissionPlanner:
         chosen = tuple(wanted) or kinds(settings)
-        prices, keep = self.prices(settings), BodyFile().keep
-        return Claimant(settings, chosen, prices, self.now(), new_id, keep)
+        prices, keep = self.prices(settings), BodySpool().keep
+        return SubmissionPlanner(settings, chosen, prices, self.now(), new_id, keep)
 
     def shared(self, settings: Config) -> GitLedger:
         """The state branch on the remote."""
@@ -145,9 +145,9 @@ class World:
         if self.repository.remote_url(settings.state.remote) is None:
             return frozenset()
         try:
-            return frozenset(self.shared(settings).view().known(ids))
+            return frozenset(self.shared(settings).view().known_tasks(ids))
         except CannotRecord as error:
-            tell(f"note: the shared ledger was not asked what it knows: {error.problem}")
+            print_status(f"note: the shared ledger was not asked what it knows: {error.problem}")
             return frozenset()
 
     def local(self) -> GitLedger:

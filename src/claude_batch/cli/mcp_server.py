@@ -15,7 +15,7 @@ from pydantic import Field
 from claude_batch import __version__
 from claude_batch.batches import status as verb
 from claude_batch.cli.commands import collect, findings, submit
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, Directory, command
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output.json_writer import document
@@ -72,7 +72,7 @@ class Tools:
     ) -> str:
         """Say what submit would send, and its price; sends nothing. Without a source: this branch
         against the default one."""
-        world = World(self.directory)
+        world = CliContext(self.directory)
         source = source_of(world, range, pr, staged, queued, paths)
         done = submit.run_estimate(world, source, _flags(kind, now), share=False)
         return document(report.estimate(done))
@@ -89,30 +89,30 @@ class Tools:
     ) -> str:
         """Send what changed and is not yet known; costs money. Without a source: this branch
         against the default one. Twice is the same as once."""
-        world = World(self.directory)
+        world = CliContext(self.directory)
         source = source_of(world, range, pr, staged, queued, paths)
         done = submit.run(world, source, _flags(kind, now), share=False)
         return document(report.submission(done))
 
     def status(self) -> str:
         """What is pending, failed and spent."""
-        world = World(self.directory)
+        world = CliContext(self.directory)
         ledgers = world.ledgers(world.config())
         return document(report.status([verb.status(ledger, world.now()) for ledger in ledgers]))
 
     def collect(self) -> str:
         """Fetch the answers of batches that have ended, and send second looks at what they found.
         Does not wait: call it again later."""
-        world = World(self.directory)
+        world = CliContext(self.directory)
         return document(report.collection(collect.run(world, world.config())))
 
     def findings(self) -> str:
         """All findings that were collected, with what became of each, gravest first."""
-        return document(findings.listed(findings.rows(World(self.directory))))
+        return document(findings.listed(findings.rows(CliContext(self.directory))))
 
     def show(self, id: Id) -> str:
         """One batch, task or finding."""
-        world = World(self.directory)
+        world = CliContext(self.directory)
         return document(report.shown(verb.show(world.ledgers(world.config()), id, world.now())))
 
 

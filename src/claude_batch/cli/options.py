@@ -36,12 +36,12 @@ def show(value: object, text: Callable[[], str], form: Format) -> None:
     sys.stdout.write((document(value) if form is Format.json else text()).rstrip("\n") + "\n")
 
 
-def tell(sentence: str) -> None:
+def print_status(sentence: str) -> None:
     """For a person, always on stderr."""
     sys.stderr.write(sentence + "\n")
 
 
-def keep(page: str, path: Path) -> None:
+def write_page(page: str, path: Path) -> None:
     """An HTML page, where --out says."""
     try:
         path.write_text(page, encoding="utf-8")

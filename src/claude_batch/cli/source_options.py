@@ -7,20 +7,28 @@ from typing import Annotated, assert_never
 
 import typer
 
-from claude_batch.cli.context import World, kinds
-from claude_batch.cli.options import HERE, As, Directory, Format, tell
+from claude_batch.cli.context import CliContext, kinds
+from claude_batch.cli.options import HERE, As, Directory, Format, print_status
 from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage
 from claude_batch.git.hook_queue import Note, Spool
-from claude_batch.github_api.client import Forge
+from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.prompts import repository_rules as house_rules
-from claude_batch.prompts.context import Material
+from claude_batch.prompts.context import ContextSource
 from claude_batch.pull_requests import marker
-from claude_batch.submission.planner import Claimant
-from claude_batch.submission.scope import Subject
-from claude_batch.tasks.discovery import Look, Looker
-from claude_batch.tasks.sources import Paths, PullRequest, Queued, Range, Source, Staged, range_of
+from claude_batch.submission.planner import SubmissionPlanner
+from claude_batch.submission.scope import ReviewScope
+from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
+from claude_batch.tasks.sources import (
+    Paths,
+    PullRequestSource,
+    Queued,
+    Range,
+    Source,
+    Staged,
+    range_of,
+)
 
 RangeFlag = Annotated[
     str | None, typer.Option("--range", help="A..B, from the merge base.", show_default=False)
@@ -47,10 +55,10 @@ WaitFlag = Annotated[bool, typer.Option("--wait", help="Collect until nothing of
 
 
 @dataclass(frozen=True)
-class Call:
+class SourceOptions:
     """What the flags said."""
 
-    world: World
+    world: CliContext
     source: Source
     flags: dict[str, object]
     share: bool
@@ -58,7 +66,9 @@ class Call:
     form: Format
 
 
-def about_a_source(act: Callable[[Call], None], *, waits: bool = False) -> Callable[..., None]:
+def with_source_options(
+    act: Callable[[SourceOptions], None], *, waits: bool = False
+) -> Callable[..., None]:
     """A command that takes the flags of every source and hands them to `act` as one value."""
 
     def command(
@@ -76,7 +86,7 @@ def about_a_source(act: Callable[[Call], None], *, waits: bool = False) -> Calla
         form: As = Format.text,
         directory: Directory = HERE,
     ) -> None:
-        world = World(directory)
+        world = CliContext(directory)
         flags: dict[str, object] = {
             "kinds": tuple(kind) if kind else None,
             "model": model,
@@ -84,7 +94,7 @@ def about_a_source(act: Callable[[Call], None], *, waits: bool = False) -> Calla
             "lane": "now" if at_once else None,
         }
         source = source_of(world, range_, pr, staged, queued, paths)
-        act(Call(world, source, flags, share, wait, form))
+        act(SourceOptions(world, source, flags, share, wait, form))
 
     command.__doc__ = act.__doc__
     if not waits:  # Typer reads off the signature which flags there are
@@ -95,18 +105,18 @@ def about_a_source(act: Callable[[Call], None], *, waits: bool = False) -> Calla
 
 
 @dataclass(frozen=True)
-class Ready:
+class SubmitInput:
     """All that `submit` and `estimate` need."""
 
-    subject: Subject
-    claimant: Claimant
+    subject: ReviewScope
+    claimant: SubmissionPlanner
     config: Config
     shared: bool  # recorded on the shared branch
     notes: tuple[Note, ...] = ()  # handled when it is submitted
 
 
 def source_of(
-    world: World,
+    world: CliContext,
     range_: str | None,
     pr: int | None,
     staged: bool,
@@ -116,7 +126,7 @@ def source_of(
     """Raises BadUsage for two sources at once."""
     named: list[Source] = []
     named += [range_of(range_)] if range_ is not None else []
-    named += [PullRequest(pr)] if pr is not None else []
+    named += [PullRequestSource(pr)] if pr is not None else []
     named += [Staged()] if staged else []
     named += [Queued()] if queued else []
     named += [Paths(tuple(paths))] if paths else []
@@ -128,25 +138,25 @@ def source_of(
     return named[0] if named else _default(world)
 
 
-def _default(world: World) -> Source:
+def _default(world: CliContext) -> Source:
     """The event's pull request in CI, else this branch against the default one."""
     number = event_pull(world)
-    return Range() if number is None else PullRequest(number)
+    return Range() if number is None else PullRequestSource(number)
 
 
-def event_pull(world: World) -> int | None:
+def event_pull(world: CliContext) -> int | None:
     if world.runner is None or not world.runner.event.startswith("pull_request"):
         return None
     number = world.runner.payload().get("number")
     return number if isinstance(number, int) else None
 
 
-def prepare(world: World, source: Source, flags: dict[str, object]) -> Ready:
+def prepare(world: CliContext, source: Source, flags: dict[str, object]) -> SubmitInput:
     """Read what changed and by which configuration it is judged."""
-    if isinstance(source, PullRequest):
+    if isinstance(source, PullRequestSource):
         return _pull(world, source, flags)
     config = world.config(flags=flags)
-    looker = Looker(world.repository, config.state.remote)
+    looker = ChangeFinder(world.repository, config.state.remote)
     notes: tuple[Note, ...] = ()
     match source:
         case Range() | Staged():
@@ -162,9 +172,9 @@ def prepare(world: World, source: Source, flags: dict[str, object]) -> Ready:
     return _ready(world, look, config, material, notes=notes)
 
 
-def _pull(world: World, source: PullRequest, flags: dict[str, object]) -> Ready:
+def _pull(world: CliContext, source: PullRequestSource, flags: dict[str, object]) -> SubmitInput:
     pull = world.forge.pull(source.number)
-    looker = Looker(world.repository)
+    looker = ChangeFinder(world.repository)
     comparison = looker.compare_pull(world.forge, pull)
     config = world.config(pull.base_sha, flags)
     look = looker.diff(comparison, config.exclude, kinds(config))
@@ -173,8 +183,10 @@ def _pull(world: World, source: PullRequest, flags: dict[str, object]) -> Ready:
     return _ready(world, look, config, material, pr=pull.number)
 
 
-def material_of(world: World, base: str | None, title: str = "", body: str = "") -> Material:
-    return Material(
+def material_of(
+    world: CliContext, base: str | None, title: str = "", body: str = ""
+) -> ContextSource:
+    return ContextSource(
         title,
         body,
         world.repository.read,
@@ -182,18 +194,22 @@ def material_of(world: World, base: str | None, title: str = "", body: str = "")
     )
 
 
-def _queued(world: World, looker: Looker, config: Config) -> tuple[Look, tuple[Note, ...]]:
+def _queued(
+    world: CliContext, looker: ChangeFinder, config: Config
+) -> tuple[DiscoveredChanges, tuple[Note, ...]]:
     spool = Spool(world.repository.common_dir)
     sorted_notes = looker.sort(spool.notes(), world.now())
     for note in sorted_notes.waiting:
-        tell(f"note: tree {note.tree[:12]} is not committed yet; it stays in the queue")
+        print_status(f"note: tree {note.tree[:12]} is not committed yet; it stays in the queue")
     for note in sorted_notes.dropped:
-        tell(f"note: tree {note.tree[:12]} is on no branch any more and is not sent")
+        print_status(f"note: tree {note.tree[:12]} is on no branch any more and is not sent")
     look = looker.noted(sorted_notes.ready, config.exclude)
     return look, (*sorted_notes.ready, *sorted_notes.dropped)
 
 
-def destined(world: World, ready: Ready, *, share: bool) -> tuple[GitLedger, Subject]:
+def choose_ledger(
+    world: CliContext, ready: SubmitInput, *, share: bool
+) -> tuple[GitLedger, ReviewScope]:
     """Where it is recorded, and the subject without what another ledger knows."""
     ledger = world.ledger_for(ready.config, share=share or ready.shared)
     if ledger.remote is not None:
@@ -204,28 +220,28 @@ def destined(world: World, ready: Ready, *, share: bool) -> tuple[GitLedger, Sub
     return ledger, replace(ready.subject, elsewhere=world.known_elsewhere(ready.config, ids))
 
 
-def _has_our_mark(forge: Forge, pull: int) -> bool:
+def _has_our_mark(forge: GitHubClient, pull: int) -> bool:
     """Whether we have said something there: then there was a ledger."""
     login = forge.login()
     return any(one.login == login and marker.read(one.body) for one in forge.comments(pull))
 
 
 def _ready(
-    world: World,
-    look: Look,
+    world: CliContext,
+    look: DiscoveredChanges,
     config: Config,
-    material: Material,
+    material: ContextSource,
     *,
     pr: int | None = None,
     notes: tuple[Note, ...] = (),
-) -> Ready:
-    subject = Subject(
+) -> SubmitInput:
+    subject = ReviewScope(
         repo=world.slug,
         run=world.run,
         pr=pr,
         comparison=look.comparison,
         tasks=look.tasks(kinds(config)),
-        left_out=look.left_out,
+        skipped=look.skipped,
         material=material,
     )
-    return Ready(subject, world.claimant(config), config, pr is not None, notes)
+    return SubmitInput(subject, world.claimant(config), config, pr is not None, notes)

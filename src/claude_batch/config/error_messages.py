@@ -15,7 +15,7 @@ BUILT_IN_KIND = "<built-in kind>"
 OWN_KIND = "<own kind>"
 
 
-def complaint(
+def describe_errors(
     errors: Sequence[Mapping[str, Any]], schema: Schema, where: str = ""
 ) -> tuple[str, str]:
     """Problem and remedy for the errors that pydantic found; `where` goes before each key.
@@ -24,17 +24,17 @@ def complaint(
     """
     first = min(errors, key=lambda error: error["type"] != "extra_forbidden")
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    problem, remedy = _one(first, schema, where)
+    problem, remedy = _describe(first, schema, where)
     return problem + more, remedy
 
 
-def _one(error: Mapping[str, Any], schema: Schema, where: str) -> tuple[str, str]:
+def _describe(error: Mapping[str, Any], schema: Schema, where: str) -> tuple[str, str]:
     location: Location = error["loc"]
     key = f"`{where}{_path(location)}`"
     if error["type"] == "extra_forbidden":
-        return f"unknown key {key}", _known(_path(location), schema, where)
-    spot = _at(location, schema)
-    wanted = str(error.get("ctx", {}).get("error", "")) or _wanted(spot, schema)
+        return f"unknown key {key}", _suggest_key(_path(location), schema, where)
+    spot = _schema_at(location, schema)
+    wanted = str(error.get("ctx", {}).get("error", "")) or _expected(spot, schema)
     if error["type"] == "missing":
         return f"{key} is missing", f"add it: {wanted}"
     remedy = "correct it"
@@ -61,7 +61,7 @@ def _path(location: Location) -> str:
     return text
 
 
-def _known(path: str, schema: Schema, where: str) -> str:
+def _suggest_key(path: str, schema: Schema, where: str) -> str:
     keys = {key: key.rpartition(".")[2] for key in _keys(schema, schema)}
     last = path.rpartition(".")[2]
     near = [key for key, name in keys.items() if name == last]
@@ -87,7 +87,7 @@ def _keys(node: Schema, schema: Schema) -> Iterator[str]:
             yield from (f"{name}.{key}" for key in _keys(inside, schema))
 
 
-def _at(location: Location, schema: Schema) -> Schema:
+def _schema_at(location: Location, schema: Schema) -> Schema:
     """The part of the schema that speaks about a location."""
     spot: Schema = schema
     for part in location:
@@ -122,7 +122,7 @@ def _choices(node: Schema, schema: Schema) -> list[str]:
     ]
 
 
-def _wanted(node: Schema, schema: Schema) -> str:
+def _expected(node: Schema, schema: Schema) -> str:
     branches = _branches(_resolved(node, schema), schema)
     return ", or ".join(_plain(one, schema) for one in branches)
 
@@ -136,7 +136,7 @@ def _plain(node: Schema, schema: Schema) -> str:
         case {"type": "integer" | "number" as kind, "minimum": low, "maximum": high}:
             return f"a {'whole ' * (kind == 'integer')}number from {low} to {high}"
         case {"type": "array", "items": items}:
-            return f"a list; each item is {_wanted(items, schema)}"
+            return f"a list; each item is {_expected(items, schema)}"
         case {"type": "object", "properties": keys}:
             return "a table with " + ", ".join(f"`{key}`" for key in keys)
         case {"type": "object"}:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from claude_batch.config.error_messages import complaint, did_you_mean
+from claude_batch.config.error_messages import describe_errors, did_you_mean
 from claude_batch.config.model import Budget, Config, OwnKind
 from claude_batch.errors import BadConfig, BadUsage
 
@@ -59,7 +59,7 @@ def override(config: Config, **changes: object) -> Config:
         held = {key: getattr(config, key) for key in Config.model_fields}
         return Config.model_validate(held | said)
     except ValidationError as error:
-        raise BadUsage(*complaint(error.errors(), schema())) from error
+        raise BadUsage(*describe_errors(error.errors(), schema())) from error
 
 
 def _listed(value: object) -> Sequence[object]:
@@ -102,7 +102,7 @@ def _validated(name: str, table: dict[str, Any]) -> Config:
         return Config.model_validate(table)
     except ValidationError as error:
         where = f"tool.{TABLE}." if name.endswith(PYPROJECT) else ""
-        problem, remedy = complaint(error.errors(), schema(), where)
+        problem, remedy = describe_errors(error.errors(), schema(), where)
         raise BadConfig(f"{name}: {problem}", remedy) from error
 
 

@@ -47,7 +47,7 @@ Share = Annotated[
 ]
 
 
-class Negotiated(BaseModel):
+class CustomRates(BaseModel):
     """Of one model. A class that is not named keeps its rate; the discount is taken off those."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +69,7 @@ class Negotiated(BaseModel):
 BUILT_IN = ("review", "refactor", "security", "docs", "tests")
 
 
-class Table(BaseModel):
+class ConfigTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -120,7 +120,7 @@ def _step(step: str) -> str:
     return step
 
 
-class Budget(Table):
+class Budget(ConfigTable):
     """Dollars. None (in TOML false): no limit."""
 
     pull_request: Dollars = Field(Decimal(1), description="The most that one pull request costs.")
@@ -128,7 +128,7 @@ class Budget(Table):
     month: Dollars = Field(Decimal(25), description="The most that is spent in a month (UTC).")
 
 
-class Rule(Table):
+class PathRule(ConfigTable):
     """What holds for the files that match `path` (gitignore syntax): an instruction, a model."""
 
     path: Pattern = Field("**", description="The files that it is for, in gitignore syntax.")
@@ -143,13 +143,13 @@ class Rule(Table):
     )
 
     @model_validator(mode="after")
-    def _says_something(self) -> "Rule":
+    def _says_something(self) -> "PathRule":
         if not (self.instruction or self.model):
             raise ValueError("a table with an `instruction`, a `model`, or both")
         return self
 
 
-class State(Table):
+class State(ConfigTable):
     """Where the ledger lives. `branch` may also be a full ref outside refs/heads/."""
 
     remote: Annotated[str, AfterValidator(_ref)] = Field(
@@ -162,7 +162,7 @@ class State(Table):
     )
 
 
-class OwnKind(Table):
+class OwnKind(ConfigTable):
     """A kind of the user's own: its prompt is its identity."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="How findings are labelled.")
@@ -186,7 +186,7 @@ def _distinct(kinds: tuple[str | OwnKind, ...]) -> tuple[str | OwnKind, ...]:
     return kinds
 
 
-class Config(Table):
+class Config(ConfigTable):
     model: str = Field(
         "claude-sonnet-5-5", min_length=1, max_length=100, description="The model that is asked."
     )
@@ -198,7 +198,7 @@ class Config(Table):
         description="What is asked: built-in kinds and your own.",
         json_schema_extra={"minItems": 1},
     )
-    rules: tuple[Rule, ...] = Field((), description="What holds for some of the files only.")
+    rules: tuple[PathRule, ...] = Field((), description="What holds for some of the files only.")
     exclude: tuple[Pattern, ...] = Field(
         (), description="Files that are never sent, in gitignore syntax."
     )
@@ -222,7 +222,7 @@ class Config(Table):
     lane: Lane = Field(
         "batch", description="batch: half price, minutes to 24 hours; now: full price, at once."
     )
-    prices: dict[ModelName, Negotiated] = Field(
+    prices: dict[ModelName, CustomRates] = Field(
         {}, description="Your own rates by model, in dollars per million tokens of a class."
     )
     retention: Literal["answers", "ids"] = Field(

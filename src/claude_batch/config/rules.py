@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from claude_batch.config.model import Config, Rule
+from claude_batch.config.model import Config, PathRule
 from claude_batch.diff.gitignore import BadPattern, gitignore
 from claude_batch.errors import BadConfig
 from claude_batch.tasks.task import Task
 
 
-def instructing(rules: Sequence[Rule], tasks: Iterable[Task]) -> list[Rule]:
+def instructing(rules: Sequence[PathRule], tasks: Iterable[Task]) -> list[PathRule]:
     """Those with an instruction for one of these tasks' files, in the order that they stand in."""
     sizes = _sizes(tasks)
     return [rule for rule in rules if rule.instruction and any(_held(rule, sizes))]
@@ -28,11 +28,11 @@ def by_model(config: Config, tasks: Iterable[Task]) -> dict[str, list[Task]]:
     return found
 
 
-def models(rules: Iterable[Rule]) -> list[str]:
+def models(rules: Iterable[PathRule]) -> list[str]:
     return [rule.model for rule in rules if rule.model]
 
 
-def _held(rule: Rule, sizes: Mapping[str, int]) -> Iterator[str]:
+def _held(rule: PathRule, sizes: Mapping[str, int]) -> Iterator[str]:
     """The paths that it is for."""
     try:
         pattern = gitignore([rule.path])

@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from claude_batch.ledger.batch_record import Sending
-from claude_batch.ledger.events import Answered, Asked, Plan, Settled, is_unpriced
-from claude_batch.ledger.log import asked_of
-from claude_batch.ledger.view import View, counted
+from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.events import (
+    AnswerRecorded,
+    FoldedRequest,
+    Plan,
+    RequestRecorded,
+    is_unpriced,
+)
+from claude_batch.ledger.log import unfold_request
+from claude_batch.ledger.view import LedgerState, plans_counted_once
 from claude_batch.tasks.task import TaskId
 
 SHARE = Decimal("1e-9")  # a third of a cent has no last digit
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class CostKey:
     """Where in a report something counts."""
 
     at: datetime
@@ -27,16 +33,16 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    asked: Asked  # of a folded request: what `fold.asked_of` says
-    answer: Answered | Settled
+class CostEntry:
+    asked: RequestRecorded  # of a folded request: what `fold.asked_of` says
+    answer: AnswerRecorded | FoldedRequest
     batched: bool
     waited: timedelta | None  # from its batch's creation to the record of its answer; None: unknown
 
     @property
-    def spot(self) -> Spot:
+    def spot(self) -> CostKey:
         model = self.answer.model or self.asked.model
-        return Spot(self.answer.at, self.asked.repo, self.asked.pr, self.asked.kind, model)
+        return CostKey(self.answer.at, self.asked.repo, self.asked.pr, self.asked.kind, model)
 
     @property
     def is_unknown(self) -> bool:
@@ -45,50 +51,59 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Reuse:
+class ReusedTask:
     """A task of a submission that had been answered before, and its share of that answer."""
 
-    spot: Spot
+    spot: CostKey
     usd: Decimal
 
 
-def entries(views: Iterable[View]) -> list[Entry]:
+def entries(views: Iterable[LedgerState]) -> list[CostEntry]:
     return [entry for view in views for entry in _entries(view)]
 
 
-def _entries(view: View) -> Iterator[Entry]:
-    for sending in view.sendings.values():
+def _entries(view: LedgerState) -> Iterator[CostEntry]:
+    for sending in view.batch_records.values():
         for n, asked in sending.requests.items():
             if n in sending.answers:
                 answer = sending.answers[n]
                 in_batch = sending.intent.lane == "batch"
-                yield Entry(asked, answer, in_batch, _waited(sending, answer))
+                yield CostEntry(asked, answer, in_batch, _waited(sending, answer))
     for row in view.settled.values():
-        yield Entry(asked_of(row), row, row.lane == "batch", None)  # folding keeps one time only
+        yield CostEntry(
+            unfold_request(row), row, row.lane == "batch", None
+        )  # folding keeps one time only
 
 
-def _waited(sending: Sending, answer: Answered) -> timedelta | None:
+def _waited(sending: BatchRecord, answer: AnswerRecorded) -> timedelta | None:
     """None where a clock went backwards."""
     began = sending.submitted.created_at if sending.submitted else sending.intent.at
     return answer.at - began if answer.at >= began else None
 
 
-def reuses(views: Iterable[View]) -> list[Reuse]:
+def reuses(views: Iterable[LedgerState]) -> list[ReusedTask]:
     """A submission that is repeated for the same head counts once."""
-    return [reuse for view in views for plan in counted(view) for reuse in _reuses(view, plan)]
+    return [
+        reuse
+        for view in views
+        for plan in plans_counted_once(view)
+        for reuse in _reuses(view, plan)
+    ]
 
 
-def _reuses(view: View, plan: Plan) -> Iterator[Reuse]:
+def _reuses(view: LedgerState, plan: Plan) -> Iterator[ReusedTask]:
     for task in (task for file in plan.files for task in file.tasks):
         served = _answer_before(view, task.id, plan.at)
         if served and served[1].usd is not None:
             asked, answered = served
             model = answered.model or asked.model
-            spot = Spot(plan.at, plan.repo, plan.pr, task.kind, model)
-            yield Reuse(spot, (served[1].usd / len(asked.tasks)).quantize(SHARE))
+            spot = CostKey(plan.at, plan.repo, plan.pr, task.kind, model)
+            yield ReusedTask(spot, (served[1].usd / len(asked.tasks)).quantize(SHARE))
 
 
-def _answer_before(view: View, task: TaskId, at: datetime) -> tuple[Asked, Answered] | None:
+def _answer_before(
+    view: LedgerState, task: TaskId, at: datetime
+) -> tuple[RequestRecorded, AnswerRecorded] | None:
     """The newest that had been asked for before `at`."""
     found = view.answers_of([task])
     older = [pair for pair in found if pair[0].purpose != "verify" and pair[0].at < at]

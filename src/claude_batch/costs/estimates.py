@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs.prices import Prices
-from claude_batch.costs.prompt_cache import Mark
+from claude_batch.costs.prompt_cache import CachedPrefix
 from claude_batch.ledger.events import Estimate
 
 # Tenths of a character per token, so that the division stays exact.
@@ -74,7 +74,7 @@ def estimate(  # noqa: PLR0913 - one request has this many sides that cost money
     limit: int | None = None,
     output: int | None = None,
     prompt: int | None = None,
-    mark: Mark | None = None,
+    mark: CachedPrefix | None = None,
 ) -> Estimate:
     """Of one request. Raises UnknownModel.
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from claude_batch.costs.budgets import periods
-from claude_batch.costs.entries import Entry, entries
+from claude_batch.costs.entries import CostEntry, entries
 from claude_batch.costs.receipts import ZERO
 from claude_batch.formatting import dollars
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 SOONEST = timedelta(days=1)  # a line through less than a day says nothing
 
@@ -36,7 +36,7 @@ class Month:
         return int(share.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def month(views: Sequence[View], now: datetime, budget_usd: Decimal | None) -> Month:
+def month(views: Sequence[LedgerState], now: datetime, budget_usd: Decimal | None) -> Month:
     """The forecast is a straight line through what was paid so far; None on the first day."""
     _, start = periods(now)
     end = (start + timedelta(days=32)).replace(day=1)
@@ -87,7 +87,7 @@ def _trend(found: Month) -> str:
     return "" if change is None else f" ({change:+,} %)"
 
 
-def _previous(found: Sequence[Entry], start: datetime, elapsed: timedelta) -> Decimal | None:
+def _previous(found: Sequence[CostEntry], start: datetime, elapsed: timedelta) -> Decimal | None:
     if all(entry.answer.at >= start for entry in found):
         return None
     began = (start - timedelta(days=1)).replace(day=1)
@@ -95,11 +95,11 @@ def _previous(found: Sequence[Entry], start: datetime, elapsed: timedelta) -> De
     return _paid([entry for entry in found if began <= entry.answer.at < until])
 
 
-def _paid(found: Sequence[Entry]) -> Decimal:
+def _paid(found: Sequence[CostEntry]) -> Decimal:
     return sum((entry.answer.usd or ZERO for entry in found), ZERO)
 
 
-def _reserved(views: Sequence[View]) -> Decimal:
+def _reserved(views: Sequence[LedgerState]) -> Decimal:
     return sum((row.charge() for view in views for row in view.rows if not row.answered), ZERO)
 
 

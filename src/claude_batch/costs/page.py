@@ -12,7 +12,7 @@ from importlib import resources
 
 from claude_batch.config.model import Budget
 from claude_batch.costs.charts import Amount, Limit, Plot, Series, bars, line
-from claude_batch.costs.entries import Entry
+from claude_batch.costs.entries import CostEntry
 from claude_batch.costs.forecast import Month, sentences
 from claude_batch.costs.receipts import ZERO, Receipt
 from claude_batch.costs.spending import Group, Spending, accuracy, amount
@@ -27,7 +27,7 @@ HEADS = ("paid", "standard", "saved", "estimated", "requests")
 def page(
     found: Spending,
     daily: Spending,
-    rows: Sequence[Entry],
+    rows: Sequence[CostEntry],
     running: Month,
     budget: Budget,
     now: datetime,
@@ -62,7 +62,7 @@ def page(
 
 
 def _sections(
-    daily: Spending, rows: Sequence[Entry], running: Month, budget: Budget
+    daily: Spending, rows: Sequence[CostEntry], running: Month, budget: Budget
 ) -> Iterable[str]:
     if not daily.groups:
         yield '<section class="quiet">Nothing was paid yet.</section>\n'
@@ -113,7 +113,7 @@ def _saved(found: Receipt) -> Plot:
     return Plot("Saved by cause", list(causes), [Series("saved", list(causes.values()))], dollars)
 
 
-def _estimates(rows: Sequence[Entry]) -> Plot:
+def _estimates(rows: Sequence[CostEntry]) -> Plot:
     found = accuracy(rows)
     return Plot(
         "Estimate against actual",
@@ -136,7 +136,7 @@ def _hit_rate(found: Receipt) -> Amount:
     return Decimal(found.cache_read_tokens) / prompt if prompt else None
 
 
-def _waits(rows: Sequence[Entry]) -> Plot:
+def _waits(rows: Sequence[CostEntry]) -> Plot:
     tally = dict.fromkeys([*(f"≤ {hours} h" for hours in WAITS), "longer", "unknown"], 0)
     for row in rows:
         tally[_wait(row)] += 1
@@ -144,7 +144,7 @@ def _waits(rows: Sequence[Entry]) -> Plot:
     return Plot("Time from submit to answer", list(tally), [series], _number, counts=True)
 
 
-def _wait(row: Entry) -> str:
+def _wait(row: CostEntry) -> str:
     if row.waited is None:
         return "unknown"
     waited = row.waited

@@ -23,7 +23,7 @@ class UnknownModel(BadConfig):
     """There is no price for a model. Its tokens are shown as unpriced, never as free."""
 
 
-class Table(BaseModel):
+class PriceTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -49,7 +49,7 @@ class Cost:
 Price = Annotated[Decimal, Field(gt=0)]
 
 
-class Rates(Table):
+class Rates(PriceTable):
     """Dollars per million tokens, standard price."""
 
     input: Price
@@ -73,14 +73,14 @@ class Rates(Table):
         return (self.input * usage.prompt + self.output * usage.output).scaleb(-6)
 
 
-class LongPrompt(Table):
+class LongPrompt(PriceTable):
     """A prompt of more than `above` tokens has these rates for every token, output too."""
 
     above: int
     rates: Rates
 
 
-class Period(Table):
+class Period(PriceTable):
     """`since` None: as far back as the model goes."""
 
     since: date | None = None
@@ -88,7 +88,7 @@ class Period(Table):
     long_prompt: LongPrompt | None = None
 
 
-class ModelPrice(Table):
+class ModelPrice(PriceTable):
     """`cache_minimum`: a prefix of fewer tokens is silently not cached. None: nobody knows."""
 
     aliases: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from decimal import Decimal
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs.prices import BATCH, Rates
 from claude_batch.ledger.usage_history import LEAST, SPAN
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 # Hits are best effort: 30 to 98 % by the documentation, of which this is the middle.
 ASSUMED_HITS = Decimal("0.64")
@@ -22,11 +22,11 @@ ASSUMED_HITS = Decimal("0.64")
 # Older answers say nothing: else a low rate, which stops priming, could never be seen to rise.
 RECENT = timedelta(days=30)
 WORTH = Decimal("0.05")  # dollars; for less nobody waits
-Start = tuple[str, str]  # model, text
+PromptPrefix = tuple[str, str]  # model, text
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CachedPrefix:
     """The first `tokens` of a request are to be cached for an hour."""
 
     tokens: int
@@ -41,7 +41,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Terms:
+class CachePricing:
     """How a model caches. `rates`: at standard price. `minimum`: None where nobody knows it.
     `length`: of a text in tokens."""
 
@@ -63,7 +63,7 @@ class Terms:
         return is_cached and self.saving(tokens, requests) >= WORTH
 
 
-def hit_rate(view: View, now: datetime) -> Decimal:
+def hit_rate(view: LedgerState, now: datetime) -> Decimal:
     """Of the tokens that recent answers read from the cache or wrote to it, those that were read.
 
     A primer can only write, so it says nothing of what its followers find.
@@ -84,12 +84,14 @@ def _cached(usage: Usage) -> int:
     return usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
 
 
-def marks(starts: Iterable[Start], terms_of: Callable[[str], Terms]) -> Iterator[Mark | None]:
+def plan_cached_prefixes(
+    starts: Iterable[PromptPrefix], terms_of: Callable[[str], CachePricing]
+) -> Iterator[CachedPrefix | None]:
     """Of each request by what it starts with; None: it is sent without a mark."""
-    same: dict[Start, Start] = {}
+    same: dict[PromptPrefix, PromptPrefix] = {}
     each = [same.setdefault(start, start) for start in starts]
     worth = dict(_worth(Counter(each), terms_of))
-    primed: set[Start] = set()
+    primed: set[PromptPrefix] = set()
     for start in each:
         if start not in worth:
             yield None
@@ -101,12 +103,12 @@ def marks(starts: Iterable[Start], terms_of: Callable[[str], Terms]) -> Iterator
 
 
 def _worth(
-    groups: Mapping[Start, int], terms_of: Callable[[str], Terms]
-) -> Iterator[tuple[Start, Mark]]:
+    groups: Mapping[PromptPrefix, int], terms_of: Callable[[str], CachePricing]
+) -> Iterator[tuple[PromptPrefix, CachedPrefix]]:
     """Starts that are worth a primer, with the mark of who follows it."""
     for start, number in groups.items():
         model, text = start
         terms = terms_of(model)
         tokens = terms.length(text)
         if terms.pays(tokens, number):
-            yield start, Mark(tokens, terms.hits, is_primer=False)
+            yield start, CachedPrefix(tokens, terms.hits, is_primer=False)

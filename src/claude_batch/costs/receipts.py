@@ -8,7 +8,14 @@ from decimal import Decimal
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs.prices import BATCH
 from claude_batch.formatting import dollars
-from claude_batch.ledger.events import Answered, Asked, Model, Settled, is_lost, is_unpriced
+from claude_batch.ledger.events import (
+    AnswerRecorded,
+    FoldedRequest,
+    Model,
+    RequestRecorded,
+    is_lost,
+    is_unpriced,
+)
 
 ZERO = Decimal(0)
 
@@ -46,13 +53,15 @@ class Receipt(Model):
         return self.usd_standard - self.usd
 
 
-def reserved_for_lost(pairs: Iterable[tuple[Asked, Answered | Settled]]) -> Decimal:
+def reserved_for_lost(
+    pairs: Iterable[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]],
+) -> Decimal:
     """What was reserved for requests whose answers were lost."""
     return sum((asked.estimate.usd_max for asked, answer in pairs if is_lost(answer)), ZERO)
 
 
 def receipt(
-    answers: Iterable[Answered | Settled],
+    answers: Iterable[AnswerRecorded | FoldedRequest],
     reused_usd: Decimal = ZERO,
     lost_usd: Decimal = ZERO,
 ) -> Receipt:
@@ -86,8 +95,8 @@ def receipt(
     )
 
 
-def _in_batch(row: Answered | Settled) -> bool:
-    return row.lane == "batch" if isinstance(row, Settled) else row.batch is not None
+def _in_batch(row: AnswerRecorded | FoldedRequest) -> bool:
+    return row.lane == "batch" if isinstance(row, FoldedRequest) else row.batch is not None
 
 
 def _tokens(usage: Usage) -> dict[str, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from claude_batch.costs.entries import Entry
+from claude_batch.costs.entries import CostEntry
 from claude_batch.costs.prices import BATCH, Prices, UnknownModel
 from claude_batch.costs.spending import day
 from claude_batch.costs.usage_report import Key, Tokens, UsageReport, add, tokens_of
@@ -48,7 +48,7 @@ class Reconciliation:
         return sum(known, Decimal(0)) if len(known) == len(self.rows) else None
 
 
-def reconcile(found: Iterable[Entry], report: UsageReport, prices: Prices) -> Reconciliation:
+def reconcile(found: Iterable[CostEntry], report: UsageReport, prices: Prices) -> Reconciliation:
     """Days are those on which the ledger recorded an answer, and the report's own."""
     covered, outside = [], 0
     for entry in found:

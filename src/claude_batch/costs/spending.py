@@ -10,10 +10,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from operator import itemgetter
 from typing import Literal
 
-from claude_batch.costs.entries import Entry, Reuse, Spot, entries, reuses
+from claude_batch.costs.entries import CostEntry, CostKey, ReusedTask, entries, reuses
 from claude_batch.costs.receipts import ZERO, Receipt, receipt, reserved_for_lost
 from claude_batch.formatting import dollars
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 By = Literal["day", "repository", "pull_request", "kind", "model"]
 
@@ -45,12 +45,12 @@ class Spending:
     total: Group
 
 
-def spending(views: Iterable[View], by: By, since: datetime | None) -> Spending:
+def spending(views: Iterable[LedgerState], by: By, since: datetime | None) -> Spending:
     """Of answers recorded, and tasks not asked again, at or after `since`; None: of all."""
     views = list(views)
     found = [one for one in entries(views) if since is None or one.answer.at >= since]
     reused = [one for one in reuses(views) if since is None or one.spot.at >= since]
-    named: dict[str, tuple[list[Entry], list[Reuse]]] = defaultdict(lambda: ([], []))
+    named: dict[str, tuple[list[CostEntry], list[ReusedTask]]] = defaultdict(lambda: ([], []))
     for paid in found:
         named[KEYS[by](paid.spot)][0].append(paid)
     for saved in reused:
@@ -59,7 +59,7 @@ def spending(views: Iterable[View], by: By, since: datetime | None) -> Spending:
     return Spending(by, since, groups, _group("total", found, reused))
 
 
-KEYS: dict[By, Callable[[Spot], str]] = {
+KEYS: dict[By, Callable[[CostKey], str]] = {
     "day": lambda spot: day(spot.at),
     "repository": lambda spot: spot.repo,
     "pull_request": lambda spot: f"{spot.pr}" if spot.pr else "none",
@@ -72,7 +72,7 @@ def day(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d}"
 
 
-def _group(name: str, found: list[Entry], reused: list[Reuse]) -> Group:
+def _group(name: str, found: list[CostEntry], reused: list[ReusedTask]) -> Group:
     return Group(
         name=name,
         receipt=receipt(
@@ -123,8 +123,8 @@ class Accuracy:
         return int(share.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def accuracy(found: Iterable[Entry]) -> tuple[Accuracy, ...]:
-    named: dict[tuple[str, str], list[Entry]] = {}
+def accuracy(found: Iterable[CostEntry]) -> tuple[Accuracy, ...]:
+    named: dict[tuple[str, str], list[CostEntry]] = {}
     for entry in found:
         if entry.answer.usd is not None:
             named.setdefault((entry.spot.kind, entry.spot.model), []).append(entry)

@@ -38,7 +38,7 @@ class CacheCreation(Reported):
     ephemeral_1h_input_tokens: Count
 
 
-class Result(Reported):
+class UsageResult(Reported):
     model: Annotated[str, Field(min_length=1)]
     service_tier: Annotated[str, Field(min_length=1)]
     uncached_input_tokens: Count
@@ -49,7 +49,7 @@ class Result(Reported):
 
 class Bucket(Reported):
     starting_at: AwareDatetime
-    results: tuple[Result, ...]
+    results: tuple[UsageResult, ...]
 
 
 class Report(Reported):

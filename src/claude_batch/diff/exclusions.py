@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from claude_batch.diff.gitattributes import Attributes, State, is_false, is_true
 from claude_batch.diff.gitignore import BadPattern, gitignore
-from claude_batch.diff.model import Diff, FileChange, LeftOut
+from claude_batch.diff.model import Diff, FileChange, SkippedFile
 from claude_batch.errors import BadConfig
 from claude_batch.formatting import printable
 
@@ -68,7 +68,7 @@ HEADER = re.compile(
 )
 
 
-def sift(diff: Diff, attributes: Mapping[str, bytes], exclude: Sequence[str]) -> Diff:
+def exclude_files(diff: Diff, attributes: Mapping[str, bytes], exclude: Sequence[str]) -> Diff:
     """Moves files into `left_out`. `attributes`: each .gitattributes of the base, by path.
 
     `exclude` has .gitignore syntax; a `!pattern` there keeps a file whatever else speaks
@@ -90,10 +90,10 @@ def sift(diff: Diff, attributes: Mapping[str, bytes], exclude: Sequence[str]) ->
         else:
             reason = _reason(change, stated.of(change.path))
         if reason:
-            left_out.append(LeftOut(printable(change.path.encode()), reason))
+            left_out.append(SkippedFile(printable(change.path.encode()), reason))
         else:
             kept.append(change)
-    return replace(diff, files=tuple(kept), left_out=diff.left_out + tuple(left_out))
+    return replace(diff, files=tuple(kept), skipped=diff.skipped + tuple(left_out))
 
 
 def _reason(change: FileChange, stated: Mapping[str, State]) -> str | None:

@@ -17,7 +17,7 @@ ESCAPE = re.compile(r"\\([0-7]{3}|.)")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AttributeRule:
     pattern: re.Pattern[str]
     whole_path: bool  # False: the pattern has no slash and is for the file's name
     states: tuple[tuple[str, State], ...]
@@ -27,7 +27,7 @@ class Attributes:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         """`files`: content of each .gitattributes by its path from the root."""
         macros: dict[str, dict[str, State]] = {"binary": dict(BINARY)}
-        self._rules: dict[str, list[Rule]] = {}
+        self._rules: dict[str, list[AttributeRule]] = {}
         for path in sorted(files, key=lambda path: path.count("/")):
             folder = path.removesuffix(".gitattributes")
             text = files[path].removeprefix(b"\xef\xbb\xbf").decode(BYTEWISE)
@@ -58,7 +58,7 @@ def is_false(state: State) -> bool:
     return state is False or state == "false"
 
 
-def _rules(text: str, macros: dict[str, dict[str, State]], top: bool) -> Iterator[Rule]:
+def _rules(text: str, macros: dict[str, dict[str, State]], top: bool) -> Iterator[AttributeRule]:
     for row in text.split("\n"):
         line = row.strip(" \t\r")
         if not line or line.startswith("#"):
@@ -73,7 +73,7 @@ def _rules(text: str, macros: dict[str, dict[str, State]], top: bool) -> Iterato
                 regex = re.compile(_regex(pattern.removeprefix("/")), re.DOTALL)
             except re.error:
                 continue  # a range such as [z-a]: git, too, matches nothing with it
-            yield Rule(regex, "/" in pattern, tuple(states.items()))
+            yield AttributeRule(regex, "/" in pattern, tuple(states.items()))
 
 
 def _pattern_and_words(line: str) -> tuple[str, list[str]]:

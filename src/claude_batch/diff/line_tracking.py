@@ -26,7 +26,7 @@ class Edit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class TrackedLines:
     """Rows `first..last` (1-based, inclusive) of the new text."""
 
     first: int
@@ -35,29 +35,29 @@ class Carried:
     undisturbed: bool = False  # the lines around them are as they were
 
 
-def carry(
+def track_lines(
     old: Sequence[bytes], new: Sequence[bytes], edits: Sequence[Edit], first: int, last: int
-) -> Carried | None:
+) -> TrackedLines | None:
     """`old` and `new` are `texts`, `edits` what lies between them, in order. None: gone.
 
     The lines that are returned are byte-equal to old lines `first..last` (1-based, inclusive).
     """
     if not 1 <= first <= last <= len(old):
         return None
-    here = _walk(old, new, edits, first - 1, last)
+    here = _shift_past_edits(old, new, edits, first - 1, last)
     if here is None:
-        return _found_again(old, new, first - 1, last)
+        return _find_moved(old, new, first - 1, last)
     if list(new[here : here + last - first + 1]) != list(old[first - 1 : last]):
         return None
     there = here + last - first + 1
-    return Carried(
+    return TrackedLines(
         here + 1,
         there,
         undisturbed=_around(old, first - 1, last) == _around(new, here, there),
     )
 
 
-def _walk(
+def _shift_past_edits(
     old: Sequence[bytes], new: Sequence[bytes], edits: Sequence[Edit], start: int, stop: int
 ) -> int | None:
     """Where row `start` of a range is now; None: an edit touched the range, or may have."""
@@ -72,7 +72,7 @@ def _walk(
             break
         else:
             return None
-    whole = len(edits) == 0 or _known_by(old, new, range(above, below))
+    whole = len(edits) == 0 or _has_unique_line(old, new, range(above, below))
     return start + shift if whole else None
 
 
@@ -86,7 +86,7 @@ def _extent(old: Sequence[bytes], new: Sequence[bytes], edit: Edit) -> tuple[int
     return edit.old - sum(1 for _ in up), edit.old + edit.removed + sum(1 for _ in down)
 
 
-def _known_by(old: Sequence[bytes], new: Sequence[bytes], run: range) -> bool:
+def _has_unique_line(old: Sequence[bytes], new: Sequence[bytes], run: range) -> bool:
     """Does a line between the two edits stand once in each text, and say something?"""
     here = {row for row in old[run.start : run.stop] if _letters([row])}
     before = Counter(row for row in old if row in here)
@@ -94,15 +94,15 @@ def _known_by(old: Sequence[bytes], new: Sequence[bytes], run: range) -> bool:
     return any(before[row] == after[row] == 1 for row in here)
 
 
-def _found_again(
+def _find_moved(
     old: Sequence[bytes], new: Sequence[bytes], start: int, stop: int
-) -> Carried | None:
+) -> TrackedLines | None:
     """Verbatim, at exactly one place, of lines that had no twin before either."""
     wanted = list(old[start:stop])
     if _letters(wanted) < EVIDENCE or _hits(old, wanted) != 1 or _hits(new, wanted) != 1:
         return None
     (at,) = _places(new, wanted)
-    return Carried(at + 1, at + len(wanted), moved=True)
+    return TrackedLines(at + 1, at + len(wanted), moved=True)
 
 
 def _places(rows: Sequence[bytes], wanted: Sequence[bytes]) -> list[int]:

@@ -72,7 +72,7 @@ class FileChange:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedFile:
     """A changed file that is not reviewed, and why; `path` is printable."""
 
     path: str
@@ -94,7 +94,7 @@ class Comparison:
 class Diff:
     comparison: Comparison
     files: tuple[FileChange, ...]
-    left_out: tuple[LeftOut, ...] = field(default=())
+    skipped: tuple[SkippedFile, ...] = field(default=())
 
 
 def _cut(body: bytes, old: int, new: int) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import NamedTuple
 
-from claude_batch.diff.model import FileChange, Hunk, LeftOut
+from claude_batch.diff.model import FileChange, Hunk, SkippedFile
 from claude_batch.errors import CannotRead
 from claude_batch.formatting import printable
 
@@ -125,7 +125,7 @@ def changes(
     records: Iterable[Record],
     large_of: Callable[[set[str]], Collection[str]],
     seen: Callable[[FileChange], None],
-) -> tuple[tuple[FileChange, ...], tuple[LeftOut, ...]]:
+) -> tuple[tuple[FileChange, ...], tuple[SkippedFile, ...]]:
     """What can be reviewed and what cannot. `large_of`: those of some blobs that are over LARGEST;
     it is asked once, after the last record. `seen` is told of each file as it comes."""
     files, others = [], []
@@ -139,7 +139,7 @@ def changes(
     binary = {oid for one, reason in others if reason == BINARY for oid in one.blobs}
     large = large_of(binary)
     left_out = (
-        LeftOut(
+        SkippedFile(
             printable(one.path),
             OVER if reason == BINARY and not one.blobs.isdisjoint(large) else reason,
         )
@@ -195,7 +195,7 @@ def path_reason(path: bytes) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RawEntry:
     """One row of `git ls-tree -r -z`."""
 
     mode: int
@@ -208,7 +208,7 @@ class Entry:
         return mode_reason(self.mode) or path_reason(self.path)
 
 
-def parse_tree(out: bytes, endings: tuple[bytes, ...] = (b"",)) -> list[Entry]:
+def parse_tree(out: bytes, endings: tuple[bytes, ...] = (b"",)) -> list[RawEntry]:
     """Those whose path has one of these endings."""
     entries = []
     for row in out.split(b"\0")[:-1]:
@@ -216,15 +216,15 @@ def parse_tree(out: bytes, endings: tuple[bytes, ...] = (b"",)) -> list[Entry]:
             continue
         meta, _, path = row.partition(b"\t")
         mode, _, blob = meta.decode("ascii").split(" ")
-        entries.append(Entry(int(mode, 8), blob, path))
+        entries.append(RawEntry(int(mode, 8), blob, path))
     return entries
 
 
-def whole_file(entry: Entry, content: bytes | None) -> FileChange | LeftOut:
+def whole_file(entry: RawEntry, content: bytes | None) -> FileChange | SkippedFile:
     """A file as one hunk of context lines. `content` None: it is over LARGEST."""
     reason = entry.reason or _content_reason(content)
     if reason or content is None:
-        return LeftOut(printable(entry.path), reason or OVER)
+        return SkippedFile(printable(entry.path), reason or OVER)
     path, hunk = entry.path.decode(), context_hunk(content)
     ids = entry.mode, entry.mode, entry.blob, entry.blob
     return FileChange(path, path, "named", *ids, hunks=(hunk,))

@@ -12,7 +12,7 @@ from claude_batch.git.patch import make_patch
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.ledger.store import Ledger
 from claude_batch.tasks.plan import AskedTask
-from claude_batch.verification.outcomes import Look, looks
+from claude_batch.verification.outcomes import VerificationStatus, status_by_finding
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def apply(
 
 def _suggestions(ledger: Ledger, *, named: bool) -> Iterator[tuple[Finding, AskedTask]]:
     view = ledger.view()
-    judged, tasks = looks(view), view.shown()
+    judged, tasks = status_by_finding(view), view.anchored_tasks()
     for finding in ledger.findings(answered for _, answered in view.answers()):
-        wanted = named or judged.get(finding.id) is not Look.REFUTED
+        wanted = named or judged.get(finding.id) is not VerificationStatus.REFUTED
         applies = finding.replacement is not None and finding.side is Side.RIGHT
         if finding.task in tasks and wanted and applies:
             yield finding, tasks[finding.task]

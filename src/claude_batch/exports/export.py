@@ -12,7 +12,7 @@ from claude_batch.findings.suggestions import Suggestion
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.ledger.store import Ledger
 from claude_batch.tasks.plan import AskedTask
-from claude_batch.verification.outcomes import Look, looks
+from claude_batch.verification.outcomes import VerificationStatus, status_by_finding
 
 
 def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
@@ -31,9 +31,9 @@ def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
 
 def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
     view = ledger.view()
-    judged, tasks = looks(view), view.shown()
+    judged, tasks = status_by_finding(view), view.anchored_tasks()
     for finding in ledger.findings(answered for _, answered in view.answers()):
-        if not finding.is_malformed and judged.get(finding.id) is not Look.REFUTED:
+        if not finding.is_malformed and judged.get(finding.id) is not VerificationStatus.REFUTED:
             yield finding, tasks.get(finding.task) if finding.task else None
 
 

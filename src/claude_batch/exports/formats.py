@@ -8,7 +8,7 @@ from claude_batch.diff.model import Side
 from claude_batch.exports.sarif import LEVELS, message, sarif
 from claude_batch.findings.finding import Finding, label
 from claude_batch.findings.placement import Dropped, Placed
-from claude_batch.markdown import cleaned, code, fence, quote_line, quote_model_text
+from claude_batch.markdown import code_block, code_span, escape_block, escape_line, strip_hidden
 
 Form = Literal["sarif", "rdjsonl", "markdown", "json"]
 REVIEWDOG = {"error": "ERROR", "warning": "WARNING", "note": "INFO"}
@@ -63,17 +63,17 @@ def markdown(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
     for one in placed:
         lines = str(one.line) if one.first_line == one.line else f"{one.first_line}-{one.line}"
         old = " (old)" if one.side is Side.LEFT else ""
-        parts += _section(one.finding, code(f"{one.path}:{lines}") + old)
+        parts += _section(one.finding, code_span(f"{one.path}:{lines}") + old)
         if one.suggestion is not None:
-            parts.append(fence(one.suggestion))
+            parts.append(code_block(one.suggestion))
     for dropped in unplaced:
-        parts += _section(dropped.finding, f"{code(dropped.finding.path)} ({dropped.reason})")
+        parts += _section(dropped.finding, f"{code_span(dropped.finding.path)} ({dropped.reason})")
     return "\n\n".join(parts) + "\n"
 
 
 def _section(finding: Finding, where: str) -> list[str]:
-    heading = [f"### {quote_line(finding.title)}", f"{where} · {label(finding)}"]
-    body = quote_model_text(finding.body)
+    heading = [f"### {escape_line(finding.title)}", f"{where} · {label(finding)}"]
+    body = escape_block(finding.body)
     return [*heading, body] if body else heading
 
 
@@ -99,8 +99,8 @@ def _item(finding: Finding, path: str) -> dict[str, object]:
         "severity": finding.severity,
         "confidence": finding.confidence,
         "category": finding.category,
-        "title": cleaned(finding.title),
-        "body": cleaned(finding.body),
+        "title": strip_hidden(finding.title),
+        "body": strip_hidden(finding.body),
     }
 
 

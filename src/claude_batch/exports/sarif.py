@@ -14,7 +14,7 @@ from claude_batch import __version__
 from claude_batch.diff.model import Side
 from claude_batch.findings.finding import Category, Finding, Severity
 from claude_batch.findings.placement import Dropped, Placed
-from claude_batch.markdown import cleaned
+from claude_batch.markdown import strip_hidden
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 IN_URI = frozenset(f"{string.ascii_letters}{string.digits}-._~/".encode())
@@ -190,4 +190,4 @@ def _fix(one: Placed, text: str) -> Fix:
 
 def message(finding: Finding) -> str:
     """Plain text: other tools do their own escaping."""
-    return f"{cleaned(finding.title).strip()}\n\n{cleaned(finding.body).strip()}".strip()
+    return f"{strip_hidden(finding.title).strip()}\n\n{strip_hidden(finding.body).strip()}".strip()

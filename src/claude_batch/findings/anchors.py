@@ -41,14 +41,14 @@ def anchor(ordinal: int, hashed: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class AnchoredTask:
     """The anchored lines of one task as the ledger keeps them: no code, only signs and hashes."""
 
     signs: str
     hashes: str
 
     @classmethod
-    def of(cls, hunk: Hunk) -> "Strip":
+    def of(cls, hunk: Hunk) -> "AnchoredTask":
         rows = hunk.rows
         signs = b"".join([row[:1] or b" " for row in rows])
         return cls(signs.decode("ascii", "replace"), _hashes([row[1:] for row in rows]))
@@ -62,7 +62,7 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LineRange:
     """Lines `first..last` (positions in the hunk, inclusive) of the task at index `task`."""
 
     task: int
@@ -71,11 +71,11 @@ class Place:
     side: Side
 
 
-class Unplaced(ValueError):
+class AnchorError(ValueError):
     """The anchors name no range of lines; the message says why."""
 
 
-def place(start: str, end: str, strips: Sequence[Strip]) -> Place:
+def resolve_anchors(start: str, end: str, strips: Sequence[AnchoredTask]) -> LineRange:
     """Where two anchors of an answer point, or `Unplaced`.
 
     `strips` are those of the request's tasks in the order in which they were shown.
@@ -83,27 +83,27 @@ def place(start: str, end: str, strips: Sequence[Strip]) -> Place:
     task, first = _find(start, strips)
     other, last = _find(end, strips)
     if task != other:
-        raise Unplaced("the anchors are in two hunks")
+        raise AnchorError("the anchors are in two hunks")
     if first > last:
-        raise Unplaced("the anchors are in the wrong order")
+        raise AnchorError("the anchors are in the wrong order")
     signs = {strips[task].signs[first], strips[task].signs[last]}
     if signs == {"+", "-"}:
-        raise Unplaced("one anchor is on an added line, the other on a removed one")
-    return Place(task, first, last, Side.LEFT if "-" in signs else Side.RIGHT)
+        raise AnchorError("one anchor is on an added line, the other on a removed one")
+    return LineRange(task, first, last, Side.LEFT if "-" in signs else Side.RIGHT)
 
 
-def _find(text: str, strips: Sequence[Strip]) -> tuple[int, int]:
+def _find(text: str, strips: Sequence[AnchoredTask]) -> tuple[int, int]:
     match = ANCHOR.fullmatch(text.strip())
     if not match:
-        raise Unplaced("not an anchor")
+        raise AnchorError("not an anchor")
     ordinal = position = int(match[1])
     for index, strip in enumerate(strips):
         if position <= len(strip.signs):
             if anchor(ordinal, strip.hash_at(position - 1)) != match[0]:
-                raise Unplaced("the anchor's letters do not fit its line")
+                raise AnchorError("the anchor's letters do not fit its line")
             return index, position - 1
         position -= len(strip.signs)
-    raise Unplaced("no such line")
+    raise AnchorError("no such line")
 
 
 def lines_at(hunk: Hunk, first: int, last: int, side: Side) -> tuple[Line, ...]:

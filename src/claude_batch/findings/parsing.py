@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from claude_batch.anthropic_api.results import ValidResponse, _plain, lower, validated
 from claude_batch.diff.model import Side
-from claude_batch.findings.anchors import Place, Strip, Unplaced, place
+from claude_batch.findings.anchors import AnchoredTask, AnchorError, LineRange, resolve_anchors
 from claude_batch.findings.finding import (
     Category,
     Confidence,
@@ -25,7 +25,7 @@ MAX_REPLACEMENT = 20_000  # a longer one is left out: half a replacement is wron
 NOTHING_SAID = {"start": "", "end": "", "title": "", "body": "", "replacement": None}
 
 
-class SaidFinding(BaseModel):
+class ResponseFinding(BaseModel):
     """One finding as the model writes it: prompts/answer.schema.json."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,15 +40,15 @@ class SaidFinding(BaseModel):
     replacement: str | None
 
 
-class Said(BaseModel):
+class ReviewResponse(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    findings: tuple[SaidFinding, ...]
+    findings: tuple[ResponseFinding, ...]
 
 
 def validate_review(text: str) -> ValidResponse:
     """Check the text of a review and count its findings. Raises Unparsable."""
-    count = len(validated(text, Said).findings)
+    count = len(validated(text, ReviewResponse).findings)
     if count <= MAX_FINDINGS:
         return ValidResponse(count)
     remark = f"{count - MAX_FINDINGS} findings beyond the first {MAX_FINDINGS} were left out"
@@ -64,31 +64,31 @@ def read_findings(
     anchors do not hold is unplaced. Its fingerprint is made of the request and its index: nothing
     says that two findings without a place are the same.
     """
-    said = validated(text, Said)
-    strips = [Strip(task.signs, task.hashes) for task in tasks]
+    said = validated(text, ReviewResponse)
+    strips = [AnchoredTask(task.signs, task.hashes) for task in tasks]
     return tuple(
         _finding(_bounded(one, index), custom_id, index, (tasks, strips), kind)
         for index, one in enumerate(said.findings)
     )
 
 
-def _bounded(said: SaidFinding, index: int) -> SaidFinding:
+def _bounded(said: ResponseFinding, index: int) -> ResponseFinding:
     return said if index < MAX_FINDINGS else said.model_copy(update=NOTHING_SAID)
 
 
 def _finding(
-    said: SaidFinding,
+    said: ResponseFinding,
     custom_id: str,
     index: int,
-    asked: tuple[Sequence[AskedTask], Sequence[Strip]],
+    asked: tuple[Sequence[AskedTask], Sequence[AnchoredTask]],
     kind: str,
 ) -> Finding:
     tasks, strips = asked
-    where: Place | None = None
+    where: LineRange | None = None
     unplaced = None
     try:
-        where = place(said.start, said.end, strips)
-    except Unplaced as reason:
+        where = resolve_anchors(said.start, said.end, strips)
+    except AnchorError as reason:
         unplaced = str(reason)
     task = tasks[where.task] if where else None
     path = task.path if task else next((task.path for task in tasks), "")
@@ -114,7 +114,7 @@ def _finding(
     )
 
 
-def _words(said: SaidFinding) -> tuple[str, str]:
+def _words(said: ResponseFinding) -> tuple[str, str]:
     """Title and body; neither where there is no letter to read."""
     body = _plain(said.body, MAX_BODY)
     titles = _title(said.title), _title(body)
@@ -122,7 +122,7 @@ def _words(said: SaidFinding) -> tuple[str, str]:
     return title, body if title else ""
 
 
-def _hashes(strip: Strip, where: Place) -> str:
+def _hashes(strip: AnchoredTask, where: LineRange) -> str:
     """Those of the anchored lines that stand in the file of that side."""
     other = "-" if where.side is Side.RIGHT else "+"
     positions = range(where.first, where.last + 1)

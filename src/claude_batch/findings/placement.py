@@ -13,8 +13,8 @@ from claude_batch.diff.commentable import Commentable
 from claude_batch.diff.model import Line, Side
 from claude_batch.findings.anchors import lines_at
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.relocation import How, Past, stands
-from claude_batch.findings.suggestions import Suggestion, prove
+from claude_batch.findings.relocation import How, PreviousPlans, locate
+from claude_batch.findings.suggestions import Suggestion, validate_suggestion
 from claude_batch.tasks.task import Task
 
 Reason = Literal[
@@ -58,7 +58,7 @@ def place(
     findings: Iterable[Finding],
     tasks: Sequence[Task],
     read_head: Callable[[str], bytes | None],
-    past: Past | None = None,
+    past: PreviousPlans | None = None,
 ) -> tuple[list[Placed], list[Dropped]]:
     """`tasks` are those of the current diff; `read_head(path)` gives the head's bytes of a file.
 
@@ -100,14 +100,14 @@ def _place(
     finding: Finding,
     twins: Sequence[Task],
     read_head: Callable[[str], bytes | None],
-    past: Past | None,
+    past: PreviousPlans | None,
 ) -> Placed | Dropped:
     if twins:
         return _in_diff(finding, _same(twins, past), read_head)
     return _carried(finding, past, read_head) if past else Dropped(finding, "changed_meanwhile")
 
 
-def _same(twins: Sequence[Task], past: Past | None) -> Task:
+def _same(twins: Sequence[Task], past: PreviousPlans | None) -> Task:
     """Of equal hunks the one that was asked about: the first, or what is left of it."""
     origin = past.origins.get(twins[0].id) if past else None
     if origin is None or len(origin.twins) == len(twins):
@@ -129,9 +129,9 @@ def _in_diff(
 
 
 def _carried(
-    finding: Finding, past: Past, read_head: Callable[[str], bytes | None]
+    finding: Finding, past: PreviousPlans, read_head: Callable[[str], bytes | None]
 ) -> Placed | Dropped:
-    now = stands(finding, past, read_head)
+    now = locate(finding, past, read_head)
     if now is None:
         return Dropped(finding, "changed_meanwhile")
     if Commentable(past.diff).fault(now.path, finding.side, now.first, now.last):
@@ -170,5 +170,5 @@ def _suggestion(
     blob = read_head(path)
     if blob is None:
         return None
-    proof = prove(blob, *span, seen, finding.replacement, path)
+    proof = validate_suggestion(blob, *span, seen, finding.replacement, path)
     return proof.text if isinstance(proof, Suggestion) else None

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from claude_batch.diff.line_tracking import carry
+from claude_batch.diff.line_tracking import track_lines
 from claude_batch.diff.lines import texts
 from claude_batch.diff.model import Diff, FileChange, Side
-from claude_batch.findings.anchors import HASH_LENGTH, Strip, line_hash
+from claude_batch.findings.anchors import HASH_LENGTH, AnchoredTask, line_hash
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.suggestions import Rejected, Suggestion, prove
+from claude_batch.findings.suggestions import Rejected, Suggestion, validate_suggestion
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.tasks.plan import AskedTask, PlannedDiff, PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
@@ -24,7 +24,7 @@ How = Literal["task", "blob", "walk", "moved", "hashes"]
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class PlannedLocation:
     base: str | None
     head: str | None
     file: PlannedFile
@@ -32,7 +32,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Past:
+class PreviousPlans:
     """`plans`: those of this pull request, oldest first. `asked`: tasks with their strips."""
 
     plans: Sequence[PlannedDiff]
@@ -45,21 +45,21 @@ class Past:
         object.__setattr__(self, "files", {change.path: change for change in self.diff.files})
 
     @cached_property
-    def origins(self) -> dict[TaskId, Origin]:
+    def origins(self) -> dict[TaskId, PlannedLocation]:
         """The latest plan is the nearest to today's head."""
-        found: dict[TaskId, Origin] = {}
+        found: dict[TaskId, PlannedLocation] = {}
         for plan in self.plans:
             for file in plan.files:
                 twins: dict[TaskId, list[PlannedTask]] = {}
                 for task in file.tasks:
                     twins.setdefault(task.id, []).append(task)
                 for task_id, same in twins.items():
-                    found[task_id] = Origin(plan.base, plan.head, file, tuple(same))
+                    found[task_id] = PlannedLocation(plan.base, plan.head, file, tuple(same))
         return found
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class CurrentLocation:
     """Lines `first..last` (1-based, inclusive) of `path`. `seen`: what a suggestion may replace."""
 
     path: str
@@ -69,7 +69,9 @@ class Now:
     seen: tuple[bytes, ...] | None = None
 
 
-def stands(finding: Finding, past: Past, read_head: Callable[[str], bytes | None]) -> Now | None:
+def locate(
+    finding: Finding, past: PreviousPlans, read_head: Callable[[str], bytes | None]
+) -> CurrentLocation | None:
     """None: the lines are gone, or nobody can tell any more which ones they were."""
     origin = past.origins.get(finding.task) if finding.task else None
     asked = past.asked.get(finding.task) if finding.task else None
@@ -81,10 +83,12 @@ def stands(finding: Finding, past: Past, read_head: Callable[[str], bytes | None
     if finding.side is Side.LEFT:
         return _removed(finding, asked, origin, past, past.files.get(path))
     head = read_head(path)
-    return _right(finding, asked, origin, past, (path, head)) if head is not None else None
+    return _locate_added(finding, asked, origin, past, (path, head)) if head is not None else None
 
 
-def _path_now(origin: Origin, past: Past, read_head: Callable[[str], bytes | None]) -> str | None:
+def _path_now(
+    origin: PlannedLocation, past: PreviousPlans, read_head: Callable[[str], bytes | None]
+) -> str | None:
     file = origin.file
     if file.path in past.files or read_head(file.path) is not None:
         return file.path
@@ -95,31 +99,41 @@ def _path_now(origin: Origin, past: Past, read_head: Callable[[str], bytes | Non
     return past.readers.renamed(origin.head, file.path) if origin.head else None
 
 
-def _right(
-    finding: Finding, asked: AskedTask, origin: Origin, past: Past, now: tuple[str, bytes]
-) -> Now | None:
+def _locate_added(
+    finding: Finding,
+    asked: AskedTask,
+    origin: PlannedLocation,
+    past: PreviousPlans,
+    now: tuple[str, bytes],
+) -> CurrentLocation | None:
     path, head = now
     blob = past.readers.blob(origin.file.new_blob, origin.head)
     if blob is None:
         found = lines_now(finding, asked, texts(head))
-        return Now(path, *found, "hashes") if found else None
+        return CurrentLocation(path, *found, "hashes") if found else None
     old, new = texts(blob), texts(head)
     first, last = _span(asked.signs, origin.twins[0].new_start, finding)
     seen = tuple(old[first - 1 : last])
     if not seen or [line_hash(row) for row in seen] != _hashes(asked, finding):
         return None
     if blob == head:
-        return Now(path, first, last, "blob", seen)
-    carried = carry(old, new, past.readers.edits(blob, head), first, last)
+        return CurrentLocation(path, first, last, "blob", seen)
+    carried = track_lines(old, new, past.readers.edits(blob, head), first, last)
     if carried is None:
         return None
     how: How = "moved" if carried.moved else "walk"
-    return Now(path, carried.first, carried.last, how, seen if carried.undisturbed else None)
+    return CurrentLocation(
+        path, carried.first, carried.last, how, seen if carried.undisturbed else None
+    )
 
 
 def _removed(
-    finding: Finding, asked: AskedTask, origin: Origin, past: Past, change: FileChange | None
-) -> Now | None:
+    finding: Finding,
+    asked: AskedTask,
+    origin: PlannedLocation,
+    past: PreviousPlans,
+    change: FileChange | None,
+) -> CurrentLocation | None:
     """A removed line is there as long as the old side of the diff shows it as removed."""
     if change is None:
         return None
@@ -133,11 +147,15 @@ def _removed(
     hashes = [line_hash(line.text) for line in lines if line]
     if hashes != _hashes(asked, finding) or [line.sign for line in lines if line] != signs:
         return None
-    return Now(change.path, first, last, how)
+    return CurrentLocation(change.path, first, last, how)
 
 
 def _old_lines(
-    asked: AskedTask, origin: Origin, past: Past, change: FileChange, finding: Finding
+    asked: AskedTask,
+    origin: PlannedLocation,
+    past: PreviousPlans,
+    change: FileChange,
+    finding: Finding,
 ) -> tuple[int, int, How] | None:
     first, last = _span(asked.signs, origin.twins[0].old_start, finding)
     if change.old_blob == origin.file.old_blob:
@@ -146,7 +164,7 @@ def _old_lines(
     base = past.readers.blob(change.old_blob, past.diff.comparison.base)
     if was is None or base is None:
         return None
-    carried = carry(texts(was), texts(base), past.readers.edits(was, base), first, last)
+    carried = track_lines(texts(was), texts(base), past.readers.edits(was, base), first, last)
     return (carried.first, carried.last, "walk") if carried and not carried.moved else None
 
 
@@ -159,7 +177,7 @@ def _span(signs: str, start: int, finding: Finding) -> tuple[int, int]:
 
 
 def _hashes(asked: AskedTask, finding: Finding) -> list[str]:
-    strip = Strip(asked.signs, asked.hashes)
+    strip = AnchoredTask(asked.signs, asked.hashes)
     other = "-" if finding.side is Side.RIGHT else "+"
     last = min(finding.last, len(strip.signs) - 1)
     positions = range(max(finding.first, 0), last + 1)
@@ -167,7 +185,7 @@ def _hashes(asked: AskedTask, finding: Finding) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class RelocatedLines:
     """Lines `first..last` (1-based, inclusive) of a file, and what comes of the replacement."""
 
     first: int
@@ -175,17 +193,19 @@ class Here:
     proof: Suggestion | Rejected
 
 
-def relocate(finding: Finding, task: AskedTask, blob: bytes) -> Here | None:
+def relocate(finding: Finding, task: AskedTask, blob: bytes) -> RelocatedLines | None:
     """None unless the finding's lines stand in the file, whole and at one place."""
     rows = texts(blob)
     lines = lines_now(finding, task, rows)
     if lines is None:
         return None
     if finding.replacement is None:
-        return Here(*lines, Rejected("nothing is suggested"))
+        return RelocatedLines(*lines, Rejected("nothing is suggested"))
     first, last = lines
-    proof = prove(blob, first, last, rows[first - 1 : last], finding.replacement, finding.path)
-    return Here(first, last, proof)
+    proof = validate_suggestion(
+        blob, first, last, rows[first - 1 : last], finding.replacement, finding.path
+    )
+    return RelocatedLines(first, last, proof)
 
 
 def lines_now(finding: Finding, task: AskedTask, rows: Sequence[bytes]) -> tuple[int, int] | None:
@@ -193,7 +213,7 @@ def lines_now(finding: Finding, task: AskedTask, rows: Sequence[bytes]) -> tuple
 
     `rows` are the file's lines without their newlines. Removed lines stand nowhere.
     """
-    strip = Strip(task.signs, task.hashes)
+    strip = AnchoredTask(task.signs, task.hashes)
     start = _found_at(strip, rows)
     if start is None or finding.side is Side.LEFT:
         return None
@@ -203,7 +223,7 @@ def lines_now(finding: Finding, task: AskedTask, rows: Sequence[bytes]) -> tuple
     )
 
 
-def _found_at(strip: Strip, rows: Sequence[bytes]) -> int | None:
+def _found_at(strip: AnchoredTask, rows: Sequence[bytes]) -> int | None:
     if not strip.signs or len(strip.hashes) != len(strip.signs) * HASH_LENGTH:
         return None  # a folded request keeps no hashes
     wanted = [strip.hash_at(at) for at, sign in enumerate(strip.signs) if sign != "-"]
@@ -216,5 +236,5 @@ def _found_at(strip: Strip, rows: Sequence[bytes]) -> int | None:
     return starts[0] if len(starts) == 1 else None
 
 
-def _new_lines_before(strip: Strip, position: int) -> int:
+def _new_lines_before(strip: AnchoredTask, position: int) -> int:
     return sum(sign != "-" for sign in strip.signs[:position])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from claude_batch.diff.lines import alike, rows_of
 from claude_batch.markdown import HIDDEN
-from claude_batch.syntax.validity import UNREAD, faults, no_worse
+from claude_batch.syntax.validity import UNPARSEABLE, count_syntax_errors, has_no_new_errors
 
 MAX_REPEATED = 3
 ONE_WORD = re.compile(r"\w*\W?")  # `end`, `else:`, `}`: such a line may well stand there twice
@@ -39,7 +39,7 @@ class Rejected:
     reason: str
 
 
-def prove(
+def validate_suggestion(
     blob: bytes,
     first_line: int,
     last_line: int,
@@ -55,25 +55,25 @@ def prove(
     if [row.removesuffix(b"\n") for row in old] != list(seen):
         return Rejected("the lines are not those that were reviewed")
     before = b"".join(old)
-    was = faults(path, blob)
-    if was == UNREAD:
+    was = count_syntax_errors(path, blob)
+    if was == UNPARSEABLE:
         return Rejected("the file is too large or too tangled to be parsed")
     if objection := _objection(before, replacement):
         return Rejected(objection)
     tried = {before}
-    for after in _afters(rows, first_line, last_line, replacement):
+    for after in _candidates(rows, first_line, last_line, replacement):
         if after in tried:
             continue
         tried.add(after)
         suggestion = Suggestion(path, first_line, last_line, before, after, parsed=was == 0)
-        if no_worse(path, was, applied(blob, suggestion)):
+        if has_no_new_errors(path, was, applied(blob, suggestion)):
             return suggestion
     return Rejected("the file would no longer parse" if len(tried) > 1 else "it changes nothing")
 
 
 def _objection(before: bytes, replacement: str) -> str | None:
     """Why the text is no replacement, whatever the file."""
-    if _unfit(before, replacement):
+    if _has_hidden_characters(before, replacement):
         return "the text holds characters that cannot be shown"
     if replacement.strip() and replacement.strip("\n").split("\n") == [
         line.strip() for line in _lines(before)
@@ -82,7 +82,7 @@ def _objection(before: bytes, replacement: str) -> str | None:
     return None
 
 
-def _afters(rows: Sequence[bytes], first: int, last: int, replacement: str) -> Iterator[bytes]:
+def _candidates(rows: Sequence[bytes], first: int, last: int, replacement: str) -> Iterator[bytes]:
     """What the lines may become, the likeliest first."""
     old = rows[first - 1 : last]
     ending, newline = _ending(old, rows), old[-1].endswith(b"\n")
@@ -90,7 +90,7 @@ def _afters(rows: Sequence[bytes], first: int, last: int, replacement: str) -> I
         _shown(rows[max(0, first - 1 - MAX_REPEATED) : first - 1]),
         _shown(rows[last : last + MAX_REPEATED]),
     )
-    for lines in _readings(_shown(old), _lines(replacement.encode()), edges):
+    for lines in _interpretations(_shown(old), _lines(replacement.encode()), edges):
         joined = ending.join(line.encode() for line in lines)
         # A file without a final newline gets none from a blank line at the end either.
         yield joined + ending * bool(lines) if newline else joined.rstrip(b"\r\n")
@@ -105,7 +105,7 @@ def applied(blob: bytes, suggestion: Suggestion) -> bytes:
     return b"".join([*rows[:start], suggestion.after, *rows[end:]])
 
 
-def _unfit(before: bytes, replacement: str) -> bool:
+def _has_hidden_characters(before: bytes, replacement: str) -> bool:
     """Nothing that a reader cannot see comes in by a suggestion; what is there may stay."""
     try:
         present = set(before.decode())
@@ -133,7 +133,7 @@ def _shown(rows: Sequence[bytes]) -> list[str]:
     return [row.decode("utf-8", "replace").rstrip("\r\n") for row in rows]
 
 
-def _readings(
+def _interpretations(
     old: Sequence[str], new: Sequence[str], edges: tuple[Sequence[str], Sequence[str]]
 ) -> Iterator[list[str]]:
     """What the model may have meant, the likeliest first."""
@@ -185,12 +185,18 @@ def _without_edges(
 
 def _repeats(old: Sequence[str], edge: Sequence[str], rest: Sequence[str]) -> bool:
     """Is `edge` there by mistake? The brackets of a replacement close as those of the old lines."""
-    if not "".join(edge).strip() or edge[0] in old or _open(rest) != _open(old):
+    if (
+        not "".join(edge).strip()
+        or edge[0] in old
+        or _bracket_balance(rest) != _bracket_balance(old)
+    ):
         return False
-    return bool(_open(edge)) or any(not ONE_WORD.fullmatch(line.strip()) for line in edge)
+    return bool(_bracket_balance(edge)) or any(
+        not ONE_WORD.fullmatch(line.strip()) for line in edge
+    )
 
 
-def _open(lines: Sequence[str]) -> int:
+def _bracket_balance(lines: Sequence[str]) -> int:
     text = "".join(lines)
     return sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))
 
@@ -212,7 +218,9 @@ def combine(blob: bytes, suggestions: Iterable[Suggestion]) -> Combined:
             rejected.append((suggestion, "another suggestion changes the same lines"))
             continue
         together = _all_applied(blob, [*accepted, suggestion])
-        if not no_worse(suggestion.path, faults(suggestion.path, after), together):
+        if not has_no_new_errors(
+            suggestion.path, count_syntax_errors(suggestion.path, after), together
+        ):
             rejected.append((suggestion, "the file would no longer parse with the others"))
             continue
         accepted.append(suggestion)

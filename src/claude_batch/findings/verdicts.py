@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from claude_batch.anthropic_api.results import Unparsable, lower, validated
+from claude_batch.anthropic_api.results import InvalidResponse, lower, validated
 
 LABEL = 8  # characters of a finding's id; the model copies it once for each claim
 
@@ -40,7 +40,7 @@ def read_verdicts(text: str, about: Sequence[str]) -> tuple[str, ...]:
     labels = [label(finding) for finding in about]
     missing = [name for name in labels if name not in said or labels.count(name) > 1]
     if missing:
-        raise Unparsable(f"{len(missing)} of {len(about)} claims have no verdict of their own")
+        raise InvalidResponse(f"{len(missing)} of {len(about)} claims have no verdict of their own")
     return tuple(
         finding for finding, name in zip(about, labels, strict=True) if said[name] == {"refuted"}
     )

@@ -39,7 +39,7 @@ class Branches:
         )
         if pushed.code and self._tip(ref) != commit:
             raise CannotPublish(
-                f"the branch {name} could not be pushed: {pushed.complaint}",
+                f"the branch {name} could not be pushed: {pushed.error_line}",
                 "give the job `contents: write`, or delete that branch if it is an old one",
             )
         return commit

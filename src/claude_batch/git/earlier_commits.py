@@ -9,7 +9,7 @@ from claude_batch.git.repository import Repository
 
 
 @dataclass(frozen=True)
-class Bygone:
+class EarlierCommits:
     """What earlier heads held. After a force-push only the remote may have them, or nobody."""
 
     repository: Repository

@@ -56,7 +56,7 @@ class Completed:
     err: str
 
     @property
-    def complaint(self) -> str:
+    def error_line(self) -> str:
         """The line that says what went wrong; the lines around it are advice."""
         rows = [row for row in self.err.splitlines() if row.strip()]
         grave = [row for row in rows if row.startswith(("fatal: ", "error: ", "remote: error"))]
@@ -71,7 +71,7 @@ class GitFailed(CannotRead):
         # Options of git itself stand before it: `-c key=value`, `-C /folder`.
         verb = next((arg for arg in args if re.fullmatch("[a-z][a-z-]*", arg)), "")
         super().__init__(
-            f"`git {verb}` failed: {completed.complaint}",
+            f"`git {verb}` failed: {completed.error_line}",
             NO_ROOM if FULL.search(completed.err) else CHECK,
         )
         self.completed = completed
@@ -105,7 +105,7 @@ class Git:
             raise GitFailed(args, completed)
         return completed
 
-    def pieces(
+    def stream(
         self, *args: str, extra: Mapping[str, str] | None = None
     ) -> Generator[bytes, None, None]:
         """What git prints, while it goes on. Raises as `run` does, after the last piece.
@@ -120,7 +120,7 @@ class Git:
             _started([*self.command(), *args], environ, DEVNULL, out, said) as process,
         ):
             try:
-                yield from _growing(out, process)
+                yield from _read_while_running(out, process)
             finally:
                 process.terminate()
                 process.wait()
@@ -177,7 +177,7 @@ def _started(
         raise CannotRead("git was not found", "install git 2.31 or newer") from error
 
 
-def _growing(out: IO[bytes], process: Popen[bytes]) -> Iterator[bytes]:
+def _read_while_running(out: IO[bytes], process: Popen[bytes]) -> Iterator[bytes]:
     """What a process adds to a file, until it has ended. Its place in the file is left alone."""
     if not hasattr(os, "pread"):  # Windows: there all of it is read when it has ended
         process.wait()
@@ -205,7 +205,7 @@ def _feed(pipe: IO[bytes] | None, pieces: Iterable[bytes]) -> None:
             pipe.writelines(pieces)
 
 
-class Printed:
+class ObjectSpool:
     """What git printed or will read, in a temporary file without a name: a ledger may be larger
     than memory."""
 
@@ -215,7 +215,7 @@ class Printed:
         self._lock = threading.Lock()
         weakref.finalize(self, self._file.close)
 
-    def objects(self, oids: Iterable[str]) -> dict[str, "Blob"]:
+    def objects(self, oids: Iterable[str]) -> dict[str, "SpooledObject"]:
         """By id; one that is missing is left out."""
         wanted = "".join(f"{oid}\n" for oid in oids if oid).encode()
         if not wanted:
@@ -225,9 +225,11 @@ class Printed:
             self._git.run("cat-file", "--batch", stdin=wanted, out=self._file)
             # Git has moved the place in the file, and seeking from the end is sure to notice.
             end = self._file.seek(0, SEEK_END)
-            return {oid: Blob(self, at, size) for oid, at, size in self._headers(start, end)}
+            return {
+                oid: SpooledObject(self, at, size) for oid, at, size in self._headers(start, end)
+            }
 
-    def add(self, content: bytes) -> "Blob":
+    def add(self, content: bytes) -> "SpooledObject":
         """As if git had printed it. Raises CannotRecord where there is no room for it."""
         rest = memoryview(content)
         with self._lock:
@@ -239,7 +241,7 @@ class Printed:
                 why = f"what is to be recorded could not be kept on disk: {error.strerror}"
                 raise CannotRecord(why, NO_ROOM) from error
             self._file.seek(0, SEEK_END)
-        return Blob(self, start, len(content))
+        return SpooledObject(self, start, len(content))
 
     def _headers(self, at: int, end: int) -> Iterator[tuple[str, int, int]]:
         while at < end:
@@ -264,10 +266,10 @@ class Printed:
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class SpooledObject:
     """One object among what was printed."""
 
-    printed: Printed
+    printed: ObjectSpool
     start: int
     size: int
 

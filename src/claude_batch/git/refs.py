@@ -51,17 +51,17 @@ class LocalRef:
     def tip(self) -> str | None:
         return commit_at(self.git, self.ref)
 
-    def newest(self) -> str | None:
+    def fetch_tip(self) -> str | None:
         return self.tip()
 
-    def gone(self) -> str | None:
+    def lost_tip(self) -> str | None:
         """Nobody remembers a local ref but the ref."""
         return None
 
     def deepen(self) -> None:
         """Its history is here, wherever it is known."""
 
-    def land(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
+    def push(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
         # An empty old value means: must not exist. Whether it rewrites is not git's business here.
         done = self.git.run("update-ref", self.ref, commit, parent or "", check=False)
         if done.code:
@@ -85,19 +85,19 @@ class RemoteRef:
         rows = (line.split("\t") for line in listed.out.decode().splitlines())
         return next((oid for oid, name in rows if name == self.ref), None)
 
-    def newest(self) -> str | None:
+    def fetch_tip(self) -> str | None:
         """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
         # Nearly always the ref has grown or stands still, and one connection does.
         done = self._fetch(f"{self.ref}:{self._seen}")
         if done.code and git_refusal.is_unreachable(done.err):
             raise self._refused(done)
         if done.code:
-            return self._judged()
+            return self._classify_fetch_failure()
         tip = self.git.run("rev-parse", self._seen).out.decode().strip()
         self._complete(tip)
         return tip
 
-    def _judged(self) -> str | None:
+    def _classify_fetch_failure(self) -> str | None:
         """The tip of a ref that is missing, was rewritten, or is being fetched by a rival too."""
         tip, seen = self.tip(), commit_at(self.git, self._seen)
         if tip is None and (seen or self.marker_seen()):
@@ -110,19 +110,19 @@ class RemoteRef:
         self._remember(fetched)
         return fetched
 
-    def gone(self) -> str | None:
+    def lost_tip(self) -> str | None:
         """What was seen last of a ref that the remote has no more."""
         seen = commit_at(self.git, self._seen)
         return seen if seen and self.tip() is None else None
 
     def deepen(self) -> None:
         """Bring the past of the ref into a shallow clone, and of no other ref."""
-        if self.newest() and self._is_shallow:
+        if self.fetch_tip() and self._is_shallow:
             done = self._wire.run(*FETCH, ALL, self.remote, self.ref, check=False)
             if done.code:
                 raise self._refused(done)
 
-    def land(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
+    def push(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
         # The ref must stand at `parent`, or must not exist where that is empty.
         is_leased = rewrites or not parent
         lease = (f"--force-with-lease={self.ref}:{parent or ''}",) if is_leased else ()
@@ -136,7 +136,7 @@ class RemoteRef:
             raise git_refusal.explain(text, self.ref, self.remote, self._credentials())
         if all("rejected]" not in row for row in rejected):
             # The answer to a push may be lost after the push has landed.
-            newest = self.newest()
+            newest = self.fetch_tip()
             if newest and follows(self.git, newest, commit):
                 return
         if rejected:

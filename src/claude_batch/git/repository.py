@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from claude_batch.diff.gitignore import BadPattern, gitignore
 from claude_batch.diff.line_tracking import Edit
-from claude_batch.diff.model import Comparison, Diff, FileChange, LeftOut
+from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
 from claude_batch.diff.parser import (
     LARGEST,
-    Entry,
+    RawEntry,
     changes,
     parse,
     parse_renames,
@@ -202,7 +202,7 @@ class Repository:
                 check=False,
             )
         if done.code:
-            raise cannot_read_index(done.err, done.complaint)
+            raise cannot_read_index(done.err, done.error_line)
         return done.out.decode().strip()
 
     def is_shallow(self) -> bool:
@@ -250,7 +250,7 @@ class Repository:
         if done.code:
             raise CannotFetch(
                 f"commits that are not here could not be fetched from `{self.remote}`: "
-                f"{done.complaint}",
+                f"{done.error_line}",
                 f"{DEEP_CHECKOUT}; otherwise check the network and that `git fetch "
                 f"{self.remote}` has credentials",
             )
@@ -260,7 +260,7 @@ class Repository:
     ) -> Diff:
         """`seen` is told of each file while git looks for the next. Raises CannotRead."""
         where = str(self.git.where)
-        pieces = self.git.pieces(
+        pieces = self.git.stream(
             *("-C", where, "-c", f"attr.tree={self._empty_tree}", *DIFF),
             *(comparison.base_tree, comparison.head_tree, "--"),
             # No index and no work tree but the git directory: attributes would come from them.
@@ -284,7 +284,7 @@ class Repository:
 
     def whole_files(
         self, commit: str, patterns: Sequence[str]
-    ) -> tuple[tuple[FileChange, ...], tuple[LeftOut, ...]]:
+    ) -> tuple[tuple[FileChange, ...], tuple[SkippedFile, ...]]:
         """The files of a commit that match patterns as in .gitignore, as hunks of context lines.
 
         Raises BadUsage, CannotRead.
@@ -304,7 +304,7 @@ class Repository:
         found = [whole_file(entry, content.get(entry.blob)) for entry in named]
         return (
             tuple(one for one in found if isinstance(one, FileChange)),
-            tuple(one for one in found if isinstance(one, LeftOut)),
+            tuple(one for one in found if isinstance(one, SkippedFile)),
         )
 
     def blob(self, rev: str, path: str) -> bytes | None:
@@ -335,7 +335,7 @@ class Repository:
         content = self.read(entries.values())
         return {path: content[oid] for path, oid in entries.items() if oid in content}
 
-    def _entries(self, commit: str, *endings: str) -> list[Entry]:
+    def _entries(self, commit: str, *endings: str) -> list[RawEntry]:
         out = self.git.run("ls-tree", "-r", "-z", "--full-tree", commit).out
         return parse_tree(out, tuple(end.encode() for end in endings) or (b"",))
 

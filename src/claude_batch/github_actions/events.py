@@ -60,7 +60,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Account(Part):
+class EventAccount(Part):
     login: str
     type: str = "User"
 
@@ -69,23 +69,23 @@ class Account(Part):
         return self.type == "Bot" or self.login.endswith("[bot]")
 
 
-class Repository(Part):
+class EventRepository(Part):
     full_name: str
 
 
-class Side(Part):
-    repo: Repository | None  # None: the fork was deleted
+class EventBranch(Part):
+    repo: EventRepository | None  # None: the fork was deleted
     sha: str | None = None
 
 
-class PullRequest(Part):
+class EventPullRequest(Part):
     number: int
     state: str = "open"
     draft: bool = False
     merged: bool = False
-    user: Account | None  # None: the account was deleted
-    base: Side
-    head: Side
+    user: EventAccount | None  # None: the account was deleted
+    base: EventBranch
+    head: EventBranch
 
     @property
     def from_fork(self) -> bool:
@@ -98,9 +98,9 @@ class Label(Part):
 
 class PullRequestEvent(Part):
     action: str
-    pull_request: PullRequest
+    pull_request: EventPullRequest
     label: Label | None = None
-    sender: Account | None = None
+    sender: EventAccount | None = None
 
 
 def decide(
@@ -172,7 +172,7 @@ def _barred(event: str, said: PullRequestEvent) -> str:
     return ""
 
 
-def _unwanted(pull: PullRequest, label: str, labelled: bool, forks: str) -> str:
+def _unwanted(pull: EventPullRequest, label: str, labelled: bool, forks: str) -> str:
     """Why nobody asked for this review; empty where somebody did. Our label is a person's word."""
     if pull.state != "open":
         return "it is closed"

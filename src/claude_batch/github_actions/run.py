@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
-from claude_batch.batches.collect_result import Collection
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Lane
 from claude_batch.errors import (
     BudgetExceeded,
@@ -24,18 +24,18 @@ from claude_batch.github_actions.events import (
     Submit,
     decide,
 )
-from claude_batch.pull_requests.publish import Published
-from claude_batch.submission.planner import Submission
+from claude_batch.pull_requests.publish import PublishResult
+from claude_batch.submission.planner import SubmitResult
 
 
 @dataclass
-class Done:
+class CiResult:
     event: str
     notes: list[str] = field(default_factory=list)
     warnings: list[ClaudeBatchError] = field(default_factory=list)
-    submission: Submission | None = None
-    collection: Collection | None = None
-    published: list[Published] | None = None
+    submission: SubmitResult | None = None
+    collection: CollectResult | None = None
+    published: list[PublishResult] | None = None
 
 
 # The world said no. Usage, configuration and our own bugs are not in the list: those are red.
@@ -46,9 +46,9 @@ OUTAGES = (BudgetExceeded, CannotCollect, CannotFetch, CannotPublish, CannotReco
 class Verbs:
     """The verbs as this place can call them."""
 
-    submit: Callable[[int, Lane | None], Submission]
-    collect: Callable[[], Collection]
-    publish: Callable[[], list[Published]]  # on all open pull requests with something recorded
+    submit: Callable[[int, Lane | None], SubmitResult]
+    collect: Callable[[], CollectResult]
+    publish: Callable[[], list[PublishResult]]  # on all open pull requests with something recorded
     close: Callable[[int, bool], list[tuple[str, str]]]  # merged?; cancels: id, status
     compact: Callable[[], int]  # log files that were folded, where that is due
 
@@ -59,10 +59,10 @@ def ci(
     label: str,
     forks: Literal["skip", "label"],
     verbs: Verbs,
-) -> Done:
+) -> CiResult:
     """Each step goes on where the one before it met an outage: paid work is still collected."""
     trip = decide(event, payload, label, forks)
-    done = Done(event)
+    done = CiResult(event)
     match trip:
         case Submit(pr, lane):
             with _Tolerant(done):
@@ -94,7 +94,7 @@ def ci(
 class _Tolerant:
     """Turns an outage into a warning."""
 
-    done: Done
+    done: CiResult
 
     def __enter__(self) -> None:
         pass

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from claude_batch.errors import CannotPublish, ThreadsRefused
-from claude_batch.github_api.errors import Asked, Refusal, explain, said_in
+from claude_batch.github_api.errors import GitHubError, Operation, explain, said_in
 from claude_batch.github_api.models import (
     DraftCheck,
     DraftComment,
@@ -58,7 +58,7 @@ COMMENTS = TypeAdapter(list[CommentAnswer])
 REACTIONS = TypeAdapter(list[ReactionAnswer])
 
 
-class Forge:
+class GitHubClient:
     """One repository on GitHub. Every method raises CannotPublish."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Forge:
         self._wrote = False
         self._may_write: dict[str, bool] = {}
 
-    def __enter__(self) -> "Forge":
+    def __enter__(self) -> "GitHubClient":
         return self
 
     def __exit__(
@@ -142,10 +142,10 @@ class Forge:
         return f"/repos/{self._name}{path}"
 
     def _asking(self, what: str, permission: str) -> AbstractContextManager[None]:
-        return _translated(Asked(f"cannot {what}", permission), self._url)
+        return _translated(Operation(f"cannot {what}", permission), self._url)
 
     def _writing(self, what: str, permission: str) -> AbstractContextManager[None]:
-        return _translated(Asked(f"cannot {what}", permission, writes=True), self._url)
+        return _translated(Operation(f"cannot {what}", permission, writes=True), self._url)
 
     def login(self) -> str:
         """Who writes. The token of a workflow may not ask, and is github-actions[bot]."""
@@ -286,7 +286,7 @@ class Forge:
             except (GithubException, ValidationError, KeyError, TypeError) as error:
                 said = "it is not there"
                 if isinstance(error, GithubException):
-                    said = _refused(error).said
+                    said = _refused(error).message
                 # With a workflow's token, resolving needs a permission that is about files.
                 raise ThreadsRefused(
                     f"cannot {what}: {said}",
@@ -302,7 +302,7 @@ class Forge:
         """
         drafts = [_draft(each) for each in comments]
         review = {"commit_id": head, "body": body, "event": "COMMENT", "comments": drafts}
-        asked = Asked(f"cannot post the review of {number}", "pull-requests: write", True, True)
+        asked = Operation(f"cannot post the review of {number}", "pull-requests: write", True, True)
         with _translated(asked, self._url):
             answer = self._send("POST", self._at(f"/pulls/{number}/reviews"), review)
             made = Identified.model_validate(answer)
@@ -391,7 +391,7 @@ def _draft(comment: DraftComment) -> dict[str, Any]:
 
 
 @contextmanager
-def _translated(asked: Asked, url: str) -> Iterator[None]:
+def _translated(asked: Operation, url: str) -> Iterator[None]:
     """Third parties' errors end here."""
     from github import GithubException
 
@@ -400,24 +400,24 @@ def _translated(asked: Asked, url: str) -> Iterator[None]:
     except GithubException as error:
         raise explain(_refused(error), asked) from error
     except OSError as error:  # every error of requests is one; see requests.exceptions
-        said = f"{asked.problem}: {url} could not be reached or broke off{asked.unclear}"
+        said = f"{asked.problem}: {url} could not be reached or broke off{asked.outcome_unknown}"
         remedy = f"check GITHUB_API_URL and the network, then {asked.again}"
         raise CannotPublish(said, remedy) from error
     except (ValidationError, RuntimeError) as error:  # RuntimeError: a redirect elsewhere
         remedy = "check that GITHUB_API_URL is the root of a GitHub API"
-        said = f"{asked.problem}: {url} does not answer as GitHub does{asked.unclear}"
+        said = f"{asked.problem}: {url} does not answer as GitHub does{asked.outcome_unknown}"
         raise CannotPublish(said, remedy) from error
 
 
-def _refused(error: "GithubException") -> Refusal:
+def _refused(error: "GithubException") -> GitHubError:
     from github import RateLimitExceededException
 
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     wait = headers.get("retry-after")
     limited = isinstance(error, RateLimitExceededException) or error.status == 429
-    return Refusal(
+    return GitHubError(
         status=error.status,
-        said=said_in(error.data, error.status),
+        message=said_in(error.data, error.status),
         is_rate_limit=limited or (error.status == 403 and wait is not None),
         wait=wait,
     )

@@ -20,7 +20,7 @@ OTHERWISE = "run `claude-batch doctor`, which checks the set-up and the rights"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Operation:
     """What a call is for, so that its failure can be said in two sentences."""
 
     problem: str
@@ -29,7 +29,7 @@ class Asked:
     is_review: bool = False
 
     @property
-    def unclear(self) -> str:
+    def outcome_unknown(self) -> str:
         return ", so it may or may not have been done" if self.writes else ""
 
     @property
@@ -38,25 +38,25 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class GitHubError:
     """`said`: in GitHub's words. `wait`: the seconds that it asks for, where it does."""
 
     status: int
-    said: str
+    message: str
     is_rate_limit: bool
     wait: str | None
 
 
-def explain(refusal: Refusal, asked: Asked) -> CannotPublish:
-    if refusal.is_rate_limit or TOO_QUICK in refusal.said:
+def explain(refusal: GitHubError, asked: Operation) -> CannotPublish:
+    if refusal.is_rate_limit or TOO_QUICK in refusal.message:
         when = f"wait {refusal.wait} seconds" if refusal.wait else "wait some minutes"
         limited = f"{asked.problem}: GitHub's rate limit is used up"
         return CannotPublish(limited, f"{when}, then {asked.again}")
     if refusal.status >= 500:
-        down = f"{asked.problem}: GitHub answered {refusal.status}{asked.unclear}"
+        down = f"{asked.problem}: GitHub answered {refusal.status}{asked.outcome_unknown}"
         return CannotPublish(down, asked.again)
-    problem = f"{asked.problem}: {refusal.said}"
-    if refusal.status == 422 and NOT_THE_HEAD in refusal.said:
+    problem = f"{asked.problem}: {refusal.message}"
+    if refusal.status == 422 and NOT_THE_HEAD in refusal.message:
         return CannotPublish(problem, f"the pull request has moved on: {asked.again}")
     if refusal.status == 422 and asked.is_review:
         remedy = "leave out what is not in the diff or is too long, or say it in the summary"

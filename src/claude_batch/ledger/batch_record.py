@@ -5,29 +5,29 @@ from datetime import datetime
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.ledger.events import (
-    Answered,
-    Asked,
+    AnswerRecorded,
+    BatchLookup,
     BatchStatus,
     Intent,
+    IntentAbandoned,
     IntentId,
-    Looked,
+    RequestRecorded,
     Submitted,
-    Voided,
 )
-from claude_batch.ledger.lazy_rows import Rows
-from claude_batch.ledger.log import Log
+from claude_batch.ledger.lazy_rows import LazyRows
+from claude_batch.ledger.log import EventIndex
 
 
 @dataclass
-class Sending:
+class BatchRecord:
     """One intent with all that is known of it."""
 
     intent: Intent
-    requests: Rows[Asked] = field(default_factory=Rows)
+    requests: LazyRows[RequestRecorded] = field(default_factory=LazyRows)
     submitted: Submitted | None = None
-    answers: Rows[Answered] = field(default_factory=Rows)
-    voided: Voided | None = None
-    looks: list[Looked] = field(default_factory=list)
+    answers: LazyRows[AnswerRecorded] = field(default_factory=LazyRows)
+    voided: IntentAbandoned | None = None
+    looks: list[BatchLookup] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)
 
     def is_answered(self) -> bool:
@@ -52,22 +52,26 @@ class Sending:
         return "in_progress"
 
 
-def sendings_of(log: Log, answers: dict[IntentId, Rows[Answered]]) -> dict[IntentId, Sending]:
-    requests = log.rows(Asked)
+def batch_records(
+    log: EventIndex, answers: dict[IntentId, LazyRows[AnswerRecorded]]
+) -> dict[IntentId, BatchRecord]:
+    requests = log.rows(RequestRecorded)
     found = {
-        key: Sending(intent, requests.get(key, Rows()), answers=answers.get(key, Rows()))
+        key: BatchRecord(
+            intent, requests.get(key, LazyRows()), answers=answers.get(key, LazyRows())
+        )
         for key, intent in log.latest(Intent, lambda e: e.id).items()
     }
-    for looked in log.once(Looked):
+    for looked in log.once(BatchLookup):
         if looked.intent in found:
             found[looked.intent].looks.append(looked)
     _add_batches(found, log)
     return found
 
 
-def _add_batches(found: dict[IntentId, Sending], log: Log) -> None:
+def _add_batches(found: dict[IntentId, BatchRecord], log: EventIndex) -> None:
     """A batch that exists beats the belief that it was never sent: its money is under way."""
-    for intent, voided in log.latest(Voided, lambda e: e.intent).items():
+    for intent, voided in log.latest(IntentAbandoned, lambda e: e.intent).items():
         if intent in found:
             found[intent].voided = voided
     sender: dict[BatchId, IntentId] = {e.batch: e.intent for e in log.once(Submitted)}

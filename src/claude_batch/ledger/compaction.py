@@ -13,29 +13,29 @@ from typing import assert_never
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.ledger import view as ledger_view
 from claude_batch.ledger.events import (
-    Answered,
+    AnswerRecorded,
     AnyEvent,
-    Asked,
+    BatchLookup,
     BatchStatus,
-    Closed,
     Event,
-    Forgotten,
+    FeedbackRecorded,
+    FoldedRequest,
     Intent,
+    IntentAbandoned,
     IntentId,
     Lease,
-    Looked,
     Plan,
     Post,
-    Settled,
-    Signal,
+    PullRequestClosed,
+    RequestRecorded,
     Submitted,
-    Voided,
+    TasksReset,
     is_unpriced,
 )
-from claude_batch.ledger.files import LARGE, Parsed, is_older, snapshot
-from claude_batch.ledger.log import answered_of
+from claude_batch.ledger.files import LARGE, ParsedLog, is_older, snapshot
+from claude_batch.ledger.log import unfold_answer
 from claude_batch.ledger.usage_history import basis
-from claude_batch.ledger.view import Standing, View, counted, repetition
+from claude_batch.ledger.view import LedgerState, TaskStatus, plan_key, plans_counted_once
 
 # The API keeps results for 29 days, and to read them again takes what a row does not say.
 YOUNGEST = timedelta(days=30)
@@ -44,13 +44,13 @@ MOST_BYTES = 5_000_000
 Key = tuple[IntentId, int]
 
 
-def is_due(logs: Mapping[str, int], before: datetime) -> bool:
+def needs_compaction(logs: Mapping[str, int], before: datetime) -> bool:
     """`logs`: sizes by path, as View has them. Snapshots stand for what has been folded."""
-    found = old(logs, before)
+    found = compactable_files(logs, before)
     return len(found) > MOST_FILES or sum(logs[path] for path in found) > MOST_BYTES
 
 
-def old(logs: Mapping[str, int], before: datetime) -> list[str]:
+def compactable_files(logs: Mapping[str, int], before: datetime) -> list[str]:
     """Log files of days before `before`. Rows of large ones cost nothing until they are asked
     for; folded they would."""
     return [path for path, size in logs.items() if size < LARGE and is_older(path, before)]
@@ -64,12 +64,12 @@ class Folded:
     gone: tuple[str, ...]
 
 
-def fold(logs: Mapping[str, Parsed], view: View, before: datetime) -> Folded:
+def fold(logs: Mapping[str, ParsedLog], view: LedgerState, before: datetime) -> Folded:
     """Of log files of days before `before`, and snapshots. `view` is the state of all `logs`.
 
     A file that could not be read in full is left alone.
     """
-    days = old({path: parsed.size for path, parsed in logs.items()}, before)
+    days = compactable_files({path: parsed.size for path, parsed in logs.items()}, before)
     snapshots = [path for path in logs if path.startswith("snap/")]
     whole = [path for path in (*days, *snapshots) if not logs[path].damaged]
     months: dict[str, list[AnyEvent]] = {}
@@ -80,29 +80,31 @@ def fold(logs: Mapping[str, Parsed], view: View, before: datetime) -> Folded:
     return Folded(files, tuple(path for path in whole if path not in made))
 
 
-def _folded(events: list[AnyEvent], view: View, before: datetime) -> Iterator[AnyEvent]:
+def _folded(events: list[AnyEvent], view: LedgerState, before: datetime) -> Iterator[AnyEvent]:
     needed = basis(view)
-    keys = dict.fromkeys((e.intent, e.n) for e in events if isinstance(e, Asked | Answered))
-    rows = [_row(view, key, before) for key in keys if key not in needed]
+    keys = dict.fromkeys(
+        (e.intent, e.n) for e in events if isinstance(e, RequestRecorded | AnswerRecorded)
+    )
+    rows = [_fold_request(view, key, before) for key in keys if key not in needed]
     settled = {(row.intent, row.n): row for row in rows if row}
-    rest = _Rest.of(view, settled, before)
+    rest = _Retention.of(view, settled, before)
     yield from filter(rest.stays, events)
     yield from settled.values()
 
 
-def _row(view: View, key: Key, before: datetime) -> Settled | None:
+def _fold_request(view: LedgerState, key: Key, before: datetime) -> FoldedRequest | None:
     """None: the request is not finished, or it has more to say than a row can."""
     intent, n = key
-    sending = view.sendings.get(intent)
+    sending = view.batch_records.get(intent)
     asked = sending.requests.get(n) if sending else None
     answer = sending.answers.get(n) if sending else None
     if not sending or not asked or not answer or sending.is_open() or answer.at >= before:
         return None
     if (answer.findings and answer.shard in view.shards) or is_unpriced(answer):
         return None
-    if any(view.standing(task.id) is Standing.FAILED for task in asked.tasks):
+    if any(view.task_status(task.id) is TaskStatus.FAILED for task in asked.tasks):
         return None  # until it is asked again, people are told where it stands and why it failed
-    row = Settled(
+    row = FoldedRequest(
         at=answer.at,
         run=answer.run,
         repo=asked.repo,
@@ -125,22 +127,24 @@ def _row(view: View, key: Key, before: datetime) -> Settled | None:
         shard=answer.shard,
     )
     batch = sending.submitted.batch if sending.submitted else None
-    is_whole = answered_of(row, batch) == answer and asked.at == sending.intent.at
+    is_whole = unfold_answer(row, batch) == answer and asked.at == sending.intent.at
     return row if is_whole and answer.model else None
 
 
 @dataclass(frozen=True)
-class _Rest:
+class _Retention:
     """What is carried over: all but what a row or something later has replaced."""
 
-    settled: Mapping[Key, Settled]
+    settled: Mapping[Key, FoldedRequest]
     finished: frozenset[IntentId | BatchId]
     latest: frozenset[Event]
     plans: frozenset[str]
 
     @classmethod
-    def of(cls, view: View, settled: Mapping[Key, Settled], before: datetime) -> "_Rest":
-        answered = [one for one in view.sendings.values() if one.is_answered()]
+    def of(
+        cls, view: LedgerState, settled: Mapping[Key, FoldedRequest], before: datetime
+    ) -> "_Retention":
+        answered = [one for one in view.batch_records.values() if one.is_answered()]
         batches = (one.submitted.batch for one in answered if one.submitted)
         latest = (*view.posts.values(), *view.leases.values(), *view.closed.values())
         return cls(
@@ -152,30 +156,32 @@ class _Rest:
 
     def stays(self, event: AnyEvent) -> bool:
         match event:
-            case Asked() | Answered() | Settled():
+            case RequestRecorded() | AnswerRecorded() | FoldedRequest():
                 return (event.intent, event.n) not in self.settled
-            case Looked() | Voided():  # how it ended its answers say
+            case BatchLookup() | IntentAbandoned():  # how it ended its answers say
                 return event.intent not in self.finished
             case BatchStatus():
                 return event.batch not in self.finished
-            case Post() | Lease() | Closed():
+            case Post() | Lease() | PullRequestClosed():
                 return event in self.latest
             case Plan():
                 return event.id in self.plans
-            case Intent() | Submitted() | Signal() | Forgotten():
+            case Intent() | Submitted() | FeedbackRecorded() | TasksReset():
                 return True
             case _:
                 assert_never(event)
 
 
-def _plans(view: View, before: datetime) -> Iterable[Plan]:
+def _plans(view: LedgerState, before: datetime) -> Iterable[Plan]:
     """Young ones, those of open pull requests, the latest of each label, those that refactorings
     are made of, and those whose reuse receipts count: of equal ones only the first counts."""
     latest = {(plan.pr, plan.label): plan.at for plan in view.plans}
-    first = {repetition(plan): plan for plan in reversed(view.plans)}
-    needed = {plan.id for plan, _ in ledger_view.due(view)} | {plan.id for plan in counted(view)}
+    first = {plan_key(plan): plan for plan in reversed(view.plans)}
+    needed = {plan.id for plan, _ in ledger_view.due(view)} | {
+        plan.id for plan in plans_counted_once(view)
+    }
     for plan in view.plans:
         is_open = plan.pr is not None and not view.was_closed(plan.pr, before)
         is_new = plan.at >= before or plan.at == latest[plan.pr, plan.label]
         if plan.id in needed or is_open or is_new:
-            yield from (plan, first[repetition(plan)])
+            yield from (plan, first[plan_key(plan)])

@@ -78,7 +78,7 @@ class Estimate(Model):
     usd_max: Decimal
 
 
-class Asked(Event):
+class RequestRecorded(Event):
     """One request of an intent."""
 
     type: Literal["request"] = "request"
@@ -104,7 +104,7 @@ class Submitted(Event):
     adopted: bool = False  # found by listing after a crash
 
 
-class Looked(Event):
+class BatchLookup(Event):
     """Batches were listed to see whether an intent without a fact had been sent after all."""
 
     type: Literal["looked"] = "looked"
@@ -112,7 +112,7 @@ class Looked(Event):
     candidates: tuple[BatchId, ...]
 
 
-class Voided(Event):
+class IntentAbandoned(Event):
     """An intent of which nothing more will be sent: what has no answer is free again."""
 
     type: Literal["voided"] = "voided"
@@ -126,7 +126,7 @@ class BatchStatus(Event):
     status: Literal["canceling", "ended", "collected", "lost"]
 
 
-class Answered(Event):
+class AnswerRecorded(Event):
     """What came back for one request, and what it cost. `shard` holds the findings."""
 
     type: Literal["answer"] = "answer"
@@ -167,7 +167,7 @@ class Post(Event):
     state: Literal["posted", "resolved", "deleted"] = "posted"
 
 
-class Signal(Event):
+class FeedbackRecorded(Event):
     """What a person with write access said about a finding of ours."""
 
     type: Literal["signal"] = "signal"
@@ -176,7 +176,7 @@ class Signal(Event):
     what: Literal["thumbs_up", "thumbs_down", "resolved", "wontfix", "applied"]
 
 
-class Forgotten(Event):
+class TasksReset(Event):
     """These tasks may be asked again although they were answered or have failed too often."""
 
     type: Literal["forgotten"] = "forgotten"
@@ -184,13 +184,13 @@ class Forgotten(Event):
     reason: str
 
 
-class Closed(Event):
+class PullRequestClosed(Event):
     type: Literal["closed"] = "closed"
     pr: int
     merged: bool
 
 
-class Settled(Event):
+class FoldedRequest(Event):
     """A finished request after folding: what receipts and deduplication need, in one row."""
 
     type: Literal["settled"] = "settled"
@@ -216,18 +216,18 @@ class Settled(Event):
 AnyEvent = Annotated[
     Plan
     | Intent
-    | Asked
+    | RequestRecorded
     | Submitted
-    | Looked
-    | Voided
+    | BatchLookup
+    | IntentAbandoned
     | BatchStatus
-    | Answered
+    | AnswerRecorded
     | Lease
     | Post
-    | Signal
-    | Forgotten
-    | Closed
-    | Settled,
+    | FeedbackRecorded
+    | TasksReset
+    | PullRequestClosed
+    | FoldedRequest,
     Field(discriminator="type"),
 ]
 
@@ -237,16 +237,16 @@ EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 BILLED = (Outcome.SUCCEEDED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.UNREADABLE)
 
 
-def is_unpriced(answer: Answered | Settled) -> bool:
+def is_unpriced(answer: AnswerRecorded | FoldedRequest) -> bool:
     """It may have cost something, and nothing says how much: its model has no price, or its usage
     is missing, negative or absurd."""
     return answer.usd is None and (answer.usage is not None or answer.outcome in BILLED)
 
 
-def is_lost(answer: Answered | Settled) -> bool:
+def is_lost(answer: AnswerRecorded | FoldedRequest) -> bool:
     """In the lane now nothing came back: it may have been billed, and again when it was asked
     again. What a batch lost is found at the API."""
-    at_once = answer.lane == "now" if isinstance(answer, Settled) else answer.batch is None
+    at_once = answer.lane == "now" if isinstance(answer, FoldedRequest) else answer.batch is None
     return at_once and answer.usage is None and answer.outcome is Outcome.UNREADABLE
 
 
@@ -265,22 +265,22 @@ E = TypeVar("E", bound=Event)
 TICK = timedelta(microseconds=1)
 
 
-def after(known: Iterable[datetime], now: datetime) -> datetime:
+def next_timestamp(known: Iterable[datetime], now: datetime) -> datetime:
     """`now`, or just after the last that is known."""
     return max([now, *(at + TICK for at in known)])
 
 
 def latest(events: Iterable[E]) -> E:
     """Of events about one thing, at least one."""
-    return reduce(lambda one, other: other if is_later(other, one) else one, events)
+    return reduce(lambda one, other: other if supersedes(other, one) else one, events)
 
 
-def is_later(event: Event, other: Event) -> bool:
+def supersedes(event: Event, other: Event) -> bool:
     """Between two at once, the one with the greater line."""
     if event.at != other.at:
         return event.at > other.at
-    return event != other and line_of(event) > line_of(other)
+    return event != other and encode(event) > encode(other)
 
 
-def line_of(event: Event) -> bytes:
+def encode(event: Event) -> bytes:
     return to_line(cast(AnyEvent, event))

@@ -17,8 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from claude_batch.errors import CannotRecord, LedgerIsNewer
 from claude_batch.findings.finding import Finding
-from claude_batch.ledger.events import SCHEMA, Answered, AnyEvent, IntentId, from_line, to_line
-from claude_batch.ledger.lazy_rows import AnySheet, Places
+from claude_batch.ledger.events import (
+    SCHEMA,
+    AnswerRecorded,
+    AnyEvent,
+    IntentId,
+    from_line,
+    to_line,
+)
+from claude_batch.ledger.lazy_rows import AnySheet, LogFileIndexBuilder
 from claude_batch.ledger.store import Shard, Write
 
 READER = 1
@@ -101,7 +108,7 @@ def check_writable(meta: Meta | None, ref: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedLog:
     """A log file's events, and "path: why" for what could not be read of it."""
 
     events: tuple[AnyEvent, ...] = ()
@@ -130,22 +137,22 @@ class Stored(Protocol):
     def line_at(self, place: int) -> bytes: ...
 
 
-def parse_log(path: str, stored: Stored | None, large: int = LARGE) -> Parsed:
+def parse_log(path: str, stored: Stored | None, large: int = LARGE) -> ParsedLog:
     """A file that does not fit its name is left alone whole, else each line that does not parse.
 
     The requests and answers of a file of `large` bytes or more stay on sheets.
     """
     match = LOG.fullmatch(path)
     if match is None or stored is None:
-        return Parsed(damaged=(f"{path}: {'missing' if match else 'not a file of the ledger'}",))
+        return ParsedLog(damaged=(f"{path}: {'missing' if match else 'not a file of the ledger'}",))
     if _checksum(stored.chunks()) != match[1]:
-        return Parsed(damaged=(f"{path}: its bytes do not fit the checksum in its name",))
+        return ParsedLog(damaged=(f"{path}: its bytes do not fit the checksum in its name",))
     damaged: list[str] = []
     found = _placed(_readable(path, stored, damaged), stored, large)
     return replace(found, damaged=tuple(damaged)) if damaged else found
 
 
-def written(events: Iterable[AnyEvent], stored: Stored, large: int = LARGE) -> Parsed:
+def index_written(events: Iterable[AnyEvent], stored: Stored, large: int = LARGE) -> ParsedLog:
     """What `parse_log` would say of a file that was just made of `events`."""
     places = (place for place, _ in stored.lines())
     return _placed(zip(places, events, strict=True), stored, large)
@@ -160,12 +167,12 @@ def _readable(path: str, stored: Stored, damaged: list[str]) -> Iterator[tuple[i
             damaged.append(f"{path}: line {number}: {why}")
 
 
-def _placed(rows: Iterable[tuple[int, AnyEvent]], stored: Stored, large: int) -> Parsed:
-    places = Places()
+def _placed(rows: Iterable[tuple[int, AnyEvent]], stored: Stored, large: int) -> ParsedLog:
+    places = LogFileIndexBuilder()
     events = tuple(
-        event for place, event in rows if stored.size < large or not places.note(event, place)
+        event for place, event in rows if stored.size < large or not places.add(event, place)
     )
-    return Parsed(events, sheets=tuple(places.sheets(stored.line_at)), size=stored.size)
+    return ParsedLog(events, sheets=tuple(places.sheets(stored.line_at)), size=stored.size)
 
 
 def checksum(content: bytes) -> str:
@@ -179,7 +186,7 @@ def _checksum(parts: Iterable[bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
-def is_stray(path: str) -> bool:
+def is_unknown_file(path: str) -> bool:
     """Not a name that we give."""
     return not (path in (META, README) or LOG.fullmatch(path) or SHARD.fullmatch(path))
 
@@ -193,7 +200,7 @@ class Packed:
     events: tuple[AnyEvent, ...] = ()
 
 
-def pack(write: Write, now: datetime, run: str, most: int = LOG_BYTES) -> Iterator[Packed]:
+def encode_write(write: Write, now: datetime, run: str, most: int = LOG_BYTES) -> Iterator[Packed]:
     """The new files of a write. Each answer learns the name of the shard with its findings."""
     shard_of: dict[tuple[IntentId, int], str] = {}
     for shards in _packages(write.shards):
@@ -244,7 +251,7 @@ def title(write: Write) -> str:
 
 
 def _with_shard(event: AnyEvent, shard_of: dict[tuple[IntentId, int], str]) -> AnyEvent:
-    if isinstance(event, Answered) and (path := shard_of.get((event.intent, event.n))):
+    if isinstance(event, AnswerRecorded) and (path := shard_of.get((event.intent, event.n))):
         return event.model_copy(update={"shard": path})
     return event
 

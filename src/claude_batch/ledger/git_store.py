@@ -18,14 +18,14 @@ from claude_batch.findings.finding import Finding
 from claude_batch.git import errors as git_refusal
 from claude_batch.git import plumbing
 from claude_batch.git.plumbing import Content
-from claude_batch.git.process import Blob, Git, Printed
+from claude_batch.git.process import Git, ObjectSpool, SpooledObject
 from claude_batch.git.refs import TRIES, LocalRef, LostRace, RemoteRef, _named
 from claude_batch.ledger import compaction as folding
 from claude_batch.ledger import files as ledger_files
-from claude_batch.ledger.events import Answered
-from claude_batch.ledger.files import LOG, META, SHARD, Meta, Parsed
+from claude_batch.ledger.events import AnswerRecorded
+from claude_batch.ledger.files import LOG, META, SHARD, Meta, ParsedLog
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 EMAIL = "claude-batch@users.noreply.github.com"
 WHO = f"claude-batch <{EMAIL}>"
@@ -38,17 +38,17 @@ class Snapshot:
     tip: str | None
     blobs: dict[str, str]  # path to id
     meta: Meta | None
-    view: View
-    logs: dict[str, Parsed] = field(default_factory=dict)
+    view: LedgerState
+    logs: dict[str, ParsedLog] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, tip: str, blobs: dict[str, str], meta: Meta | None, logs: dict[str, Parsed]
+        cls, tip: str, blobs: dict[str, str], meta: Meta | None, logs: dict[str, ParsedLog]
     ) -> "Snapshot":
         damaged = [line for file in logs.values() for line in file.damaged]
         events = (event for file in logs.values() for event in file.events)
         sheets = (sheet for file in logs.values() for sheet in file.sheets)
-        view = View.of(
+        view = LedgerState.of(
             events, (*damaged, *_strange(blobs, meta)), filter(SHARD.fullmatch, blobs), sheets
         )
         sizes = {path: file.size for path, file in logs.items()}
@@ -56,13 +56,13 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PendingChange:
     """What a commit does to the files."""
 
     files: Mapping[str, Content]
     title: str
     drops: Sequence[str] = ()
-    logs: Mapping[str, Parsed] = field(default_factory=dict)  # what is known of the files
+    logs: Mapping[str, ParsedLog] = field(default_factory=dict)  # what is known of the files
 
     def is_in(self, blobs: Mapping[str, str]) -> bool:
         """Names are enough: they carry the checksum of what is in the file."""
@@ -93,32 +93,34 @@ class GitLedger:
     clock: Callable[[], float] = time.monotonic
     large: int = ledger_files.LARGE
     _began: float = field(default=0.0, init=False, repr=False)
-    _parsed: dict[tuple[str, str], Parsed] = field(default_factory=dict, init=False, repr=False)
+    _parsed: dict[tuple[str, str], ParsedLog] = field(default_factory=dict, init=False, repr=False)
     _metas: dict[str, Meta | None] = field(default_factory=dict, init=False, repr=False)
     _last: Snapshot | None = field(default=None, init=False, repr=False)
 
-    def view(self) -> View:
-        return self._read(self._place.newest()).view
+    def view(self) -> LedgerState:
+        return self._read(self._place.fetch_tip()).view
 
     def tip(self) -> str | None:
         """The commit that the ledger stands at, for the price of one `git ls-remote`."""
         return self._place.tip()
 
-    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
-        return self._landed(lambda base: self._packed(base, decide(base.view)), patient)
+    def transact(
+        self, decide: Callable[[LedgerState], Write], *, patient: bool = True
+    ) -> LedgerState:
+        return self._commit_with_retry(lambda base: self._packed(base, decide(base.view)), patient)
 
-    def gone(self) -> str | None:
+    def lost_tip(self) -> str | None:
         """The commit that this clone saw last, if the remote has lost the ref."""
-        return self._place.gone()
+        return self._place.lost_tip()
 
-    def bring_back(self, commit: str) -> None:
+    def restore_ref(self, commit: str) -> None:
         """Only where the ref does not exist. Raises CannotRecord."""
-        self._place.land(commit, None)
+        self._place.push(commit, None)
 
-    def mend(self, find: Callable[[str], Mapping[str, bytes]]) -> View:
+    def restore_files(self, find: Callable[[str], Mapping[str, bytes]]) -> LedgerState:
         """Put files back: those that `find` returns for a tip, in a commit on that tip."""
-        return self._landed(
-            lambda base: Change(self._kept(find(base.tip)), "repair") if base.tip else None
+        return self._commit_with_retry(
+            lambda base: PendingChange(self._kept(find(base.tip)), "repair") if base.tip else None
         )
 
     def squash(self, check: Callable[[str], None]) -> int:
@@ -129,7 +131,7 @@ class GitLedger:
         self._began = self.clock()
         place = self._place
         place.deepen()
-        base = self._read(place.newest())
+        base = self._read(place.fetch_tip())
         commits = self.git.run("rev-list", base.tip).out.decode().split() if base.tip else []
         if base.tip is None or len(commits) == 1:
             return 0
@@ -142,10 +144,12 @@ class GitLedger:
             stdin=message,
             extra=plumbing.identity("claude-batch", EMAIL, int(self.now().timestamp())),
         )
-        place.land(root.out.decode().strip(), base.tip, rewrites=True)
+        place.push(root.out.decode().strip(), base.tip, rewrites=True)
         return len(commits)
 
-    def _landed(self, build: Callable[[Snapshot], Change | None], patient: bool = True) -> View:
+    def _commit_with_retry(
+        self, build: Callable[[Snapshot], PendingChange | None], patient: bool = True
+    ) -> LedgerState:
         return self._retrying(patient)(self._attempt, build, [])
 
     def _retrying(self, patient: bool = True) -> Retrying:
@@ -157,9 +161,9 @@ class GitLedger:
             reraise=True,
         )
 
-    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+    def findings(self, answers: Iterable[AnswerRecorded]) -> Iterator[Finding]:
         asked = list(answers)
-        known = (self._last or self._read(self._place.newest())).blobs
+        known = (self._last or self._read(self._place.fetch_tip())).blobs
         blob_of = {a.shard: known[a.shard] for a in asked if a.shard and a.shard in known}
         found = self._printed.objects(sorted(set(blob_of.values())))
         rows = {
@@ -171,8 +175,8 @@ class GitLedger:
             yield from rows.get(answer.shard or "", {}).get(answer.n, ())
 
     @cached_property
-    def _printed(self) -> Printed:
-        return Printed(self.git)
+    def _printed(self) -> ObjectSpool:
+        return ObjectSpool(self.git)
 
     @cached_property
     def _place(self) -> LocalRef | RemoteRef:
@@ -183,11 +187,13 @@ class GitLedger:
     def _back_off(self, _: RetryCallState) -> float:
         return self.rng.uniform(0, self.spread) * (self.clock() - self._began)
 
-    def _attempt(self, build: Callable[[Snapshot], Change | None], tried: list[Change]) -> View:
+    def _attempt(
+        self, build: Callable[[Snapshot], PendingChange | None], tried: list[PendingChange]
+    ) -> LedgerState:
         """`tried`: those of this write that were rejected, as far as anybody said."""
         self._began = self.clock()
         place = self._place
-        base = self._read(place.newest())
+        base = self._read(place.fetch_tip())
         if tried and tried[-1].is_in(base.blobs):
             return base.view
         change = build(base)
@@ -195,17 +201,17 @@ class GitLedger:
             return base.view
         commit = self._commit(change, base.tip)
         tried.append(change)
-        place.land(commit, base.tip)
+        place.push(commit, base.tip)
         self._last = self._changed(base, change, commit)
         return self._last.view
 
-    def _packed(self, base: Snapshot, write: Write) -> Change | None:
-        files: dict[str, Blob] = {}
-        logs: dict[str, Parsed] = {}
-        for new in ledger_files.pack(write, self.now(), self.run):
+    def _packed(self, base: Snapshot, write: Write) -> PendingChange | None:
+        files: dict[str, SpooledObject] = {}
+        logs: dict[str, ParsedLog] = {}
+        for new in ledger_files.encode_write(write, self.now(), self.run):
             blob = files[new.path] = self._printed.add(new.content)
             if new.events:
-                logs[new.path] = ledger_files.written(new.events, blob, self.large)
+                logs[new.path] = ledger_files.index_written(new.events, blob, self.large)
         drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
         if write.fold_before:
             left = replace(base.view, shards=base.view.shards.difference(drops))
@@ -218,12 +224,12 @@ class GitLedger:
             ledger_files.check_writable(base.meta, self.ref)
         else:
             files |= self._kept(ledger_files.first_files(self.ref))
-        return Change(files, ledger_files.title(write), drops, logs)
+        return PendingChange(files, ledger_files.title(write), drops, logs)
 
-    def _kept(self, files: Mapping[str, bytes]) -> dict[str, Blob]:
+    def _kept(self, files: Mapping[str, bytes]) -> dict[str, SpooledObject]:
         return {path: self._printed.add(content) for path, content in files.items()}
 
-    def _commit(self, change: Change, parent: str | None) -> str:
+    def _commit(self, change: PendingChange, parent: str | None) -> str:
         message = f"{change.title}\n\nrun {self.run}\n"
         stamp = f"{WHO} {int(self.now().timestamp())} +0000"
         start = parent or self._zeros()
@@ -248,7 +254,7 @@ class GitLedger:
         listing = self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out
         return self._snapshot(tip, plumbing.parse_tree(listing))
 
-    def _changed(self, base: Snapshot, change: Change, commit: str) -> Snapshot:
+    def _changed(self, base: Snapshot, change: PendingChange, commit: str) -> Snapshot:
         """What git would say of `commit`, which is `change` on top of `base`."""
         digits = len(commit)
         new = {path: plumbing.blob_id(file, digits) for path, file in change.files.items()}
@@ -274,10 +280,12 @@ class GitLedger:
         return Snapshot.of(tip, blobs, meta, parsed)
 
 
-NOTHING = Snapshot(None, {}, None, View())
+NOTHING = Snapshot(None, {}, None, LedgerState())
 
 
 def _strange(blobs: Iterable[str], meta: Meta | None) -> list[str]:
     if meta is None:
         return [f"{META}: not readable, so nothing is written there"]
-    return [f"{path}: not a file of the ledger" for path in filter(ledger_files.is_stray, blobs)]
+    return [
+        f"{path}: not a file of the ledger" for path in filter(ledger_files.is_unknown_file, blobs)
+    ]

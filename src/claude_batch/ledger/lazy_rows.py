@@ -10,12 +10,19 @@ from functools import partial
 from itertools import chain
 from typing import Generic, NamedTuple, TypeVar, cast
 
-from claude_batch.ledger.events import Answered, AnyEvent, Asked, IntentId, from_line, latest
+from claude_batch.ledger.events import (
+    AnswerRecorded,
+    AnyEvent,
+    IntentId,
+    RequestRecorded,
+    from_line,
+    latest,
+)
 
-E = TypeVar("E", Asked, Answered)
+E = TypeVar("E", RequestRecorded, AnswerRecorded)
 
 
-class Head(NamedTuple):
+class RequestHeader(NamedTuple):
     """What matching an answer takes of its request, kept for each: to find its line and to read it
     takes as long as all else that recording an answer does with values."""
 
@@ -25,56 +32,58 @@ class Head(NamedTuple):
     purpose: str
 
     @classmethod
-    def of(cls, asked: Asked) -> "Head":
+    def of(cls, asked: RequestRecorded) -> "RequestHeader":
         return cls(asked.sha[:16], asked.repo, asked.model, asked.purpose)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet(Generic[E]):
+class LogFileIndex(Generic[E]):
     """Rows of one type and one intent in one file."""
 
     kind: type[E]
     intent: IntentId
     places: dict[int, int]  # where in the file the line of a row begins, by the row's number
     line_at: Callable[[int], bytes]
-    heads: dict[int, Head] = field(default_factory=dict)  # of requests
+    heads: dict[int, RequestHeader] = field(default_factory=dict)  # of requests
 
     def row(self, n: int) -> E:
         return cast(E, from_line(self.line_at(self.places[n])))
 
 
-AnySheet = Sheet[Asked] | Sheet[Answered]
+AnySheet = LogFileIndex[RequestRecorded] | LogFileIndex[AnswerRecorded]
 
 
-class Places:
+class LogFileIndexBuilder:
     """Where the rows of one file stand, as it is read."""
 
     def __init__(self) -> None:
         self._asked: dict[IntentId, dict[int, int]] = {}
         self._answered: dict[IntentId, dict[int, int]] = {}
-        self._heads: dict[IntentId, dict[int, Head]] = {}
+        self._heads: dict[IntentId, dict[int, RequestHeader]] = {}
 
-    def note(self, event: AnyEvent, place: int) -> bool:
+    def add(self, event: AnyEvent, place: int) -> bool:
         """False: it is no row, or one of its number was noted before, so it must be kept."""
-        if isinstance(event, Answered):
+        if isinstance(event, AnswerRecorded):
             return _first(self._answered, event, place)
-        if not isinstance(event, Asked) or not _first(self._asked, event, place):
+        if not isinstance(event, RequestRecorded) or not _first(self._asked, event, place):
             return False
-        self._heads.setdefault(event.intent, {})[event.n] = Head.of(event)
+        self._heads.setdefault(event.intent, {})[event.n] = RequestHeader.of(event)
         return True
 
     def sheets(self, line_at: Callable[[int], bytes]) -> Iterator[AnySheet]:
         for intent, places in self._asked.items():
-            yield Sheet(Asked, intent, places, line_at, self._heads[intent])
+            yield LogFileIndex(RequestRecorded, intent, places, line_at, self._heads[intent])
         for intent, places in self._answered.items():
-            yield Sheet(Answered, intent, places, line_at)
+            yield LogFileIndex(AnswerRecorded, intent, places, line_at)
 
 
-def _first(noted: dict[IntentId, dict[int, int]], row: Asked | Answered, place: int) -> bool:
+def _first(
+    noted: dict[IntentId, dict[int, int]], row: RequestRecorded | AnswerRecorded, place: int
+) -> bool:
     return noted.setdefault(row.intent, {}).setdefault(row.n, place) == place
 
 
-class Rows(Mapping[int, E]):
+class LazyRows(Mapping[int, E]):
     """Requests or answers of one intent by their number, as values and on sheets.
 
     Of what stands there twice the latest counts, which is seen when somebody asks for it: the view
@@ -82,9 +91,11 @@ class Rows(Mapping[int, E]):
     would cost as much as the batch each time.
     """
 
-    def __init__(self, rows: Iterable[tuple[int, E]] = (), sheets: Iterable[Sheet[E]] = ()) -> None:
+    def __init__(
+        self, rows: Iterable[tuple[int, E]] = (), sheets: Iterable[LogFileIndex[E]] = ()
+    ) -> None:
         self._rows: dict[int, E | partial[E]] = dict(rows)
-        self._sheets: list[Sheet[E]] = list(sheets)
+        self._sheets: list[LogFileIndex[E]] = list(sheets)
 
     def __getitem__(self, n: int) -> E:
         found = [sheet.row(n) for sheet in self._sheets_of(n)]
@@ -94,7 +105,7 @@ class Rows(Mapping[int, E]):
             raise KeyError(n)
         return latest(found)
 
-    def _sheets_of(self, n: int) -> list[Sheet[E]]:
+    def _sheets_of(self, n: int) -> list[LogFileIndex[E]]:
         return [sheet for sheet in self._sheets if n in sheet.places]
 
     def _made(self, n: int, value: E | partial[E]) -> E:
@@ -103,14 +114,14 @@ class Rows(Mapping[int, E]):
             return made
         return value
 
-    def head(self, n: int) -> Head | None:
+    def head(self, n: int) -> RequestHeader | None:
         """Of a request; no line is read for it, unless it stands there twice."""
         sheets = self._sheets_of(n)
         if len(sheets) == 1 and n not in self._rows:
             return sheets[0].heads.get(n)
         found = self.get(n)
-        if isinstance(found, Asked):
-            return Head.of(found)
+        if isinstance(found, RequestRecorded):
+            return RequestHeader.of(found)
         return None
 
     def __setitem__(self, n: int, row: E | partial[E]) -> None:

@@ -7,28 +7,28 @@ from typing import TypeVar, cast
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.ledger.events import (
-    Answered,
+    AnswerRecorded,
     AnyEvent,
-    Asked,
     Estimate,
     Event,
-    Forgotten,
+    FoldedRequest,
     Intent,
     IntentId,
-    Settled,
-    is_later,
-    line_of,
+    RequestRecorded,
+    TasksReset,
+    encode,
+    supersedes,
 )
-from claude_batch.ledger.lazy_rows import AnySheet, Rows, Sheet
+from claude_batch.ledger.lazy_rows import AnySheet, LazyRows, LogFileIndex
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 E = TypeVar("E", bound=Event)
-R = TypeVar("R", Asked, Answered)
+R = TypeVar("R", RequestRecorded, AnswerRecorded)
 K = TypeVar("K", bound=Hashable)
 
 
-class Log:
+class EventIndex:
     """Events by type; those of large files on sheets."""
 
     def __init__(self, events: Iterable[AnyEvent], sheets: Iterable[AnySheet] = ()) -> None:
@@ -45,39 +45,39 @@ class Log:
         found: dict[K, E] = {}
         for event in self.all(kind):
             name = key(event)
-            if name not in found or is_later(event, found[name]):
+            if name not in found or supersedes(event, found[name]):
                 found[name] = event
         return found
 
-    def rows(self, kind: type[R]) -> dict[IntentId, Rows[R]]:
+    def rows(self, kind: type[R]) -> dict[IntentId, LazyRows[R]]:
         """`latest` by intent and number."""
         values: dict[IntentId, dict[int, R]] = {}
         for (intent, n), event in self.latest(kind, lambda e: (e.intent, e.n)).items():
             values.setdefault(intent, {})[n] = event
-        sheets: dict[IntentId, list[Sheet[R]]] = {}
+        sheets: dict[IntentId, list[LogFileIndex[R]]] = {}
         for sheet in self._sheets:
             if sheet.kind is kind:
                 sheets.setdefault(sheet.intent, []).append(sheet)
         intents = dict.fromkeys([*values, *sheets])
-        return {key: Rows(values.get(key, {}).items(), sheets.get(key, [])) for key in intents}
+        return {key: LazyRows(values.get(key, {}).items(), sheets.get(key, [])) for key in intents}
 
     def once(self, kind: type[E]) -> list[E]:
         """Each different event one time, oldest first."""
-        return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, line_of(event)))
+        return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, encode(event)))
 
 
-def forgotten_at(log: Log) -> dict[TaskId, datetime]:
+def reset_times(log: EventIndex) -> dict[TaskId, datetime]:
     found: dict[TaskId, datetime] = {}
-    for event in log.once(Forgotten):
+    for event in log.once(TasksReset):
         found.update(dict.fromkeys(event.tasks, event.at))
     return found
 
 
-def asked_of(row: Settled, intent: Intent | None = None) -> Asked:
+def unfold_request(row: FoldedRequest, intent: Intent | None = None) -> RequestRecorded:
     """What a folded request still says about its question: its tasks have ids only. When it was
     asked is what its intent says, where that is still there."""
     usd = row.usd_estimated
-    return Asked(
+    return RequestRecorded(
         at=intent.at if intent else row.at,
         run=intent.run if intent else row.run,
         repo=row.repo,
@@ -95,9 +95,9 @@ def asked_of(row: Settled, intent: Intent | None = None) -> Asked:
     )
 
 
-def answered_of(row: Settled, batch: BatchId | None = None) -> Answered:
+def unfold_answer(row: FoldedRequest, batch: BatchId | None = None) -> AnswerRecorded:
     """What a folded request still says about its answer, which came in `batch`."""
-    return Answered(
+    return AnswerRecorded(
         at=row.at,
         run=row.run,
         repo=row.repo,

@@ -14,7 +14,7 @@ from claude_batch.ledger import compaction as folding
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.repair import LedgerHistory
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 
 
@@ -33,17 +33,21 @@ def prune(
     `when_due`: only where there is so much of it that reading the ledger takes long.
     """
     drop_before, fold_before = now - age, now - max(age, folding.YOUNGEST)
-    before = View()
+    before = LedgerState()
 
-    def decide(view: View) -> Write:
+    def decide(view: LedgerState) -> Write:
         nonlocal before
         before = view
-        if when_due and not folding.is_due(view.logs, fold_before):
+        if when_due and not folding.needs_compaction(view.logs, fold_before):
             return Write()
         return Write(drops=tuple(_droppable(view, drop_before)), fold_before=fold_before)
 
     after = ledger.transact(decide)
-    folded = [path for path in folding.old(before.logs, fold_before) if path not in after.logs]
+    folded = [
+        path
+        for path in folding.compactable_files(before.logs, fold_before)
+        if path not in after.logs
+    ]
     return Pruned(len(before.shards - after.shards), len(folded))
 
 
@@ -61,7 +65,7 @@ def squash(ledger: GitLedger, history: LedgerHistory) -> Pruned:
     return Pruned(squashed=ledger.squash(check))
 
 
-def _droppable(view: View, before: datetime) -> Iterator[str]:
+def _droppable(view: LedgerState, before: datetime) -> Iterator[str]:
     """Those that only pull requests use that were closed before then."""
     users: dict[str, set[int | None]] = {}
     planners = _planners(view)
@@ -74,7 +78,7 @@ def _droppable(view: View, before: datetime) -> Iterator[str]:
     return (shard for shard, numbers in sorted(users.items()) if numbers <= gone)
 
 
-def _planners(view: View) -> dict[TaskId, set[int | None]]:
+def _planners(view: LedgerState) -> dict[TaskId, set[int | None]]:
     """What one pull request paid for may serve another that is still open."""
     found: dict[TaskId, set[int | None]] = {}
     for plan in view.plans:

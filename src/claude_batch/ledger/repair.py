@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from claude_batch.formatting import count, dollars
 from claude_batch.git import plumbing
-from claude_batch.git.process import Git, Printed
+from claude_batch.git.process import Git, ObjectSpool
 from claude_batch.ledger import files as ledger_files
-from claude_batch.ledger.events import Answered, AnyEvent, Asked, from_line
+from claude_batch.ledger.events import AnswerRecorded, AnyEvent, RequestRecorded, from_line
 from claude_batch.ledger.files import LOG, META, SHARD, Meta, checksum
 from claude_batch.ledger.git_store import GitLedger
 
@@ -20,7 +20,7 @@ STEP = re.compile(rb":\d+ \d+ ([0-9a-f]+) ([0-9a-f]+) [A-Z]\d*\t(.+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FileRevision:
     """One file in one commit: blob ids, "" for none."""
 
     by_us: bool
@@ -30,7 +30,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
+class DamageReport:
     """Of one tip: what its files hold, which of them are broken, and those as they were before,
     as far as git has them."""
 
@@ -40,25 +40,27 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class LostFile:
     path: str
     said: str
 
 
-def parse_steps(printed: bytes, our_email: str) -> list[Step]:
+def parse_steps(printed: bytes, our_email: str) -> list[FileRevision]:
     """`git diff-tree --stdin -r --no-abbrev --format=%ce`, in its order."""
     steps = []
     by_us = False
     for line in printed.splitlines():
         if found := STEP.fullmatch(line):
             was, became, path = (part.decode() for part in found.groups())
-            steps.append(Step(by_us, path, was.strip("0") and was, became.strip("0") and became))
+            steps.append(
+                FileRevision(by_us, path, was.strip("0") and was, became.strip("0") and became)
+            )
         elif line:
             by_us = line.decode("utf-8", "replace") == our_email
     return steps
 
 
-def broken(now: Mapping[str, bytes], steps: Iterable[Step]) -> dict[str, list[str]]:
+def find_damaged(now: Mapping[str, bytes], steps: Iterable[FileRevision]) -> dict[str, list[str]]:
     """By path, the blobs that it ever was, newest first. `steps`: newest first.
 
     A file that is gone is broken if somebody else took it away: we do so when we fold and prune.
@@ -74,7 +76,9 @@ def broken(now: Mapping[str, bytes], steps: Iterable[Step]) -> dict[str, list[st
     return {path: versions.get(path, []) for path in sorted(unfit | gone)}
 
 
-def originals(found: Mapping[str, list[str]], contents: Mapping[str, bytes]) -> dict[str, bytes]:
+def intact_versions(
+    found: Mapping[str, list[str]], contents: Mapping[str, bytes]
+) -> dict[str, bytes]:
     """Of each path the newest version that fits."""
     fitting = {
         path: [contents[oid] for oid in oids if oid in contents and fits(path, contents[oid])]
@@ -94,15 +98,17 @@ def _is_ours(path: str) -> bool:
     return path == META or bool(LOG.fullmatch(path) or SHARD.fullmatch(path))
 
 
-def loss(path: str, content: bytes) -> Loss:
+def loss(path: str, content: bytes) -> LostFile:
     """What it means that this file stays broken. `content`: what there is of it."""
     if path == META:
-        return Loss(path, "nothing is written to this ledger until it is back")
+        return LostFile(path, "nothing is written to this ledger until it is back")
     if SHARD.fullmatch(path):
         _, intent, _ = path.split("/")
-        return Loss(path, f"findings of intent {intent} cannot be posted; nothing is paid again")
-    said = "; ".join(_told(list(_intact(content))))
-    return Loss(path, said or "none of its lines can be read, so nobody can say what they were")
+        return LostFile(
+            path, f"findings of intent {intent} cannot be posted; nothing is paid again"
+        )
+    said = "; ".join(_describe_loss(list(_intact(content))))
+    return LostFile(path, said or "none of its lines can be read, so nobody can say what they were")
 
 
 def _intact(content: bytes) -> Iterator[AnyEvent]:
@@ -114,9 +120,9 @@ def _intact(content: bytes) -> Iterator[AnyEvent]:
             continue  # told by what is missing from the others
 
 
-def _told(events: list[AnyEvent]) -> Iterator[str]:
-    asked = [event for event in events if isinstance(event, Asked)]
-    answers = [event for event in events if isinstance(event, Answered)]
+def _describe_loss(events: list[AnyEvent]) -> Iterator[str]:
+    asked = [event for event in events if isinstance(event, RequestRecorded)]
+    answers = [event for event in events if isinstance(event, AnswerRecorded)]
     if asked:
         most = sum((event.estimate.usd_max for event in asked), Decimal(0))
         yield (
@@ -134,7 +140,7 @@ def _told(events: list[AnyEvent]) -> Iterator[str]:
         yield f"lost as well: {', '.join(others)}"
 
 
-def _intents(events: Iterable[Asked | Answered]) -> str:
+def _intents(events: Iterable[RequestRecorded | AnswerRecorded]) -> str:
     return ", ".join(sorted({event.intent for event in events}))
 
 
@@ -145,7 +151,7 @@ class Repair:
     ref: str
     brought_back: str | None
     put_back: tuple[str, ...]
-    lost: tuple[Loss, ...]
+    lost: tuple[LostFile, ...]
 
 
 @dataclass(frozen=True)
@@ -153,11 +159,11 @@ class LedgerHistory:
     git: Git
     our_email: str
 
-    def examined(self, tip: str) -> Diagnosis:
+    def examined(self, tip: str) -> DamageReport:
         now = self._files(tip)
-        found = broken(now, self._steps(tip))
+        found = find_damaged(now, self._steps(tip))
         contents = self._contents({oid for oids in found.values() for oid in oids})
-        return Diagnosis(now, tuple(found), originals(found, contents))
+        return DamageReport(now, tuple(found), intact_versions(found, contents))
 
     def _files(self, tip: str) -> dict[str, bytes]:
         listing = self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out
@@ -165,7 +171,7 @@ class LedgerHistory:
         contents = self._contents(set(blobs.values()))
         return {path: contents[oid] for path, oid in blobs.items() if oid in contents}
 
-    def _steps(self, tip: str) -> list[Step]:
+    def _steps(self, tip: str) -> list[FileRevision]:
         """Newest first."""
         commits = self.git.run("rev-list", tip).out
         printed = self.git.run(*STEPS, "--format=%ce", stdin=commits).out
@@ -173,16 +179,18 @@ class LedgerHistory:
 
     def _contents(self, oids: set[str]) -> dict[str, bytes]:
         """Those that are there: a shallow clone has not all of them."""
-        return {oid: blob.read() for oid, blob in Printed(self.git).objects(sorted(oids)).items()}
+        return {
+            oid: blob.read() for oid, blob in ObjectSpool(self.git).objects(sorted(oids)).items()
+        }
 
 
 def repair(ledger: GitLedger, history: LedgerHistory, tell: Callable[[str], None]) -> Repair:
-    gone = ledger.gone()
+    gone = ledger.lost_tip()
     if gone:
         tell(f"{ledger.ref} is gone from {ledger.remote}: what was seen last here is pushed again")
-        ledger.bring_back(gone)
+        ledger.restore_ref(gone)
     mended: Mapping[str, bytes] = {}
-    lost: tuple[Loss, ...] = ()
+    lost: tuple[LostFile, ...] = ()
 
     def find(tip: str) -> Mapping[str, bytes]:
         nonlocal mended, lost
@@ -195,7 +203,7 @@ def repair(ledger: GitLedger, history: LedgerHistory, tell: Callable[[str], None
         lost = tuple(loss(path, now.get(path, b"")) for path in gone)
         return mended
 
-    ledger.mend(find)
+    ledger.restore_files(find)
     return Repair(ledger.ref, gone, tuple(mended), lost)
 
 

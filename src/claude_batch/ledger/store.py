@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from claude_batch.findings.finding import Finding
-from claude_batch.ledger.events import Answered, AnyEvent, IntentId
-from claude_batch.ledger.view import View
+from claude_batch.ledger.events import AnswerRecorded, AnyEvent, IntentId
+from claude_batch.ledger.view import LedgerState
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,12 @@ class Write:
 class Ledger(Protocol):
     """The port. One store is a git branch; another may be a database."""
 
-    def view(self) -> View:
+    def view(self) -> LedgerState:
         """The newest state. Raises CannotRecord."""
 
-    def transact(self, decide: Callable[[View], Write], *, patient: bool = True) -> View:
+    def transact(
+        self, decide: Callable[[LedgerState], Write], *, patient: bool = True
+    ) -> LedgerState:
         """Record what `decide` returns, compare-and-swap.
 
         `decide` runs again on every new tip until its write lands, so it must only compute.
@@ -43,5 +45,5 @@ class Ledger(Protocol):
         Returns the state that holds the write. Raises CannotRecord, and whatever `decide` raises.
         """
 
-    def findings(self, answers: Iterable[Answered]) -> Iterator[Finding]:
+    def findings(self, answers: Iterable[AnswerRecorded]) -> Iterator[Finding]:
         """The findings of these answers, read from their shards; a lost shard is skipped."""

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from claude_batch.anthropic_api.results import Outcome, Usage
-from claude_batch.ledger.events import Asked, IntentId
-from claude_batch.ledger.view import View
+from claude_batch.ledger.events import IntentId, RequestRecorded
+from claude_batch.ledger.view import LedgerState
 
 Basis = Literal["history", "defaults"]
 InputBasis = Literal["history", "counted", "length"]
@@ -19,7 +19,7 @@ LEAST = 20  # answers; before that a few large ones would say more than the stat
 SPAN = 100  # the newest answers, so that a new version of a model or of a prompt is soon followed
 Key = TypeVar("Key", bound=Hashable)
 Pair = tuple[int, int]
-Sample = tuple[datetime, int, Asked, Usage]
+Sample = tuple[datetime, int, RequestRecorded, Usage]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class History:
     counted: Mapping[str, Pair] = field(default_factory=dict)  # tokens, tokens by length
 
     @classmethod
-    def of(cls, view: View) -> "History":
+    def of(cls, view: LedgerState) -> "History":
         samples = [(asked, usage) for _, _, asked, usage in sorted(_samples(view), key=_age)]
         return cls(
             dict(_sums((_question(a), (u.output, len(a.tasks))) for a, u in samples)),
@@ -57,19 +57,19 @@ class History:
         return "counted" if model in self.counted else "length"
 
 
-def basis(view: View) -> set[tuple[IntentId, int]]:
+def basis(view: LedgerState) -> set[tuple[IntentId, int]]:
     """The requests that `History.of` draws on, or may when more have been answered."""
-    newest: dict[Hashable, list[Asked]] = {}
+    newest: dict[Hashable, list[RequestRecorded]] = {}
     for _, _, asked, _ in sorted(_samples(view), key=_age, reverse=True):
         newest.setdefault(_question(asked), []).append(asked)
     return {(asked.intent, asked.n) for group in newest.values() for asked in group[:SPAN]}
 
 
-def _question(asked: Asked) -> tuple[str, str, str | None]:
+def _question(asked: RequestRecorded) -> tuple[str, str, str | None]:
     return asked.kind, asked.model, asked.effort
 
 
-def _samples(view: View) -> Iterator[Sample]:
+def _samples(view: LedgerState) -> Iterator[Sample]:
     for row in view.rows:
         asked, answered = row.asked, row.answered
         if answered is None or answered.usage is None or asked.purpose == "verify":

@@ -9,30 +9,30 @@ from functools import cached_property, partial
 from typing import overload
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.ledger.batch_record import Sending, sendings_of
+from claude_batch.ledger.batch_record import BatchRecord, batch_records
 from claude_batch.ledger.events import (
-    Answered,
+    AnswerRecorded,
     AnyEvent,
-    Asked,
-    Closed,
+    FeedbackRecorded,
+    FoldedRequest,
     IntentId,
     Lease,
     Plan,
     Post,
-    Settled,
-    Signal,
-    is_later,
+    PullRequestClosed,
+    RequestRecorded,
     is_unpriced,
+    supersedes,
 )
 from claude_batch.ledger.lazy_rows import AnySheet
-from claude_batch.ledger.log import Log, answered_of, asked_of, forgotten_at
+from claude_batch.ledger.log import EventIndex, reset_times, unfold_answer, unfold_request
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
 
 
-class Standing(StrEnum):
+class TaskStatus(StrEnum):
     """How a task stands in the ledger."""
 
     NEW = "new"
@@ -41,15 +41,15 @@ class Standing(StrEnum):
     FAILED = "failed"
 
 
-Key = tuple[IntentId, int]  # of a request: its intent and its number there
+RequestKey = tuple[IntentId, int]  # of a request: its intent and its number there
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RequestRecord:
     """One request as deduplication and budgets see it."""
 
-    asked: Asked
-    answered: Answered | None
+    asked: RequestRecorded
+    answered: AnswerRecorded | None
     is_open: bool
 
     def charge(self) -> Decimal:
@@ -63,17 +63,17 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Requests(Sequence[Row]):
+class RequestRecords(Sequence[RequestRecord]):
     """Rows by key, each made when it is looked at: on a sheet they cost nothing until then."""
 
-    keys: list[Key]
-    row: Callable[[Key], Row]
+    keys: list[RequestKey]
+    row: Callable[[RequestKey], RequestRecord]
 
     @overload
-    def __getitem__(self, at: int) -> Row: ...
+    def __getitem__(self, at: int) -> RequestRecord: ...
     @overload
-    def __getitem__(self, at: slice) -> list[Row]: ...
-    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+    def __getitem__(self, at: slice) -> list[RequestRecord]: ...
+    def __getitem__(self, at: int | slice) -> RequestRecord | list[RequestRecord]:
         return [*map(self.row, self.keys[at])] if isinstance(at, slice) else self.row(self.keys[at])
 
     def __len__(self) -> int:
@@ -81,19 +81,23 @@ class Requests(Sequence[Row]):
 
 
 @dataclass
-class View:
+class LedgerState:
     """The state at one tip of the ledger. Built once per tip, then only read."""
 
-    sendings: dict[IntentId, Sending] = field(default_factory=dict)
-    settled: dict[tuple[IntentId, int], Settled] = field(default_factory=dict)  # without intent
+    batch_records: dict[IntentId, BatchRecord] = field(default_factory=dict)
+    settled: dict[tuple[IntentId, int], FoldedRequest] = field(
+        default_factory=dict
+    )  # without intent
     plans: list[Plan] = field(default_factory=list)
     posts: dict[tuple[int, str], Post] = field(default_factory=dict)
-    signals: list[Signal] = field(default_factory=list)
-    closed: dict[int, Closed] = field(default_factory=dict)
+    signals: list[FeedbackRecorded] = field(default_factory=list)
+    closed: dict[int, PullRequestClosed] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     forgotten: dict[TaskId, datetime] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()  # what the store could not read and left alone: "path: why"
-    orphans: dict[tuple[IntentId, int], Answered] = field(default_factory=dict)  # intent unreadable
+    orphans: dict[tuple[IntentId, int], AnswerRecorded] = field(
+        default_factory=dict
+    )  # intent unreadable
     shards: frozenset[str] = frozenset()  # names of those that the store still holds
     logs: Mapping[str, int] = field(default_factory=dict, compare=False)  # files, their bytes
 
@@ -104,12 +108,12 @@ class View:
         damaged: tuple[str, ...] = (),
         shards: Iterable[str] = (),
         sheets: Iterable[AnySheet] = (),
-    ) -> "View":
+    ) -> "LedgerState":
         """The fold. The order of events does not matter: the latest `at` wins where one must."""
-        log = Log(events, sheets)
-        answers = log.rows(Answered)
-        sendings = sendings_of(log, answers)
-        settled = log.latest(Settled, lambda e: (e.intent, e.n))
+        log = EventIndex(events, sheets)
+        answers = log.rows(AnswerRecorded)
+        sendings = batch_records(log, answers)
+        settled = log.latest(FoldedRequest, lambda e: (e.intent, e.n))
         orphans = {
             (intent, n): answered
             for intent, rows in answers.items()
@@ -119,74 +123,76 @@ class View:
         _merge(settled, sendings, orphans)
         unread = sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans})
         return cls(
-            sendings=sendings,
+            batch_records=sendings,
             settled=settled,
             plans=sorted(log.latest(Plan, lambda e: e.id).values(), key=lambda e: (e.at, e.id)),
             posts=log.latest(Post, lambda e: (e.pr, e.key)),
-            signals=log.once(Signal),
-            closed=log.latest(Closed, lambda e: e.pr),
+            signals=log.once(FeedbackRecorded),
+            closed=log.latest(PullRequestClosed, lambda e: e.pr),
             leases=log.latest(Lease, lambda e: e.scope),
-            forgotten=forgotten_at(log),
+            forgotten=reset_times(log),
             damaged=(*damaged, *unread),
             orphans=orphans,
             shards=frozenset(shards),
         )
 
     @cached_property
-    def rows(self) -> Requests:
+    def rows(self) -> RequestRecords:
         """Every request, folded ones included."""
-        sent = [(key, n) for key, sending in self.sendings.items() for n in sending.requests]
-        return Requests([*sent, *self.settled], self._row)
+        sent = [(key, n) for key, sending in self.batch_records.items() for n in sending.requests]
+        return RequestRecords([*sent, *self.settled], self._row)
 
-    def row(self, intent: IntentId, n: int) -> Row | None:
-        sending = self.sendings.get(intent)
+    def row(self, intent: IntentId, n: int) -> RequestRecord | None:
+        sending = self.batch_records.get(intent)
         known = n in sending.requests if sending else (intent, n) in self.settled
         return self._row((intent, n)) if known else None
 
-    def _row(self, key: Key) -> Row:
+    def _row(self, key: RequestKey) -> RequestRecord:
         intent, n = key
-        if intent not in self.sendings:
+        if intent not in self.batch_records:
             return self._bare[key]
-        sending = self.sendings[intent]
-        return Row(sending.requests[n], sending.answers.get(n), intent in self._open)
+        sending = self.batch_records[intent]
+        return RequestRecord(sending.requests[n], sending.answers.get(n), intent in self._open)
 
     @cached_property
-    def _bare(self) -> dict[Key, Row]:
+    def _bare(self) -> dict[RequestKey, RequestRecord]:
         """What was folded without its intent."""
         return {
-            key: Row(asked_of(found), answered_of(found), False)
+            key: RequestRecord(unfold_request(found), unfold_answer(found), False)
             for key, found in self.settled.items()
         }
 
     @cached_property
     def _open(self) -> frozenset[IntentId]:
-        return frozenset(key for key, sending in self.sendings.items() if sending.is_open())
+        return frozenset(key for key, sending in self.batch_records.items() if sending.is_open())
 
     @cached_property
-    def _keys_of(self) -> dict[TaskId, list[Key]]:
-        index: dict[TaskId, list[Key]] = {}
+    def _keys_of(self) -> dict[TaskId, list[RequestKey]]:
+        index: dict[TaskId, list[RequestKey]] = {}
         for key, row in zip(self.rows.keys, self.rows, strict=True):
             for task in row.asked.tasks:
                 index.setdefault(task.id, []).append(key)
         return index
 
-    def rows_of(self, task: TaskId) -> Iterator[Row]:
+    def rows_of(self, task: TaskId) -> Iterator[RequestRecord]:
         """Every request that has this task, second looks included."""
         return map(self._row, self._keys_of.get(task, ()))
 
-    def standing(self, task: TaskId) -> Standing:
+    def task_status(self, task: TaskId) -> TaskStatus:
         """A second look asks about findings, so it neither answers its tasks nor occupies them."""
         rows = [row for row in self.rows_of(task) if row.asked.purpose != "verify"]
-        answers = [row.answered for row in rows if row.answered and self.holds(task, row.answered)]
+        answers = [
+            row.answered for row in rows if row.answered and self.is_current(task, row.answered)
+        ]
         if any(answer.outcome is Outcome.SUCCEEDED for answer in answers):
-            return Standing.ANSWERED
+            return TaskStatus.ANSWERED
         if any(row.is_open and not row.answered for row in rows):
-            return Standing.IN_FLIGHT
+            return TaskStatus.IN_FLIGHT
         final = any(a.outcome is Outcome.ERRORED and not a.retriable for a in answers)
         tries = [answer for answer in answers if answer.outcome is not Outcome.CANCELED]
-        return Standing.FAILED if final or len(tries) >= ATTEMPTS else Standing.NEW
+        return TaskStatus.FAILED if final or len(tries) >= ATTEMPTS else TaskStatus.NEW
 
-    def cut_short(self, ids: Iterable[TaskId]) -> set[TaskId]:
+    def truncated_tasks(self, ids: Iterable[TaskId]) -> set[TaskId]:
         """Those whose request was refused or truncated: together with others it would be again."""
         return {
             task
@@ -194,22 +200,24 @@ class View:
             for row in self.rows_of(task)
             if row.answered
             and row.answered.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
-            and self.holds(task, row.answered)
+            and self.is_current(task, row.answered)
         }
 
-    def holds(self, task: TaskId, answer: Answered) -> bool:
+    def is_current(self, task: TaskId, answer: AnswerRecorded) -> bool:
         """The task was not forgotten since."""
         forgotten = self.forgotten.get(task)
         return forgotten is None or answer.at > forgotten
 
-    def known(self, ids: Iterable[TaskId]) -> set[TaskId]:
+    def known_tasks(self, ids: Iterable[TaskId]) -> set[TaskId]:
         """Those in flight, answered or failed."""
         asked = self._keys_of
-        return {task for task in ids if task in asked and self.standing(task) is not Standing.NEW}
+        return {
+            task for task in ids if task in asked and self.task_status(task) is not TaskStatus.NEW
+        }
 
-    def open_batches(self) -> list[Sending]:
+    def open_batches(self) -> list[BatchRecord]:
         """Oldest first."""
-        found = [sending for sending in self.sendings.values() if sending.is_open()]
+        found = [sending for sending in self.batch_records.values() if sending.is_open()]
         return sorted(found, key=lambda sending: (sending.intent.at, sending.intent.id))
 
     def plan(self, pr: int) -> Plan | None:
@@ -242,11 +250,11 @@ class View:
             for row in self.rows
         ]
 
-    def answers(self) -> list[tuple[Asked, Answered]]:
+    def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
         """`answers_of` all tasks."""
         return self.answers_of(self._keys_of)
 
-    def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[Asked, Answered]]:
+    def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[RequestRecorded, AnswerRecorded]]:
         """The succeeded answers for any of these tasks, second looks included, oldest first.
 
         An answer covers all tasks of its request, so it may also speak of other tasks, and of a
@@ -259,11 +267,11 @@ class View:
             for row in self.rows_of(task)
             if row.answered
             and row.answered.outcome is Outcome.SUCCEEDED
-            and self.holds(task, row.answered)
+            and self.is_current(task, row.answered)
         }
         return sorted(found.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
 
-    def shown(self) -> dict[TaskId, AskedTask]:
+    def anchored_tasks(self) -> dict[TaskId, AskedTask]:
         """Tasks with the lines that a succeeded request showed; a folded one has ids only."""
         pairs = self.answers()
         return {task.id: task for asked, _ in pairs for task in asked.tasks if task.signs}
@@ -278,9 +286,9 @@ class View:
 
 
 def _merge(
-    settled: dict[tuple[IntentId, int], Settled],
-    sendings: dict[IntentId, Sending],
-    orphans: dict[tuple[IntentId, int], Answered],
+    settled: dict[tuple[IntentId, int], FoldedRequest],
+    sendings: dict[IntentId, BatchRecord],
+    orphans: dict[tuple[IntentId, int], AnswerRecorded],
 ) -> None:
     """A folded request joins its sending again. What also stands there raw counts once, and the
     raw events say more; but an answer that came later stands, folded or not."""
@@ -290,9 +298,9 @@ def _merge(
             row, sending = settled.pop(key), sendings[intent]
             batch = sending.submitted.batch if sending.submitted else None
             if n not in sending.requests:
-                sending.requests[n] = partial(asked_of, row, sending.intent)
-            folded, raw = partial(answered_of, row, batch), sending.answers.get(n)
-            if raw is None or is_later(folded(), raw):
+                sending.requests[n] = partial(unfold_request, row, sending.intent)
+            folded, raw = partial(unfold_answer, row, batch), sending.answers.get(n)
+            if raw is None or supersedes(folded(), raw):
                 sending.answers[n] = folded
         else:
             orphans.pop(key, None)
@@ -301,17 +309,17 @@ def _merge(
 ZERO = Decimal(0)
 
 
-def counted(view: View) -> Iterator[Plan]:
+def plans_counted_once(view: LedgerState) -> Iterator[Plan]:
     """Those whose reuse counts."""
     seen = set()
     for plan in view.plans:
-        key = repetition(plan)
+        key = plan_key(plan)
         if plan.reused and (plan.head is None or key not in seen):
             yield plan
         seen.add(key)
 
 
-def repetition(plan: Plan) -> tuple[str, int | None, str, str | None]:
+def plan_key(plan: Plan) -> tuple[str, int | None, str, str | None]:
     """What plans that repeat one another have in common."""
     return plan.repo, plan.pr, plan.label, plan.head
 
@@ -319,7 +327,7 @@ def repetition(plan: Plan) -> tuple[str, int | None, str, str | None]:
 KIND = "refactor"
 
 
-def due(view: View) -> list[tuple[Plan, frozenset[str]]]:
+def due(view: LedgerState) -> list[tuple[Plan, frozenset[str]]]:
     """Plans of refactorings outside of pull requests, with the tasks that each of them asked.
 
     The latest plan that asked a task speaks for it.

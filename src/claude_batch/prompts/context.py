@@ -44,7 +44,7 @@ def _nothing(_: Iterable[str]) -> Mapping[str, bytes]:
 
 
 @dataclass(frozen=True)
-class Material:
+class ContextSource:
     """Where context comes from. Nothing is read before there is something new to ask."""
 
     title: str = ""
@@ -53,11 +53,11 @@ class Material:
     papers: Callable[[], Mapping[str, bytes]] = dict  # the base's own rules, by path
 
 
-NOTHING_BESIDE = Material()
+NOTHING_BESIDE = ContextSource()
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class CodeSnippet:
     """Neighbouring lines of a file at the head, from line `first` on; blank ones may be missing."""
 
     path: str
@@ -66,7 +66,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SnippetCandidate:
     """Lines that belong together: all of them go along, or none."""
 
     path: str
@@ -80,7 +80,7 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Head:
+class ReviewedFiles:
     """The files at the head that the tasks of one submission come from."""
 
     tasks: Sequence[Task]
@@ -93,7 +93,7 @@ class Head:
         new: Sequence[Task],
         known: Sequence[Task],
         read: Callable[[Iterable[str]], Mapping[str, bytes]],
-    ) -> "Head":
+    ) -> "ReviewedFiles":
         """What is known already is parsed only for what it defines, and only if it is not much."""
         few = len({task.path for task in known}) <= MOST_KNOWN
         return cls((*known, *new) if few else new, read)
@@ -155,7 +155,9 @@ class Head:
         return found
 
 
-def pick(asked: Sequence[Task], shown: Iterable[Task], head: Head) -> tuple[Piece, ...]:
+def select_snippets(
+    asked: Sequence[Task], shown: Iterable[Task], head: ReviewedFiles
+) -> tuple[CodeSnippet, ...]:
     """For one request. `shown`: all tasks in it; no line of theirs is repeated."""
     if not any(map(head.has, asked)):
         return ()
@@ -197,7 +199,7 @@ def _visible(task: Task) -> Iterator[int]:
     return (line.new for line in task.hunk.cut() if line.new is not None)
 
 
-def _wanted(asked: Sequence[Task], head: Head) -> Iterator[Wanted]:
+def _wanted(asked: Sequence[Task], head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     """What matters most comes first, for all tasks."""
     here = [task for task in asked if head.has(task)]
     for source in (_heads, _imports, _used, _rest, _window):
@@ -205,51 +207,53 @@ def _wanted(asked: Sequence[Task], head: Head) -> Iterator[Wanted]:
             yield from source(task, head)
 
 
-def _heads(task: Task, head: Head) -> Iterator[Wanted]:
+def _heads(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     """Of the outermost block first: it tells where we are."""
     found = head.outline(task.path)
     for block in _holding(found, changed_lines(task)) if found else []:
         end = min(block.head, block.first + HEAD_LINES - 1)
-        yield Wanted(task.path, tuple(range(block.first, end + 1)))
+        yield SnippetCandidate(task.path, tuple(range(block.first, end + 1)))
 
 
-def _imports(task: Task, head: Head) -> Iterator[Wanted]:
+def _imports(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     found, rows = head.outline(task.path), head.rows(task.path)
     words = _words(task)
     for first, last in found.imports if found else ():
         named = [at for at in range(first, last + 1) if words & set(_bound(rows[at - 1]))]
         if named:
-            yield Wanted(task.path, tuple(sorted({first, *named})))
+            yield SnippetCandidate(task.path, tuple(sorted({first, *named})))
 
 
-def _used(task: Task, head: Head) -> Iterator[Wanted]:
+def _used(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     if grammar_of(task.path) is None:
         return
     for found in head.definitions(_words(task), task.path):
         block = found.block
         small = block.last - block.first < SMALL_DEFINITION
         end = block.last if small else min(block.head, block.first + HEAD_LINES - 1)
-        yield Wanted(found.path, tuple(range(block.first, end + 1)))
+        yield SnippetCandidate(found.path, tuple(range(block.first, end + 1)))
 
 
-def _rest(task: Task, head: Head) -> Iterator[Wanted]:
+def _rest(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     found = head.outline(task.path)
     start = task.hunk.new_start
     functions = [block for block in _innermost(found, changed_lines(task)) if block.function]
     for block in functions:
         if block.last - block.first < SMALL_FUNCTION:
-            yield Wanted(task.path, tuple(range(block.first, block.last + 1)))
+            yield SnippetCandidate(task.path, tuple(range(block.first, block.last + 1)))
         elif block.head < start:
-            yield Wanted(task.path, tuple(range(max(block.head + 1, start - LEADING), start)))
+            yield SnippetCandidate(
+                task.path, tuple(range(max(block.head + 1, start - LEADING), start))
+            )
 
 
-def _window(task: Task, head: Head) -> Iterator[Wanted]:
+def _window(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     if head.outline(task.path) is not None:
         return
     visible = list(_visible(task)) or [task.hunk.new_start]
     first = max(1, visible[0] - WINDOW)
     last = min(len(head.rows(task.path)), visible[-1] + WINDOW)
-    yield Wanted(task.path, tuple(range(first, last + 1)))
+    yield SnippetCandidate(task.path, tuple(range(first, last + 1)))
 
 
 def _holding(found: Outline, lines: Iterable[int]) -> list[Block]:
@@ -276,16 +280,16 @@ def _bound(row: bytes) -> list[bytes]:
     return [word for word in BOUND.findall(text) if word not in KEYWORDS]
 
 
-def _pieces(path: str, lines: Sequence[int], rows: Sequence[bytes]) -> Iterator[Piece]:
+def _pieces(path: str, lines: Sequence[int], rows: Sequence[bytes]) -> Iterator[CodeSnippet]:
     """Lines with nothing but blank ones between them are one piece."""
     run: list[int] = []
     for at in lines:
         if run and any(rows[between - 1].strip() for between in range(run[-1] + 1, at)):
-            yield Piece(path, run[0], tuple(rows[one - 1] for one in run))
+            yield CodeSnippet(path, run[0], tuple(rows[one - 1] for one in run))
             run = []
         run.append(at)
     if run:
-        yield Piece(path, run[0], tuple(rows[one - 1] for one in run))
+        yield CodeSnippet(path, run[0], tuple(rows[one - 1] for one in run))
 
 
 def _cost(row: bytes) -> int:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import repeat
 from operator import add
 
-from claude_batch.config.model import Rule
-from claude_batch.findings.anchors import Strip
-from claude_batch.prompts.context import Piece
-from claude_batch.prompts.repository_rules import Paper
+from claude_batch.config.model import PathRule
+from claude_batch.findings.anchors import AnchoredTask
+from claude_batch.prompts.context import CodeSnippet
+from claude_batch.prompts.repository_rules import RuleFile
 from claude_batch.tasks.task import Changed, Given, Task
 
 MOST_TITLE = 200  # characters
@@ -23,19 +23,19 @@ REMARK = re.compile("<!--.*?(?:-->|$)", re.DOTALL)  # GitHub shows nobody what i
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class PromptContext:
     """What goes along with the tasks of a request, all of it as data."""
 
-    pieces: tuple[Piece, ...] = ()
-    papers: tuple[Paper, ...] = ()
+    pieces: tuple[CodeSnippet, ...] = ()
+    papers: tuple[RuleFile, ...] = ()
     title: str = ""
     description: str = ""
 
 
-NOTHING = Beside()
+NO_CONTEXT = PromptContext()
 
 
-def shared(rules: Sequence[Rule], beside: Beside) -> str:
+def shared(rules: Sequence[PathRule], beside: PromptContext) -> str:
     """What requests of one submission have in common, in whole rows. Their own files come after
     it, so that equal bytes are a prefix, which a cache could hold."""
     parts = [f"Rule of this repository: {rule.instruction}" for rule in rules]
@@ -46,9 +46,9 @@ def shared(rules: Sequence[Rule], beside: Beside) -> str:
 
 def own(
     asked: Sequence[Task],
-    strips: Sequence[Strip],
+    strips: Sequence[AnchoredTask],
     context: Iterable[Task],
-    pieces: Iterable[Piece] = (),
+    pieces: Iterable[CodeSnippet] = (),
 ) -> str:
     """The change. `asked` lines carry anchors, counted from 1 in the order given; `strips` are
     those of the asked."""
@@ -60,15 +60,15 @@ def own(
         sight = b"\n".join([code for _, code in codes])
         for one, code in codes:
             marks = anchors.get(id(one), repeat(""))
-            parts += ["@@"] if isinstance(one, Piece) else _heading(one, sight)
+            parts += ["@@"] if isinstance(one, CodeSnippet) else _heading(one, sight)
             parts += map(add, marks, shown_rows(code))
         parts.append("</file>")
     return "\n".join(parts)
 
 
-def _code(one: Task | Piece) -> bytes:
+def _code(one: Task | CodeSnippet) -> bytes:
     """Rows, each after its sign."""
-    rows = (b" " + line for line in one.lines) if isinstance(one, Piece) else one.hunk.rows
+    rows = (b" " + line for line in one.lines) if isinstance(one, CodeSnippet) else one.hunk.rows
     return b"\n".join(rows)
 
 
@@ -83,11 +83,11 @@ def _in_sight(heading: bytes, code: bytes) -> bool:
     return False
 
 
-def _paper(paper: Paper) -> str:
+def _paper(paper: RuleFile) -> str:
     return "\n".join([f"<rules path={_quoted(paper.path)}>", *_text(paper.text), "</rules>"])
 
 
-def _pull_request(beside: Beside) -> list[str]:
+def _pull_request(beside: PromptContext) -> list[str]:
     title = " ".join(beside.title.split())[:MOST_TITLE]
     if not title:
         return []
@@ -100,18 +100,18 @@ def _text(prose: str) -> list[str]:
     return [f" {row.rstrip().translate(ROW_BREAKS)}" for row in prose.split("\n") if row.strip()]
 
 
-def _start(one: Task | Piece) -> int:
-    return one.first if isinstance(one, Piece) else one.hunk.new_start
+def _start(one: Task | CodeSnippet) -> int:
+    return one.first if isinstance(one, CodeSnippet) else one.hunk.new_start
 
 
-def _by_path(things: Iterable[Task | Piece]) -> dict[str, list[Task | Piece]]:
-    grouped: dict[str, list[Task | Piece]] = {}
+def _by_path(things: Iterable[Task | CodeSnippet]) -> dict[str, list[Task | CodeSnippet]]:
+    grouped: dict[str, list[Task | CodeSnippet]] = {}
     for one in things:
         grouped.setdefault(one.path, []).append(one)
     return grouped
 
 
-def _anchors(asked: Sequence[Task], strips: Sequence[Strip]) -> dict[int, list[str]]:
+def _anchors(asked: Sequence[Task], strips: Sequence[AnchoredTask]) -> dict[int, list[str]]:
     """Of each asked task's lines. Keyed by identity: equal hunks are asked once."""
     found, start = {}, 1
     for task, strip in zip(asked, strips, strict=True):
@@ -120,7 +120,7 @@ def _anchors(asked: Sequence[Task], strips: Sequence[Strip]) -> dict[int, list[s
     return found
 
 
-def _renamed(one: Task | Piece) -> str:
+def _renamed(one: Task | CodeSnippet) -> str:
     if isinstance(one, Task) and isinstance(one.source, Changed):
         return f" was={_quoted(one.source.old_path)}" if one.source.old_path != one.path else ""
     return ""

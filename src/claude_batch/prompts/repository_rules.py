@@ -18,7 +18,7 @@ POINTER = re.compile(r"(?:@\S+\s*)+")  # says only: see that file, which is read
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class RuleFile:
     """A file of rules, or its first paragraphs: then its last line is `CUT`."""
 
     path: str
@@ -27,9 +27,9 @@ class Paper:
 
 def choose(
     papers: Mapping[str, bytes], paths: Collection[str], most: int = MOST
-) -> tuple[Paper, ...]:
+) -> tuple[RuleFile, ...]:
     """Those of the root, and nested ones whose folder holds one of `paths`; nearest first."""
-    chosen: list[Paper] = []
+    chosen: list[RuleFile] = []
     room, said = most, set()
     for path in _order(papers, paths):
         text = papers[path].decode("utf-8", "replace").strip()
@@ -37,7 +37,7 @@ def choose(
             said.add(text)
             kept = _cut(text, room)
             room -= len(kept)
-            chosen += [Paper(path, kept)] if kept else []
+            chosen += [RuleFile(path, kept)] if kept else []
     return tuple(chosen)
 
 

@@ -2,7 +2,7 @@
 
 from claude_batch.findings.finding import Finding, label
 from claude_batch.findings.placement import Placed
-from claude_batch.markdown import fence, quote_line, quote_model_text
+from claude_batch.markdown import code_block, escape_block, escape_line
 from claude_batch.pull_requests.marker import marked
 
 MAX_SUGGESTION = 16_000
@@ -13,8 +13,8 @@ def body(placed: Placed, *, unverified: bool = False) -> str:
     finding = placed.finding
     parts = [
         label(finding, unverified=unverified),
-        f"**{quote_line(finding.title)}**",
-        quote_model_text(finding.body),
+        f"**{escape_line(finding.title)}**",
+        escape_block(finding.body),
     ]
     if placed.suggestion is not None:
         parts.append(_suggestion(finding, placed.suggestion))
@@ -28,4 +28,4 @@ def _suggestion(finding: Finding, text: str) -> str:
             f"A replacement of {lines:,} lines is too long to be shown here; "
             f"`claude-batch apply {finding.id}` applies it."
         )
-    return fence(text, "suggestion")
+    return code_block(text, "suggestion")

@@ -8,28 +8,28 @@ from claude_batch.diff.model import Diff
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import Dropped, Placed
 from claude_batch.github_api.models import Reaction, RemoteComment, Thread
-from claude_batch.ledger.events import Post, Signal
-from claude_batch.ledger.view import Standing, View
+from claude_batch.ledger.events import FeedbackRecorded, Post
+from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import Task, TaskId
 
-Word = Literal["thumbs_up", "thumbs_down", "resolved", "wontfix", "applied"]
-SILENCING: frozenset[Word] = frozenset({"thumbs_down", "resolved", "wontfix"})
-THUMBS: Mapping[str, Word] = {"+1": "thumbs_up", "-1": "thumbs_down"}
+FeedbackKind = Literal["thumbs_up", "thumbs_down", "resolved", "wontfix", "applied"]
+SILENCING: frozenset[FeedbackKind] = frozenset({"thumbs_down", "resolved", "wontfix"})
+THUMBS: Mapping[str, FeedbackKind] = {"+1": "thumbs_up", "-1": "thumbs_down"}
 WONTFIX = "wontfix"
 BOT = "[bot]"
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class Feedback:
     """What somebody answered to a comment of ours; whether they count is not known yet."""
 
     fingerprint: str
-    what: Word
+    what: FeedbackKind
     login: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class FixedThread:
     """A comment whose finding is fixed. `thread` is to be resolved; None: it is, by us."""
 
     fingerprint: str
@@ -39,7 +39,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Talk:
+class Conversation:
     """What stands around our review comments. Without threads there is nothing to resolve."""
 
     ours: Mapping[int, str]  # fingerprint by comment
@@ -49,24 +49,24 @@ class Talk:
     posts: Mapping[str, Post] = field(default_factory=dict)  # of the ledger, by fingerprint
     login: str | None = None
 
-    def opinions(self, fixed: Collection[str]) -> Iterator[Opinion]:
+    def opinions(self, fixed: Collection[str]) -> Iterator[Feedback]:
         """A reaction, a reply that begins with `wontfix`, a thread resolved by somebody."""
         for reaction in self.reactions:
             word = THUMBS.get(reaction.content)
             if word and reaction.comment in self.ours:
-                yield Opinion(self.ours[reaction.comment], word, reaction.login)
+                yield Feedback(self.ours[reaction.comment], word, reaction.login)
         for reply in self.comments:
             begins = reply.body.lstrip().lower().startswith(WONTFIX)
             key = self.ours.get(reply.in_reply_to or 0)
             if key and begins:
-                yield Opinion(key, "wontfix", reply.login)
+                yield Feedback(key, "wontfix", reply.login)
         for thread in self.threads:
             if thread.resolver and thread.comment in self.ours and not self._did(thread, fixed):
-                yield Opinion(self.ours[thread.comment], "resolved", thread.resolver)
+                yield Feedback(self.ours[thread.comment], "resolved", thread.resolver)
 
     def endings(
         self, fixed: Mapping[str, Finding], read_head: Callable[[str], bytes | None]
-    ) -> Iterator[Ending]:
+    ) -> Iterator[FixedThread]:
         """Where a person has replied, the thread is theirs."""
         comments = {one.id: one for one in self.comments}
         answered = {one.in_reply_to for one in self.comments if not one.login.endswith(BOT)}
@@ -78,7 +78,7 @@ class Talk:
                 comment = comments[thread.comment]
                 text = read_head(comment.path or fixed[key].path)
                 applied = is_applied(fixed[key], comment.body, text)
-                yield Ending(key, comment, None if thread.resolved else thread.id, applied)
+                yield FixedThread(key, comment, None if thread.resolved else thread.id, applied)
 
     def _recorded(self, thread: Thread) -> bool:
         post = self.posts.get(self.ours[thread.comment])
@@ -96,10 +96,10 @@ class Talk:
 
 
 @dataclass(frozen=True)
-class Today:
+class CurrentFindings:
     """What the ledger and today's diff say of the findings of a pull request."""
 
-    view: View
+    view: LedgerState
     pr: int
     diff: Diff
     tasks: Sequence[Task]
@@ -122,7 +122,7 @@ class Today:
 
     def _answered_without(self, finding: Finding) -> bool:
         names = self._names(finding)
-        if names & {one.path for one in self.diff.left_out}:
+        if names & {one.path for one in self.diff.skipped}:
             return False
         here = [task for task in self.tasks if task.path in names] or self.tasks
         asked = {task.id for task in here if task.kind == finding.kind}
@@ -130,7 +130,7 @@ class Today:
             return False  # this kind of question is not asked any more
         new = asked - self._asked_together(finding)
         again = (one.finding for one in self.placed if one.finding.task in new)
-        return all(self.view.standing(task) is Standing.ANSWERED for task in new) and all(
+        return all(self.view.task_status(task) is TaskStatus.ANSWERED for task in new) and all(
             one.category != finding.category for one in again
         )
 
@@ -158,12 +158,12 @@ def is_applied(finding: Finding, body: str, text: bytes | None) -> bool:
     return any(wanted) and any(rows[at : at + len(wanted)] == wanted for at in spans)
 
 
-def news(
-    opinions: Iterable[Opinion], view: View, pr: int, may_write: Callable[[str], bool]
-) -> list[Opinion]:
+def new_feedback(
+    opinions: Iterable[Feedback], view: LedgerState, pr: int, may_write: Callable[[str], bool]
+) -> list[Feedback]:
     """Those of people with write access that the ledger does not hold, one of each word."""
     known = {(one.fingerprint, one.what) for one in view.signals if one.pr == pr}
-    fresh: dict[tuple[str, Word], Opinion] = {}
+    fresh: dict[tuple[str, FeedbackKind], Feedback] = {}
     for one in opinions:
         key = one.fingerprint, one.what
         is_new = key not in known and key not in fresh and not one.login.endswith(BOT)
@@ -172,13 +172,15 @@ def news(
     return list(fresh.values())
 
 
-def latest(placed: Iterable[Placed]) -> list[Placed]:
+def prefer_current_diff(placed: Iterable[Placed]) -> list[Placed]:
     """A finding carried from an earlier head gives way to the same one said of today's."""
     rows = list(placed)
     today = {one.finding.fingerprint for one in rows if one.how == "task"}
     return [one for one in rows if one.how == "task" or one.finding.fingerprint not in today]
 
 
-def silenced(signals: Iterable[Signal], opinions: Iterable[Opinion]) -> set[str]:
-    said: Sequence[Signal | Opinion] = [*signals, *opinions]
+def silenced_fingerprints(
+    signals: Iterable[FeedbackRecorded], opinions: Iterable[Feedback]
+) -> set[str]:
+    said: Sequence[FeedbackRecorded | Feedback] = [*signals, *opinions]
     return {one.fingerprint for one in said if one.what in SILENCING}

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 from claude_batch.errors import CannotRecord
 from claude_batch.ledger import events as order
-from claude_batch.ledger.events import Lease, Post, Signal
+from claude_batch.ledger.events import FeedbackRecorded, Lease, Post
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 LEASE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Turn:
+class PublishLease:
     """`now` is the forge's clock: those of two runners may differ by more than a lease lasts."""
 
     ledger: Ledger
@@ -24,11 +24,11 @@ class Turn:
     number: int
     now: Callable[[], datetime]
 
-    def take(self) -> tuple[View, datetime] | None:
+    def acquire(self) -> tuple[LedgerState, datetime] | None:
         """The ledger as it stands under the lease, and when that ends; None: another run has it."""
         won = False
 
-        def decide(view: View) -> Write:
+        def decide(view: LedgerState) -> Write:
             nonlocal won
             won = view.lease_holder(self._scope, self.run, self.now()) is None
             return Write((self._lease(view, LEASE),)) if won else Write()
@@ -37,23 +37,25 @@ class Turn:
             view = self.ledger.transact(decide)
         except KeyboardInterrupt:  # it may have landed all the same
             with suppress(CannotRecord):  # its ten minutes free it, too
-                self.end(patient=False)
+                self.release(patient=False)
             raise
         return (view, view.leases[self._scope].until) if won else None
 
-    def end(self, facts: Sequence[Post | Signal] = (), *, patient: bool = True) -> None:
+    def release(
+        self, facts: Sequence[Post | FeedbackRecorded] = (), *, patient: bool = True
+    ) -> None:
         """Records what was done, and gives the lease back if it is still ours."""
 
-        def decide(view: View) -> Write:
+        def decide(view: LedgerState) -> Write:
             lease = view.leases.get(self._scope)
             mine = lease and lease.owner == self.run  # after ten minutes it may be another's
             return Write((*facts, self._lease(view, timedelta())) if mine else tuple(facts))
 
         self.ledger.transact(decide, patient=patient)
 
-    def _lease(self, view: View, span: timedelta) -> Lease:
+    def _lease(self, view: LedgerState, span: timedelta) -> Lease:
         last = view.leases.get(self._scope)
-        at = order.after([last.at] if last else [], self.now())
+        at = order.next_timestamp([last.at] if last else [], self.now())
         return Lease(
             at=at, run=self.run, repo=self.repo, scope=self._scope, owner=self.run, until=at + span
         )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from claude_batch.findings.finding import Finding, Severity
-from claude_batch.ledger.events import Post, Signal
+from claude_batch.ledger.events import FeedbackRecorded, Post
 from claude_batch.ledger.store import Ledger
-from claude_batch.ledger.view import View
-from claude_batch.verification.outcomes import Look, looks
+from claude_batch.ledger.view import LedgerState
+from claude_batch.verification.outcomes import VerificationStatus, status_by_finding
 
 OPINIONS = ("thumbs_up", "thumbs_down", "wontfix")
 ACCEPTED = frozenset({"thumbs_up", "applied", "fixed"})
@@ -18,7 +18,7 @@ REJECTED = frozenset({"thumbs_down", "wontfix"})
 SHOWN = ACCEPTED | REJECTED | {"posted", "resolved", "deleted"}
 
 
-def outcome(signals: Sequence[Signal], posts: Sequence[Post]) -> str | None:
+def outcome(signals: Sequence[FeedbackRecorded], posts: Sequence[Post]) -> str | None:
     """Of one fingerprint, both oldest first. None: nobody has seen it. What a person said
     outweighs what the code says, and that outweighs a thread resolved without a word."""
     words = [one.what for one in signals]
@@ -87,17 +87,19 @@ def findings(ledgers: Sequence[Ledger]) -> list[Found]:
 
 def _in(ledger: Ledger) -> Iterator[Found]:
     view = ledger.view()
-    judged = looks(view)
+    judged = status_by_finding(view)
     for finding in ledger.findings(answered for _, answered in view.answers()):
         pulls = tuple(sorted({pr for pr, key in view.posts if key == finding.fingerprint}))
         yield Found(finding, pulls, _outcome(view, finding, pulls, judged.get(finding.id)))
 
 
-def _outcome(view: View, finding: Finding, pulls: Sequence[int], look: Look | None) -> str:
+def _outcome(
+    view: LedgerState, finding: Finding, pulls: Sequence[int], look: VerificationStatus | None
+) -> str:
     signals = [one for one in view.signals if one.fingerprint == finding.fingerprint]
     found = outcome(signals, [view.posts[(pr, finding.fingerprint)] for pr in pulls])
     if finding.is_malformed:
         return "malformed"
-    if look is Look.REFUTED and not found:
+    if look is VerificationStatus.REFUTED and not found:
         return "refuted"
     return found or ("unplaced" if finding.task is None else "unposted")

@@ -7,11 +7,11 @@ from typing import Literal, Protocol
 
 from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
 from claude_batch.github_api.models import DraftCheck, DraftComment, Pull, RemoteComment
-from claude_batch.ledger.events import Post, Signal
+from claude_batch.ledger.events import FeedbackRecorded, Post
 from claude_batch.pull_requests import marker
 from claude_batch.pull_requests import review_plan as publication
-from claude_batch.pull_requests.feedback import Ending, Opinion, Word
-from claude_batch.pull_requests.review_plan import Fresh, Publication
+from claude_batch.pull_requests.feedback import Feedback, FeedbackKind, FixedThread
+from claude_batch.pull_requests.review_plan import NewComment, ReviewPlan
 
 MARGIN = timedelta(minutes=1)  # for a call that is under way
 
@@ -30,7 +30,7 @@ class Forge(Protocol):
 
 
 @dataclass(frozen=True)
-class Scribe:
+class PostEvents:
     """Facts about a pull request, dated and signed."""
 
     run: str
@@ -59,8 +59,8 @@ class Scribe:
             state=state,
         )
 
-    def signal(self, fingerprint: str, what: Word) -> Signal:
-        return Signal(
+    def signal(self, fingerprint: str, what: FeedbackKind) -> FeedbackRecorded:
+        return FeedbackRecorded(
             at=self.now(),
             run=self.run,
             repo=self.repo,
@@ -71,7 +71,7 @@ class Scribe:
 
 
 @dataclass(frozen=True)
-class Speaker:
+class ReviewPoster:
     """`facts` grows with each thing that stands, so that a failure forgets none.
 
     Nothing is said when the lease on the pull request is about to end at `until`: another run may
@@ -79,29 +79,29 @@ class Speaker:
     """
 
     forge: Forge
-    scribe: Scribe
-    facts: list[Post | Signal]
+    scribe: PostEvents
+    events: list[Post | FeedbackRecorded]
     until: datetime
 
-    def note(self, opinions: Sequence[Opinion]) -> None:
-        self.facts.extend(self.scribe.signal(one.fingerprint, one.what) for one in opinions)
+    def record_feedback(self, opinions: Sequence[Feedback]) -> None:
+        self.events.extend(self.scribe.signal(one.fingerprint, one.what) for one in opinions)
 
-    def post(self, fresh: Sequence[Fresh]) -> list[Fresh]:
+    def post(self, fresh: Sequence[NewComment]) -> list[NewComment]:
         """Reviews of at most thirty comments. A refused one is halved until the fault is alone;
         returns those at fault."""
-        refused: list[Fresh] = []
+        refused: list[NewComment] = []
         waiting = list(publication.reviews(fresh))
         while waiting:
             part = waiting.pop(0)
             try:
-                self.facts.extend(self._review(part))
+                self.events.extend(self._review(part))
             except ReviewRefused:
                 half = len(part) // 2
                 waiting[:0] = [part[:half], part[half:]] if half else []
                 refused += [] if half else part
         return refused
 
-    def _review(self, part: Sequence[Fresh]) -> Iterator[Post]:
+    def _review(self, part: Sequence[NewComment]) -> Iterator[Post]:
         pull = self.scribe.pull
         drafts = [fresh.comment for fresh in part]
         self._check_lease()
@@ -112,19 +112,19 @@ class Speaker:
                 remote_id = ids[fresh.fingerprint]
                 yield self.scribe.post("comment", fresh.fingerprint, remote_id, fresh.comment.body)
 
-    def update(self, final: Publication) -> None:
+    def update(self, final: ReviewPlan) -> None:
         """Comments that say something else now, the summary and the check."""
-        self.facts.extend(self._edit(final))
-        self.facts.extend(self._summarise(final))
+        self.events.extend(self._edit(final))
+        self.events.extend(self._summarise(final))
 
-    def _edit(self, final: Publication) -> Iterator[Post]:
+    def _edit(self, final: ReviewPlan) -> Iterator[Post]:
         for known in final.edit:
             self._check_lease()
             self.forge.edit_review_comment(known.id, known.body)
         for known in dict.fromkeys([*final.edit, *final.found]):
             yield self.scribe.post("comment", known.fingerprint, known.id, known.body)
 
-    def _summarise(self, final: Publication) -> Iterator[Post]:
+    def _summarise(self, final: ReviewPlan) -> Iterator[Post]:
         if final.summary is not None and final.summary_due:
             remote_id = final.summary_id
             self._check_lease()
@@ -138,7 +138,7 @@ class Speaker:
             remote_id = self.forge.check_run(final.check)
             yield self.scribe.post("check", "check", remote_id, final.check)
 
-    def resolve(self, endings: Sequence[Ending]) -> str:
+    def resolve(self, endings: Sequence[FixedThread]) -> str:
         """What GitHub has against it, if it refuses; then the rest is not tried."""
         for ending in endings:
             if ending.thread is not None:
@@ -148,13 +148,13 @@ class Speaker:
                 except ThreadsRefused as refusal:
                     return refusal.problem
             comment = ending.comment
-            self.facts.append(
+            self.events.append(
                 self.scribe.post(
                     "comment", ending.fingerprint, comment.id, comment.body, "resolved"
                 )
             )
             if ending.applied:
-                self.facts.append(self.scribe.signal(ending.fingerprint, "applied"))
+                self.events.append(self.scribe.signal(ending.fingerprint, "applied"))
         return ""
 
     def _check_lease(self) -> None:

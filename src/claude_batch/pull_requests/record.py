@@ -7,22 +7,22 @@ from decimal import Decimal
 
 from claude_batch.costs.budgets import periods
 from claude_batch.costs.receipts import ZERO, MonthToDate, Receipt, receipt, reserved_for_lost
-from claude_batch.diff.model import Diff, LeftOut
+from claude_batch.diff.model import Diff, SkippedFile
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.relocation import Past
+from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.earlier_commits import Readers
-from claude_batch.ledger.events import Answered, Asked, Settled
-from claude_batch.ledger.log import asked_of
-from claude_batch.ledger.view import Standing, View
-from claude_batch.pull_requests.summary import Coverage
+from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, RequestRecorded
+from claude_batch.ledger.log import unfold_request
+from claude_batch.ledger.view import LedgerState, TaskStatus
+from claude_batch.pull_requests.summary import ReviewCoverage
 from claude_batch.tasks.task import TaskId
-from claude_batch.verification.outcomes import PATIENCE
+from claude_batch.verification.outcomes import VERIFICATION_TIMEOUT
 
 # A second look may take six hours; until then a finding that waits for it is still news.
 RECENT = timedelta(hours=8)
 
 
-def has_news(view: View, pr: int, now: datetime) -> bool:
+def has_news(view: LedgerState, pr: int, now: datetime) -> bool:
     """Whether anything was planned or answered since we last wrote on this pull request."""
     plan = view.plan(pr)
     if plan is None:
@@ -38,18 +38,18 @@ def has_news(view: View, pr: int, now: datetime) -> bool:
     return not posted or max([plan.at, *answers]) > max(posted) or now - max(posted) < RECENT
 
 
-def _news_of(answered: Answered, now: datetime) -> Iterator[datetime]:
+def _news_of(answered: AnswerRecorded, now: datetime) -> Iterator[datetime]:
     """Its findings may have waited for a second look, and are said without it in the end."""
     yield answered.at
-    if answered.findings and answered.at + PATIENCE <= now:
-        yield answered.at + PATIENCE
+    if answered.findings and answered.at + VERIFICATION_TIMEOUT <= now:
+        yield answered.at + VERIFICATION_TIMEOUT
 
 
 @dataclass(frozen=True)
-class Dossier:
+class PullRequestRecord:
     """`current`: the tasks of today's diff; `planned`: those of every plan for it."""
 
-    view: View
+    view: LedgerState
     pr: int
     current: frozenset[TaskId]
 
@@ -58,7 +58,7 @@ class Dossier:
         plans = [plan for plan in self.view.plans if plan.pr == self.pr]
         return frozenset(task.id for plan in plans for file in plan.files for task in file.tasks)
 
-    def answers(self) -> list[tuple[Asked, Answered]]:
+    def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
         """Those about any task of this pull request, whoever paid for them."""
         return self.view.answers_of(self.current | self.planned)
 
@@ -72,7 +72,7 @@ class Dossier:
         yield from (finding for finding in own if finding.task is None or finding.task in ids)
         yield from (finding for finding in others if finding.task in ids)
 
-    def past(self, diff: Diff, readers: Readers) -> Past:
+    def past(self, diff: Diff, readers: Readers) -> PreviousPlans:
         """What places the findings whose tasks are no longer in `diff`."""
         plans = [plan for plan in self.view.plans if plan.pr == self.pr]
         asked = {
@@ -81,13 +81,15 @@ class Dossier:
             for task in request.tasks
             if task.signs  # a folded request has ids only
         }
-        return Past(plans, asked, diff, readers)
+        return PreviousPlans(plans, asked, diff, readers)
 
-    def own(self) -> list[tuple[Asked, Answered | Settled]]:
+    def own(self) -> list[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]]:
         """What it asked for itself, with what came back. A row that was folded without its intent
         says its lane itself."""
-        bare = [(asked_of(row), row) for row in self.view.settled.values() if row.pr == self.pr]
-        sendings = self.view.sendings.values()
+        bare = [
+            (unfold_request(row), row) for row in self.view.settled.values() if row.pr == self.pr
+        ]
+        sendings = self.view.batch_records.values()
         return bare + [
             (asked, sending.answers[n])
             for sending in sendings
@@ -95,19 +97,19 @@ class Dossier:
             if asked.pr == self.pr and n in sending.answers
         ]
 
-    def coverage(self, head: str, left_out: Sequence[LeftOut]) -> Coverage:
-        standing = {task: self.view.standing(task) for task in self.current}
+    def coverage(self, head: str, left_out: Sequence[SkippedFile]) -> ReviewCoverage:
+        standing = {task: self.view.task_status(task) for task in self.current}
         tally = list(standing.values())
         asked = {
             task.id for row in self.view.rows if row.asked.pr == self.pr for task in row.asked.tasks
         }
-        answered = [task for task, how in standing.items() if how is Standing.ANSWERED]
-        return Coverage(
+        answered = [task for task, how in standing.items() if how is TaskStatus.ANSWERED]
+        return ReviewCoverage(
             head=head,
             answered=len(answered),
             reused=sum(task not in asked for task in answered),
-            pending=tally.count(Standing.IN_FLIGHT) + tally.count(Standing.NEW),
-            failed=tally.count(Standing.FAILED),
+            pending=tally.count(TaskStatus.IN_FLIGHT) + tally.count(TaskStatus.NEW),
+            failed=tally.count(TaskStatus.FAILED),
             left_out=tuple(left_out),
         )
 
@@ -120,7 +122,7 @@ class Dossier:
         )
 
     def _month(
-        self, own: Sequence[Answered | Settled], budget: Decimal | None
+        self, own: Sequence[AnswerRecorded | FoldedRequest], budget: Decimal | None
     ) -> MonthToDate | None:
         """Up to the newest answer of its own and no further: what others pay later must not edit
         the comment."""

@@ -13,17 +13,17 @@ from claude_batch.diff.model import Comparison, Diff
 from claude_batch.errors import CannotPublish
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import Dropped
-from claude_batch.findings.relocation import Past, stands
-from claude_batch.findings.suggestions import Rejected, Suggestion, combine, prove
+from claude_batch.findings.relocation import PreviousPlans, locate
+from claude_batch.findings.suggestions import Rejected, Suggestion, combine, validate_suggestion
 from claude_batch.git.branches import Branches
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.git.patch import PatchFolder, make_patches
-from claude_batch.github_api.client import Forge
+from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.events import Plan, Post
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import View, due
-from claude_batch.markdown import quote_line
-from claude_batch.pull_requests.publish import Published
+from claude_batch.ledger.view import LedgerState, due
+from claude_batch.markdown import escape_line
+from claude_batch.pull_requests.publish import PublishResult
 
 GONE = "the code has changed since, or is gone"
 
@@ -56,8 +56,8 @@ class PatchSet:
     @property
     def body(self) -> str:
         """Markdown of the draft pull request."""
-        edits = [f"* `{one.path}`: {quote_line(one.title)}" for one in self.accepted]
-        refused = [f"* `{one.path}`: {quote_line(one.title)}: {why}" for one, why in self.refused]
+        edits = [f"* `{one.path}`: {escape_line(one.title)}" for one in self.accepted]
+        refused = [f"* `{one.path}`: {escape_line(one.title)}: {why}" for one, why in self.refused]
         parts = [
             "Each edit below keeps behaviour by the word of the model and was proved to apply and "
             "to parse. Nothing was run: let your tests judge.",
@@ -71,7 +71,7 @@ class PatchSet:
 def patch_set(
     plan: Plan,
     findings: Iterable[Finding],
-    past: Past,
+    past: PreviousPlans,
     read_head: Callable[[str], bytes | None],
 ) -> PatchSet:
     """`findings` with a replacement, of the plan's tasks."""
@@ -95,13 +95,15 @@ def patch_set(
 
 
 def _proved(
-    finding: Finding, past: Past, read_head: Callable[[str], bytes | None]
+    finding: Finding, past: PreviousPlans, read_head: Callable[[str], bytes | None]
 ) -> Suggestion | Rejected:
-    now = stands(finding, past, read_head)
+    now = locate(finding, past, read_head)
     today = read_head(now.path) if now else None
     if now is None or now.seen is None or today is None:
         return Rejected(GONE)
-    return prove(today, now.first, now.last, now.seen, finding.replacement or "", now.path)
+    return validate_suggestion(
+        today, now.first, now.last, now.seen, finding.replacement or "", now.path
+    )
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,14 @@ class Target:
 @dataclass
 class Refactorer:
     ledger: Ledger
-    forge: Forge
+    forge: GitHubClient
     branches: Branches
     folder: PatchFolder
     run: str
     repo: str
     now: Callable[[], datetime]
 
-    def publish(self, target: Target, *, dry_run: bool = False) -> list[Published]:
+    def publish(self, target: Target, *, dry_run: bool = False) -> list[PublishResult]:
         """One row per patch set with something new in it."""
         view = self.ledger.view()
         done = []
@@ -135,7 +137,7 @@ class Refactorer:
                 done.append(self._publish(made, target, dry_run=dry_run))
         return done
 
-    def _unposted(self, view: View, tasks: frozenset[str]) -> list[Finding]:
+    def _unposted(self, view: LedgerState, tasks: frozenset[str]) -> list[Finding]:
         answers = [
             answered
             for asked, answered in view.answers()
@@ -153,22 +155,22 @@ class Refactorer:
         ]
         return list({finding.fingerprint: finding for finding in found}.values())
 
-    def _publish(self, made: PatchSet, target: Target, *, dry_run: bool) -> Published:
+    def _publish(self, made: PatchSet, target: Target, *, dry_run: bool) -> PublishResult:
         dropped = tuple(Dropped(finding, "changed_meanwhile") for finding, _ in made.refused)
         edits = f"{len(made.accepted)} edits in {len(made.files)} files"
         if not made.accepted:
-            return Published(0, dropped=dropped, note=f"{made.title}: nothing applies any more")
+            return PublishResult(0, dropped=dropped, note=f"{made.title}: nothing applies any more")
         if dry_run:
-            return Published(0, dropped=dropped, note=f"{made.title}: would propose {edits}")
+            return PublishResult(0, dropped=dropped, note=f"{made.title}: would propose {edits}")
         try:
             number = self._propose(made, target)
         except CannotPublish as refusal:
             path = self.folder.keep(made.branch.replace("/", "-"), made.patch)
             note = f"{made.title}: {edits} kept as {path}, because {refusal.problem}"
-            return Published(0, dropped=dropped, note=note)
+            return PublishResult(0, dropped=dropped, note=note)
         self.ledger.transact(lambda view: Write(tuple(self._facts(made, target, number))))
         note = f"{made.title}: draft pull request {number} with {edits}"
-        return Published(number, posted=1, dropped=dropped, note=note)
+        return PublishResult(number, posted=1, dropped=dropped, note=note)
 
     def _propose(self, made: PatchSet, target: Target) -> int:
         """Looks first: after a crash the branch, or the pull request, may stand already; and once
@@ -212,6 +214,6 @@ class Refactorer:
         ]
 
 
-def _past(view: View, plan: Plan, target: Target) -> Past:
+def _past(view: LedgerState, plan: Plan, target: Target) -> PreviousPlans:
     nothing = Diff(Comparison(target.head, target.head, "", "", ""), ())
-    return Past([plan], view.shown(), nothing, target.readers)
+    return PreviousPlans([plan], view.anchored_tasks(), nothing, target.readers)

@@ -12,15 +12,15 @@ from claude_batch.findings.placement import Dropped, Placed
 from claude_batch.github_api.models import DraftCheck, DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
 from claude_batch.pull_requests import comment, marker, summary
-from claude_batch.pull_requests.selection import Chosen
-from claude_batch.pull_requests.summary import Coverage, Told
+from claude_batch.pull_requests.selection import Selection
+from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage
 
 PER_REVIEW = 30  # above, reviews were refused as "submitted too quickly" (reviewdog#355)
 CHECK = "claude-batch"
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class NewComment:
     """A comment to be posted."""
 
     fingerprint: str
@@ -28,7 +28,7 @@ class Fresh:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ExistingComment:
     """A comment of ours that stands on the pull request, with the body that it is to have."""
 
     fingerprint: str
@@ -37,7 +37,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Remote:
+class ExistingComments:
     """What stands on a pull request. `posts`: those of the ledger for it, by key."""
 
     comments: Sequence[RemoteComment]  # all, of the review and of the conversation
@@ -47,10 +47,12 @@ class Remote:
 
 
 @dataclass(frozen=True)
-class Publication:
-    create: tuple[Fresh, ...]
-    edit: tuple[Known, ...]
-    found: tuple[Known, ...]  # stand already and the ledger does not know: to be recorded only
+class ReviewPlan:
+    create: tuple[NewComment, ...]
+    edit: tuple[ExistingComment, ...]
+    found: tuple[
+        ExistingComment, ...
+    ]  # stand already and the ledger does not know: to be recorded only
     unchanged: int
     dropped: tuple[Dropped, ...]
     summary: str | None  # what the summary comment is to say; None: there is none and needs none
@@ -60,21 +62,21 @@ class Publication:
     check_due: bool
 
 
-def plan_publication(
-    chosen: Chosen,
-    remote: Remote,
+def plan_review(
+    chosen: Selection,
+    remote: ExistingComments,
     diff: Diff,
-    coverage: Coverage,
+    coverage: ReviewCoverage,
     receipt: Receipt,
     *,
     fail_on: Severity | None = None,
     unverified: Collection[str] = (),
-) -> Publication:
+) -> ReviewPlan:
     """`chosen.dropped` holds whatever was dropped before; `unverified` are finding ids."""
     ours = _standing(remote)
     deleted = _deleted(remote, ours)
     comments = _comments(chosen, remote, ours, deleted, Commentable(diff), unverified)
-    told = Told(
+    told = FindingOutcome(
         len(comments.known) + len(comments.create), comments.folded, comments.dropped, unverified
     )
     stands = ours.get(marker.SUMMARY)
@@ -90,7 +92,7 @@ def plan_publication(
     edit = tuple(
         one for one in comments.known if _edit_due(one.fingerprint, one.body, ours, remote)
     )
-    return Publication(
+    return ReviewPlan(
         create=comments.create,
         edit=edit,
         found=tuple(one for one in comments.known if not _is_recorded(one, remote)),
@@ -105,7 +107,7 @@ def plan_publication(
     )
 
 
-def reviews(comments: Sequence[Fresh]) -> Iterator[tuple[Fresh, ...]]:
+def reviews(comments: Sequence[NewComment]) -> Iterator[tuple[NewComment, ...]]:
     for at in range(0, len(comments), PER_REVIEW):
         yield tuple(comments[at : at + PER_REVIEW])
 
@@ -140,15 +142,15 @@ def _normal(body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Comments:
-    create: tuple[Fresh, ...]
-    known: tuple[Known, ...]
+    create: tuple[NewComment, ...]
+    known: tuple[ExistingComment, ...]
     folded: tuple[Placed, ...]
     dropped: tuple[Dropped, ...]
 
 
 def _comments(
-    chosen: Chosen,
-    remote: Remote,
+    chosen: Selection,
+    remote: ExistingComments,
     ours: Mapping[str, RemoteComment],
     deleted: Collection[str],
     lines: Commentable,
@@ -158,12 +160,12 @@ def _comments(
     create, known, folded = [], [], []
     dropped = list(chosen.dropped)
     inline = {one.finding.fingerprint for one in chosen.inline}
-    for one in [*chosen.inline, *chosen.folded]:
+    for one in [*chosen.inline, *chosen.summarized]:
         key = one.finding.fingerprint
         body = comment.body(one, unverified=one.finding.id in unverified)
         draft = DraftComment(one.path, one.side, one.first_line, one.line, body)
         if key in ours:
-            known.append(Known(key, ours[key].id, body))
+            known.append(ExistingComment(key, ours[key].id, body))
         elif key in deleted:
             dropped.append(Dropped(one.finding, "silenced"))
         elif key not in inline:
@@ -172,11 +174,11 @@ def _comments(
         elif key in remote.refused or comment_fault(draft, lines):
             dropped.append(Dropped(one.finding, "outside_diff"))
         else:
-            create.append(Fresh(key, draft))
+            create.append(NewComment(key, draft))
     return _Comments(tuple(create), tuple(known), tuple(folded), tuple(dropped))
 
 
-def ours(remote: Remote) -> dict[int, str]:
+def ours(remote: ExistingComments) -> dict[int, str]:
     """The review comments of ours with their fingerprints, also those whose thread is resolved."""
     return {
         one.id: key
@@ -185,7 +187,7 @@ def ours(remote: Remote) -> dict[int, str]:
     }
 
 
-def _marked(remote: Remote) -> Iterator[tuple[RemoteComment, str]]:
+def _marked(remote: ExistingComments) -> Iterator[tuple[RemoteComment, str]]:
     """What the ledger has by its id, then what has our marker and our login, oldest first."""
     recorded = {
         (post.what == "summary", post.remote_id): key
@@ -206,7 +208,7 @@ def _marked(remote: Remote) -> Iterator[tuple[RemoteComment, str]]:
     yield from later
 
 
-def _standing(remote: Remote) -> dict[str, RemoteComment]:
+def _standing(remote: ExistingComments) -> dict[str, RemoteComment]:
     """By key, without those whose thread we have resolved: what comes back is said anew."""
     standing: dict[str, RemoteComment] = {}
     for one, key in _marked(remote):
@@ -217,7 +219,7 @@ def _standing(remote: Remote) -> dict[str, RemoteComment]:
     return standing
 
 
-def _deleted(remote: Remote, standing: Collection[str]) -> set[str]:
+def _deleted(remote: ExistingComments, standing: Collection[str]) -> set[str]:
     """What a person has deleted stays deleted."""
     return {
         key
@@ -226,12 +228,14 @@ def _deleted(remote: Remote, standing: Collection[str]) -> set[str]:
     }
 
 
-def _is_recorded(known: Known, remote: Remote) -> bool:
+def _is_recorded(known: ExistingComment, remote: ExistingComments) -> bool:
     post = remote.posts.get(known.fingerprint)
     return post is not None and post.remote_id == known.id
 
 
-def _edit_due(key: str, body: str, ours: Mapping[str, RemoteComment], remote: Remote) -> bool:
+def _edit_due(
+    key: str, body: str, ours: Mapping[str, RemoteComment], remote: ExistingComments
+) -> bool:
     """A body that lost our marker was rewritten by a person, and is left to them."""
     stands, post = ours[key], remote.posts.get(key)
     if marker.read(stands.body) is None or (post and post.sha == sha_of(body)):
@@ -239,14 +243,14 @@ def _edit_due(key: str, body: str, ours: Mapping[str, RemoteComment], remote: Re
     return _normal(stands.body) != _normal(body)
 
 
-def _failing(chosen: Chosen, deleted: Collection[str], fail_on: Severity | None) -> bool:
-    findings = (one.finding for one in [*chosen.inline, *chosen.folded])
+def _failing(chosen: Selection, deleted: Collection[str], fail_on: Severity | None) -> bool:
+    findings = (one.finding for one in [*chosen.inline, *chosen.summarized])
     return fail_on is not None and any(
         one.severity.rank <= fail_on.rank and one.fingerprint not in deleted for one in findings
     )
 
 
-def _check_due(check: DraftCheck, remote: Remote) -> bool:
+def _check_due(check: DraftCheck, remote: ExistingComments) -> bool:
     """Only an app, such as the one behind a workflow's token, may write checks."""
     if remote.login is not None and not remote.login.endswith("[bot]"):
         return False

@@ -6,28 +6,32 @@ from typing import NamedTuple
 from claude_batch.diff.model import Side
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
 from claude_batch.findings.placement import Dropped, Placed
-from claude_batch.verification.outcomes import BLIND, GRAVE, Trust
+from claude_batch.verification.outcomes import (
+    POST_WHEN_UNVERIFIED,
+    UNVERIFIED_ALLOWED,
+    VerificationState,
+)
 
 
-class Chosen(NamedTuple):
+class Selection(NamedTuple):
     inline: list[Placed]
-    folded: list[Placed]
+    summarized: list[Placed]
     dropped: list[Dropped]
     waiting: tuple[Placed, ...] = ()  # for a second look
 
 
-def choose(
+def select_findings(
     placed: Iterable[Placed],
     *,
     max_comments: int,
     silenced: Collection[str],
-    trust: Trust = BLIND,
-) -> Chosen:
+    trust: VerificationState = UNVERIFIED_ALLOWED,
+) -> Selection:
     """`silenced` are fingerprints. The worthiest `max_comments` come inline, the others are folded,
     as is what is unverified and not grave. What waits keeps its place: no other takes it."""
     kept: list[Placed] = []
     dropped: list[Dropped] = []
-    said = _Said()
+    said = _Duplicates()
     for one in sorted(placed, key=_worthiest_first):
         finding = one.finding
         if finding.id in trust.refuted:
@@ -43,7 +47,7 @@ def choose(
     able = [one for one in kept if _may_be_inline(one.finding, trust)]
     inline = able[:max_comments]
     waiting = tuple(one for one in kept if one.finding.id in trust.waiting)
-    return Chosen(
+    return Selection(
         [one for one in inline if one not in waiting],
         [one for one in kept if one not in inline and one not in waiting],
         dropped,
@@ -51,11 +55,11 @@ def choose(
     )
 
 
-def _may_be_inline(finding: Finding, trust: Trust) -> bool:
-    return finding.id not in trust.unverified or finding.severity in GRAVE
+def _may_be_inline(finding: Finding, trust: VerificationState) -> bool:
+    return finding.id not in trust.unverified or finding.severity in POST_WHEN_UNVERIFIED
 
 
-def _worth(one: Placed) -> int:
+def _score(one: Placed) -> int:
     """The expected value of saying it: twice as much for each step of severity, times how likely
     it is to be right."""
     severity, confidence = one.finding.severity, list(Confidence).index(one.finding.confidence)
@@ -63,10 +67,10 @@ def _worth(one: Placed) -> int:
 
 
 def _worthiest_first(one: Placed) -> tuple[int, int, str, int, str]:
-    return -_worth(one), one.finding.severity.rank, one.path, one.first_line, one.finding.id
+    return -_score(one), one.finding.severity.rank, one.path, one.first_line, one.finding.id
 
 
-class _Said:
+class _Duplicates:
     """The same fingerprint, or the same category on lines that overlap, is the same thing."""
 
     def __init__(self) -> None:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from claude_batch.costs.receipts import MonthToDate, Receipt, twice
-from claude_batch.diff.model import LeftOut
+from claude_batch.diff.model import SkippedFile
 from claude_batch.findings.finding import Finding, label
 from claude_batch.findings.placement import REASONS, Dropped, Placed, Reason
 from claude_batch.formatting import count, dollars
 from claude_batch.ledger.events import Estimate
-from claude_batch.markdown import code, cut, quote_line
+from claude_batch.markdown import code_span, cut, escape_line
 from claude_batch.pull_requests.marker import SUMMARY, marked
 
 # Together below what GitHub takes, whatever the lists hold.
@@ -35,7 +35,7 @@ IN_WORDS: dict[Reason, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class ReviewCoverage:
     """How far the review of a head has come, in tasks."""
 
     head: str
@@ -44,11 +44,11 @@ class Coverage:
     pending: int = 0
     failed: int = 0
     waiting: int = 0  # findings whose second look is open
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[SkippedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FindingOutcome:
     """What became of the findings."""
 
     inline: int
@@ -65,25 +65,27 @@ class Told:
         return self.inline + len(self.folded) + len(self.listed)
 
 
-def summary(told: Told, coverage: Coverage, receipt: Receipt) -> str:
+def summary(told: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt) -> str:
     """The body of the summary comment."""
     return marked("\n\n".join(["## claude-batch", *_parts(told, coverage, receipt)]), SUMMARY)
 
 
-def check_title(told: Told, coverage: Coverage) -> str:
+def check_title(told: FindingOutcome, coverage: ReviewCoverage) -> str:
     found = count(told.standing, "finding") if told.standing else "Nothing found"
     pending = coverage.pending + coverage.waiting
     return f"{found}, {pending:,} pending" if pending else found
 
 
-def check_summary(told: Told, coverage: Coverage, receipt: Receipt, *, whole: bool) -> str:
+def check_summary(
+    told: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt, *, whole: bool
+) -> str:
     """`whole` when there is no summary comment: lists and receipt stand once."""
     parts = _parts(told, coverage, receipt)
     return "\n\n".join(parts) if whole else parts[0]
 
 
-def submitted_summary(
-    coverage: Coverage,
+def render_submit_summary(
+    coverage: ReviewCoverage,
     batches: Sequence[str],
     estimate: Estimate | None,
     expires_at: datetime | None,
@@ -96,7 +98,7 @@ def submitted_summary(
     if not batches:
         parts[-1] = f"Nothing to send: {count(coverage.answered, 'task')} known, none new."
     if steps:
-        parts.append("Over budget, so: " + "; ".join(map(code, steps)) + ".")
+        parts.append("Over budget, so: " + "; ".join(map(code_span, steps)) + ".")
     if estimate:
         parts.append(
             f"Estimated: {dollars(estimate.usd)} ({dollars(estimate.usd_standard)} without "
@@ -114,7 +116,7 @@ def submitted_summary(
     return "\n\n".join([*parts, *_not_reviewed(coverage.left_out)])
 
 
-def _parts(told: Told, coverage: Coverage, receipt: Receipt) -> list[str]:
+def _parts(told: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt) -> list[str]:
     return [
         _counts(told, coverage),
         *_folded(told),
@@ -124,7 +126,7 @@ def _parts(told: Told, coverage: Coverage, receipt: Receipt) -> list[str]:
     ]
 
 
-def _counts(told: Told, coverage: Coverage) -> str:
+def _counts(told: FindingOutcome, coverage: ReviewCoverage) -> str:
     below = told.standing - told.inline
     found = f"{count(told.standing, 'finding')} at {coverage.head[:10]}"
     if told.standing:
@@ -141,7 +143,7 @@ def _counts(told: Told, coverage: Coverage) -> str:
     return f"{found}. {done}."
 
 
-def _folded(told: Told) -> list[str]:
+def _folded(told: FindingOutcome) -> list[str]:
     rows = [_item(one.finding, f"{one.path}:{_span(one)}", told) for one in told.folded] + [
         _item(one.finding, one.finding.path, told) for one in told.listed
     ]
@@ -151,10 +153,10 @@ def _folded(told: Told) -> list[str]:
     return [_details(title, _within(rows, ROOM_FOR_FINDINGS, "`claude-batch findings` lists all"))]
 
 
-def _item(finding: Finding, where: str, told: Told) -> str:
-    title, text = quote_line(finding.title), quote_line(finding.body, 600)
+def _item(finding: Finding, where: str, told: FindingOutcome) -> str:
+    title, text = escape_line(finding.title), escape_line(finding.body, 600)
     said = label(finding, unverified=finding.id in told.unverified)
-    return f"- {code(where)} {said}: **{title}** {text}".rstrip()
+    return f"- {code_span(where)} {said}: **{title}** {text}".rstrip()
 
 
 def _span(placed: Placed) -> str:
@@ -169,7 +171,7 @@ def _dropped(dropped: Iterable[Dropped]) -> list[str]:
     return [f"Not shown: {', '.join(said)}."] if said else []
 
 
-def _not_reviewed(left_out: Iterable[LeftOut]) -> list[str]:
+def _not_reviewed(left_out: Iterable[SkippedFile]) -> list[str]:
     files = sorted(left_out, key=lambda one: (one.reason, one.path))
     if not files:
         return []
@@ -180,9 +182,9 @@ def _not_reviewed(left_out: Iterable[LeftOut]) -> list[str]:
 
 
 def _named(reason: str, paths: Sequence[str]) -> str:
-    names = ", ".join(code(cut(path, 200)) for path in paths[:NAMED])
+    names = ", ".join(code_span(cut(path, 200)) for path in paths[:NAMED])
     more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
-    return f"- {quote_line(reason)}: {names}{more}"
+    return f"- {escape_line(reason)}: {names}{more}"
 
 
 def _within(rows: Sequence[str], room: int, rest: str) -> str:
@@ -205,7 +207,7 @@ def _receipt(receipt: Receipt) -> list[str]:
     if not receipt.requests:
         return []
     rows = [
-        ("Model", ", ".join(code(model) for model in receipt.models) or "none"),
+        ("Model", ", ".join(code_span(model) for model in receipt.models) or "none"),
         ("Requests", f"{receipt.requests:,}"),
         ("Input tokens", f"{receipt.input_tokens:,}"),
         ("Input tokens written to cache", f"{receipt.cache_write_tokens:,}"),

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from claude_batch.anthropic_api.client import Claude
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.config import rules as routing
 from claude_batch.config.model import Config, OwnKind
-from claude_batch.costs.custom_rates import negotiate
+from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import ClaudeBatchError
-from claude_batch.github_api.client import Forge
+from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.store import Ledger
 from claude_batch.submission import budget_ladder as ladder
 
@@ -26,17 +26,17 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Patient:
+class DoctorInputs:
     """What is examined. Each part is asked for only when its turn has come."""
 
     config: Callable[[], Config]
     ledger: Callable[[], Ledger]
-    claude: Callable[[], Claude]
-    forge: Callable[[], Forge]
+    claude: Callable[[], AnthropicClient]
+    forge: Callable[[], GitHubClient]
     prices: Prices
 
 
-def doctor(patient: Patient) -> list[Check]:
+def doctor(patient: DoctorInputs) -> list[Check]:
     """One fault does not keep the other checks from being made."""
     examinations = {
         "configuration": lambda: _config(patient.config(), patient.prices),
@@ -44,10 +44,10 @@ def doctor(patient: Patient) -> list[Check]:
         "github": lambda: _github(patient.forge()),
         "ledger": lambda: _ledger(patient.ledger()),
     }
-    return [check for name, examine in examinations.items() for check in _examined(name, examine)]
+    return [check for name, examine in examinations.items() for check in _run_check(name, examine)]
 
 
-def _examined(name: str, examine: Callable[[], Iterator[Check]]) -> list[Check]:
+def _run_check(name: str, examine: Callable[[], Iterator[Check]]) -> list[Check]:
     try:
         return list(examine())
     except ClaudeBatchError as error:
@@ -60,7 +60,7 @@ def _config(config: Config, prices: Prices) -> Iterator[Check]:
     if config.budget.month is None and config.budget.pull_request is None:
         remedy = "set `budget.month` in the configuration"
         yield Check("budget", "warning", "there is no limit on what may be spent", remedy)
-    negotiated = negotiate(prices, config.prices)
+    negotiated = apply_custom_rates(prices, config.prices)
     others = (*ladder.models(config.ladder), *routing.models(config.rules))
     for model in filter(None, (config.model, config.verify, *others)):
         negotiated.rates(model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
@@ -68,7 +68,7 @@ def _config(config: Config, prices: Prices) -> Iterator[Check]:
     yield Check("prices", "ok", f"as of {prices.as_of}{own}")
 
 
-def _model(claude: Claude, name: str) -> Iterator[Check]:
+def _model(claude: AnthropicClient, name: str) -> Iterator[Check]:
     found = claude.model(name)
     if found is None:
         yield Check("model", "fault", f"the API does not know {name!r}", "set another `model`")
@@ -82,7 +82,7 @@ def _model(claude: Claude, name: str) -> Iterator[Check]:
         yield Check("model", "ok", f"{name} is {found.lifecycle}")
 
 
-def _github(forge: Forge) -> Iterator[Check]:
+def _github(forge: GitHubClient) -> Iterator[Check]:
     login, may = forge.login(), forge.can_write()
     if may is False:
         remedy = "give the job `contents: write`, `pull-requests: write` and `checks: write`"

@@ -18,7 +18,7 @@ HOOKS = ".pre-commit-config.yaml"
 FILES = (CONFIG, SUBMIT, COLLECT, HOOKS)
 
 
-class Change(StrEnum):
+class SetupChange(StrEnum):
     create = "create"
     change = "change"
     unchanged = "unchanged"
@@ -26,11 +26,11 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedFile:
+class SetupFile:
     """`after` is None where nothing is written."""
 
     name: str
-    change: Change
+    change: SetupChange
     before: str = ""
     after: str | None = None
     note: str = ""
@@ -41,21 +41,21 @@ class PlannedFile:
         if self.after is None:
             return ""
         before, after = self.before.splitlines(keepends=True), self.after.splitlines(keepends=True)
-        source = f"a/{self.name}" if self.change is Change.change else "/dev/null"
+        source = f"a/{self.name}" if self.change is SetupChange.change else "/dev/null"
         return "".join(unified_diff(before, after, source, f"b/{self.name}"))
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    files: tuple[PlannedFile, ...]
+class SetupPlan:
+    files: tuple[SetupFile, ...]
     remedies: tuple[str, ...] = ()
 
     @property
-    def writes(self) -> tuple[PlannedFile, ...]:
+    def writes(self) -> tuple[SetupFile, ...]:
         return tuple(file for file in self.files if file.after is not None)
 
 
-def plan(read: Callable[[str], str | None], action: Action) -> Plan:
+def plan(read: Callable[[str], str | None], action: Action) -> SetupPlan:
     """`read` gives a file of the work tree by name; None: there is none."""
     files = (
         _config(read(CONFIG), read(PYPROJECT) or ""),
@@ -63,41 +63,41 @@ def plan(read: Callable[[str], str | None], action: Action) -> Plan:
         _workflow(COLLECT, "collect.yml", read(COLLECT), action),
         _hook(read(HOOKS), action),
     )
-    return Plan(files, tuple(_remedies(files, action)))
+    return SetupPlan(files, tuple(_remedies(files, action)))
 
 
-def _config(there: str | None, project: str) -> PlannedFile:
+def _config(there: str | None, project: str) -> SetupFile:
     if there is not None:
-        return PlannedFile(CONFIG, Change.unchanged, note="this is your configuration")
+        return SetupFile(CONFIG, SetupChange.unchanged, note="this is your configuration")
     if "[tool.claude-batch" in project:
-        return PlannedFile(CONFIG, Change.unchanged, note=f"{PYPROJECT} has the configuration")
-    return PlannedFile(CONFIG, Change.create, after=workflow.template("claude-batch.toml"))
+        return SetupFile(CONFIG, SetupChange.unchanged, note=f"{PYPROJECT} has the configuration")
+    return SetupFile(CONFIG, SetupChange.create, after=workflow.template("claude-batch.toml"))
 
 
-def _workflow(name: str, template: str, there: str | None, action: Action) -> PlannedFile:
+def _workflow(name: str, template: str, there: str | None, action: Action) -> SetupFile:
     wanted = workflow.workflow(template, action)
     if there is None:
-        return PlannedFile(name, Change.create, after=wanted)
+        return SetupFile(name, SetupChange.create, after=wanted)
     if workflow.without_pins(there) == workflow.without_pins(wanted):
-        return PlannedFile(name, Change.unchanged)
-    return PlannedFile(
-        name, Change.left_alone, note="it differs from ours; delete it and run init for ours"
+        return SetupFile(name, SetupChange.unchanged)
+    return SetupFile(
+        name, SetupChange.left_alone, note="it differs from ours; delete it and run init for ours"
     )
 
 
-def _hook(there: str | None, action: Action) -> PlannedFile:
+def _hook(there: str | None, action: Action) -> SetupFile:
     wanted = hook_config.with_hook(there or "", action)
     if wanted is None:
         lines = hook_config.entry(action, "  ")
-        return PlannedFile(HOOKS, Change.left_alone, note=f"add this under `repos`:\n{lines}")
+        return SetupFile(HOOKS, SetupChange.left_alone, note=f"add this under `repos`:\n{lines}")
     if there is None:
-        return PlannedFile(HOOKS, Change.create, after=wanted)
+        return SetupFile(HOOKS, SetupChange.create, after=wanted)
     if wanted == there:
-        return PlannedFile(HOOKS, Change.unchanged)
-    return PlannedFile(HOOKS, Change.change, there, wanted)
+        return SetupFile(HOOKS, SetupChange.unchanged)
+    return SetupFile(HOOKS, SetupChange.change, there, wanted)
 
 
-def _remedies(files: Iterable[PlannedFile], action: Action) -> Iterable[str]:
+def _remedies(files: Iterable[SetupFile], action: Action) -> Iterable[str]:
     if not action.is_pinned and any(file.after for file in files if file.name != CONFIG):
         yield (
             f"{action.ref} of {action.url} could not be resolved, so the files name the tag; "
@@ -112,9 +112,9 @@ def init(
     work_tree: WorkTree,
     *,
     resolve: Callable[[str, str], str | None],
-    agree: Callable[[Plan], bool],
+    agree: Callable[[SetupPlan], bool],
     action: str = DEFAULT_ACTION,
-) -> Plan:
+) -> SetupPlan:
     """`resolve(url, ref)` is the commit behind a tag or branch, None when it cannot be told.
 
     `agree` is shown the plan before anything is written; where it says no, nothing is.

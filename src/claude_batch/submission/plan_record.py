@@ -5,23 +5,25 @@ from datetime import datetime
 
 from claude_batch.ledger import events as order
 from claude_batch.ledger.events import Plan, SkippedFile
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder as ladder
-from claude_batch.submission.scope import Work
+from claude_batch.submission.scope import PendingWork
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import Changed, Named, Task
 
 
-def plan_of(view: View, work: Work, sent: Sequence[Task], name: str, now: datetime) -> Plan:
+def plan_of(
+    view: LedgerState, work: PendingWork, sent: Sequence[Task], name: str, now: datetime
+) -> Plan:
     """A file of which something stays behind while others are sent is named as left out."""
     subject, comparison = work.subject, work.subject.comparison
-    left_out = [SkippedFile(path=one.path, reason=one.reason) for one in subject.left_out]
+    left_out = [SkippedFile(path=one.path, reason=one.reason) for one in subject.skipped]
     if sent:
         ids = {task.id for task in sent}
         unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
         left_out += [SkippedFile(path=path, reason=ladder.OVER) for path in unsent]
     return Plan(
-        at=order.after(_times(view, subject.pr, comparison.label), now),
+        at=order.next_timestamp(_times(view, subject.pr, comparison.label), now),
         run=subject.run,
         repo=subject.repo,
         id=name,
@@ -36,7 +38,7 @@ def plan_of(view: View, work: Work, sent: Sequence[Task], name: str, now: dateti
     )
 
 
-def said_already(view: View, plan: Plan) -> bool:
+def said_already(view: LedgerState, plan: Plan) -> bool:
     """Whether the latest plan about the same thing has the same content."""
 
     def content(one: Plan) -> object:
@@ -46,11 +48,11 @@ def said_already(view: View, plan: Plan) -> bool:
     return bool(same) and content(max(same, key=lambda one: one.at)) == content(plan)
 
 
-def _about(view: View, pr: int | None, label: str) -> list[Plan]:
+def _about(view: LedgerState, pr: int | None, label: str) -> list[Plan]:
     return [one for one in view.plans if (one.pr, one.label) == (pr, label)]
 
 
-def _times(view: View, pr: int | None, label: str) -> Iterator[datetime]:
+def _times(view: LedgerState, pr: int | None, label: str) -> Iterator[datetime]:
     """Of what a new plan is the sequel to: one after the end opens a pull request again."""
     yield from (one.at for one in _about(view, pr, label))
     if pr in view.closed:

@@ -6,16 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
-from claude_batch.anthropic_api.request_body import Held, Keep
+from claude_batch.anthropic_api.request_body import InMemoryBody, StoreBody
 from claude_batch.batches.batching import (
     FOLLOWS_A_PRIMER,
-    Draft,
-    Expected,
-    Parcel,
-    Sent,
-    parcel_of,
-    parts,
+    PlannedBatch,
+    PreparedRequest,
+    RequestEstimate,
+    SentBatch,
+    plan_batch,
     recorded,
+    split_into_batches,
 )
 from claude_batch.config import rules as routing
 from claude_batch.config.model import RISKY_ONLY, Config, Lane
@@ -26,20 +26,20 @@ from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.ledger.events import Estimate, IntentId, Plan
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.usage_history import Basis, InputBasis, Pair
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder as ladder
 from claude_batch.submission.budget_ladder import ranked
 from claude_batch.submission.plan_record import plan_of, said_already
-from claude_batch.submission.request_builder import Drafter, Last
+from claude_batch.submission.request_builder import RequestBuilder, RequestCache
 from claude_batch.submission.requests import Request
-from claude_batch.submission.scope import Subject, Work
+from claude_batch.submission.scope import PendingWork, ReviewScope
 from claude_batch.tasks.task import Kind, Task
 
 
 @dataclass(frozen=True)
-class Claim:
+class SubmissionPlan:
     plan: Plan
-    parcels: tuple[Parcel, ...]
+    parcels: tuple[PlannedBatch, ...]
     refused: BudgetExceeded | None = None
     repeated: bool = False  # the ledger's plans already say all of this
     steps: tuple[str, ...] = ()  # of the ladder that were taken, for people
@@ -68,17 +68,17 @@ class Claim:
         weakest: tuple[InputBasis, ...] = ("length", "counted")
         return next((basis for basis in weakest if basis in found), "history")
 
-    def drafts(self) -> Iterator[Draft]:
+    def drafts(self) -> Iterator[PreparedRequest]:
         return (draft for parcel in self.parcels for draft in parcel.drafts)
 
 
 @dataclass(frozen=True)
-class Submission:
+class SubmitResult:
     """What a submit did; without `sent`, what it would do."""
 
-    claim: Claim
+    claim: SubmissionPlan
     lane: Lane
-    sent: tuple[Sent, ...] = ()
+    sent: tuple[SentBatch, ...] = ()
 
 
 class Spent(TypedDict):
@@ -90,7 +90,7 @@ class Spent(TypedDict):
 
 
 @dataclass(frozen=True)
-class Claimant:
+class SubmissionPlanner:
     """How one process claims: its settings, its clock's reading and its source of fresh ids."""
 
     config: Config
@@ -98,32 +98,40 @@ class Claimant:
     prices: Prices
     now: datetime
     new_id: Callable[[], str]  # 16 random hex digits
-    keep: Keep = Held  # where bodies wait until they are sent
+    keep: StoreBody = InMemoryBody  # where bodies wait until they are sent
     counted: Mapping[str, Pair] = field(default_factory=dict)  # counting.ratios
-    goes_on: bool = False  # it is still there when a primer has ended, and sends what follows
-    last: Last = field(default_factory=Last, compare=False)
+    waits_for_primers: bool = (
+        False  # it is still there when a primer has ended, and sends what follows
+    )
+    last: RequestCache = field(default_factory=RequestCache, compare=False)
 
-    def claim(self, view: View, subject: Subject) -> Claim:
+    def plan(self, view: LedgerState, subject: ReviewScope) -> SubmissionPlan:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
         self._check_settings()
-        hits = prefix.hit_rate(view, self.now) if self.goes_on else prefix.ASSUMED_HITS
-        work = Work.of(view, subject, self.counted, hits)
+        hits = prefix.hit_rate(view, self.now) if self.waits_for_primers else prefix.ASSUMED_HITS
+        work = PendingWork.of(view, subject, self.counted, hits)
         spent = self._spent(view, subject.pr)
-        offer, steps = self._descend(work, spent)
+        offer, steps = self._apply_ladder(work, spent)
         if offer.refused:
             unsent = plan_of(view, work, (), self.new_id(), self.now)
             refusal = ladder.exhausted(offer.refused, steps)
             repeated = bool(subject.again) or said_already(view, unsent)
-            return Claim(unsent, (), refusal, repeated, steps)
+            return SubmissionPlan(unsent, (), refusal, repeated, steps)
         plan = plan_of(view, work, offer.tasks, self.new_id(), self.now)
         parcels = tuple(offer.parcels(subject))
         repeated = bool(subject.again) or (not parcels and said_already(view, plan))
-        return Claim(plan, parcels, repeated=repeated, steps=steps)
+        return SubmissionPlan(plan, parcels, repeated=repeated, steps=steps)
 
     @property
-    def drafter(self) -> Drafter:
-        return Drafter(
-            self.config, self.kinds, self.prices, self.now, self.keep, self.goes_on, self.last
+    def drafter(self) -> RequestBuilder:
+        return RequestBuilder(
+            self.config,
+            self.kinds,
+            self.prices,
+            self.now,
+            self.keep,
+            self.waits_for_primers,
+            self.last,
         )
 
     def _check_settings(self) -> None:
@@ -137,10 +145,10 @@ class Claimant:
         for model in named:  # raises for one without a price
             self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
 
-    def _descend(self, work: Work, spent: Spent) -> "tuple[Offer, tuple[str, ...]]":
+    def _apply_ladder(self, work: PendingWork, spent: Spent) -> "tuple[Candidate, tuple[str, ...]]":
         """The first step of the ladder that the budget holds, else the last one, refused; with
         all steps down to it. A model or effort that makes nothing cheaper is passed over."""
-        offer = self._offer(work, work.new, spent)
+        offer = self._candidate(work, work.new, spent)
         steps: list[str] = []
         narrow = False
         for step in self.config.ladder:
@@ -151,20 +159,24 @@ class Claimant:
                 narrow = True
             else:
                 lower = replace(lower, config=ladder.lowered(lower.config, step))
-            tried = lower._riskiest(work, spent) if narrow else lower._offer(work, work.new, spent)
+            tried = (
+                lower._riskiest_files(work, spent)
+                if narrow
+                else lower._candidate(work, work.new, spent)
+            )
             if step == RISKY_ONLY or tried.most < offer.most:
                 steps.append(ladder.said(offer.claimant.config, step))
                 offer = tried
         return offer, tuple(steps)
 
-    def _offer(self, work: Work, tasks: Sequence[Task], spent: Spent) -> "Offer":
+    def _candidate(self, work: PendingWork, tasks: Sequence[Task], spent: Spent) -> "Candidate":
         """Where a budget does not hold what primed requests reserve, all goes at once."""
-        offer = self._made(work, tasks, spent)
+        offer = self._price(work, tasks, spent)
         if offer.refused and offer.is_primed:
-            return replace(self, goes_on=False)._made(work, tasks, spent)
+            return replace(self, waits_for_primers=False)._price(work, tasks, spent)
         return offer
 
-    def _made(self, work: Work, tasks: Sequence[Task], spent: Spent) -> "Offer":
+    def _price(self, work: PendingWork, tasks: Sequence[Task], spent: Spent) -> "Candidate":
         made = self.drafter.requests(tasks, work) if tasks else ()
         expected = [self.drafter.expected(one, work.history) for one in made]
         most = sum((one.estimate.usd_max for one in expected), Decimal(0))
@@ -173,27 +185,27 @@ class Claimant:
             budget.check(self.config.budget, wanted=most, **spent)
         except BudgetExceeded as refusal:
             refused = refusal
-        return Offer(self, tuple(tasks), tuple(zip(made, expected, strict=True)), most, refused)
+        return Candidate(self, tuple(tasks), tuple(zip(made, expected, strict=True)), most, refused)
 
-    def _riskiest(self, work: Work, spent: Spent) -> "Offer":
+    def _riskiest_files(self, work: PendingWork, spent: Spent) -> "Candidate":
         """As many whole files as the budget holds, the riskiest first. A file that is too dear by
         itself is passed over; where nothing fits, all of it is refused."""
         files = work.files()
         order = ranked({path: _size(tasks) for path, tasks in files.items()})
-        fitting = [path for path in order if not self._offer(work, files[path], spent).refused]
-        best: Offer | None = None
+        fitting = [path for path in order if not self._candidate(work, files[path], spent).refused]
+        best: Candidate | None = None
         low, high = 0, len(fitting)  # so many fit; more than so many do not
         while low < high:
             middle = (low + high + 1) // 2
             chosen = set(fitting[:middle])
-            tried = self._offer(work, [one for one in work.new if one.path in chosen], spent)
+            tried = self._candidate(work, [one for one in work.new if one.path in chosen], spent)
             if tried.refused:
                 high = middle - 1
             else:
                 low, best = middle, tried
-        return best or self._offer(work, work.new, spent)
+        return best or self._candidate(work, work.new, spent)
 
-    def _spent(self, view: View, pr: int | None) -> Spent:
+    def _spent(self, view: LedgerState, pr: int | None) -> Spent:
         day, month = budget.periods(self.now)
         return Spent(
             spent_pr=view.spent(budget.EVER, pr) if pr else None,
@@ -203,12 +215,12 @@ class Claimant:
 
 
 @dataclass(frozen=True)
-class Offer:
+class Candidate:
     """What one step of the ladder would send."""
 
-    claimant: Claimant
+    claimant: SubmissionPlanner
     tasks: tuple[Task, ...]
-    requests: tuple[tuple[Request, Expected], ...]
+    requests: tuple[tuple[Request, RequestEstimate], ...]
     most: Decimal
     refused: BudgetExceeded | None
 
@@ -216,26 +228,26 @@ class Offer:
     def is_primed(self) -> bool:
         return any(made.mark for made, _ in self.requests)
 
-    def parcels(self, subject: Subject) -> Iterator[Parcel]:
+    def parcels(self, subject: ReviewScope) -> Iterator[PlannedBatch]:
         """With fresh ids. Primers are first, each alone; last is what waits for them."""
         expected = {id(made): one for made, one in self.requests}
         drafter = self.claimant.drafter
 
-        def parcel(part: Sequence[Request], follows: str | None) -> Parcel:
+        def parcel(part: Sequence[Request], follows: str | None) -> PlannedBatch:
             intent = IntentId(self.claimant.new_id())
             drafts = [
                 drafter.draft(made, expected[id(made)], n, intent, subject)
                 for n, made in enumerate(part)
             ]
-            return parcel_of(drafts, self.claimant.config.lane, follows)
+            return plan_batch(drafts, self.claimant.config.lane, follows)
 
         requests = [made for made, _ in self.requests]
         again = subject.again.follows if subject.again else None
         yield from (parcel([made], again) for made in requests if made.purpose == "primer")
         plain = [made for made in requests if not made.mark]
-        yield from (parcel(part, again) for part in parts(plain))
+        yield from (parcel(part, again) for part in split_into_batches(plain))
         rest = [made for made in requests if made.mark and made.purpose == "ask"]
-        yield from (parcel(part, FOLLOWS_A_PRIMER) for part in parts(rest))
+        yield from (parcel(part, FOLLOWS_A_PRIMER) for part in split_into_batches(rest))
 
 
 def _size(tasks: Sequence[Task]) -> int:

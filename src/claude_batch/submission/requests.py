@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic_core import to_json
 
-from claude_batch.anthropic_api.request_body import Body, Held, Keep
+from claude_batch.anthropic_api.request_body import Body, InMemoryBody, StoreBody
 from claude_batch.config import rules as routing
 from claude_batch.config.model import Config
-from claude_batch.costs.prompt_cache import Mark
-from claude_batch.findings.anchors import Strip
+from claude_batch.costs.prompt_cache import CachedPrefix
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.prompts import kinds as prompts_kinds
 from claude_batch.prompts import rendering as prompt
-from claude_batch.prompts.rendering import NOTHING, Beside
+from claude_batch.prompts.rendering import NO_CONTEXT, PromptContext
 from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import Kind, Task, TaskId
 
@@ -30,12 +30,12 @@ FOR_AN_HOUR = {"type": "ephemeral", "ttl": "1h"}
 
 
 @dataclass(frozen=True)
-class Pack:
+class RequestTasks:
     """What goes into one request."""
 
     asked: tuple[Task, ...]
     context: tuple[Task, ...] = ()
-    beside: Beside = NOTHING
+    beside: PromptContext = NO_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Shown:
 
     id: TaskId
     path: str
-    strip: Strip
+    strip: AnchoredTask
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Request:
     model: str
     body: Body
     max_tokens: int
-    mark: Mark | None = None
+    mark: CachedPrefix | None = None
 
     @property
     def purpose(self) -> Literal["ask", "primer"]:
@@ -71,9 +71,9 @@ class Request:
         )
 
 
-def pack(
+def group_tasks(
     asked: Sequence[Task], known: Iterable[Task], apart: Collection[TaskId] = ()
-) -> Iterator[Pack]:
+) -> Iterator[RequestTasks]:
     """Whole files together while they fit; a file over the size in several packs.
 
     `known`: tasks of the same diff that are already answered or under way. `apart`: each of
@@ -110,32 +110,32 @@ def _size(tasks: Iterable[Task]) -> int:
     return sum(len(task.hunk.body) for task in tasks)
 
 
-def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> Pack:
+def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> RequestTasks:
     room = CONTEXT_SHARE * _size(asked)
     context: list[Task] = []
     for path in dict.fromkeys(task.path for task in asked):
         for task in beside.get(path, []):
             room -= len(task.hunk.body)
             if room < 0:
-                return Pack(tuple(asked), tuple(context))
+                return RequestTasks(tuple(asked), tuple(context))
             context.append(task)
-    return Pack(tuple(asked), tuple(context))
+    return RequestTasks(tuple(asked), tuple(context))
 
 
 def build(
     kind: Kind,
-    packed: Pack,
+    packed: RequestTasks,
     config: Config,
     max_tokens: int,
-    keep: Keep = Held,
-    mark: Mark | None = None,
+    keep: StoreBody = InMemoryBody,
+    mark: CachedPrefix | None = None,
 ) -> Request:
     output: dict[str, object] = {
         "format": {"type": "json_schema", "schema": prompts_kinds.schema()}
     }
     if config.effort:
         output["effort"] = config.effort
-    shown = tuple(Shown(task.id, task.path, Strip.of(task.hunk)) for task in packed.asked)
+    shown = tuple(Shown(task.id, task.path, AnchoredTask.of(task.hunk)) for task in packed.asked)
     strips = [one.strip for one in shown]
     common = _shared(packed, config)
     own = prompt.own(packed.asked, strips, packed.context, packed.beside.pieces)
@@ -153,12 +153,12 @@ def build(
     return Request(kind, shown, config.model, keep(to_json(params)), max_tokens, mark)
 
 
-def prefix(kind: Kind, packed: Pack, config: Config) -> str:
+def prefix(kind: Kind, packed: RequestTasks, config: Config) -> str:
     """What a request starts with before its own files: equal ones can share a cache."""
     return prompts_kinds.system(kind) + _shared(packed, config)
 
 
-def _shared(packed: Pack, config: Config) -> str:
+def _shared(packed: RequestTasks, config: Config) -> str:
     return prompt.shared(routing.instructing(config.rules, packed.asked), packed.beside)
 
 

@@ -7,23 +7,23 @@ from datetime import datetime
 
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches import recovery as doubt
-from claude_batch.batches.batching import Sent
+from claude_batch.batches.batching import SentBatch
 from claude_batch.batches.collect_result import Followed
 from claude_batch.errors import BudgetExceeded, CannotFetch, CannotRead, CannotSubmit
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.store import Ledger
-from claude_batch.ledger.view import ATTEMPTS, Row, Standing, View
-from claude_batch.submission.planner import Submission
-from claude_batch.submission.scope import Again, Subject
+from claude_batch.ledger.view import ATTEMPTS, LedgerState, RequestRecord, TaskStatus
+from claude_batch.submission.planner import SubmitResult
+from claude_batch.submission.scope import Resubmission, ReviewScope
 from claude_batch.tasks.task import TaskId
 
 
-def due(view: View, now: datetime) -> list[Again]:
+def due_resubmissions(view: LedgerState, now: datetime) -> list[Resubmission]:
     """By the latest plan of each pull request that is not closed, and of each range."""
     return [
-        Again(plan, tasks, "split" if tasks <= view.cut_short(tasks) else "retry")
+        Resubmission(plan, tasks, "split" if tasks <= view.truncated_tasks(tasks) else "retry")
         for plan in _latest(view)
-        if (tasks := frozenset(task for task in _planned(plan) if _is_stranded(view, task, now)))
+        if (tasks := frozenset(task for task in _planned(plan) if _can_be_retried(view, task, now)))
     ]
 
 
@@ -31,7 +31,7 @@ def _planned(plan: Plan) -> set[TaskId]:
     return {task.id for file in plan.files for task in file.tasks}
 
 
-def _latest(view: View) -> Iterator[Plan]:
+def _latest(view: LedgerState) -> Iterator[Plan]:
     """Those that commits can be read for: what was only staged waits for the next submit."""
     found = {(plan.repo, plan.pr, plan.pr or plan.label): plan for plan in view.plans}
     for plan in found.values():
@@ -40,16 +40,18 @@ def _latest(view: View) -> Iterator[Plan]:
             yield plan
 
 
-def _is_stranded(view: View, task: TaskId, now: datetime) -> bool:
+def _can_be_retried(view: LedgerState, task: TaskId, now: datetime) -> bool:
     """It has tries left. Whoever cancels does not want it sent again."""
-    if view.standing(task) is not Standing.NEW:
+    if view.task_status(task) is not TaskStatus.NEW:
         return False
-    ends: list[Row] = []
+    ends: list[RequestRecord] = []
     refusals: list[datetime] = []
     for row in view.rows_of(task):
-        if row.asked.purpose == "verify" or (row.answered and not view.holds(task, row.answered)):
+        if row.asked.purpose == "verify" or (
+            row.answered and not view.is_current(task, row.answered)
+        ):
             continue
-        if _is_tried(view, row) or _is_astray(view, row):
+        if _is_tried(view, row) or _was_never_created(view, row):
             ends.append(row)
         elif refused := _refused_at(view, row):
             refusals.append(refused)
@@ -67,47 +69,47 @@ def _is_too_soon(refusals: Collection[datetime], now: datetime) -> bool:
     return bool(refusals) and now - max(refusals) < max(refusals) - min(refusals)
 
 
-def _refused_at(view: View, row: Row) -> datetime | None:
-    sending = view.sendings.get(row.asked.intent)
+def _refused_at(view: LedgerState, row: RequestRecord) -> datetime | None:
+    sending = view.batch_records.get(row.asked.intent)
     return sending.voided.at if sending and sending.voided else None
 
 
-def _is_tried(view: View, row: Row) -> bool:
+def _is_tried(view: LedgerState, row: RequestRecord) -> bool:
     """Answered, or its results are lost. A folded request is old, and does not say whether its
     error would pass."""
-    sending = view.sendings.get(row.asked.intent)
+    sending = view.batch_records.get(row.asked.intent)
     if sending is None or not row.asked.sha:
         return False
     return bool(row.answered) or "lost" in sending.statuses
 
 
-def _is_astray(view: View, row: Row) -> bool:
+def _was_never_created(view: LedgerState, row: RequestRecord) -> bool:
     """We looked for it, and it had never arrived. What the API refused to take is another thing:
     nothing says that it would take it now."""
-    sending = view.sendings.get(row.asked.intent)
-    return sending is not None and doubt.never_arrived(sending)
+    sending = view.batch_records.get(row.asked.intent)
+    return sending is not None and doubt.was_never_created(sending)
 
 
-def _is_canceled(row: Row) -> bool:
+def _is_canceled(row: RequestRecord) -> bool:
     return row.answered is not None and row.answered.outcome is Outcome.CANCELED
 
 
-def _at(row: Row) -> datetime:
+def _at(row: RequestRecord) -> datetime:
     return (row.answered or row.asked).at
 
 
 @dataclass(frozen=True)
 class Resubmitter:
     ledger: Ledger
-    subject: Callable[[Again], Subject]  # raises CannotFetch, CannotRead
-    submit: Callable[[Subject], Submission]
+    subject: Callable[[Resubmission], ReviewScope]  # raises CannotFetch, CannotRead
+    submit: Callable[[ReviewScope], SubmitResult]
     now: Callable[[], datetime]
 
     def send(self) -> Followed:
         """Trouble with one plan is a note; its tasks wait for the next collect or submit."""
-        sent: list[Sent] = []
+        sent: list[SentBatch] = []
         notes: list[str] = []
-        for again in due(self.ledger.view(), self.now()):
+        for again in due_resubmissions(self.ledger.view(), self.now()):
             try:
                 sent += self.submit(self.subject(again)).sent
             except (BudgetExceeded, CannotFetch, CannotRead, CannotSubmit) as refusal:

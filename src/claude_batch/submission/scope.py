@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from claude_batch.costs import prompt_cache as prefix
-from claude_batch.diff.model import Comparison, LeftOut
+from claude_batch.diff.model import Comparison, SkippedFile
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.usage_history import History, Pair
-from claude_batch.ledger.view import View
-from claude_batch.prompts.context import NOTHING_BESIDE, Material
+from claude_batch.ledger.view import LedgerState
+from claude_batch.prompts.context import NOTHING_BESIDE, ContextSource
 from claude_batch.tasks.task import Task, TaskId, unique
 
 
 @dataclass(frozen=True)
-class Again:
+class Resubmission:
     """Tasks of a plan. What else the plan holds is there to be read along."""
 
     plan: Plan
@@ -23,7 +23,7 @@ class Again:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ReviewScope:
     """What one submit looks at."""
 
     repo: str
@@ -31,33 +31,33 @@ class Subject:
     pr: int | None
     comparison: Comparison
     tasks: tuple[Task, ...]
-    left_out: tuple[LeftOut, ...]
-    material: Material = NOTHING_BESIDE
+    skipped: tuple[SkippedFile, ...]
+    material: ContextSource = NOTHING_BESIDE
     elsewhere: frozenset[TaskId] = frozenset()  # known to another ledger that this place can read
-    again: Again | None = None  # asks these only, of a plan that stands in the ledger
+    again: Resubmission | None = None  # asks these only, of a plan that stands in the ledger
 
 
 @dataclass(frozen=True)
-class Work:
+class PendingWork:
     """A subject as the ledger stands to it."""
 
-    subject: Subject
+    subject: ReviewScope
     new: tuple[Task, ...]
     known: tuple[Task, ...]
-    apart: frozenset[TaskId]  # each of these goes alone
+    solo_task_ids: frozenset[TaskId]  # each of these goes alone
     history: History
-    hits: Decimal  # the share of marked prefixes that is read from the cache
+    cache_hit_rate: Decimal  # the share of marked prefixes that is read from the cache
 
     @classmethod
     def of(
         cls,
-        view: View,
-        subject: Subject,
+        view: LedgerState,
+        subject: ReviewScope,
         counted: Mapping[str, Pair] | None = None,
         hits: Decimal = prefix.ASSUMED_HITS,
-    ) -> "Work":
+    ) -> "PendingWork":
         tasks = unique(subject.tasks)
-        known = view.known(task.id for task in tasks) | subject.elsewhere
+        known = view.known_tasks(task.id for task in tasks) | subject.elsewhere
         wanted = subject.again.tasks if subject.again else {task.id for task in tasks}
         fresh = wanted - known
         new = tuple(task for task in tasks if task.id in fresh)
@@ -65,7 +65,7 @@ class Work:
             subject,
             new,
             tuple(task for task in tasks if task.id in known),
-            frozenset(view.cut_short(task.id for task in new)),
+            frozenset(view.truncated_tasks(task.id for task in new)),
             replace(History.of(view), counted=counted or {}),
             hits,
         )

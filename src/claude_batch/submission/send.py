@@ -10,15 +10,15 @@ from typing import Protocol, TypeVar
 
 from claude_batch.anthropic_api.models import BatchId, RemoteBatch
 from claude_batch.anthropic_api.request_body import Body
-from claude_batch.anthropic_api.results import RawAnswer, parse_message
-from claude_batch.batches.batching import FOLLOWS_A_PRIMER, LEASE, Parcel, Sent
-from claude_batch.batches.record_answers import Recorder, validator_of
+from claude_batch.anthropic_api.results import BatchResult, parse_message
+from claude_batch.batches.batching import FOLLOWS_A_PRIMER, LEASE, PlannedBatch, SentBatch
+from claude_batch.batches.record_answers import AnswerRecorder, response_validator
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import CannotRecord, CannotSubmit, SubmitUnclear
 from claude_batch.formatting import count
-from claude_batch.ledger.events import Intent, Submitted, Voided
+from claude_batch.ledger.events import Intent, IntentAbandoned, Submitted
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 # From the claim on. What follows a primer is sent well before its LEASE runs out.
 LONGEST_HOLD = timedelta(minutes=20)
@@ -40,7 +40,7 @@ class Claimed(Protocol):
     """What somebody decided to send, and what the ledger is to hold before that."""
 
     @property
-    def parcels(self) -> Sequence[Parcel]: ...
+    def parcels(self) -> Sequence[PlannedBatch]: ...
     @property
     def write(self) -> Write: ...
 
@@ -54,7 +54,7 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True)
-class Hold:
+class PrimerWait:
     """Waits for primers, so that those who follow find in the cache what they wrote."""
 
     client: Watch
@@ -62,7 +62,7 @@ class Hold:
     sleep: Callable[[float], None]
     say: Callable[[str], None]
 
-    def until_ended(self, primers: Iterable[BatchId], parcel: Parcel) -> None:
+    def until_ended(self, primers: Iterable[BatchId], parcel: PlannedBatch) -> None:
         """Or until it would be too long. Raises CannotCollect."""
         latest = parcel.intent.at + LONGEST_HOLD
         self.say(
@@ -75,18 +75,18 @@ class Hold:
 
 
 @dataclass(frozen=True)
-class Sender:
+class BatchSender:
     ledger: Ledger
     client: Client
     prices: Prices
     now: Callable[[], datetime]
-    hold: Hold | None = None  # None: what follows a primer is sent at once
+    hold: PrimerWait | None = None  # None: what follows a primer is sent at once
 
-    def claim(self, decide: Callable[[View], Decision]) -> Decision:
+    def claim(self, decide: Callable[[LedgerState], Decision]) -> Decision:
         """What is claimed is in the ledger before it costs. Raises what `decide` raises."""
         decisions: list[Decision] = []
 
-        def write(view: View) -> Write:
+        def write(view: LedgerState) -> Write:
             decisions.append(decide(view))
             if decisions[-1].parcels:
                 self.client.check_key()  # without one nothing can be sent, so nothing is claimed
@@ -99,7 +99,7 @@ class Sender:
             raise
         return decisions[-1]
 
-    def send_all(self, parcels: Iterable[Parcel]) -> Iterator[Sent]:
+    def send(self, parcels: Iterable[PlannedBatch]) -> Iterator[SentBatch]:
         """In order. Whatever ends it early, nobody has to wait for what was not tried."""
         waiting = deque(parcels)
         primers: list[BatchId] = []
@@ -119,15 +119,17 @@ class Sender:
         finally:
             self._void(waiting, "what was to be sent before it could not be sent")
 
-    def _send(self, parcel: Parcel) -> Sent:
+    def _send(self, parcel: PlannedBatch) -> SentBatch:
         tasks = sum(len(draft.asked.tasks) for draft in parcel.drafts)
         if parcel.intent.lane == "now":
-            self._ask_all(parcel)
-            return Sent(None, len(parcel.drafts), tasks, follows=parcel.intent.follows)
+            self._send_immediately(parcel)
+            return SentBatch(None, len(parcel.drafts), tasks, follows=parcel.intent.follows)
         fact = self._create(parcel)
-        return Sent(fact.batch, len(parcel.drafts), tasks, fact.expires_at, parcel.intent.follows)
+        return SentBatch(
+            fact.batch, len(parcel.drafts), tasks, fact.expires_at, parcel.intent.follows
+        )
 
-    def _create(self, parcel: Parcel) -> Submitted:
+    def _create(self, parcel: PlannedBatch) -> Submitted:
         self._check_lease(parcel, parcel.intent)
         try:
             remote = self.client.create((draft.custom_id, draft.body) for draft in parcel.drafts)
@@ -148,10 +150,12 @@ class Sender:
         self.ledger.transact(lambda view: Write((fact,)))
         return fact
 
-    def _void(self, parcels: Collection[Parcel], reason: str, *, patient: bool = True) -> None:
+    def _void(
+        self, parcels: Collection[PlannedBatch], reason: str, *, patient: bool = True
+    ) -> None:
         """Nothing more of them will be sent: what has no answer is free again."""
         facts = [
-            Voided(
+            IntentAbandoned(
                 at=self.now(),
                 run=parcel.intent.run,
                 repo=parcel.intent.repo,
@@ -161,27 +165,27 @@ class Sender:
             for parcel in parcels
         ]
 
-        def decide(view: View) -> Write:
-            return Write(tuple(fact for fact in facts if fact.intent in view.sendings))
+        def decide(view: LedgerState) -> Write:
+            return Write(tuple(fact for fact in facts if fact.intent in view.batch_records))
 
         if facts:
             self.ledger.transact(decide, patient=patient)
 
-    def _release(self, parcels: Collection[Parcel]) -> None:
+    def _release(self, parcels: Collection[PlannedBatch]) -> None:
         """On the way out: who cancels a job gives it seconds. Else their lease frees them."""
         with suppress(CannotRecord):
             self._void(parcels, "interrupted before it was sent", patient=False)
 
-    def _ask_all(self, parcel: Parcel) -> None:
+    def _send_immediately(self, parcel: PlannedBatch) -> None:
         """Lane now: one answer at a time, each recorded before the next is paid for."""
-        sending = self.ledger.view().sendings[parcel.intent.id]
+        sending = self.ledger.view().batch_records[parcel.intent.id]
         intent = parcel.intent
         for draft in parcel.drafts:
             self._check_lease(parcel, intent)
-            recorder = Recorder(sending, self.prices, self.now(), parcel.intent.run)
+            recorder = AnswerRecorder(sending, self.prices, self.now(), parcel.intent.run)
             try:
                 said = self.client.ask(draft.body.read())
-                answer = parse_message(draft.custom_id, said, validator_of(sending))
+                answer = parse_message(draft.custom_id, said, response_validator(sending))
             except SubmitUnclear:
                 raise  # may be paid for: `collect` says so when the lease has run out
             except CannotSubmit as refusal:
@@ -190,7 +194,7 @@ class Sender:
             intent = self._renewed(intent)
             self.ledger.transact(partial(_answered, recorder, answer, intent))
 
-    def _check_lease(self, parcel: Parcel, intent: Intent) -> None:
+    def _check_lease(self, parcel: PlannedBatch, intent: Intent) -> None:
         """`parcel` may be somebody else's by now: who is slow looks like who is dead, and a machine
         that slept sleeps longer than it was told."""
         if self.now() < intent.lease_until:
@@ -210,7 +214,9 @@ class Sender:
         return intent.model_copy(update={"at": now, "lease_until": now + LEASE})
 
 
-def _answered(recorder: Recorder, answer: RawAnswer, intent: Intent, view: View) -> Write:
-    written = recorder.some(view, [answer])
-    renewed = () if view.sendings[intent.id].intent == intent else (intent,)
+def _answered(
+    recorder: AnswerRecorder, answer: BatchResult, intent: Intent, view: LedgerState
+) -> Write:
+    written = recorder.record(view, [answer])
+    renewed = () if view.batch_records[intent.id].intent == intent else (intent,)
     return Write((*renewed, *written.events), written.shards)

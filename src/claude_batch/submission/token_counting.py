@@ -7,25 +7,25 @@ https://platform.claude.com/docs/en/build-with-claude/token-counting
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from claude_batch.batches.batching import Draft
+from claude_batch.batches.batching import PreparedRequest
 from claude_batch.config import rules as routing
 from claude_batch.config.model import Config
 from claude_batch.ledger.usage_history import History, Pair
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 SAMPLE = 8  # of each model
 COUNTED = ("model", "system", "messages", "output_config")
 
 
-def is_known(view: View, config: Config) -> bool:
+def is_known(view: LedgerState, config: Config) -> bool:
     """Earlier answers of every model that may be asked say it better: they say what was billed."""
     asked = {config.model, *routing.models(config.rules)}
     return asked <= History.of(view).length.keys()
 
 
-def sample(drafts: Iterable[Draft]) -> Iterator[Draft]:
+def sample(drafts: Iterable[PreparedRequest]) -> Iterator[PreparedRequest]:
     """Of each model whose tokens in are known by length only: evenly spread over the sizes."""
-    groups: dict[str, list[Draft]] = {}
+    groups: dict[str, list[PreparedRequest]] = {}
     for draft in drafts:
         if draft.expected and draft.expected.input_basis == "length":
             groups.setdefault(draft.asked.model, []).append(draft)
@@ -41,11 +41,11 @@ def question(params: bytes) -> bytes:
     return json.dumps({key: whole[key] for key in COUNTED if key in whole}).encode()
 
 
-def ratios(counted: Iterable[tuple[Draft, int]]) -> dict[str, Pair]:
+def ratios(counted: Iterable[tuple[PreparedRequest, int]]) -> dict[str, Pair]:
     """By model, the tokens that were counted and what the length of the same requests said."""
     found: dict[str, Pair] = {}
     for draft, tokens in counted:
         if draft.expected:
             said, by_length = found.get(draft.asked.model, (0, 0))
-            found[draft.asked.model] = said + tokens, by_length + draft.expected.by_length
+            found[draft.asked.model] = said + tokens, by_length + draft.expected.tokens_by_length
     return found

@@ -20,30 +20,30 @@ from tree_sitter import Node
 from claude_batch.syntax.languages import grammar_of, parse_within
 
 MOST_BYTES = 1_000_000  # a larger file is data or was generated
-UNREAD = sys.maxsize  # more faults than any file has: not read in bounded time
+UNPARSEABLE = sys.maxsize  # more faults than any file has: not read in bounded time
 
 
 @lru_cache(maxsize=8)
-def faults(path: str, content: bytes) -> int | None:
+def count_syntax_errors(path: str, content: bytes) -> int | None:
     """0: the file parses. None: no grammar for it. UNREAD: too large, or too tangled."""
     grammar = grammar_of(path)
     if grammar is None:
         return None
     if len(content) > MOST_BYTES:
-        return UNREAD
+        return UNPARSEABLE
     strict = STRICT.get(grammar)
     if strict and strict(content):
         return 0
     # Some grammars miss a last newline that their language does not ask for.
     tree = parse_within(grammar, content.removesuffix(b"\n") + b"\n", _steps(content))
     if tree is None:
-        return UNREAD
+        return UNPARSEABLE
     return _count(tree.root_node) + (strict is not None)
 
 
-def no_worse(path: str, was: int | None, content: bytes) -> bool:
+def has_no_new_errors(path: str, was: int | None, content: bytes) -> bool:
     """`was`: the faults before. A file that was broken may stay so, and not get worse."""
-    return was is None or (faults(path, content) or 0) <= was
+    return was is None or (count_syntax_errors(path, content) or 0) <= was
 
 
 def _steps(content: bytes) -> int:
@@ -53,10 +53,10 @@ def _steps(content: bytes) -> int:
 
 def _count(root: Node) -> int:
     # A token that is missing can be one that the tree does not show.
-    return max(1, sum(map(_weight, _broken(root)))) if root.has_error else 0
+    return max(1, sum(map(_weight, _error_nodes(root)))) if root.has_error else 0
 
 
-def _broken(root: Node) -> Iterator[Node]:
+def _error_nodes(root: Node) -> Iterator[Node]:
     """What the parser skipped, and what it had to invent."""
     waiting = [root]
     while waiting:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 
-from claude_batch.diff.exclusions import sift
-from claude_batch.diff.model import Comparison, Diff, FileChange, LeftOut
+from claude_batch.diff.exclusions import exclude_files
+from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
 from claude_batch.errors import BadUsage
-from claude_batch.git.earlier_commits import Bygone, Readers
+from claude_batch.git.earlier_commits import EarlierCommits, Readers
 from claude_batch.git.hook_queue import Note
 from claude_batch.git.repository import Repository, edits
-from claude_batch.github_api.client import Forge
+from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import Pull
 from claude_batch.tasks.plan import PlannedDiff
 from claude_batch.tasks.sources import Range, Staged
@@ -25,17 +25,17 @@ MAGIC, LITERAL = re.compile(r"([*?\[\]\\!# ])"), r"\\\1"  # of patterns as in .g
 
 
 @dataclass(frozen=True)
-class Look:
+class DiscoveredChanges:
     """What there is to ask about."""
 
     comparison: Comparison
     files: tuple[FileChange, ...]
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[SkippedFile, ...]
     made: Made = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def diff(self) -> Diff:
-        return Diff(self.comparison, self.files, self.left_out)
+        return Diff(self.comparison, self.files, self.skipped)
 
     def tasks(self, kinds: Sequence[Kind]) -> tuple[Task, ...]:
         """The twins of equal hunks included: publish needs every place."""
@@ -49,7 +49,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Sorted:
+class QueuedTrees:
     """The hook's notes: what became commits, what may yet, what was dropped."""
 
     ready: tuple[Note, ...]
@@ -58,7 +58,7 @@ class Sorted:
 
 
 @dataclass(frozen=True)
-class Looker:
+class ChangeFinder:
     repository: Repository
     remote: str = "origin"
 
@@ -73,14 +73,14 @@ class Looker:
             )
         return self.repository.compare_range(base, source.head)
 
-    def compare_pull(self, forge: Forge, pull: Pull) -> Comparison:
+    def compare_pull(self, forge: GitHubClient, pull: Pull) -> Comparison:
         hint = forge.merge_base(pull.base_sha, pull.head_sha)
         label = f"pull request {pull.number}"
         return self.repository.compare_commits(pull.base_sha, pull.head_sha, label, hint)
 
     def diff(
         self, comparison: Comparison, exclude: Sequence[str], kinds: Sequence[Kind] = ()
-    ) -> Look:
+    ) -> DiscoveredChanges:
         """Without what is generated, vendored or excluded, as the attributes of the base say.
 
         Tasks of `kinds`, which are likely to be asked for, are made while git goes on.
@@ -93,9 +93,11 @@ class Looker:
 
         kept = self._sift(self.repository.diff(comparison, make), exclude)
         keys = [(kind.tag, change.path) for kind in kinds for change in kept.files]
-        return Look(comparison, kept.files, kept.left_out, {key: made[key] for key in keys})
+        return DiscoveredChanges(
+            comparison, kept.files, kept.skipped, {key: made[key] for key in keys}
+        )
 
-    def files(self, patterns: Sequence[str], exclude: Sequence[str]) -> Look:
+    def files(self, patterns: Sequence[str], exclude: Sequence[str]) -> DiscoveredChanges:
         """Whole files of HEAD."""
         head = self.repository.resolve("HEAD")
         found, left_out = self.repository.whole_files(head, patterns)
@@ -106,9 +108,9 @@ class Looker:
             )
         comparison = Comparison(head, head, "", "", f"files {' '.join(patterns)}")
         kept = self._sift(Diff(comparison, found, left_out), exclude)
-        return Look(comparison, kept.files, kept.left_out)
+        return DiscoveredChanges(comparison, kept.files, kept.skipped)
 
-    def planned(self, plan: PlannedDiff, exclude: Sequence[str]) -> Look:
+    def planned(self, plan: PlannedDiff, exclude: Sequence[str]) -> DiscoveredChanges:
         """What a plan of the ledger looked at, from its two commits.
 
         Raises CannotFetch, CannotRead.
@@ -121,7 +123,7 @@ class Looker:
         self.repository.bring([head])
         paths = [f"/{MAGIC.sub(LITERAL, file.path)}" for file in plan.files]
         found, left_out = self.repository.whole_files(head, paths)
-        return Look(Comparison(head, head, "", "", plan.label), found, left_out)
+        return DiscoveredChanges(Comparison(head, head, "", "", plan.label), found, left_out)
 
     def head(self, commit: str) -> Callable[[str], bytes | None]:
         """Reads files of a commit by path."""
@@ -129,32 +131,32 @@ class Looker:
 
     def readers(self, head: str) -> Readers:
         """For findings that were made on other commits than `head`."""
-        bygone = Bygone(self.repository, head)
+        bygone = EarlierCommits(self.repository, head)
         return Readers(cache(bygone.blob), cache(edits), bygone.renamed)
 
-    def sort(self, notes: Sequence[Note], now: datetime) -> Sorted:
+    def sort(self, notes: Sequence[Note], now: datetime) -> QueuedTrees:
         committed = self.repository.branch_trees()
         ready = tuple(note for note in notes if note.tree in committed)
         rest = [note for note in notes if note.tree not in committed]
         waiting = tuple(note for note in rest if now - note.at < PATIENCE)
-        return Sorted(ready, waiting, tuple(note for note in rest if note not in waiting))
+        return QueuedTrees(ready, waiting, tuple(note for note in rest if note not in waiting))
 
-    def noted(self, notes: Sequence[Note], exclude: Sequence[str]) -> Look:
+    def noted(self, notes: Sequence[Note], exclude: Sequence[str]) -> DiscoveredChanges:
         """The changes of several noted trees together, each against its own HEAD."""
         if not notes:
-            return Look(Comparison(None, None, "", "", "0 queued changes"), (), ())
+            return DiscoveredChanges(Comparison(None, None, "", "", "0 queued changes"), (), ())
         looks = [
             self.diff(self.repository.compare_trees(note.head, note.tree, "queued"), exclude)
             for note in dict.fromkeys(notes)
         ]
         last = looks[-1].comparison
         label = f"{len(looks)} queued change{'s' if len(looks) > 1 else ''}"
-        return Look(
+        return DiscoveredChanges(
             Comparison(looks[0].comparison.base, None, last.base_tree, last.head_tree, label),
             tuple(change for look in looks for change in look.files),
-            tuple(dict.fromkeys(out for look in looks for out in look.left_out)),
+            tuple(dict.fromkeys(out for look in looks for out in look.skipped)),
         )
 
     def _sift(self, found: Diff, exclude: Sequence[str]) -> Diff:
         attributes = self.repository.attribute_files(found.comparison.base)
-        return sift(found, attributes, exclude)
+        return exclude_files(found, attributes, exclude)

@@ -14,7 +14,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class PullRequest:
+class PullRequestSource:
     number: int
 
 
@@ -35,7 +35,7 @@ class Paths:
     patterns: tuple[str, ...]
 
 
-Source = Range | PullRequest | Staged | Queued | Paths
+Source = Range | PullRequestSource | Staged | Queued | Paths
 
 
 def range_of(text: str) -> Range:

@@ -14,7 +14,7 @@ REMEDY = 'write one JSON object a line: {"path": "a.py", "text": "...", "instruc
 MOST_CHARACTERS = 100_000
 
 
-class Row(BaseModel):
+class TaskLine(BaseModel):
     """`text` is the code or prose that is asked about; `instruction` what, beside the kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,14 +31,14 @@ def read(lines: Iterable[bytes], kinds: Sequence[Kind]) -> tuple[Task, ...]:
     return tuple(_task(row, named, number) for number, row in _rows(lines))
 
 
-def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, Row]]:
+def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, TaskLine]]:
     found = False
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         found = True
         try:
-            yield number, Row.model_validate_json(line)
+            yield number, TaskLine.model_validate_json(line)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
@@ -48,7 +48,7 @@ def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, Row]]:
         raise BadUsage("there is no task in it", REMEDY)
 
 
-def _task(row: Row, kinds: dict[str, Kind], number: int) -> Task:
+def _task(row: TaskLine, kinds: dict[str, Kind], number: int) -> Task:
     kind = kinds.get(row.kind)
     if kind is None:
         raise BadUsage(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from claude_batch.diff.model import Hunk
-from claude_batch.findings.anchors import HASH_LENGTH, Strip, line_hash
+from claude_batch.findings.anchors import HASH_LENGTH, AnchoredTask, line_hash
 from claude_batch.tasks.plan import AskedTask, PlannedTask
 
 AROUND = 20  # lines of the new file on each side
@@ -24,7 +24,7 @@ def code_of(task: AskedTask, planned: PlannedTask, old: bytes, new: bytes) -> Co
 
     `old` and `new` are the files' bytes, empty for one that does not exist.
     """
-    strip = Strip(task.signs, task.hashes)
+    strip = AnchoredTask(task.signs, task.hashes)
     if not strip.signs or len(strip.hashes) != len(strip.signs) * HASH_LENGTH:
         return None  # a folded request keeps no hashes
     rows, after = _lines(new), max(planned.new_start - 1, 0)
@@ -41,7 +41,7 @@ def _lines(content: bytes) -> list[bytes]:
     return content.removesuffix(b"\n").split(b"\n") if content else []
 
 
-def _body(strip: Strip, old: list[bytes], new: list[bytes]) -> Iterator[bytes]:
+def _body(strip: AnchoredTask, old: list[bytes], new: list[bytes]) -> Iterator[bytes]:
     """Row for row, and no further than the hashes agree."""
     at_old = at_new = 0
     for at, sign in enumerate(strip.signs):

@@ -8,27 +8,35 @@ from enum import StrEnum
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.custom_ids import custom_id
 from claude_batch.findings.finding import Finding, Severity, finding_id
-from claude_batch.ledger.events import Answered, Asked
-from claude_batch.ledger.view import Row, View
+from claude_batch.ledger.events import AnswerRecorded, RequestRecorded
+from claude_batch.ledger.view import LedgerState, RequestRecord
 
 # From the answer that holds the finding. Longer nothing waits for a second look, so later none is
 # sent either.
-PATIENCE = timedelta(hours=6)
-GRAVE = (Severity.CRITICAL, Severity.HIGH)  # posted also when nobody has looked again
+VERIFICATION_TIMEOUT = timedelta(hours=6)
+POST_WHEN_UNVERIFIED = (
+    Severity.CRITICAL,
+    Severity.HIGH,
+)  # posted also when nobody has looked again
 
 
-class Look(StrEnum):
+class VerificationStatus(StrEnum):
     OPEN = "open"
     UPHELD = "upheld"
     REFUTED = "refuted"
     FAILED = "failed"
 
 
-RANKS = (Look.FAILED, Look.OPEN, Look.REFUTED, Look.UPHELD)  # of two looks at one the last counts
+RANKS = (
+    VerificationStatus.FAILED,
+    VerificationStatus.OPEN,
+    VerificationStatus.REFUTED,
+    VerificationStatus.UPHELD,
+)  # of two looks at one the last counts
 
 
 @dataclass(frozen=True)
-class Trust:
+class VerificationState:
     """Finding ids. Who is in none of them may be posted as it is."""
 
     refuted: frozenset[str] = frozenset()
@@ -36,17 +44,17 @@ class Trust:
     unverified: frozenset[str] = frozenset()
 
 
-BLIND = Trust()  # without second looks every finding is posted as it is
+UNVERIFIED_ALLOWED = VerificationState()  # without second looks every finding is posted as it is
 
 
-def is_worth(finding: Finding) -> bool:
+def is_postable(finding: Finding) -> bool:
     """Whether it would be considered for posting."""
     return finding.task is not None and not finding.is_faint and not finding.is_malformed
 
 
-def looks(view: View) -> dict[str, Look]:
+def status_by_finding(view: LedgerState) -> dict[str, VerificationStatus]:
     """By finding id; a finding whose look was never sent has none."""
-    found: dict[str, Look] = {}
+    found: dict[str, VerificationStatus] = {}
     for row in view.rows:
         for finding in row.asked.about if row.asked.purpose == "verify" else ():
             look = _look(row, finding)
@@ -55,15 +63,17 @@ def looks(view: View) -> dict[str, Look]:
     return found
 
 
-def _look(row: Row, finding: str) -> Look | None:
+def _look(row: RequestRecord, finding: str) -> VerificationStatus | None:
     if row.answered is None:
-        return Look.OPEN if row.is_open else None
+        return VerificationStatus.OPEN if row.is_open else None
     if row.answered.outcome is not Outcome.SUCCEEDED:
-        return Look.FAILED
-    return Look.REFUTED if finding in row.answered.refuted else Look.UPHELD
+        return VerificationStatus.FAILED
+    return (
+        VerificationStatus.REFUTED if finding in row.answered.refuted else VerificationStatus.UPHELD
+    )
 
 
-def origins(view: View, now: datetime) -> dict[str, tuple[Asked, Answered]]:
+def origins(view: LedgerState, now: datetime) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
     """The requests of the last six hours by the findings of their answers. Nothing is read: an
     answer says how many findings it has, and their ids follow from its request."""
     return {
@@ -72,14 +82,16 @@ def origins(view: View, now: datetime) -> dict[str, tuple[Asked, Answered]]:
             row.answered,
         )
         for row in view.rows
-        if row.asked.purpose != "verify" and row.answered and now - row.answered.at < PATIENCE
+        if row.asked.purpose != "verify"
+        and row.answered
+        and now - row.answered.at < VERIFICATION_TIMEOUT
         for index in range(row.answered.findings)
     }
 
 
-def due(view: View, now: datetime) -> dict[str, tuple[Asked, Answered]]:
+def due(view: LedgerState, now: datetime) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
     """Findings that nobody looks at a second time yet, of pull requests that are still open."""
-    known = looks(view)
+    known = status_by_finding(view)
     return {
         finding: (asked, answered)
         for finding, (asked, answered) in origins(view, now).items()
@@ -87,17 +99,17 @@ def due(view: View, now: datetime) -> dict[str, tuple[Asked, Answered]]:
     }
 
 
-def trust(view: View, findings: Iterable[Finding], now: datetime) -> Trust:
-    known, fresh = looks(view), origins(view, now)
+def trust(view: LedgerState, findings: Iterable[Finding], now: datetime) -> VerificationState:
+    known, fresh = status_by_finding(view), origins(view, now)
     refuted, waiting, unverified = set(), set(), set()
-    for finding in filter(is_worth, findings):
+    for finding in filter(is_postable, findings):
         match known.get(finding.id):
-            case Look.UPHELD:
+            case VerificationStatus.UPHELD:
                 pass
-            case Look.REFUTED:
+            case VerificationStatus.REFUTED:
                 refuted.add(finding.id)
-            case Look.OPEN | None if finding.id in fresh:
+            case VerificationStatus.OPEN | None if finding.id in fresh:
                 waiting.add(finding.id)
             case _:
                 unverified.add(finding.id)
-    return Trust(frozenset(refuted), frozenset(waiting), frozenset(unverified))
+    return VerificationState(frozenset(refuted), frozenset(waiting), frozenset(unverified))

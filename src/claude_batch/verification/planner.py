@@ -5,23 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from claude_batch.batches.batching import Draft, Parcel, parcel_of, parts, recorded
+from claude_batch.batches.batching import (
+    PlannedBatch,
+    PreparedRequest,
+    plan_batch,
+    recorded,
+    split_into_batches,
+)
 from claude_batch.batches.custom_ids import custom_id
 from claude_batch.config.model import Config, Lane
 from claude_batch.costs import budgets as budget
 from claude_batch.costs.estimates import estimate
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BudgetExceeded
-from claude_batch.ledger.events import Asked, Estimate, IntentId
+from claude_batch.ledger.events import Estimate, IntentId, RequestRecorded
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 from claude_batch.verification.outcomes import due
-from claude_batch.verification.requests import Case, Question, questions
+from claude_batch.verification.requests import Claim, VerificationRequest, build_requests
 
 
 @dataclass(frozen=True)
-class NextSteps:
-    parcels: tuple[Parcel, ...] = ()
+class VerificationPlan:
+    parcels: tuple[PlannedBatch, ...] = ()
     refused: tuple[BudgetExceeded, ...] = ()
 
     @property
@@ -30,7 +36,7 @@ class NextSteps:
 
 
 @dataclass(frozen=True)
-class Planner:
+class VerificationPlanner:
     """How one process plans: its settings, its clock's reading and its source of fresh ids."""
 
     config: Config
@@ -39,33 +45,33 @@ class Planner:
     now: datetime
     new_id: Callable[[], str]  # 16 random hex digits
 
-    def next_steps(self, view: View, cases: Sequence[Case]) -> NextSteps:
+    def next_steps(self, view: LedgerState, cases: Sequence[Claim]) -> VerificationPlan:
         """Second looks at those of `cases` that nobody looks at yet. A pull request whose budget
         does not hold them waits; the others do not wait for it.
 
         Pure but for fresh ids. Raises UnknownModel.
         """
         if self.config.verify is None:
-            return NextSteps()
+            return VerificationPlan()
         wanted = due(view, self.now)
         asked = list(
-            questions((one for one in cases if one.finding.id in wanted), self.config.verify)
+            build_requests((one for one in cases if one.finding.id in wanted), self.config.verify)
         )
         affordable, refused = self._within_budget(view, asked)
         lanes: tuple[Lane, ...] = ("batch", "now")
         parcels = (
             self._parcel(part, lane)
             for lane in lanes
-            for part in parts([one for one in affordable if one.cases[0].lane == lane])
+            for part in split_into_batches([one for one in affordable if one.cases[0].lane == lane])
         )
-        return NextSteps(tuple(parcels), tuple(refused))
+        return VerificationPlan(tuple(parcels), tuple(refused))
 
     def _within_budget(
-        self, view: View, asked: Sequence[Question]
-    ) -> tuple[list[Question], list[BudgetExceeded]]:
+        self, view: LedgerState, asked: Sequence[VerificationRequest]
+    ) -> tuple[list[VerificationRequest], list[BudgetExceeded]]:
         day, month = budget.periods(self.now)
         spent_day, spent_month = view.spent(day), view.spent(month)
-        kept: list[Question] = []
+        kept: list[VerificationRequest] = []
         refused: list[BudgetExceeded] = []
         taken = Decimal(0)
         for pr, group in _by_pull(asked):
@@ -85,14 +91,14 @@ class Planner:
                 taken += most
         return kept, refused
 
-    def _parcel(self, group: Sequence[Question], lane: Lane) -> Parcel:
+    def _parcel(self, group: Sequence[VerificationRequest], lane: Lane) -> PlannedBatch:
         intent = IntentId(self.new_id())
         drafts = [self._draft(one, n, intent) for n, one in enumerate(group)]
-        return parcel_of(drafts, lane, "verify")
+        return plan_batch(drafts, lane, "verify")
 
-    def _draft(self, question: Question, n: int, intent: IntentId) -> Draft:
+    def _draft(self, question: VerificationRequest, n: int, intent: IntentId) -> PreparedRequest:
         origin = question.cases[0].origin
-        asked = Asked(
+        asked = RequestRecorded(
             at=self.now,
             run=self.run,
             repo=origin.repo,
@@ -108,9 +114,9 @@ class Planner:
             about=question.about,
             estimate=self._estimate(question),
         )
-        return Draft(custom_id(intent, n, asked.sha), question.body, asked)
+        return PreparedRequest(custom_id(intent, n, asked.sha), question.body, asked)
 
-    def _estimate(self, question: Question) -> Estimate:
+    def _estimate(self, question: VerificationRequest) -> Estimate:
         return estimate(
             self.prices,
             question.model,
@@ -124,8 +130,10 @@ class Planner:
         )
 
 
-def _by_pull(asked: Sequence[Question]) -> Iterator[tuple[int | None, list[Question]]]:
-    groups: dict[int | None, list[Question]] = {}
+def _by_pull(
+    asked: Sequence[VerificationRequest],
+) -> Iterator[tuple[int | None, list[VerificationRequest]]]:
+    groups: dict[int | None, list[VerificationRequest]] = {}
     for one in asked:
         groups.setdefault(one.cases[0].origin.pr, []).append(one)
     yield from groups.items()

@@ -4,12 +4,12 @@ import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from claude_batch.anthropic_api.request_body import Body, Held
+from claude_batch.anthropic_api.request_body import Body, InMemoryBody
 from claude_batch.config.model import Lane
 from claude_batch.costs import estimates as estimate
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.verdicts import label
-from claude_batch.ledger.events import Asked
+from claude_batch.ledger.events import RequestRecorded
 from claude_batch.prompts.kinds import text
 from claude_batch.prompts.rendering import shown
 from claude_batch.tasks.plan import AskedTask
@@ -27,21 +27,21 @@ LIMIT_PER_CLAIM = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Claim:
     """A finding with its evidence. `origin` is the request that it answers, in `lane`."""
 
     finding: Finding
-    origin: Asked
+    origin: RequestRecorded
     lane: Lane
     task: AskedTask
     code: Code
 
 
 @dataclass(frozen=True)
-class Question:
+class VerificationRequest:
     """Cases of one file, one pull request, one kind and one lane."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[Claim, ...]
     model: str
     body: Body
     max_tokens: int
@@ -61,8 +61,8 @@ class Question:
         return estimate.output_tokens(len(self.cases), "low")
 
 
-def questions(cases: Iterable[Case], model: str) -> Iterator[Question]:
-    groups: dict[Hashable, list[Case]] = {}
+def build_requests(cases: Iterable[Claim], model: str) -> Iterator[VerificationRequest]:
+    groups: dict[Hashable, list[Claim]] = {}
     for case in cases:
         origin = case.origin
         key = (case.lane, origin.repo, origin.pr, origin.kind, case.finding.path)
@@ -73,11 +73,11 @@ def questions(cases: Iterable[Case], model: str) -> Iterator[Question]:
             yield build(ordered[at : at + MOST_CLAIMS], model)
 
 
-def _in_the_file(case: Case) -> tuple[int, int, str]:
+def _in_the_file(case: Claim) -> tuple[int, int, str]:
     return case.code.hunk.new_start, case.finding.first, case.finding.id
 
 
-def build(cases: Sequence[Case], model: str) -> Question:
+def build(cases: Sequence[Claim], model: str) -> VerificationRequest:
     """Of at least one case. It costs little only if it does not think at length: where thinking
     can be switched off it is, elsewhere the effort is low."""
     output: dict[str, object] = {"format": {"type": "json_schema", "schema": _schema()}}
@@ -97,7 +97,7 @@ def build(cases: Sequence[Case], model: str) -> Question:
         "output_config": output,
     }
     raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    return Question(tuple(cases), model, Held(raw.encode()), limit)
+    return VerificationRequest(tuple(cases), model, InMemoryBody(raw.encode()), limit)
 
 
 def _is_switched_off(model: str) -> bool:
@@ -109,12 +109,12 @@ def _schema() -> object:
     return json.loads(text("verdict.schema.json"))
 
 
-def user(cases: Sequence[Case]) -> str:
+def user(cases: Sequence[Claim]) -> str:
     """Every row starts with a number, a bar, an angle or a tag of ours, so no code and no claim
     can pass for one."""
     rows = [f"<file path={json.dumps(shown(cases[0].finding.path.encode()), ensure_ascii=False)}>"]
     numbers: dict[tuple[TaskId, int], int] = {}
-    by_task: dict[TaskId, list[Case]] = {}
+    by_task: dict[TaskId, list[Claim]] = {}
     for case in cases:
         by_task.setdefault(case.task.id, []).append(case)
     for group in by_task.values():
@@ -125,7 +125,7 @@ def user(cases: Sequence[Case]) -> str:
     return "\n".join(rows)
 
 
-def _evidence(group: Sequence[Case], numbers: dict[tuple[TaskId, int], int]) -> Iterator[str]:
+def _evidence(group: Sequence[Claim], numbers: dict[tuple[TaskId, int], int]) -> Iterator[str]:
     """The hunk's rows near the claims; fills `numbers` by task and position."""
     task, code = group[0].task, group[0].code
     lines = code.hunk.lines
@@ -143,11 +143,11 @@ def _evidence(group: Sequence[Case], numbers: dict[tuple[TaskId, int], int]) -> 
         yield from (f"|{shown(line)}" for line in code.below)
 
 
-def _window(case: Case, length: int) -> range:
+def _window(case: Claim, length: int) -> range:
     return range(max(0, case.finding.first - WINDOW), min(length, case.finding.last + WINDOW + 1))
 
 
-def _claim(case: Case, numbers: dict[tuple[TaskId, int], int]) -> Iterator[str]:
+def _claim(case: Claim, numbers: dict[tuple[TaskId, int], int]) -> Iterator[str]:
     finding = case.finding
     first, last = (numbers[case.task.id, at] for at in (finding.first, finding.last))
     yield (

@@ -4,25 +4,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from claude_batch.anthropic_api.client import Claude
-from claude_batch.batches.batching import Parcel, Sent
+from claude_batch.anthropic_api.client import AnthropicClient
+from claude_batch.batches.batching import PlannedBatch, SentBatch
 from claude_batch.batches.collect_result import Followed
-from claude_batch.batches.record_answers import recall
+from claude_batch.batches.record_answers import load_findings
 from claude_batch.config.model import Config
 from claude_batch.costs.prices import Prices, UnknownModel
 from claude_batch.errors import CannotCollect, CannotFetch, CannotSubmit
 from claude_batch.findings.finding import Finding
 from claude_batch.git.repository import Repository
-from claude_batch.ledger.events import Answered, Asked, Plan
+from claude_batch.ledger.events import AnswerRecorded, Plan, RequestRecorded
 from claude_batch.ledger.store import Ledger
-from claude_batch.ledger.view import View
-from claude_batch.submission.send import Sender
+from claude_batch.ledger.view import LedgerState
+from claude_batch.submission.send import BatchSender
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.evidence import code_of
-from claude_batch.verification.outcomes import due, is_worth
-from claude_batch.verification.planner import NextSteps, Planner
-from claude_batch.verification.requests import Case
+from claude_batch.verification.outcomes import due, is_postable
+from claude_batch.verification.planner import VerificationPlan, VerificationPlanner
+from claude_batch.verification.requests import Claim
 
 Stands = tuple[Plan, PlannedFile, PlannedTask]
 
@@ -30,7 +30,7 @@ Stands = tuple[Plan, PlannedFile, PlannedTask]
 @dataclass
 class FollowUp:
     ledger: Ledger
-    claude: Claude
+    claude: AnthropicClient
     repository: Repository
     config: Config
     prices: Prices
@@ -44,36 +44,38 @@ class FollowUp:
         if self.config.verify is None:
             return Followed()
         view = self.ledger.view()
-        sender = Sender(self.ledger, self.claude, self.prices, self.now)
-        planner = Planner(self.config, self.prices, self.run, self.now(), self.new_id)
+        sender = BatchSender(self.ledger, self.claude, self.prices, self.now)
+        planner = VerificationPlanner(self.config, self.prices, self.run, self.now(), self.new_id)
         try:
             cases = list(self._cases(view))
             steps = (
-                sender.claim(lambda view: planner.next_steps(view, cases)) if cases else NextSteps()
+                sender.claim(lambda view: planner.next_steps(view, cases))
+                if cases
+                else VerificationPlan()
             )
         except (CannotCollect, CannotSubmit, UnknownModel) as refusal:
             return Followed(notes=(f"no second look: {refusal.problem}",))
         notes = [f"no second look: {refusal.problem}" for refusal in steps.refused]
-        sent: list[Sent] = []
+        sent: list[SentBatch] = []
         try:
-            for one in sender.send_all(steps.parcels):
+            for one in sender.send(steps.parcels):
                 sent.append(one)
         except CannotSubmit as refusal:
             notes.append(f"a second look could not be sent: {refusal.problem}")
         return Followed(tuple(sent), tuple(self._at_once(steps.parcels)), tuple(notes))
 
-    def _at_once(self, parcels: Iterable[Parcel]) -> Iterator[Answered]:
+    def _at_once(self, parcels: Iterable[PlannedBatch]) -> Iterator[AnswerRecorded]:
         now = [parcel.intent.id for parcel in parcels if parcel.intent.lane == "now"]
         view = self.ledger.view() if now else None
         for intent in now:
-            yield from view.sendings[intent].answers.values() if view else ()
+            yield from view.batch_records[intent].answers.values() if view else ()
 
-    def _cases(self, view: View) -> Iterator[Case]:
+    def _cases(self, view: LedgerState) -> Iterator[Claim]:
         """Findings with their evidence; one whose code cannot be had stays unverified."""
         wanted = due(view, self.now())
         answers = {(one.intent, one.n): one for _, one in wanted.values()}
-        findings = recall(self.ledger, view, list(answers.values()), self.claude.results)
-        fresh = [one for one in findings if one.id in wanted and is_worth(one)]
+        findings = load_findings(self.ledger, view, list(answers.values()), self.claude.results)
+        fresh = [one for one in findings if one.id in wanted and is_postable(one)]
         places = _places(view)
         stands = [places[one.task] for one in fresh if one.task in places]
         content = self._read(stands)
@@ -96,7 +98,7 @@ class FollowUp:
         return found | self.repository.read(wanted - found.keys())
 
 
-def _places(view: View) -> dict[TaskId, Stands]:
+def _places(view: LedgerState) -> dict[TaskId, Stands]:
     """Where each task stood in the latest plan that has it."""
     return {
         task.id: (plan, file, task)
@@ -107,8 +109,12 @@ def _places(view: View) -> dict[TaskId, Stands]:
 
 
 def _case(
-    view: View, finding: Finding, origin: Asked, stands: Stands, content: dict[str, bytes]
-) -> Iterator[Case]:
+    view: LedgerState,
+    finding: Finding,
+    origin: RequestRecorded,
+    stands: Stands,
+    content: dict[str, bytes],
+) -> Iterator[Claim]:
     _, file, planned = stands
     sides = [content.get(oid) if oid.strip("0") else b"" for oid in (file.old_blob, file.new_blob)]
     old, new = sides
@@ -117,6 +123,6 @@ def _case(
     for task in origin.tasks:
         if task.id == finding.task:
             code = code_of(task, planned, old, new)
-            lane = view.sendings[origin.intent].intent.lane
+            lane = view.batch_records[origin.intent].intent.lane
             if code and finding.last < len(code.hunk.lines):
-                yield Case(finding, origin, lane, task, code)
+                yield Claim(finding, origin, lane, task, code)

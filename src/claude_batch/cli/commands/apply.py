@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import World
-from claude_batch.cli.options import HERE, As, Directory, Format, command, show, tell
+from claude_batch.cli.context import CliContext
+from claude_batch.cli.options import HERE, As, Directory, Format, command, print_status, show
 from claude_batch.cli.output import text as words
 from claude_batch.exports import apply as verb
 from claude_batch.formatting import count
@@ -26,11 +26,11 @@ def apply(
     directory: Directory = HERE,
 ) -> None:
     """Apply suggestions to the work tree."""
-    world = World(directory)
+    world = CliContext(directory)
     tree = world.work_tree("apply")
     done = verb.apply(world.ledgers(world.config()), tree, prefix, write=not patch)
     for finding, why in done.refused:
-        tell(f"not applied: {words.finding(finding, finding.path)}: {why}")
+        print_status(f"not applied: {words.finding(finding, finding.path)}: {why}")
     if patch and form is Format.text:
         sys.stdout.buffer.write(done.patch)
         return

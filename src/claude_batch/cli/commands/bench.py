@@ -9,16 +9,16 @@ import typer
 from claude_batch.benchmark.cases import Case, read_cases, score
 from claude_batch.benchmark.recorded_answers import AnswerFile
 from claude_batch.benchmark.replay import Bench, Opened
-from claude_batch.cli.context import World
-from claude_batch.cli.options import As, Format, command, show, tell
+from claude_batch.cli.context import CliContext
+from claude_batch.cli.options import As, Format, command, print_status, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
 from claude_batch.cli.source_options import KindFlag, ModelFlag, material_of
 from claude_batch.config.loader import override
 from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage, CannotRead
-from claude_batch.submission.scope import Subject
-from claude_batch.tasks.discovery import Looker
+from claude_batch.submission.scope import ReviewScope
+from claude_batch.tasks.discovery import ChangeFinder
 
 app = command()
 
@@ -43,7 +43,7 @@ def bench(
     if produce and answers is None:
         raise BadUsage("--produce has nowhere to keep the answers", "name a file with --answers")
     cases = [case for file in files for case in read_cases(str(file), _read(file))]
-    world = World(repos)
+    world = CliContext(repos)
     flags: dict[str, object] = {
         "kinds": tuple(kind) if kind else None,
         "model": model,
@@ -56,30 +56,30 @@ def bench(
     )
     if produce:
         asked = bencher.produce(cases, world.claude, time.sleep)
-        tell(f"{asked} new answers")
+        print_status(f"{asked} new answers")
     result = score(bencher.replay(cases))
     document = {**report.score(result), "skipped": bencher.skipped}
     show(document, lambda: words.score(result, bencher.skipped), form)
 
 
-def open_case(world: World, repos: Path, case: Case, flags: dict[str, object]) -> Opened:
+def open_case(world: CliContext, repos: Path, case: Case, flags: dict[str, object]) -> Opened:
     """The pull request of a case. Nothing of its repository's own configuration is read."""
     places = (repos / case.repository, repos / f"{case.repository}.git")
     found = next((place for place in places if place.is_dir()), None)
     if found is None:
         raise CannotRead(f"{case.repository} is not in {repos}", "clone it there")
-    there = World(found, world.environ)
-    looker = Looker(there.repository)
+    there = CliContext(found, world.environ)
+    looker = ChangeFinder(there.repository)
     comparison = there.repository.compare_commits(case.base, case.head, case.url)
     look = looker.diff(comparison, ())
     claimant = world.claimant(override(Config(), **flags))
-    subject = Subject(
+    subject = ReviewScope(
         repo=case.repository,
         run=world.run,
         pr=None,
         comparison=comparison,
         tasks=look.tasks(claimant.kinds),
-        left_out=look.left_out,
+        skipped=look.skipped,
         material=material_of(there, comparison.base),
     )
     return Opened(case, subject, looker.head(case.head))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from claude_batch.batches import cancel as verb
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.errors import BadUsage
@@ -25,7 +25,7 @@ def cancel(
     """Cancel open batches."""
     if not ids and not everything:
         raise BadUsage("no batch was named", "give the id of a batch, or --all")
-    world = World(directory)
+    world = CliContext(directory)
     open_ledgers = world.ledgers(world.config())
     done = verb.cancel(open_ledgers, world.claude, ids or [], world.run, world.now)
     show(

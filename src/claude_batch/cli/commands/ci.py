@@ -7,7 +7,7 @@ import typer
 
 from claude_batch.batches.cancel import close
 from claude_batch.cli.commands import collect, publish, submit
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
@@ -15,19 +15,19 @@ from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Config, Lane
 from claude_batch.costs.estimates import total
 from claude_batch.costs.receipts import receipt
-from claude_batch.diff.model import LeftOut
+from claude_batch.diff.model import SkippedFile
 from claude_batch.errors import BadUsage, CannotFetch
 from claude_batch.github_actions.annotations import Annotation, Level, annotations
 from claude_batch.github_actions.events import base_of
-from claude_batch.github_actions.run import Done, Verbs
+from claude_batch.github_actions.run import CiResult, Verbs
 from claude_batch.github_actions.run import ci as trip
 from claude_batch.github_actions.runner import Runner, stop_commands
 from claude_batch.ledger.prune import prune
-from claude_batch.markdown import quote_model_text
-from claude_batch.pull_requests.publish import Published
-from claude_batch.pull_requests.summary import Coverage, submitted_summary
-from claude_batch.submission.planner import Submission
-from claude_batch.tasks.sources import PullRequest
+from claude_batch.markdown import escape_block
+from claude_batch.pull_requests.publish import PublishResult
+from claude_batch.pull_requests.summary import ReviewCoverage, render_submit_summary
+from claude_batch.submission.planner import SubmitResult
+from claude_batch.tasks.sources import PullRequestSource
 
 app = command()
 LABEL = "claude-batch-now"
@@ -37,7 +37,7 @@ LEVELS: dict[str, Level] = {"critical": "error", "high": "warning"}
 @app.command()
 def ci(form: As = Format.text, directory: Directory = HERE) -> None:
     """Do what the CI event asks for."""
-    world = World(directory)
+    world = CliContext(directory)
     runner = world.runner
     if runner is None:
         raise BadUsage(
@@ -54,16 +54,16 @@ def ci(form: As = Format.text, directory: Directory = HERE) -> None:
         raise typer.Exit(1)
 
 
-def _trip(world: World, runner: Runner) -> Done:
+def _trip(world: CliContext, runner: Runner) -> CiResult:
     label = world.environ.get("CLAUDE_BATCH_LABEL") or LABEL
     try:
         config = _config(world, runner)
     except CannotFetch as outage:
-        return Done(runner.event, warnings=[outage])
+        return CiResult(runner.event, warnings=[outage])
     return trip(runner.event, runner.payload(), label, config.forks, verbs(world, config))
 
 
-def _config(world: World, runner: Runner) -> Config:
+def _config(world: CliContext, runner: Runner) -> Config:
     """A pull request is judged by its base: what the checked out head says is not read."""
     base = base_of(runner.event, runner.payload())
     if base is not None:
@@ -71,7 +71,7 @@ def _config(world: World, runner: Runner) -> Config:
     return world.config(base)
 
 
-def _show(done: Done, form: Format) -> None:
+def _show(done: CiResult, form: Format) -> None:
     """File names and API messages are strangers' text, and what a step prints is obeyed."""
     if form is Format.json:
         # The old command form is found anywhere in a line; a JSON line never starts with "::".
@@ -82,11 +82,11 @@ def _show(done: Done, form: Format) -> None:
         sys.stdout.write(words.ci(done) + "\n")
 
 
-def verbs(world: World, config: Config) -> Verbs:
-    def submitted(pr: int, lane: Lane | None) -> Submission:
-        return submit.run(world, PullRequest(pr), {"lane": lane}, share=True)
+def verbs(world: CliContext, config: Config) -> Verbs:
+    def submitted(pr: int, lane: Lane | None) -> SubmitResult:
+        return submit.run(world, PullRequestSource(pr), {"lane": lane}, share=True)
 
-    def published() -> list[Published]:
+    def published() -> list[PublishResult]:
         done = publish.run(world, publish.pulls(world, None), {})
         return done + publish.refactorings(world)
 
@@ -101,7 +101,7 @@ def verbs(world: World, config: Config) -> Verbs:
     return Verbs(submitted, lambda: collect.run(world, config), published, closed, compacted)
 
 
-def outputs(done: Done) -> dict[str, str]:
+def outputs(done: CiResult) -> dict[str, str]:
     """The action's outputs: counts and dollars of this run."""
     answers = done.collection.answers if done.collection else ()
     paid = receipt(answers)
@@ -114,7 +114,7 @@ def outputs(done: Done) -> dict[str, str]:
     }
 
 
-def summary(done: Done) -> str:
+def summary(done: CiResult) -> str:
     """The step summary."""
     parts = [_submitted(done.submission)] if done.submission else ["## claude-batch"]
     if done.collection:
@@ -126,18 +126,18 @@ def summary(done: Done) -> str:
     return "\n\n".join(parts)
 
 
-def _submitted(done: Submission) -> str:
+def _submitted(done: SubmitResult) -> str:
     plan = done.claim.plan
-    coverage = Coverage(
+    coverage = ReviewCoverage(
         head=plan.head or "",
         answered=plan.reused,
         pending=plan.new,
-        left_out=tuple(LeftOut(out.path, out.reason) for out in plan.left_out),
+        left_out=tuple(SkippedFile(out.path, out.reason) for out in plan.left_out),
     )
     batches = [sent.batch for sent in done.sent if sent.batch]
     ends = [sent.expires_at for sent in done.sent if sent.expires_at]
     estimates = done.claim.estimates
-    return submitted_summary(
+    return render_submit_summary(
         coverage,
         batches,
         total(estimates) if estimates else None,
@@ -152,10 +152,10 @@ def _block(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return quote_model_text(text)
+    return escape_block(text)
 
 
-def said(done: Done) -> Iterator[Annotation]:
+def said(done: CiResult) -> Iterator[Annotation]:
     """Outages as warnings, findings at their lines."""
     for error in done.warnings:
         yield Annotation("warning", f"{error.problem}: {error.remedy}", title="claude-batch")

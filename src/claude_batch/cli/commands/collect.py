@@ -10,8 +10,8 @@ import typer
 
 from claude_batch.batches.collect import Collector, Verbs
 from claude_batch.batches.collect import collect as trip
-from claude_batch.batches.collect_result import Collection, Progress, together
-from claude_batch.cli.context import World, kinds_beside, new_id
+from claude_batch.batches.collect_result import CollectResult, Progress, together
+from claude_batch.cli.context import CliContext, kinds_beside, new_id
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
@@ -19,10 +19,10 @@ from claude_batch.cli.source_options import material_of
 from claude_batch.config.model import Config
 from claude_batch.ledger.store import Ledger
 from claude_batch.submission import submit as submit_verb
-from claude_batch.submission.planner import Submission
+from claude_batch.submission.planner import SubmitResult
 from claude_batch.submission.resubmit import Resubmitter
-from claude_batch.submission.scope import Again, Subject
-from claude_batch.tasks.discovery import Looker
+from claude_batch.submission.scope import Resubmission, ReviewScope
+from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.verify import FollowUp
 
@@ -39,31 +39,35 @@ def collect(
     directory: Directory = HERE,
 ) -> None:
     """Fetch ended batches into the ledger."""
-    world = World(directory)
+    world = CliContext(directory)
     done = run(world, world.config(), wait=wait, submit=not no_submit)
     show(report.collection(done), lambda: words.collection(done), form)
 
 
-def run(world: World, config: Config, *, wait: bool = False, submit: bool = True) -> Collection:
+def run(
+    world: CliContext, config: Config, *, wait: bool = False, submit: bool = True
+) -> CollectResult:
     return together(
         _one(world, config, ledger, wait=wait, submit=submit) for ledger in world.ledgers(config)
     )
 
 
-def go_on(world: World, config: Config, ledger: Ledger, tasks: AbstractSet[TaskId]) -> Collection:
+def go_on(
+    world: CliContext, config: Config, ledger: Ledger, tasks: AbstractSet[TaskId]
+) -> CollectResult:
     """Until nothing that asks one of these tasks is open, second looks included."""
     return _one(world, config, ledger, wait=True, submit=True, tasks=tasks)
 
 
 def _one(
-    world: World,
+    world: CliContext,
     config: Config,
     ledger: Ledger,
     *,
     wait: bool,
     submit: bool,
     tasks: AbstractSet[TaskId] | None = None,
-) -> Collection:
+) -> CollectResult:
     prices = world.prices(config)
     collector = Collector(
         ledger, world.claude, prices, world.run, world.now, config.retention == "answers"
@@ -72,7 +76,7 @@ def _one(
         ledger, world.claude, world.repository, config, prices, world.run, world.now, new_id
     )
 
-    def collected() -> Collection:
+    def collected() -> CollectResult:
         return collector.wait(world.sleep, shower(), tasks) if wait else collector.collect()
 
     again = Resubmitter(
@@ -84,23 +88,23 @@ def _one(
     return trip(Verbs(collected, (again.send, looks.send) if submit else ()), wait=wait)
 
 
-def _subject(world: World, config: Config, again: Again) -> Subject:
+def _subject(world: CliContext, config: Config, again: Resubmission) -> ReviewScope:
     plan = again.plan
-    look = Looker(world.repository, config.state.remote).planned(plan, config.exclude)
-    return Subject(
+    look = ChangeFinder(world.repository, config.state.remote).planned(plan, config.exclude)
+    return ReviewScope(
         repo=plan.repo,
         run=world.run,
         pr=plan.pr,
         comparison=look.comparison,
         tasks=look.tasks(kinds_beside(config, plan.kinds)),
-        left_out=look.left_out,
+        skipped=look.skipped,
         # In CI by the same commit as the configuration, which is trusted.
         material=material_of(world, "HEAD" if world.runner else plan.base),
         again=again,
     )
 
 
-def _ask(world: World, config: Config, ledger: Ledger, subject: Subject) -> Submission:
+def _ask(world: CliContext, config: Config, ledger: Ledger, subject: ReviewScope) -> SubmitResult:
     """In the lane that costs half: whoever was in a hurry has waited already."""
     settings = config.model_copy(update={"lane": "batch"})
     wanted = kinds_beside(config, (task.kind for task in subject.tasks))

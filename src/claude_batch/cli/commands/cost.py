@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import World, utc_now
-from claude_batch.cli.options import HERE, Directory, command, keep
+from claude_batch.cli.context import CliContext, utc_now
+from claude_batch.cli.options import HERE, Directory, command, write_page
 from claude_batch.cli.output import cost_json as spending_report
 from claude_batch.cli.output import cost_text as cost_words
 from claude_batch.cli.output.json_writer import document
@@ -21,7 +21,7 @@ from claude_batch.costs.forecast import month
 from claude_batch.costs.page import page
 from claude_batch.costs.spending import accuracy, as_csv, spending
 from claude_batch.errors import BadUsage, CannotRead
-from claude_batch.ledger.view import View
+from claude_batch.ledger.view import LedgerState
 
 app = command()
 PAGE = Path("claude-batch-cost.html")
@@ -35,7 +35,7 @@ class Grouping(StrEnum):
     model = "model"
 
 
-class Table(StrEnum):
+class CostFormat(StrEnum):
     text = "text"
     json = "json"
     csv = "csv"
@@ -48,7 +48,9 @@ def cost(
     since: Annotated[
         str | None, typer.Option("--since", help="First day, as 2026-11-01 (UTC).")
     ] = None,
-    form: Annotated[Table, typer.Option("--format", help="How to print it.")] = Table.text,
+    form: Annotated[
+        CostFormat, typer.Option("--format", help="How to print it.")
+    ] = CostFormat.text,
     out: Annotated[
         Path | None, typer.Option("--out", help=f"Where the HTML page goes; else ./{PAGE}.")
     ] = None,
@@ -60,20 +62,20 @@ def cost(
 ) -> None:
     """Show what was spent, in groups."""
     first = _day(since)
-    if form is not Table.html and out:
+    if form is not CostFormat.html and out:
         raise BadUsage("--out is for the HTML page", "add --format html, or leave --out away")
-    if form is Table.html and report:
+    if form is CostFormat.html and report:
         raise BadUsage("there is no page for --reconcile", "choose text, json or csv")
     exported = usage_report.read(str(report), _read(report)) if report else None
-    world = World(directory)
+    world = CliContext(directory)
     config = world.config()
     views = [ledger.view() for ledger in world.ledgers(config)]
     if exported:
         found = reconciliation.reconcile(entries(views), exported, world.prices(config))
         text = _reconciled(found, form)
-    elif form is Table.html:
+    elif form is CostFormat.html:
         target = out or PAGE
-        keep(_page(views, by, first, config), target)
+        write_page(_page(views, by, first, config), target)
         text = f"page: {target}"
     else:
         text = _spent(views, by, first, config, form)
@@ -81,19 +83,25 @@ def cost(
 
 
 def _spent(
-    views: Sequence[View], by: Grouping, since: datetime | None, config: Config, form: Table
+    views: Sequence[LedgerState],
+    by: Grouping,
+    since: datetime | None,
+    config: Config,
+    form: CostFormat,
 ) -> str:
     found = spending(views, by.value, since)
-    if form is Table.csv:
+    if form is CostFormat.csv:
         return as_csv(found)
     running = month(views, utc_now(), config.budget.month)
     rows = [row for row in entries(views) if since is None or row.answer.at >= since]
-    if form is Table.json:
+    if form is CostFormat.json:
         return document(spending_report.spending(found, running, accuracy(rows)))
     return cost_words.cost(found, running, accuracy(rows))
 
 
-def _page(views: Sequence[View], by: Grouping, since: datetime | None, config: Config) -> str:
+def _page(
+    views: Sequence[LedgerState], by: Grouping, since: datetime | None, config: Config
+) -> str:
     at = utc_now()
     return page(
         spending(views, by.value, since),
@@ -105,11 +113,11 @@ def _page(views: Sequence[View], by: Grouping, since: datetime | None, config: C
     )
 
 
-def _reconciled(found: reconciliation.Reconciliation, form: Table) -> str:
+def _reconciled(found: reconciliation.Reconciliation, form: CostFormat) -> str:
     match form:
-        case Table.json:
+        case CostFormat.json:
             return document(spending_report.reconciliation(found))
-        case Table.csv:
+        case CostFormat.csv:
             return reconciliation.as_csv(found)
         case _:
             return cost_words.reconciliation(found)

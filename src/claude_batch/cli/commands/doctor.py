@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import World
-from claude_batch.cli.options import HERE, As, Directory, Format, command, show, tell
+from claude_batch.cli.context import CliContext
+from claude_batch.cli.options import HERE, As, Directory, Format, command, print_status, show
 from claude_batch.costs.prices import Prices
 from claude_batch.ledger.git_store import EMAIL
 from claude_batch.ledger.repair import LedgerHistory, Repair
 from claude_batch.ledger.repair import repair as mend
 from claude_batch.setup import doctor as verb
-from claude_batch.setup.doctor import Check, Patient
+from claude_batch.setup.doctor import Check, DoctorInputs
 
 app = command()
 
@@ -26,8 +26,8 @@ def doctor(
     directory: Directory = HERE,
 ) -> None:
     """Check set-up, rights and ledger."""
-    world = World(directory)
-    patient = Patient(
+    world = CliContext(directory)
+    patient = DoctorInputs(
         config=world.config,
         ledger=lambda: world.shared(world.config()),
         claude=lambda: world.claude,
@@ -44,10 +44,10 @@ def doctor(
         raise typer.Exit(3)
 
 
-def _repaired(world: World) -> list[Repair]:
+def _repaired(world: CliContext) -> list[Repair]:
     history = LedgerHistory(world.repository.git, EMAIL)
     ledgers = [world.shared(world.config()), *([] if world.runner else [world.local()])]
-    return [mend(ledger, history, tell) for ledger in ledgers]
+    return [mend(ledger, history, print_status) for ledger in ledgers]
 
 
 def _told(repair: Repair) -> Iterator[str]:

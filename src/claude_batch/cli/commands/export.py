@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, Directory, command
 from claude_batch.exports import export as verb
 from claude_batch.git.work_tree import WorkTree
@@ -14,7 +14,7 @@ from claude_batch.git.work_tree import WorkTree
 app = command()
 
 
-class Kind(StrEnum):
+class ExportFormat(StrEnum):
     sarif = "sarif"
     rdjsonl = "rdjsonl"
     markdown = "markdown"
@@ -23,11 +23,13 @@ class Kind(StrEnum):
 
 @app.command()
 def export(
-    kind: Annotated[Kind, typer.Option("--as", help="The document's form.")] = Kind.json,
+    kind: Annotated[
+        ExportFormat, typer.Option("--as", help="The document's form.")
+    ] = ExportFormat.json,
     directory: Directory = HERE,
 ) -> None:
     """Write findings for other tools."""
-    world = World(directory)
+    world = CliContext(directory)
     tree = WorkTree(world.repository.root or directory)
     text = verb.export(world.ledgers(world.config()), tree, kind.value)
     sys.stdout.write(text.rstrip("\n") + "\n")

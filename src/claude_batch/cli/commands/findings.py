@@ -1,6 +1,6 @@
 """`claude-batch findings`."""
 
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
@@ -13,11 +13,11 @@ app = command()
 @app.command()
 def findings(form: As = Format.text, directory: Directory = HERE) -> None:
     """List findings with their outcomes."""
-    found = rows(World(directory))
+    found = rows(CliContext(directory))
     show(listed(found), lambda: _text(found), form)
 
 
-def rows(world: World) -> list[verb.Found]:
+def rows(world: CliContext) -> list[verb.Found]:
     return verb.findings(world.ledgers(world.config()))
 
 

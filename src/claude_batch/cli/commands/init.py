@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import World
-from claude_batch.cli.options import HERE, As, Directory, Format, command, show, tell
+from claude_batch.cli.context import CliContext
+from claude_batch.cli.options import HERE, As, Directory, Format, command, print_status, show
 from claude_batch.errors import BadUsage
 from claude_batch.git.refs import resolve_remote
-from claude_batch.setup.init import Plan
+from claude_batch.setup.init import SetupPlan
 from claude_batch.setup.init import init as verb
 from claude_batch.setup.workflows import DEFAULT_ACTION
 
@@ -26,7 +26,7 @@ def init(
     directory: Directory = HERE,
 ) -> None:
     """Set up config, workflows and hook in a repository."""
-    world = World(directory)
+    world = CliContext(directory)
     done = verb(
         world.work_tree("init"),
         resolve=lambda url, ref: resolve_remote(world.repository.git, url, ref),
@@ -42,9 +42,9 @@ def init(
     )
 
 
-def _agree(plan: Plan, yes: bool) -> bool:
+def _agree(plan: SetupPlan, yes: bool) -> bool:
     for file in plan.writes:
-        tell(file.diff)
+        print_status(file.diff)
     if yes:
         return True
     if not sys.stdin.isatty():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.formatting import count
 from claude_batch.ledger import compaction as folding
@@ -30,7 +30,7 @@ def prune(
     directory: Directory = HERE,
 ) -> None:
     """Drop what the ledger no longer needs."""
-    world = World(directory)
+    world = CliContext(directory)
     age, ledgers = timedelta(days=older_than), world.ledgers(world.config())
     done = [verb.prune(ledger, world.now(), age) for ledger in ledgers]
     if squash:

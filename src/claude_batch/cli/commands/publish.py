@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import World, kinds_beside
+from claude_batch.cli.context import CliContext, kinds_beside
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
@@ -16,10 +16,10 @@ from claude_batch.git.branches import Branches
 from claude_batch.git.patch import PatchFolder
 from claude_batch.github_api.models import Pull
 from claude_batch.ledger.store import Ledger
-from claude_batch.pull_requests.publish import Published, Publisher, Scene
+from claude_batch.pull_requests.publish import Publisher, PublishResult, PullRequestState
 from claude_batch.pull_requests.record import has_news
 from claude_batch.pull_requests.refactorings import Refactorer, Target
-from claude_batch.tasks.discovery import Looker
+from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.task import Kind
 
 app = command()
@@ -38,7 +38,7 @@ def publish(
     directory: Directory = HERE,
 ) -> None:
     """Post recorded findings on pull requests."""
-    world = World(directory)
+    world = CliContext(directory)
     flags: dict[str, object] = {"fail_on": fail_on}
     done = run(world, pulls(world, pr), flags, dry_run=dry_run)
     if world.runner and pr is None and event_pull(world) is None:
@@ -52,24 +52,26 @@ def publish(
 
 
 def run(
-    world: World, wanted: Sequence[Pull], flags: dict[str, object], *, dry_run: bool = False
-) -> list[Published]:
+    world: CliContext, wanted: Sequence[Pull], flags: dict[str, object], *, dry_run: bool = False
+) -> list[PublishResult]:
     """Trouble with one pull request does not keep the others waiting."""
     return [_tried(world, pull, flags, dry_run=dry_run) for pull in wanted]
 
 
-def _tried(world: World, pull: Pull, flags: dict[str, object], *, dry_run: bool) -> Published:
+def _tried(
+    world: CliContext, pull: Pull, flags: dict[str, object], *, dry_run: bool
+) -> PublishResult:
     try:
         return _one(world, pull, flags, dry_run=dry_run)
     except (CannotCollect, CannotFetch, CannotPublish, CannotRead) as error:
-        return Published(pull.number, note=error.problem, error=error)
+        return PublishResult(pull.number, note=error.problem, error=error)
 
 
-def refactorings(world: World, *, dry_run: bool = False) -> list[Published]:
+def refactorings(world: CliContext, *, dry_run: bool = False) -> list[PublishResult]:
     """Patch sets of what was asked about paths by hand, against today's default branch."""
     settings = world.config()
     remote = settings.state.remote
-    looker = Looker(world.repository, remote)
+    looker = ChangeFinder(world.repository, remote)
     name = world.repository.default_branch(remote)
     head = world.repository.resolve(name or "HEAD")
     branch = (name or world.repository.current_branch() or "main").removeprefix(f"{remote}/")
@@ -86,7 +88,7 @@ def refactorings(world: World, *, dry_run: bool = False) -> list[Published]:
     return refactorer.publish(target, dry_run=dry_run)
 
 
-def pulls(world: World, pr: int | None) -> list[Pull]:
+def pulls(world: CliContext, pr: int | None) -> list[Pull]:
     """The one named; the event's; on a schedule all open ones with news; else the branch's."""
     number = pr if pr is not None else event_pull(world)
     if number is not None:
@@ -108,17 +110,19 @@ def pulls(world: World, pr: int | None) -> list[Pull]:
     return found
 
 
-def _one(world: World, pull: Pull, flags: dict[str, object], *, dry_run: bool) -> Published:
+def _one(
+    world: CliContext, pull: Pull, flags: dict[str, object], *, dry_run: bool
+) -> PublishResult:
     if pull.state != "open":
         settings = world.config(flags=flags)
         return _publisher(world, world.shared(settings)).close(pull)
-    looker = Looker(world.repository)
+    looker = ChangeFinder(world.repository)
     comparison = looker.compare_pull(world.forge, pull)
     settings = world.config(pull.base_sha, flags)
     ledger = world.shared(settings)
     look = looker.diff(comparison, settings.exclude)
     head = comparison.head or pull.head_sha
-    scene = Scene(
+    scene = PullRequestState(
         pull,
         look.diff,
         look.tasks(_kinds(settings, ledger, pull.number)),
@@ -134,5 +138,5 @@ def _kinds(settings: Config, ledger: Ledger, number: int) -> tuple[Kind, ...]:
     return kinds_beside(settings, (kind for plan in plans for kind in plan.kinds))
 
 
-def _publisher(world: World, ledger: Ledger) -> Publisher:
+def _publisher(world: CliContext, ledger: Ledger) -> Publisher:
     return Publisher(ledger, world.forge, world.claude, world.run, world.slug, world.now)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from claude_batch.batches import retry as verb
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.formatting import count
@@ -26,7 +26,7 @@ def retry(
     directory: Directory = HERE,
 ) -> None:
     """Let failed tasks be asked again."""
-    world = World(directory)
+    world = CliContext(directory)
     ledgers = world.ledgers(world.config())
     freed = verb.retry(
         ledgers, ids or [], reanswer=reanswer, repo=world.slug, run=world.run, now=world.now

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.options import As, Format, command, show, tell
+from claude_batch.cli.options import As, Format, command, print_status, show
 from claude_batch.environment import environment
 from claude_batch.git.process import Git
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
-from claude_batch.sandbox.github_server.server import Hub
+from claude_batch.sandbox.github_server.server import GitHubServer
 from claude_batch.sandbox.github_server.state import Setup
 
 app = command()
@@ -43,7 +43,7 @@ def sandbox(
             )
         with (
             BatchesServer(seconds=seconds, port=batches_port) as batches,
-            Hub(path, environ, Setup(repository=repository), port=github_port) as hub,
+            GitHubServer(path, environ, Setup(repository=repository), port=github_port) as hub,
         ):
             names = {
                 "ANTHROPIC_API_KEY": "sandbox",
@@ -56,7 +56,9 @@ def sandbox(
             document = {"environment": names, "clone_url": clone}
             show(document, lambda: _text(names, clone), form)
             sys.stdout.flush()
-            tell("serving until interrupted; the answers come from a few rules, not from Claude")
+            print_status(
+                "serving until interrupted; the answers come from a few rules, not from Claude"
+            )
             while True:
                 time.sleep(3600)
 

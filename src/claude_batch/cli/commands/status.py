@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from claude_batch.batches import status as verb
-from claude_batch.cli.context import World
+from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
@@ -18,7 +18,7 @@ show_app = command()
 @app.command()
 def status(form: As = Format.text, directory: Directory = HERE) -> None:
     """Show what is pending, failed and spent."""
-    world = World(directory)
+    world = CliContext(directory)
     done = [verb.status(ledger, world.now()) for ledger in world.ledgers(world.config())]
     show(report.status(done), lambda: words.status(done), form)
 
@@ -26,7 +26,7 @@ def status(form: As = Format.text, directory: Directory = HERE) -> None:
 @list_app.command("list")
 def list_batches(form: As = Format.text, directory: Directory = HERE) -> None:
     """List the batches that the ledger remembers."""
-    world = World(directory)
+    world = CliContext(directory)
     ledgers = world.ledgers(world.config())
     rows = [row for ledger in ledgers for row in verb.list_batches(ledger, world.now())]
     show(
@@ -43,6 +43,6 @@ def show_one(
     directory: Directory = HERE,
 ) -> None:
     """Show one batch, task or finding."""
-    world = World(directory)
+    world = CliContext(directory)
     found = verb.show(world.ledgers(world.config()), prefix, world.now())
     show(report.shown(found), lambda: words.shown(found), form)

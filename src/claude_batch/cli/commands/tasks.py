@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import World, kinds
+from claude_batch.cli.context import CliContext, kinds
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
@@ -18,7 +18,7 @@ from claude_batch.errors import CannotRead
 from claude_batch.formatting import count
 from claude_batch.prompts import kinds as prompts_kinds
 from claude_batch.submission import submit as verb
-from claude_batch.submission.scope import Subject
+from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks import task_file as tasks_file
 from claude_batch.tasks.task import Kind, Task
 
@@ -34,7 +34,7 @@ def root() -> None:
 @app.command()
 def validate(file: File, form: As = Format.text, directory: Directory = HERE) -> None:
     """Check a tasks file, send nothing."""
-    found = _read(file, every_kind(World(directory).config()))
+    found = _read(file, every_kind(CliContext(directory).config()))
     rows = [{"id": task.id, "kind": task.kind, "path": task.path} for task in found]
     show(report.items(rows), lambda: f"{count(len(found), 'task')}, all valid", form)
 
@@ -50,17 +50,17 @@ def submit(
     directory: Directory = HERE,
 ) -> None:
     """Send the tasks of a file that are not yet known."""
-    world = World(directory)
+    world = CliContext(directory)
     flags = {"model": model, "budget": budget, "lane": "now" if at_once else None}
     config = world.config(flags=flags)
     found = _read(file, every_kind(config))
-    subject = Subject(
+    subject = ReviewScope(
         repo=world.slug,
         run=world.run,
         pr=None,
         comparison=Comparison(None, None, "", "", f"tasks of {file}"),
         tasks=found,
-        left_out=(),
+        skipped=(),
     )
     claimant = world.claimant(config, every_kind(config))
     ledger = world.ledger_for(config, share=share)

@@ -5,31 +5,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 
-from claude_batch.batches.batching import Sent
-from claude_batch.batches.collect_result import Collection
+from claude_batch.batches.batching import SentBatch
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.batches.status import BatchRow, Shown, Status
 from claude_batch.benchmark.cases import Score
 from claude_batch.costs.estimates import total
 from claude_batch.costs.receipts import Receipt
 from claude_batch.costs.spending import Group, Spending
-from claude_batch.github_actions.run import Done
+from claude_batch.github_actions.run import CiResult
 from claude_batch.pull_requests.outcomes import Precision
-from claude_batch.pull_requests.publish import Published
-from claude_batch.sandbox.demo.run import Trip
-from claude_batch.submission.planner import Submission
+from claude_batch.pull_requests.publish import PublishResult
+from claude_batch.sandbox.demo.run import DemoResult
+from claude_batch.submission.planner import SubmitResult
 
 Json = Mapping[str, object]
 
 
-def submission(done: Submission) -> Json:
+def submission(done: SubmitResult) -> Json:
     return {"batches": _batches(done.sent), **estimate(done)}
 
 
-def _batches(sent: Iterable[Sent]) -> list[Json]:
+def _batches(sent: Iterable[SentBatch]) -> list[Json]:
     return [{"id": one.batch, "requests": one.requests, "tasks": one.tasks} for one in sent]
 
 
-def estimate(done: Submission) -> Json:
+def estimate(done: SubmitResult) -> Json:
     plan, whole = done.claim.plan, total(done.claim.estimates)
     return {
         "tasks": {"planned": plan.new + plan.reused, "known": plan.reused, "new": plan.new},
@@ -50,7 +50,7 @@ def estimate(done: Submission) -> Json:
     }
 
 
-def collection(done: Collection) -> Json:
+def collection(done: CollectResult) -> Json:
     return {
         "batches": [{"id": name, "status": status} for name, status in done.batches],
         "answers": done.counts(),
@@ -65,7 +65,7 @@ def collection(done: Collection) -> Json:
     }
 
 
-def seen_through(done: Submission, collected: Collection) -> Json:
+def seen_through(done: SubmitResult, collected: CollectResult) -> Json:
     return {**submission(done), "collect": collection(collected)}
 
 
@@ -89,7 +89,7 @@ def receipt_of(found: Receipt) -> Json:
     }
 
 
-def publication(done: Sequence[Published]) -> Json:
+def publication(done: Sequence[PublishResult]) -> Json:
     """Totals over the pull requests, then each one."""
     return {
         "pull_request": done[0].pull_request if len(done) == 1 else None,
@@ -106,7 +106,7 @@ def publication(done: Sequence[Published]) -> Json:
     }
 
 
-def _counts(done: Sequence[Published]) -> Json:
+def _counts(done: Sequence[PublishResult]) -> Json:
     reasons = Counter(drop.reason for one in done for drop in one.dropped)
     return {
         "posted": sum(one.posted for one in done),
@@ -173,7 +173,7 @@ def shown(found: Shown) -> Json:
     return {"type": "task", "id": found.task, "standing": found.standing, "asked": requests}
 
 
-def ci(done: Done) -> Json:
+def ci(done: CiResult) -> Json:
     document: dict[str, object] = {
         "event": done.event,
         "notes": done.notes,
@@ -188,7 +188,7 @@ def ci(done: Done) -> Json:
     return document
 
 
-def demo(trip: Trip) -> Json:
+def demo(trip: DemoResult) -> Json:
     return {
         "submit": submission(trip.submission),
         "collect": collection(trip.collection),

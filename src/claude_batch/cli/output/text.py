@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from claude_batch.batches.collect_result import Collection
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.batches.status import BatchRow, Shown, Status
 from claude_batch.benchmark.cases import Score
 from claude_batch.costs.estimates import total
@@ -12,10 +12,10 @@ from claude_batch.costs.spending import Spending, amount
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import Placed
 from claude_batch.formatting import count, dollars
-from claude_batch.github_actions.run import Done
+from claude_batch.github_actions.run import CiResult
 from claude_batch.pull_requests.outcomes import Precision
-from claude_batch.pull_requests.publish import Published
-from claude_batch.submission.planner import Submission
+from claude_batch.pull_requests.publish import PublishResult
+from claude_batch.submission.planner import SubmitResult
 
 SHOWN_FILES = 20
 
@@ -29,7 +29,7 @@ WHY = {
 }
 
 
-def estimate(done: Submission) -> str:
+def estimate(done: SubmitResult) -> str:
     plan, whole = done.claim.plan, total(done.claim.estimates)
     rows = [
         f"{plan.label}: {count(plan.new + plan.reused, 'task')}, {plan.reused:,} already known, "
@@ -48,7 +48,7 @@ def estimate(done: Submission) -> str:
     return "\n".join(rows)
 
 
-def submission(done: Submission) -> str:
+def submission(done: SubmitResult) -> str:
     rows = [estimate(done)]
     for sent in done.sent:
         what = f"{count(sent.requests, 'request')}, {count(sent.tasks, 'task')}"
@@ -62,7 +62,7 @@ def submission(done: Submission) -> str:
     return "\n".join(rows)
 
 
-def _left_out(done: Submission) -> Iterable[str]:
+def _left_out(done: SubmitResult) -> Iterable[str]:
     left_out = done.claim.plan.left_out
     for out in left_out[:SHOWN_FILES]:
         yield f"left out: {out.path}: {out.reason}"
@@ -70,7 +70,7 @@ def _left_out(done: Submission) -> Iterable[str]:
         yield f"left out: {len(left_out) - SHOWN_FILES:,} more files (--format json names all)"
 
 
-def collection(done: Collection) -> str:
+def collection(done: CollectResult) -> str:
     counts = ", ".join(f"{number:,} {name}" for name, number in done.counts().items() if number)
     tally = done.tally
     rows = [f"batch {name}: {status}" for name, status in done.batches]
@@ -106,11 +106,11 @@ def paid(found: Receipt) -> list[str]:
     return rows
 
 
-def publication(done: Sequence[Published]) -> str:
+def publication(done: Sequence[PublishResult]) -> str:
     return "\n".join(_published(one) for one in done) or "no pull request has anything unposted"
 
 
-def _published(one: Published) -> str:
+def _published(one: PublishResult) -> str:
     dropped = ", ".join(f"{n} {reason}" for reason, n in _tally(one).items())
     rows = [
         f"pull request {one.pull_request}: {one.posted} posted, {one.updated} updated, "
@@ -128,7 +128,7 @@ def _published(one: Published) -> str:
     return "\n".join(rows)
 
 
-def _tally(one: Published) -> Mapping[str, int]:
+def _tally(one: PublishResult) -> Mapping[str, int]:
     tally: dict[str, int] = {}
     for drop in one.dropped:
         tally[drop.reason] = tally.get(drop.reason, 0) + 1
@@ -189,7 +189,7 @@ def shown(found: Shown) -> str:
     return "\n".join(rows)
 
 
-def ci(done: Done) -> str:
+def ci(done: CiResult) -> str:
     rows = [*done.notes]
     rows += [submission(done.submission)] if done.submission else []
     rows += [collection(done.collection)] if done.collection else []

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from claude_batch.sandbox.github_server.state import Check, Comment, Desk, Remark
+from claude_batch.sandbox.github_server.state import Check, Comment, GitHubState, Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Said:
     resolved_by: str | None = None  # on the first comment of a thread
 
 
-def conversation(desk: Desk, number: int) -> tuple[Said, ...]:
+def conversation(desk: GitHubState, number: int) -> tuple[Said, ...]:
     """In the order in which it was said. Reviews without words are left to their comments."""
     pull = desk.pull(number)
     heads = {*desk.commits(pull), pull.head_sha}
@@ -42,7 +42,7 @@ def conversation(desk: Desk, number: int) -> tuple[Said, ...]:
     return tuple(sorted(said, key=lambda each: each.id))
 
 
-def _remark(desk: Desk, made: Remark) -> Said:
+def _remark(desk: GitHubState, made: Remark) -> Said:
     start, line = desk.lines_now(made)
     return Said(
         "review comment",

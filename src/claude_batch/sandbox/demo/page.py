@@ -11,7 +11,7 @@ from importlib import resources
 from itertools import groupby
 
 from claude_batch.diff.model import Line
-from claude_batch.markdown import cleaned
+from claude_batch.markdown import strip_hidden
 from claude_batch.sandbox.demo import page_diff
 from claude_batch.sandbox.demo.conversation import Said
 from claude_batch.sandbox.demo.page_markdown import rendered
@@ -157,7 +157,7 @@ def _check(said: Said) -> str:
 
 
 def _by(said: Said, did: str) -> str:
-    initial = escape(cleaned(said.login)[:1].upper())
+    initial = escape(strip_hidden(said.login)[:1].upper())
     picture = f'<span class="picture" aria-hidden="true">{initial}</span>'
     return f"{picture}{_who(said.login)} {did} {_time(said.created_at)}"
 
@@ -176,4 +176,4 @@ def _time(stamp: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return escape(cleaned(text))
+    return escape(strip_hidden(text))

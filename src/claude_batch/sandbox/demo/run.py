@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from claude_batch.batches.collect_result import Collection
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.git.process import Git
 from claude_batch.git.repository import Repository
-from claude_batch.pull_requests.publish import Published
+from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.demo.page import page
 from claude_batch.sandbox.demo.sample import make_sample
-from claude_batch.sandbox.github_server.server import Hub
-from claude_batch.submission.planner import Submission
+from claude_batch.sandbox.github_server.server import GitHubServer
+from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.sources import Range, range_of
 
 BASE, HEAD = "main", "demo"
@@ -36,7 +36,7 @@ class Stage:
     environ: Mapping[str, str]
     pull: int
     title: str
-    hub: Hub
+    hub: GitHubServer
 
     def page(self) -> str:
         """The pull request's conversation as one HTML file."""
@@ -48,22 +48,22 @@ class Stage:
 class Verbs:
     """The verbs, bound to a stage. Each says what it did as soon as it has done it."""
 
-    submit: Callable[[], Submission]
-    collect: Callable[[], Collection]
-    publish: Callable[[], Published]
+    submit: Callable[[], SubmitResult]
+    collect: Callable[[], CollectResult]
+    publish: Callable[[], PublishResult]
 
 
 @dataclass(frozen=True)
-class Trip:
+class DemoResult:
     """What a demo did: each of its three parts."""
 
-    submission: Submission
-    collection: Collection
-    published: Published
+    submission: SubmitResult
+    collection: CollectResult
+    published: PublishResult
 
 
-def demo(verbs: Verbs) -> Trip:
-    return Trip(verbs.submit(), verbs.collect(), verbs.publish())
+def demo(verbs: Verbs) -> DemoResult:
+    return DemoResult(verbs.submit(), verbs.collect(), verbs.publish())
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def stage(environ: Mapping[str, str], repo: Path | None, wanted: str | None) -> 
         clean = _without_identity(environ)
         bare = home / "origin.git"
         title = _fill(bare, home, clean, repo, wanted)
-        with BatchesServer(seconds=SECONDS) as batches, Hub(bare, clean) as hub:
+        with BatchesServer(seconds=SECONDS) as batches, GitHubServer(bare, clean) as hub:
             number = hub.open_pull(title, HEAD, BASE)
             world = clean | {
                 "ANTHROPIC_API_KEY": "sandbox",

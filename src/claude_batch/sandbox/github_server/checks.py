@@ -14,7 +14,7 @@ from claude_batch.sandbox.github_server.messages import (
     page,
 )
 from claude_batch.sandbox.github_server.serializers import Json
-from claude_batch.sandbox.github_server.state import Check, Desk
+from claude_batch.sandbox.github_server.state import Check, GitHubState
 
 MOST_ANNOTATIONS = 50  # in one request; later requests add to them
 MOST_OUTPUT = 65_535
@@ -33,7 +33,7 @@ def _refuse(output: object) -> None:
         raise invalid("CheckRun", "annotations", most)
 
 
-def _write(desk: Desk, made: Check, body: Mapping[str, Any]) -> None:
+def _write(desk: GitHubState, made: Check, body: Mapping[str, Any]) -> None:
     output = body.get("output", {})
     _refuse(output)
     conclusion = body.get("conclusion", made.conclusion)
@@ -51,7 +51,7 @@ def _write(desk: Desk, made: Check, body: Mapping[str, Any]) -> None:
         made.completed_at = body.get("completed_at") or made.completed_at or desk.stamp()
 
 
-def create(desk: Desk, incoming: Incoming) -> Reply:
+def create(desk: GitHubState, incoming: Incoming) -> Reply:
     body = fields(incoming, {"name": str, "head_sha": str}, "CheckRun")
     account = incoming.account
     if account is None or not account.is_bot:
@@ -67,17 +67,17 @@ def create(desk: Desk, incoming: Incoming) -> Reply:
     return Reply(201, shape(desk, made))
 
 
-def _check(desk: Desk, number: str) -> Check:
+def _check(desk: GitHubState, number: str) -> Check:
     if int(number) not in desk.checks:
         raise not_found()
     return desk.checks[int(number)]
 
 
-def get(desk: Desk, _: Incoming, number: str) -> Reply:
+def get(desk: GitHubState, _: Incoming, number: str) -> Reply:
     return Reply(200, shape(desk, _check(desk, number)))
 
 
-def edit(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def edit(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     made = _check(desk, number)
     if incoming.account is None or incoming.account.login != made.login:
         raise forbidden()
@@ -85,14 +85,14 @@ def edit(desk: Desk, incoming: Incoming, number: str) -> Reply:
     return Reply(200, shape(desk, made))
 
 
-def annotations(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def annotations(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     made = _check(desk, number)
     blank: Json = dict.fromkeys(("start_column", "end_column", "title", "raw_details"))
     blank["blob_href"] = f"{desk.url}/{desk.repository}/blob/{made.head_sha}"
     return page(incoming, [blank | each for each in made.annotations], desk.url)
 
 
-def on_commit(desk: Desk, incoming: Incoming, revision: str) -> Reply:
+def on_commit(desk: GitHubState, incoming: Incoming, revision: str) -> Reply:
     """The latest of each name, or with filter=all every one; newest first."""
     sha = desk.bare.commit_id(revision)
     if sha is None:

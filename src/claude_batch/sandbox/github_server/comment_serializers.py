@@ -10,12 +10,19 @@ from claude_batch.sandbox.github_server.serializers import (
     pull_url,
     user,
 )
-from claude_batch.sandbox.github_server.state import Check, Comment, Desk, Reaction, Remark, Review
+from claude_batch.sandbox.github_server.state import (
+    Check,
+    Comment,
+    GitHubState,
+    Reaction,
+    Remark,
+    Review,
+)
 
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
 
 
-def review(desk: Desk, made: Review) -> Json:
+def review(desk: GitHubState, made: Review) -> Json:
     page = f"{pull_page(desk, made.pull)}#pullrequestreview-{made.id}"
     url = pull_url(desk, made.pull)
     return {
@@ -33,7 +40,7 @@ def review(desk: Desk, made: Review) -> Json:
     }
 
 
-def remark(desk: Desk, made: Remark) -> Json:
+def remark(desk: GitHubState, made: Remark) -> Json:
     """`line` is null on an outdated comment, and `commit_id` follows the head until then."""
     url = f"{desk.url}/repos/{desk.repository}/pulls/comments/{made.id}"
     page = f"{pull_page(desk, made.pull)}#discussion_r{made.id}"
@@ -74,12 +81,12 @@ def remark(desk: Desk, made: Remark) -> Json:
     return shape
 
 
-def _rollup(desk: Desk, remark_id: int, url: str) -> Json:
+def _rollup(desk: GitHubState, remark_id: int, url: str) -> Json:
     given = [each.content for each in desk.reactions.get(remark_id, ())]
     return {"url": url, "total_count": len(given)} | {word: given.count(word) for word in REACTIONS}
 
 
-def reaction(desk: Desk, made: Reaction) -> Json:
+def reaction(desk: GitHubState, made: Reaction) -> Json:
     return {
         "id": made.id,
         "node_id": node("Reaction", made.id),
@@ -89,7 +96,7 @@ def reaction(desk: Desk, made: Reaction) -> Json:
     }
 
 
-def comment(desk: Desk, made: Comment) -> Json:
+def comment(desk: GitHubState, made: Comment) -> Json:
     api = f"{desk.url}/repos/{desk.repository}/issues"
     return {
         "id": made.id,
@@ -106,7 +113,7 @@ def comment(desk: Desk, made: Comment) -> Json:
     }
 
 
-def check(desk: Desk, made: Check) -> Json:
+def check(desk: GitHubState, made: Check) -> Json:
     url = f"{desk.url}/repos/{desk.repository}/check-runs/{made.id}"
     return {
         "id": made.id,
@@ -134,7 +141,7 @@ def check(desk: Desk, made: Check) -> Json:
     }
 
 
-def _app(desk: Desk, login: str) -> Json | None:
+def _app(desk: GitHubState, login: str) -> Json | None:
     if not login.endswith("[bot]"):
         return None
     slug = login.removesuffix("[bot]")

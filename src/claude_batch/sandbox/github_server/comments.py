@@ -28,7 +28,13 @@ from claude_batch.sandbox.github_server.messages import (
     page,
     unprocessable,
 )
-from claude_batch.sandbox.github_server.state import Comment, Desk, PullRecord, Remark, Review
+from claude_batch.sandbox.github_server.state import (
+    Comment,
+    GitHubState,
+    PullRecord,
+    Remark,
+    Review,
+)
 
 STATES = {"COMMENT": "COMMENTED", "APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED"}
 LINE_FIELD = "pull_request_review_thread.line"
@@ -44,19 +50,19 @@ def _faults(draft: Mapping[str, Any], changes: Sequence[Touched]) -> list[str]:
     return body_faults(draft.get("body")) + anchor_faults(draft, changes)
 
 
-def _commit(desk: Desk, pull: PullRecord, wanted: str | None) -> str:
+def _commit(desk: GitHubState, pull: PullRecord, wanted: str | None) -> str:
     if wanted is None or wanted in desk.commits(pull):
         return wanted or pull.head_sha
     raise unprocessable("commit_id is not part of the pull request")
 
 
-def list_reviews(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def list_reviews(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     pull = desk.pull(number)
     found = [each for each in desk.reviews.values() if each.pull == pull.number]
     return page(incoming, [shapes.review(desk, each) for each in found], desk.url)
 
 
-def create_review(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def create_review(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     """All or nothing: one comment at fault, and nothing of the review is kept."""
     pull = desk.pull(number)
     body = fields(incoming, {}, "PullRequestReview")
@@ -85,7 +91,7 @@ def _check_review(body: object, drafts: object) -> None:
         raise unprocessable(BLANK)
 
 
-def _keep_review(desk: Desk, pull: PullRecord, login: str, body: str, commit: str) -> Review:
+def _keep_review(desk: GitHubState, pull: PullRecord, login: str, body: str, commit: str) -> Review:
     stamp = desk.stamp()
     made = Review(desk.next_id(), pull.number, login, body, "COMMENTED", commit, stamp)
     desk.reviews[made.id] = made
@@ -93,7 +99,7 @@ def _keep_review(desk: Desk, pull: PullRecord, login: str, body: str, commit: st
 
 
 def _keep_remark(
-    desk: Desk, review: Review, draft: Mapping[str, Any], changes: Sequence[Touched]
+    desk: GitHubState, review: Review, draft: Mapping[str, Any], changes: Sequence[Touched]
 ) -> Remark:
     side, line = Side(draft.get("side", "RIGHT")), draft.get("line")
     whole_file = draft.get("subject_type") == "file"
@@ -120,7 +126,7 @@ def _keep_remark(
     return made
 
 
-def list_remarks(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def list_remarks(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     pull = desk.pull(number)
     found = [
         shapes.remark(desk, each)
@@ -130,7 +136,7 @@ def list_remarks(desk: Desk, incoming: Incoming, number: str) -> Reply:
     return page(incoming, found, desk.url)
 
 
-def create_remark(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def create_remark(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     """A single comment is a review of its own."""
     pull = desk.pull(number)
     body = fields(incoming, {"body": str}, "PullRequestReviewComment")
@@ -150,19 +156,19 @@ def create_remark(desk: Desk, incoming: Incoming, number: str) -> Reply:
     return Reply(201, shapes.remark(desk, _keep_remark(desk, review, body, changes)))
 
 
-def reply_to_remark(desk: Desk, incoming: Incoming, number: str, remark: str) -> Reply:
+def reply_to_remark(desk: GitHubState, incoming: Incoming, number: str, remark: str) -> Reply:
     body = fields(incoming, {"body": str}, "PullRequestReviewComment")
     return _reply(desk, incoming, desk.pull(number), int(remark), body["body"])
 
 
-def _reply(desk: Desk, incoming: Incoming, pull: PullRecord, to: int, body: str) -> Reply:
+def _reply(desk: GitHubState, incoming: Incoming, pull: PullRecord, to: int, body: str) -> Reply:
     first = desk.remarks.get(to)
     if first is None or first.pull != pull.number:
         raise not_found()
     return Reply(201, shapes.remark(desk, say_in_thread(desk, first, _login(incoming), body)))
 
 
-def say_in_thread(desk: Desk, first: Remark, login: str, body: str) -> Remark:
+def say_in_thread(desk: GitHubState, first: Remark, login: str, body: str) -> Remark:
     _check_body(body, "PullRequestReviewComment")
     review = _keep_review(desk, desk.pulls[first.pull], login, "", first.commit_id)
     known = {name: getattr(first, name) for name in Remark.__dataclass_fields__}
@@ -178,11 +184,11 @@ def _check_body(body: str, resource: str) -> None:
         raise invalid(resource, "body", fault)
 
 
-def get_remark(desk: Desk, _: Incoming, remark: str) -> Reply:
+def get_remark(desk: GitHubState, _: Incoming, remark: str) -> Reply:
     return Reply(200, shapes.remark(desk, desk.remark(remark)))
 
 
-def edit_remark(desk: Desk, incoming: Incoming, remark: str) -> Reply:
+def edit_remark(desk: GitHubState, incoming: Incoming, remark: str) -> Reply:
     made = desk.remark(remark)
     made.body = _new_body(incoming, "PullRequestReviewComment")
     made.updated_at, made.edited = desk.stamp(), True
@@ -195,13 +201,13 @@ def _new_body(incoming: Incoming, resource: str) -> str:
     return body
 
 
-def list_comments(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def list_comments(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     pull = desk.pull(number)
     found = [each for each in desk.comments.values() if each.pull == pull.number]
     return page(incoming, [shapes.comment(desk, each) for each in found], desk.url)
 
 
-def create_comment(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def create_comment(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     pull, at = desk.pull(number), desk.stamp()
     body = _new_body(incoming, "IssueComment")
     made = Comment(desk.next_id(), pull.number, _login(incoming), body, at, at)
@@ -209,11 +215,11 @@ def create_comment(desk: Desk, incoming: Incoming, number: str) -> Reply:
     return Reply(201, shapes.comment(desk, made))
 
 
-def get_comment(desk: Desk, _: Incoming, comment: str) -> Reply:
+def get_comment(desk: GitHubState, _: Incoming, comment: str) -> Reply:
     return Reply(200, shapes.comment(desk, desk.comment(comment)))
 
 
-def edit_comment(desk: Desk, incoming: Incoming, comment: str) -> Reply:
+def edit_comment(desk: GitHubState, incoming: Incoming, comment: str) -> Reply:
     made = desk.comment(comment)
     made.body = _new_body(incoming, "IssueComment")
     made.updated_at, made.edited = desk.stamp(), True

@@ -8,7 +8,7 @@ from typing import Any
 
 from claude_batch.sandbox.github_server.messages import Incoming, Reply, fields
 from claude_batch.sandbox.github_server.serializers import Json, node
-from claude_batch.sandbox.github_server.state import Desk, PullRecord, Remark
+from claude_batch.sandbox.github_server.state import GitHubState, PullRecord, Remark
 from claude_batch.sandbox.github_server.threads import resolve
 
 NAME = r"\w*"
@@ -32,7 +32,7 @@ MOST = 100  # nodes of one page
 RESOLVING = frozenset({"contents", "pull_requests"})
 
 
-def answer(desk: Desk, incoming: Incoming) -> Reply:
+def answer(desk: GitHubState, incoming: Incoming) -> Reply:
     body = fields(incoming, {"query": str}, "GraphQL")
     document = _plain(body["query"])
     variables = body.get("variables") or {}
@@ -52,7 +52,7 @@ def _refused(kind: str, message: str) -> Reply:
     return Reply(200, {"data": None, "errors": [{"type": kind, "message": message}]})
 
 
-def _threads(desk: Desk, variables: Json, first: int) -> Reply:
+def _threads(desk: GitHubState, variables: Json, first: int) -> Reply:
     number = variables.get("number")
     home = f"{variables.get('owner')}/{variables.get('name')}"
     pull = desk.pulls.get(number) if isinstance(number, int) else None
@@ -74,7 +74,7 @@ def _threads(desk: Desk, variables: Json, first: int) -> Reply:
     )
 
 
-def _page(desk: Desk, pull: PullRecord, size: int, after: Any) -> Json:
+def _page(desk: GitHubState, pull: PullRecord, size: int, after: Any) -> Json:
     """A cursor is the id of the last comment shown."""
     begun = [
         each
@@ -89,7 +89,7 @@ def _page(desk: Desk, pull: PullRecord, size: int, after: Any) -> Json:
     return {"pageInfo": info, "nodes": [_thread(desk, each) for each in shown]}
 
 
-def _thread(desk: Desk, first: Remark) -> Json:
+def _thread(desk: GitHubState, first: Remark) -> Json:
     """An app's login has no [bot] here. https://github.com/getsentry/junior/pull/1623"""
     by = desk.resolved.get(first.id)
     return {
@@ -100,7 +100,7 @@ def _thread(desk: Desk, first: Remark) -> Json:
     }
 
 
-def _resolve(desk: Desk, incoming: Incoming, variables: Json) -> Reply:
+def _resolve(desk: GitHubState, incoming: Incoming, variables: Json) -> Reply:
     account = incoming.account
     if account is None or not account.writes >= RESOLVING:
         return _refused("FORBIDDEN", "Resource not accessible by integration")

@@ -17,7 +17,7 @@ from claude_batch.sandbox.github_server.git_http import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpRequest:
     """A request before anybody has looked at what it means."""
 
     method: str
@@ -108,7 +108,7 @@ class Chunked:
         return found
 
 
-Answer = Callable[[Call, "Handler"], None]
+Answer = Callable[[HttpRequest, "Handler"], None]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         chunked = headers.get("transfer-encoding", "").lower() == "chunked"
         length = int(headers.get("content-length", "0"))
         source = Chunked(self.rfile) if chunked else Sized(self.rfile, length)
-        call = Call(self.command, parts.path, parts.query, headers, source)
+        call = HttpRequest(self.command, parts.path, parts.query, headers, source)
         type(self).answer(call, self)
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_any

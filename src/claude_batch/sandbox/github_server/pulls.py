@@ -17,10 +17,10 @@ from claude_batch.sandbox.github_server.serializers import (
     simple_pull,
     whole_pull,
 )
-from claude_batch.sandbox.github_server.state import Desk, PullRecord
+from claude_batch.sandbox.github_server.state import GitHubState, PullRecord
 
 
-def open_pull(desk: Desk, record: PullRecord) -> PullRecord:
+def open_pull(desk: GitHubState, record: PullRecord) -> PullRecord:
     """Put a new pull request on the desk, or refuse it as GitHub does."""
     head = desk.bare.commit_id(desk.branch(record.head_owner, record.head_ref))
     base = desk.bare.commit_id(f"refs/heads/{record.base_ref}")
@@ -36,7 +36,7 @@ def open_pull(desk: Desk, record: PullRecord) -> PullRecord:
     return made
 
 
-def _refuse_twin(desk: Desk, record: PullRecord) -> None:
+def _refuse_twin(desk: GitHubState, record: PullRecord) -> None:
     key = (record.head_owner, record.head_ref, record.base_ref)
     for other in desk.pulls.values():
         if not other.closed_at and key == (other.head_owner, other.head_ref, other.base_ref):
@@ -44,14 +44,14 @@ def _refuse_twin(desk: Desk, record: PullRecord) -> None:
             raise invalid("PullRequest", "head", said)
 
 
-def blank_pull(desk: Desk, title: str, head: str, base: str, login: str) -> PullRecord:
+def blank_pull(desk: GitHubState, title: str, head: str, base: str, login: str) -> PullRecord:
     """`head` is a branch, or owner:branch for one of a fork."""
     owner, _, ref = head.rpartition(":")
     number, at = max(desk.pulls, default=0) + 1, desk.stamp()
     return PullRecord(number, title, "", login, owner or desk.owner, ref, base, "", "", at, at)
 
 
-def create(desk: Desk, incoming: Incoming) -> Reply:
+def create(desk: GitHubState, incoming: Incoming) -> Reply:
     body = fields(incoming, {"head": str, "base": str, "title": str}, "PullRequest")
     login = incoming.account.login if incoming.account else "ghost"
     record = blank_pull(desk, body["title"], body["head"], body["base"], login)
@@ -59,7 +59,7 @@ def create(desk: Desk, incoming: Incoming) -> Reply:
     return Reply(201, whole_pull(desk, open_pull(desk, record)))
 
 
-def listing(desk: Desk, incoming: Incoming) -> Reply:
+def listing(desk: GitHubState, incoming: Incoming) -> Reply:
     """Newest first. `head` is owner:branch."""
     query = incoming.query
     state = query.get("state", "open")
@@ -74,11 +74,11 @@ def listing(desk: Desk, incoming: Incoming) -> Reply:
     return page(incoming, [simple_pull(desk, pull) for pull in found], desk.url)
 
 
-def get(desk: Desk, _: Incoming, number: str) -> Reply:
+def get(desk: GitHubState, _: Incoming, number: str) -> Reply:
     return Reply(200, whole_pull(desk, desk.pull(number)))
 
 
-def edit(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def edit(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     pull = desk.pull(number)
     body = fields(incoming, {}, "PullRequest")
     state = body.get("state", "closed" if pull.closed_at else "open")
@@ -94,18 +94,18 @@ def edit(desk: Desk, incoming: Incoming, number: str) -> Reply:
     return Reply(200, whole_pull(desk, pull))
 
 
-def files(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def files(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     pull = desk.pull(number)
     shapes = [changed_file(desk, each, pull.head_sha) for each in desk.changes(pull)]
     return page(incoming, shapes, desk.url)
 
 
-def commits(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def commits(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     found = desk.commits(desk.pull(number))
     return page(incoming, [commit(desk, sha) for sha in found], desk.url)
 
 
-def merge(desk: Desk, number: int) -> PullRecord:
+def merge(desk: GitHubState, number: int) -> PullRecord:
     """Raises Refused (405) when it does not merge cleanly, or is closed."""
     pull = desk.pull(number)
     title = f"Merge pull request #{number} from {pull.head_owner}/{pull.head_ref}"

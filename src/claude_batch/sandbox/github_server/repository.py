@@ -17,28 +17,28 @@ from claude_batch.sandbox.github_server.messages import (
     page,
     refused,
 )
-from claude_batch.sandbox.github_server.state import Desk
+from claude_batch.sandbox.github_server.state import GitHubState
 
 WINDOW = {"limit": 1000, "remaining": 999, "reset": 4_102_444_800, "used": 1}
 
 
-def user(desk: Desk, incoming: Incoming) -> Reply:
+def user(desk: GitHubState, incoming: Incoming) -> Reply:
     if incoming.account is None or incoming.account.is_bot:
         raise forbidden()
     return Reply(200, shapes.whole_user(desk, incoming.account.login))
 
 
-def rate_limit(_: Desk, __: Incoming) -> Reply:
+def rate_limit(_: GitHubState, __: Incoming) -> Reply:
     return Reply(200, {"resources": {"core": WINDOW, "search": WINDOW}, "rate": WINDOW})
 
 
-def get(desk: Desk, incoming: Incoming) -> Reply:
+def get(desk: GitHubState, incoming: Incoming) -> Reply:
     push = bool(incoming.account and "contents" in incoming.account.writes)
     rights = {"admin": False, "maintain": False, "push": push, "triage": push, "pull": True}
     return Reply(200, shapes.repository(desk) | {"permissions": rights})
 
 
-def permission(desk: Desk, _: Incoming, login: str) -> Reply:
+def permission(desk: GitHubState, _: Incoming, login: str) -> Reply:
     """The owner is an admin; nobody who is not named as a collaborator may write."""
     known = {desk.owner: "admin", **desk.setup.collaborators}
     role = known.get(unquote(login), "read")
@@ -47,7 +47,7 @@ def permission(desk: Desk, _: Incoming, login: str) -> Reply:
     return Reply(200, shape)
 
 
-def commit(desk: Desk, _: Incoming, revision: str) -> Reply:
+def commit(desk: GitHubState, _: Incoming, revision: str) -> Reply:
     sha = desk.bare.commit_id(unquote(revision))
     if sha is None:
         raise refused(422, f"No commit found for SHA: {revision}")
@@ -57,7 +57,7 @@ def commit(desk: Desk, _: Incoming, revision: str) -> Reply:
     return Reply(200, shapes.commit(desk, sha) | {"files": entries})
 
 
-def contents(desk: Desk, incoming: Incoming, path: str) -> Reply:
+def contents(desk: GitHubState, incoming: Incoming, path: str) -> Reply:
     """Files only."""
     path, revision = unquote(path), incoming.query.get("ref", desk.setup.default_branch)
     sha = desk.bare.commit_id(revision)
@@ -85,7 +85,7 @@ def contents(desk: Desk, incoming: Incoming, path: str) -> Reply:
     return Reply(200, body)
 
 
-def compare(desk: Desk, incoming: Incoming, basehead: str) -> Reply:
+def compare(desk: GitHubState, incoming: Incoming, basehead: str) -> Reply:
     base, dots, head = unquote(basehead).partition("...")
     old, new = (desk.bare.commit_id(each) if each else None for each in (base, head))
     if not dots or old is None or new is None:
@@ -115,37 +115,37 @@ def compare(desk: Desk, incoming: Incoming, basehead: str) -> Reply:
     return Reply(200, body, shown.headers)
 
 
-def _ref(desk: Desk, name: str) -> str:
+def _ref(desk: GitHubState, name: str) -> str:
     sha = desk.bare.refs().get(name)
     if sha is None:
         raise not_found()
     return sha
 
 
-def _refuse_ruled(desk: Desk, name: str) -> None:
+def _refuse_ruled(desk: GitHubState, name: str) -> None:
     if any(fnmatchcase(name, pattern) for pattern in desk.setup.refused_refs):
         raise refused(422, "Repository rule violations found\n\nCannot update this protected ref.")
 
 
-def get_ref(desk: Desk, _: Incoming, name: str) -> Reply:
+def get_ref(desk: GitHubState, _: Incoming, name: str) -> Reply:
     full = f"refs/{unquote(name)}"
     return Reply(200, shapes.git_ref(desk, full, _ref(desk, full)))
 
 
-def matching_refs(desk: Desk, incoming: Incoming, name: str) -> Reply:
+def matching_refs(desk: GitHubState, incoming: Incoming, name: str) -> Reply:
     start = f"refs/{unquote(name)}"
     found = {each: sha for each, sha in desk.bare.refs().items() if each.startswith(start)}
     return page(incoming, [shapes.git_ref(desk, *each) for each in found.items()], desk.url)
 
 
-def _known_object(desk: Desk, body: dict[str, Any]) -> str:
+def _known_object(desk: GitHubState, body: dict[str, Any]) -> str:
     sha: str = body["sha"]
     if desk.bare.kind(sha) is None:
         raise refused(422, "Object does not exist")
     return sha
 
 
-def create_ref(desk: Desk, incoming: Incoming) -> Reply:
+def create_ref(desk: GitHubState, incoming: Incoming) -> Reply:
     body = fields(incoming, {"ref": str, "sha": str}, "Reference")
     name, sha = body["ref"], _known_object(desk, body)
     _refuse_ruled(desk, name)
@@ -156,7 +156,7 @@ def create_ref(desk: Desk, incoming: Incoming) -> Reply:
     return Reply(201, shapes.git_ref(desk, name, sha))
 
 
-def edit_ref(desk: Desk, incoming: Incoming, name: str) -> Reply:
+def edit_ref(desk: GitHubState, incoming: Incoming, name: str) -> Reply:
     """Compare and swap on ancestry, unless forced."""
     full = f"refs/{unquote(name)}"
     body = fields(incoming, {"sha": str}, "Reference")
@@ -172,7 +172,7 @@ def edit_ref(desk: Desk, incoming: Incoming, name: str) -> Reply:
     return Reply(200, shapes.git_ref(desk, full, sha))
 
 
-def delete_ref(desk: Desk, _: Incoming, name: str) -> Reply:
+def delete_ref(desk: GitHubState, _: Incoming, name: str) -> Reply:
     full = f"refs/{unquote(name)}"
     _refuse_ruled(desk, full)
     sha = desk.bare.refs().get(full)

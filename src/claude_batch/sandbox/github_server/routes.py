@@ -11,7 +11,7 @@ from claude_batch.sandbox.github_server import pulls as hub_pulls
 from claude_batch.sandbox.github_server import repository as hub_repository
 from claude_batch.sandbox.github_server import threads as hub_threads
 from claude_batch.sandbox.github_server.messages import Incoming, Reply, forbidden, not_found
-from claude_batch.sandbox.github_server.state import Desk
+from claude_batch.sandbox.github_server.state import GitHubState
 
 TALK = ("pull_requests", "issues")
 
@@ -76,7 +76,7 @@ IN_REPOSITORY = (
 )
 
 
-def answer(desk: Desk, incoming: Incoming) -> Reply:
+def answer(desk: GitHubState, incoming: Incoming) -> Reply:
     """Raises Refused."""
     home = f"/repos/{desk.repository}"
     inside = incoming.path.lower().startswith(home.lower())

@@ -5,7 +5,7 @@ import hashlib
 from typing import Any
 
 from claude_batch.sandbox.github_server.git_repository import Signature, Touched
-from claude_batch.sandbox.github_server.state import Desk, PullRecord
+from claude_batch.sandbox.github_server.state import GitHubState, PullRecord
 
 Json = dict[str, Any]
 BORN = "2020-01-01T00:00:00Z"
@@ -31,7 +31,7 @@ def number_of(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) or 1
 
 
-def user(desk: Desk, login: str) -> Json:
+def user(desk: GitHubState, login: str) -> Json:
     url = f"{desk.url}/users/{login.replace('[', '%5B').replace(']', '%5D')}"
     return {
         "login": login,
@@ -47,14 +47,14 @@ def user(desk: Desk, login: str) -> Json:
     }
 
 
-def whole_user(desk: Desk, login: str) -> Json:
+def whole_user(desk: GitHubState, login: str) -> Json:
     blank = ("bio", "blog", "company", "email", "hireable", "location", "name")
     none = ("followers", "following", "public_gists", "public_repos")
     shape = user(desk, login) | dict.fromkeys(blank) | dict.fromkeys(none, 0)
     return shape | {"created_at": BORN, "updated_at": BORN, "user_view_type": "public"}
 
 
-def repository(desk: Desk, owner: str | None = None) -> Json:
+def repository(desk: GitHubState, owner: str | None = None) -> Json:
     owner = owner or desk.owner
     full = f"{owner}/{desk.name}"
     url, site = f"{desk.url}/repos/{full}", f"{desk.url}/{full}"
@@ -86,7 +86,7 @@ def repository(desk: Desk, owner: str | None = None) -> Json:
     }
 
 
-def _end(desk: Desk, owner: str, ref: str, sha: str) -> Json:
+def _end(desk: GitHubState, owner: str, ref: str, sha: str) -> Json:
     return {
         "label": f"{owner}:{ref}",
         "ref": ref,
@@ -96,21 +96,21 @@ def _end(desk: Desk, owner: str, ref: str, sha: str) -> Json:
     }
 
 
-def pull_url(desk: Desk, number: int) -> str:
+def pull_url(desk: GitHubState, number: int) -> str:
     return f"{desk.url}/repos/{desk.repository}/pulls/{number}"
 
 
-def pull_page(desk: Desk, number: int) -> str:
+def pull_page(desk: GitHubState, number: int) -> str:
     return f"{desk.url}/{desk.repository}/pull/{number}"
 
 
-def label(desk: Desk, name: str) -> Json:
+def label(desk: GitHubState, name: str) -> Json:
     url = f"{desk.url}/repos/{desk.repository}/labels/{name}"
     shape = {"id": number_of(name), "node_id": node("Label", name), "url": url, "name": name}
     return shape | {"description": None, "color": "ededed", "default": False}
 
 
-def simple_pull(desk: Desk, pull: PullRecord) -> Json:
+def simple_pull(desk: GitHubState, pull: PullRecord) -> Json:
     url, page = pull_url(desk, pull.number), pull_page(desk, pull.number)
     issue = f"{desk.url}/repos/{desk.repository}/issues/{pull.number}"
     links = {
@@ -151,7 +151,7 @@ def simple_pull(desk: Desk, pull: PullRecord) -> Json:
     }
 
 
-def whole_pull(desk: Desk, pull: PullRecord) -> Json:
+def whole_pull(desk: GitHubState, pull: PullRecord) -> Json:
     entries = [changed_file(desk, each, pull.head_sha) for each in desk.changes(pull)]
     return simple_pull(desk, pull) | {
         "merged": pull.merged_at is not None,
@@ -168,7 +168,7 @@ def whole_pull(desk: Desk, pull: PullRecord) -> Json:
     }
 
 
-def changed_file(desk: Desk, touched: Touched, head: str) -> Json:
+def changed_file(desk: GitHubState, touched: Touched, head: str) -> Json:
     signs = [line.sign for hunk in touched.hunks for line in hunk.lines]
     site = f"{desk.url}/{desk.repository}"
     path = f"{head}/{touched.path}".replace(" ", "%20")
@@ -194,7 +194,7 @@ def _signed(who: Signature) -> Json:
     return {"name": who.name, "email": who.email, "date": who.date}
 
 
-def commit(desk: Desk, sha: str) -> Json:
+def commit(desk: GitHubState, sha: str) -> Json:
     facts = desk.bare.commit(sha)
     api, site = f"{desk.url}/repos/{desk.repository}", f"{desk.url}/{desk.repository}"
     verified = {"verified": False, "reason": "unsigned"}
@@ -223,7 +223,7 @@ def commit(desk: Desk, sha: str) -> Json:
     }
 
 
-def git_ref(desk: Desk, name: str, sha: str) -> Json:
+def git_ref(desk: GitHubState, name: str, sha: str) -> Json:
     api = f"{desk.url}/repos/{desk.repository}/git"
     kind = desk.bare.kind(sha) or "commit"
     return {

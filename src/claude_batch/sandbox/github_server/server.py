@@ -21,7 +21,7 @@ from claude_batch.sandbox.github_server import pulls as hub_pulls
 from claude_batch.sandbox.github_server import threads as hub_threads
 from claude_batch.sandbox.github_server.git_http import RECEIVE_PACK, GitServer, write_hook
 from claude_batch.sandbox.github_server.git_repository import Bare
-from claude_batch.sandbox.github_server.handler import Call, Handler, Server
+from claude_batch.sandbox.github_server.handler import Handler, HttpRequest, Server
 from claude_batch.sandbox.github_server.messages import (
     ACTIONS_BOT,
     Account,
@@ -34,7 +34,7 @@ from claude_batch.sandbox.github_server.messages import (
     refused,
 )
 from claude_batch.sandbox.github_server.routes import answer
-from claude_batch.sandbox.github_server.state import Desk, Setup
+from claude_batch.sandbox.github_server.state import GitHubState, Setup
 
 ENTERPRISE_ROOT = "/api/v3"  # also taken, because clients of GHES put it before every path
 ENTERPRISE_GRAPHQL = "/api/graphql"
@@ -46,7 +46,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Hub:
+class GitHubServer:
     """`with Hub(bare, environ) as hub:` serves until the block ends.
 
     `environ` is what git gets to see. `fault` is asked before every request; it may be set at
@@ -75,7 +75,7 @@ class Hub:
         self._server = Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._git = GitServer(bare.resolve(), environ, folder)
-        self._desk = Desk(Bare(bare.resolve(), environ), self.setup, self.url, now)
+        self._desk = GitHubState(Bare(bare.resolve(), environ), self.setup, self.url, now)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True
         )
@@ -88,7 +88,7 @@ class Hub:
     def clone_url(self) -> str:
         return f"{self.url}/{self.repository}.git"
 
-    def __enter__(self) -> "Hub":
+    def __enter__(self) -> "GitHubServer":
         self._thread.start()
         return self
 
@@ -160,14 +160,14 @@ class Hub:
             return None
         return BOT if self.setup.tokens is None else self.setup.tokens.get(token)
 
-    def _answer(self, call: Call, handler: Handler) -> None:
+    def _answer(self, call: HttpRequest, handler: Handler) -> None:
         found = GIT_PATH.fullmatch(call.path)
         if found:
             self._answer_git(call, handler, found[1], found[2])
         else:
             self._answer_api(call, handler)
 
-    def _note(self, call: Call, body: Any, reply: Reply) -> None:
+    def _note(self, call: HttpRequest, body: Any, reply: Reply) -> None:
         kept = {name: text for name, text in call.headers.items() if name != "authorization"}
         noted = LoggedRequest(
             call.method, call.path, body, reply.status, call.query, reply.body, kept
@@ -175,12 +175,12 @@ class Hub:
         with self._lock:
             self.log.append(noted)
 
-    def _answer_api(self, call: Call, handler: Handler) -> None:
+    def _answer_api(self, call: HttpRequest, handler: Handler) -> None:
         body, reply = self._reply(call)
         self._note(call, body, reply)
         handler.whole(reply.status, reply.encoded(), reply.headers)
 
-    def _reply(self, call: Call) -> tuple[Any, Reply]:
+    def _reply(self, call: HttpRequest) -> tuple[Any, Reply]:
         """The request's body, and what to answer."""
         try:
             body = call.json()
@@ -209,7 +209,7 @@ class Hub:
             except Refused as error:
                 return error.reply
 
-    def _answer_git(self, call: Call, handler: Handler, repository: str, path: str) -> None:
+    def _answer_git(self, call: HttpRequest, handler: Handler, repository: str, path: str) -> None:
         account = self._account(call.token())
         reply = self._git_refusal(call, account, unquote(repository), path)
         if reply is None:
@@ -233,7 +233,7 @@ class Hub:
             handler.wfile.write(chunk)
 
     def _git_refusal(
-        self, call: Call, account: Account | None, repository: str, path: str
+        self, call: HttpRequest, account: Account | None, repository: str, path: str
     ) -> Reply | None:
         if repository.lower() != self.repository.lower():
             return refused(404, "Repository not found.").reply

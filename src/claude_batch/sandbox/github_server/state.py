@@ -119,7 +119,7 @@ class Check:
     annotations: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Desk:
+class GitHubState:
     """Everything that the endpoints share. Whoever calls it holds the hub's lock."""
 
     def __init__(self, bare: Bare, setup: Setup, url: str, now: Callable[[], datetime]) -> None:

@@ -2,12 +2,12 @@
 
 from claude_batch.sandbox.github_server import comment_serializers as shapes
 from claude_batch.sandbox.github_server.messages import Incoming, Reply, page, refused
-from claude_batch.sandbox.github_server.state import Desk, Reaction
+from claude_batch.sandbox.github_server.state import GitHubState, Reaction
 
 CONTENTS = frozenset(shapes.REACTIONS)
 
 
-def reactions(desk: Desk, incoming: Incoming, number: str) -> Reply:
+def reactions(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     first = desk.remark(number)
     wanted = incoming.query.get("content")
     found = [
@@ -18,7 +18,7 @@ def reactions(desk: Desk, incoming: Incoming, number: str) -> Reply:
     return page(incoming, found, desk.url)
 
 
-def react(desk: Desk, number: int, login: str, content: str) -> None:
+def react(desk: GitHubState, number: int, login: str, content: str) -> None:
     """Once for each person and content, as on GitHub."""
     if content not in CONTENTS:
         raise refused(422, "Validation Failed")
@@ -27,7 +27,7 @@ def react(desk: Desk, number: int, login: str, content: str) -> None:
         given.append(Reaction(desk.next_id(), login, content, desk.stamp()))
 
 
-def resolve(desk: Desk, number: int, login: str) -> None:
+def resolve(desk: GitHubState, number: int, login: str) -> None:
     """The thread of this comment; one that is resolved stays as it is."""
     made = desk.remark(number)
     desk.resolved.setdefault(made.in_reply_to or made.id, login)
