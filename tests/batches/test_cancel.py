@@ -69,7 +69,7 @@ def test_what_was_canceled_may_be_asked_again(rig: Rig) -> None:
         assert len(rig.submit(subject).sent) == 1
         cancel([rig.ledger], rig.claude, [], "run-1", rig.clock)
         assert rig.collect().counts()["canceled"] == 1
-    assert rig.view.standing(subject.tasks[0].id) is TaskStatus.NEW
+    assert rig.view.task_status(subject.tasks[0].id) is TaskStatus.NEW
 
 
 def test_a_batch_of_another_pull_request_goes_on(rig: Rig) -> None:

@@ -78,7 +78,7 @@ def look_for(rig: Rig, reader: int, subject: ReviewScope, span: timedelta) -> No
 def is_paid_once_and_answered(rig: Rig, subject: ReviewScope) -> None:
     asked = Counter(content(params) for _, _, params in rig.server.submitted())
     assert set(asked.values()) == {1}
-    assert {rig.view.standing(task.id) for task in subject.tasks} == {TaskStatus.ANSWERED}
+    assert {rig.view.task_status(task.id) for task in subject.tasks} == {TaskStatus.ANSWERED}
     assert not rig.view.open_batches()
 
 
@@ -125,10 +125,10 @@ def test_what_was_freed_counts_again_once_it_is_answered(work: Work, hours: int)
         for runner, freer in ((away, rig.clock), (Runner.of(rig, 0), away.now)):
             runner.send(runner.claim(subject))
             runner.collect()
-            assert {rig.view.standing(name) for name in names} == {TaskStatus.ANSWERED}
+            assert {rig.view.task_status(name) for name in names} == {TaskStatus.ANSWERED}
             freed = retry([rig.ledger], names, reanswer=True, repo=REPO, run="run-2", now=freer)
             assert freed == names
-            assert {rig.view.standing(name) for name in names} == {TaskStatus.NEW}
+            assert {rig.view.task_status(name) for name in names} == {TaskStatus.NEW}
 
 
 @pytest.mark.parametrize("hours", [-2, 2])

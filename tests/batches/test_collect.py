@@ -60,7 +60,7 @@ def test_each_outcome_is_recorded_as_what_it_is(work: Work) -> None:
         assert {path: one.outcome for path, one in found.items()} == {
             path: outcome for path, (_, outcome, _) in OUTCOMES.items()
         }
-        assert {task.path: rig.view.standing(task.id) for task in subject.tasks} == {
+        assert {task.path: rig.view.task_status(task.id) for task in subject.tasks} == {
             path: standing for path, (*_, standing) in OUTCOMES.items()
         }
         assert done.counts() == {
@@ -169,7 +169,7 @@ class TestABatchThatTheApiDoesNotHave:
         done = rig.collect()
         assert [status for _, status in done.batches] == ["lost"]
         assert "29 days" in done.notes[0]
-        assert rig.view.standing(subject.tasks[0].id) is TaskStatus.NEW
+        assert rig.view.task_status(subject.tasks[0].id) is TaskStatus.NEW
         assert rig.collect().batches == ()
 
 

@@ -25,7 +25,7 @@ def outcomes(write: Write) -> dict[int, Outcome]:
 def test_all_records_each_request_and_that_nothing_more_will_come() -> None:
     view = LedgerState.of(SENT)
     raws = [succeeded(0), BatchResult(name(1), Outcome.EXPIRED, error="late", retriable=True)]
-    write = recorder(view).all(view, raws)
+    write = recorder(view).record_final(view, raws)
     assert outcomes(write) == {0: Outcome.SUCCEEDED, 1: Outcome.EXPIRED}
     assert write.events[-1].type == "batch"
     first = write.events[0]
@@ -42,29 +42,31 @@ def test_all_records_each_request_and_that_nothing_more_will_come() -> None:
 def test_twice_is_once() -> None:
     view = LedgerState.of(SENT)
     raws = [succeeded(0), succeeded(1)]
-    again = LedgerState.of([*SENT, *recorder(view).all(view, raws).events])
-    assert recorder(again).all(again, raws) == Write()
-    assert recorder(again).some(again, raws) == Write()
+    again = LedgerState.of([*SENT, *recorder(view).record_final(view, raws).events])
+    assert recorder(again).record_final(again, raws) == Write()
+    assert recorder(again).record(again, raws) == Write()
 
 
 def test_what_another_run_recorded_meanwhile_is_left_alone() -> None:
     view, later = LedgerState.of(SENT), LedgerState.of([*SENT, answered("i1", 0)])
-    assert outcomes(recorder(view).all(later, [succeeded(0), succeeded(1)])) == {
+    assert outcomes(recorder(view).record_final(later, [succeeded(0), succeeded(1)])) == {
         1: Outcome.SUCCEEDED
     }
 
 
 def test_of_two_answers_to_one_request_the_first_stands() -> None:
     first, second = succeeded(0), BatchResult(name(0), Outcome.ERRORED, error="late")
-    together = recorder(LedgerState.of(SENT)).some(LedgerState.of(SENT), [first, second])
+    together = recorder(LedgerState.of(SENT)).record(LedgerState.of(SENT), [first, second])
     assert outcomes(together) == {0: Outcome.SUCCEEDED}
-    later = recorder(LedgerState.of(SENT)).some(LedgerState.of([*SENT, *together.events]), [second])
+    later = recorder(LedgerState.of(SENT)).record(
+        LedgerState.of([*SENT, *together.events]), [second]
+    )
     assert later == Write()
 
 
 def test_a_request_without_an_answer_is_unreadable_and_may_be_asked_again() -> None:
     view = LedgerState.of(SENT)
-    write = recorder(view).all(view, [succeeded(1)])
+    write = recorder(view).record_final(view, [succeeded(1)])
     lost = write.events[0]
     assert lost.type == "answer"
     assert (lost.n, lost.outcome, lost.error, lost.retriable) == (
@@ -77,26 +79,26 @@ def test_a_request_without_an_answer_is_unreadable_and_may_be_asked_again() -> N
 
 def test_some_records_no_more_than_there_is() -> None:
     view = LedgerState.of(SENT)
-    assert outcomes(recorder(view).some(view, [succeeded(1)])) == {1: Outcome.SUCCEEDED}
-    assert recorder(view).some(view, [BatchResult("theirs-0-1", Outcome.EXPIRED)]) == Write()
+    assert outcomes(recorder(view).record(view, [succeeded(1)])) == {1: Outcome.SUCCEEDED}
+    assert recorder(view).record(view, [BatchResult("theirs-0-1", Outcome.EXPIRED)]) == Write()
 
 
 @pytest.mark.parametrize("theirs", ["", "i1", "i1-0", "i2-0-1", "i1-1-1", "i1-9-1", "i1-²-1"])
 def test_only_a_name_that_we_gave_is_ours(theirs: str) -> None:
     view = LedgerState.of([intent("i1"), asked("i1", 0, sha="1")])
-    assert outcomes(recorder(view).some(view, [BatchResult("i1-0-1", Outcome.EXPIRED)])) == {
+    assert outcomes(recorder(view).record(view, [BatchResult("i1-0-1", Outcome.EXPIRED)])) == {
         0: Outcome.EXPIRED
     }
-    assert recorder(view).some(view, [BatchResult(theirs, Outcome.EXPIRED)]) == Write()
+    assert recorder(view).record(view, [BatchResult(theirs, Outcome.EXPIRED)]) == Write()
 
 
 def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:
     view = LedgerState.of(SENT)
     raws = [succeeded(0, said(anchor(1, STRIP.hash_at(0)), "9zzz"))]
-    kept = recorder(view).some(view, raws)
+    kept = recorder(view).record(view, raws)
     (shard,) = kept.shards
     assert [finding.task for finding in shard.findings] == ["t1", None]
-    bare = recorder(view, keep_findings=False).some(view, raws)
+    bare = recorder(view, keep_findings=False).record(view, raws)
     assert bare.shards == ()
     assert bare.events == kept.events
     assert bare.events[0].type == "answer"
@@ -115,7 +117,7 @@ def test_findings_again_takes_what_succeeded_and_was_asked_for() -> None:
 
 def test_a_model_without_a_price_is_unpriced_and_never_free() -> None:
     view = LedgerState.of(SENT)
-    (event,) = recorder(view).some(view, [succeeded(0, model="claude-new-9")]).events
+    (event,) = recorder(view).record(view, [succeeded(0, model="claude-new-9")]).events
     assert event.type == "answer"
     assert (event.model, event.usd) == ("claude-new-9", None)
     row = next(row for row in LedgerState.of([*SENT, event]).rows if row.asked.n == 0)
@@ -126,7 +128,7 @@ def test_of_the_lane_now_only_one_request_can_be_in_doubt() -> None:
     now = intent("i1", requests=3).model_copy(update={"lane": "now"})
     asks = [asked("i1", n, f"t{n}") for n in range(3)]
     view = LedgerState.of([now, *asks, answered("i1", 0, batch=None)])
-    write = recorder(view).undecided(view)
+    write = recorder(view).record_unknown(view)
     assert outcomes(write) == {1: Outcome.UNREADABLE}
     assert [event.type for event in write.events] == ["answer", "voided"]
     after = LedgerState.of([now, *asks, answered("i1", 0, batch=None), *write.events])
@@ -147,7 +149,7 @@ def test_counts_are_disjoint_and_sum_up() -> None:
 
 def test_the_event_is_of_the_run_that_collected() -> None:
     view = LedgerState.of(SENT)
-    (event,) = recorder(view).some(view, [succeeded(0)]).events
+    (event,) = recorder(view).record(view, [succeeded(0)]).events
     assert (event.run, event.at, event.repo) == (
         "run-2",
         at(20),

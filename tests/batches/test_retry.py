@@ -33,7 +33,7 @@ def free(rig: Rig, *prefixes: str, reanswer: bool = False) -> list[TaskId]:
 
 
 def standings(rig: Rig, subject: ReviewScope) -> list[TaskStatus]:
-    return [rig.view.standing(task.id) for task in subject.tasks]
+    return [rig.view.task_status(task.id) for task in subject.tasks]
 
 
 def test_all_that_failed(rig: Rig) -> None:

@@ -134,7 +134,7 @@ def endure(pull: PullRig, outage: Outage) -> None:
 def is_whole(pull: PullRig) -> None:
     view, tasks = pull.rig.view, pull.scene().tasks
     assert (view.damaged, view.open_batches()) == ((), [])
-    assert {view.standing(task.id) for task in tasks} == {TaskStatus.ANSWERED}
+    assert {view.task_status(task.id) for task in tasks} == {TaskStatus.ANSWERED}
     sent = Counter(content(params) for _, _, params in pull.rig.server.submitted())
     assert set(sent.values()) == {1}, "paid twice"
     assert sorted(pull.reviewed()) == STANDS

@@ -125,6 +125,8 @@ def test_answers_are_matched_with_requests_on_a_sheet_as_with_values(keep: bool)
         BatchResult("i1-1-2", Outcome.CANCELED),
     ]
     views = [LedgerState.of([*intents, *requests]), view_of(file_of([*intents, *requests], 0))]
-    by_value, by_sheet = [recorder(one, keep_findings=keep).all(one, raws) for one in views]
+    by_value, by_sheet = [
+        recorder(one, keep_findings=keep).record_final(one, raws) for one in views
+    ]
     assert by_sheet == by_value
     assert [*map(len, (by_value.events, by_value.shards))] == [4, int(keep)]

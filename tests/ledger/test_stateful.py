@@ -110,7 +110,7 @@ class ManyHands(RuleBasedStateMachine):
             return
         hand.store.landed["plan", name] = ""
         if len(written.events) > 1:
-            assert hand.store.standing(task) is TaskStatus.NEW, f"{task} was claimed twice"
+            assert hand.store.task_status(task) is TaskStatus.NEW, f"{task} was claimed twice"
             hand.store.landed["claim", name] = task
 
     def survives(

@@ -13,7 +13,7 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.submission.budget_ladder import OVER
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.task import Task
-from submissions import Claim, asked_for, claimant, subject, task
+from submissions import SubmissionPlan, asked_for, claimant, subject, task
 
 LADDER = ["claude-haiku-5-5", "effort=low", "risky-only"]
 
@@ -31,7 +31,7 @@ FILES = [
 ]
 
 
-def claim(usd: str | float, *tasks: Task, steps: list[str] = LADDER) -> Claim:
+def claim(usd: str | float, *tasks: Task, steps: list[str] = LADDER) -> SubmissionPlan:
     budget = {"pull_request": Decimal(str(usd)), "month": False}
     return claimant(ladder=steps, budget=budget).plan(LedgerState(), subject(*(tasks or FILES)))
 

@@ -33,7 +33,7 @@ def test_nothing_is_sent_under_a_claim_that_has_run_out(work: Work) -> None:
         with pytest.raises(CannotSubmit, match="so long"):
             list(BatchSender(rig.ledger, rig.claude, PRICES, rig.clock).send(claim.parcels))
         assert rig.sent() == []
-        assert rig.view.standing(subject.tasks[0].id) is TaskStatus.NEW
+        assert rig.view.task_status(subject.tasks[0].id) is TaskStatus.NEW
 
 
 def test_a_long_lane_now_keeps_its_claim(work: Work) -> None:

@@ -26,7 +26,7 @@ def test_a_question_is_paid_at_most_twice_and_the_receipt_says_so(work: Work) ->
             rig.clock.forward(minutes=41)
             done = rig.collect()
             assert done.lost_usd > ZERO
-        assert rig.view.standing(subject.tasks[0].id) is TaskStatus.FAILED
+        assert rig.view.task_status(subject.tasks[0].id) is TaskStatus.FAILED
         assert rig.submit(subject).sent == ()
         assert len(rig.sent()) == 2
 

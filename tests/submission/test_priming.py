@@ -201,7 +201,7 @@ class TestEndedEarly:
         with pytest.raises(KeyboardInterrupt):
             list(sender.send(claim.parcels))
         tasks = [task.id for task in subject.tasks]
-        standings = [rig.view.standing(task) for task in tasks]
+        standings = [rig.view.task_status(task) for task in tasks]
         assert standings == [TaskStatus.IN_FLIGHT, *[TaskStatus.NEW] * 9]
 
     def test_what_overslept_its_lease_is_not_sent(self, rig: Rig) -> None:

@@ -123,9 +123,9 @@ def test_exactly_what_expired_or_failed_in_passing(tmp_path: Path) -> None:
         assert resubmit(pull) == Followed()
         assert plans(pull) == before, "publish shows the same plan"
         failed = [one for one in pull.scene().tasks if one.path == "invalid.py"]
-        assert {pull.rig.view.standing(one.id) for one in failed} == {TaskStatus.FAILED}
+        assert {pull.rig.view.task_status(one.id) for one in failed} == {TaskStatus.FAILED}
         others = [one for one in pull.scene().tasks if one.path != "invalid.py"]
-        assert {pull.rig.view.standing(one.id) for one in others} == {TaskStatus.ANSWERED}
+        assert {pull.rig.view.task_status(one.id) for one in others} == {TaskStatus.ANSWERED}
 
 
 def test_at_most_twice_in_all(tmp_path: Path) -> None:

@@ -245,10 +245,12 @@ class TestLaneNow:
             for _ in range(3):
                 with pytest.raises(CannotSubmit):
                     rig.submit(subject)
-            standings = [rig.view.standing(task.id) for task in subject.tasks]
+            standings = [rig.view.task_status(task.id) for task in subject.tasks]
             assert standings == [TaskStatus.ANSWERED, TaskStatus.NEW, TaskStatus.NEW]
             assert rig.submit(subject).claim.plan.new == 2, "a refusal is no attempt"
-            assert {rig.view.standing(task.id) for task in subject.tasks} == {TaskStatus.ANSWERED}
+            assert {rig.view.task_status(task.id) for task in subject.tasks} == {
+                TaskStatus.ANSWERED
+            }
 
     def test_an_answer_that_is_lost_is_undecided_and_the_rest_was_never_sent(
         self, work: Work
@@ -266,7 +268,7 @@ class TestLaneNow:
             done = rig.collect()
             assert [one.outcome for one in done.answers] == [Outcome.UNREADABLE]
             assert "may have been paid for" in done.notes[0]
-            assert [rig.view.standing(task.id) for task in subject.tasks] == [
+            assert [rig.view.task_status(task.id) for task in subject.tasks] == [
                 TaskStatus.ANSWERED,
                 TaskStatus.NEW,
                 TaskStatus.NEW,

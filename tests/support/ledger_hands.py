@@ -123,7 +123,7 @@ class Store:
         known = [row.asked.intent for row in view.rows if row.answered]
         assert sorted([*known, *(intent for intent, _ in view.orphans)]) == of["answer"]
         assert {task: view.task_status(TaskId(task)) for task in tasks} == {
-            task: self.standing(task) for task in tasks
+            task: self.task_status(task) for task in tasks
         }
         unanswered = len(set(of["claim"]) - set(of["answer"]))
         spent = len(of["answer"]) * PAID + unanswered * RESERVED
