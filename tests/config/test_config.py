@@ -431,7 +431,7 @@ def test_the_schema_accepts_what_the_parser_accepts() -> None:
 
 def test_the_schema_describes_each_key_and_gives_its_default_as_toml_has_it() -> None:
     made = schema()
-    tables = [made, *(made["$defs"][name] for name in ("Budget", "Rule", "State", "OwnKind"))]
+    tables = [made, *(made["$defs"][name] for name in ("Budget", "PathRule", "State", "OwnKind"))]
     for table in tables:
         for key, spot in table["properties"].items():
             assert spot["description"].endswith("."), key
