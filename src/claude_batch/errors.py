@@ -1,23 +1,24 @@
-"""What can go wrong, named for what we could not do.
+"""Exceptions. Each has a problem and a remedy; the CLI prints both.
 
     ClaudeBatchError            exit 3
     ├── BadUsage                exit 2
     ├── BadConfig
-    ├── CannotRead              a repository, a commit, a file
+    ├── CannotRead              a repository, a commit or a file
     ├── CannotFetch             git transport
-    ├── CannotRecord            the ledger
+    ├── CannotRecord            the ledger, or a file
     │   └── LedgerIsNewer
-    ├── CannotSubmit            the Message Batches API said no
-    │   └── SubmitUnclear       it may have said yes: never repeat blindly
+    ├── CannotSubmit            the Message Batches API refused the batch
+    │   └── SubmitUnclear       the outcome is unknown; a blind retry could pay twice
     ├── CannotCollect
-    │   └── CannotFind          the API does not know it, or not any more
-    ├── CannotPublish           GitHub said no
-    │   ├── ReviewRefused       a 422: at least one comment of the review is at fault
-    │   └── ThreadsRefused      GraphQL said no: threads can be neither seen nor resolved
+    │   └── CannotFind          the API does not know the object, or has expired it
+    ├── CannotPublish           GitHub refused
+    │   ├── ReviewRefused       422: at least one comment of the review is invalid
+    │   └── ThreadsRefused      GraphQL refused: threads can be neither listed nor resolved
     └── BudgetExceeded          exit 4
-
-Each carries two sentences: what could not be done, and what to do now.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class ClaudeBatchError(Exception):
@@ -83,3 +84,12 @@ class ThreadsRefused(CannotPublish):
 
 class BudgetExceeded(ClaudeBatchError):
     exit_code = 4
+
+
+@contextmanager
+def file_errors(error: type[ClaudeBatchError], problem: str, remedy: str) -> Iterator[None]:
+    """Raise `error` in place of an OSError. The system's reason is appended to `problem`."""
+    try:
+        yield
+    except OSError as failure:
+        raise error(f"{problem}: {failure.strerror or failure}", remedy) from failure

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from claude_batch.diff.lines import rows_of
 from claude_batch.findings.suggestions import Suggestion, combine, validate_suggestion
-from claude_batch.git.patch import make_patch, make_patches, quoted
+from claude_batch.git.patch import make_patch, make_patches
 
 
 def apply(folder: Path, patch: bytes) -> None:
@@ -33,6 +33,7 @@ def test_a_patch_as_git_writes_it() -> None:
     after = LONG.replace(b"line 2\n", b"two\n").replace(b"line 29\n", b"")
     assert make_patch("a.txt", LONG, after) == (
         b"diff --git a/a.txt b/a.txt\n"
+        b"index ac9837c..edfa1f8 100644\n"
         b"--- a/a.txt\n"
         b"+++ b/a.txt\n"
         b"@@ -1,5 +1,5 @@\n"
@@ -42,7 +43,7 @@ def test_a_patch_as_git_writes_it() -> None:
         b" line 3\n"
         b" line 4\n"
         b" line 5\n"
-        b"@@ -26,5 +26,4 @@\n"
+        b"@@ -26,5 +26,4 @@ line 25\n"
         b" line 26\n"
         b" line 27\n"
         b" line 28\n"
@@ -53,9 +54,8 @@ def test_a_patch_as_git_writes_it() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["a.py", "a dir/b file.py", 'quo"te.py', "back\\slash", "tab\there", "new\nline", "grün/ß.py",
-     b"latin-\xe9.py".decode("utf-8", "surrogateescape")],
-)  # fmt: skip
+    ["a.py", "a dir/b file.py", 'quo"te.py', "back\\slash", "tab\there", "new\nline", "grün/ß.py"],
+)
 def test_odd_paths(tmp_path: Path, path: str) -> None:
     target = tmp_path / path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +64,13 @@ def test_odd_paths(tmp_path: Path, path: str) -> None:
     assert target.read_bytes() == b"b\n"
 
 
-def test_paths_are_quoted_as_git_does() -> None:
-    assert quoted("a/b c") == b"a/b c"
-    assert quoted('a/"\\\t\x01ß') == b'"a/\\"\\\\\\t\\001\\303\\237"'
+def test_an_executable_file_stays_one(tmp_path: Path) -> None:
+    target = tmp_path / "run.sh"
+    target.write_bytes(b"a\n")
+    target.chmod(0o755)
+    apply(tmp_path, make_patch("run.sh", b"a\n", b"b\n"))
+    assert target.read_bytes() == b"b\n"
+    assert target.stat().st_mode & 0o111
 
 
 @pytest.mark.parametrize(
@@ -91,20 +95,27 @@ def test_git_takes_it(tmp_path: Path, before: bytes, after: bytes) -> None:
     assert target.read_bytes() == after
 
 
-PLAIN_LINES = st.lists(st.sampled_from([b"a", b"b", b"", b"c\r", b"-- x", b"\\ no"]), max_size=14)
+LINES = st.lists(
+    st.sampled_from([b"a", b"b", b"", b"c\r", b"-- x", b"\\ no", b"@@ -1 +1 @@", b"\xff", b"\0"]),
+    max_size=14,
+)
+# A file name of Linux: no slash, no NUL. "." and ".." are folders, and git refuses ".git".
+NAMES = st.text(st.sampled_from("ab .\t\n\"\\'äß🙂-"), min_size=1, max_size=6).filter(
+    lambda name: name.strip(".")
+)
 
 
-@settings(max_examples=25, deadline=None)
-@given(PLAIN_LINES, PLAIN_LINES)
-def test_git_takes_any_pair(
-    tmp_path_factory: pytest.TempPathFactory, a: list[bytes], b: list[bytes]
+@settings(max_examples=100, deadline=None)
+@given(NAMES, LINES, LINES)
+def test_git_applies_any_edit(
+    tmp_path_factory: pytest.TempPathFactory, name: str, old: list[bytes], new: list[bytes]
 ) -> None:
-    folder = tmp_path_factory.mktemp("pair")
-    before, after = b"\n".join(a), b"\n".join(b)
-    (folder / "a.txt").write_bytes(before)
-    if patch := make_patch("a.txt", before, after):
+    folder = tmp_path_factory.mktemp("edit")
+    before, after = b"\n".join(old), b"\n".join(new)
+    (folder / name).write_bytes(before)
+    if patch := make_patch(name, before, after):
         apply(folder, patch)
-    assert (folder / "a.txt").read_bytes() == after
+    assert (folder / name).read_bytes() == after
 
 
 def test_equal_sides_make_no_patch() -> None:
