@@ -12,7 +12,13 @@ HOMES = {
     "claude_batch": ROOT / "src/claude_batch",
     "claude_batch_app": ROOT / "github_app/claude_batch_app",
 }
-FILES = sorted(path for home in HOMES.values() for path in home.rglob("*.py"))
+# The sample repository of the demo is data.
+FILES = sorted(
+    path
+    for home in HOMES.values()
+    for path in home.rglob("*.py")
+    if "sample_shop" not in path.parts
+)
 
 # Lowest first. A package may import those before it, and nothing after it.
 ORDER = (

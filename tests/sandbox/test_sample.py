@@ -44,7 +44,7 @@ def chosen(sample: Sample, look: DiscoveredChanges) -> Selection:
     for number, packed in enumerate(group_tasks(tasks, [])):
         request = build(review_kind, packed, config, 4096)
         text = review(json.loads(request.body.read())).text
-        said += read_findings(text, f"r{number}", request.asked, "review")
+        said += read_findings(text, f"r{number}", request.tasks, "review")
     head = sample.path.joinpath
     placed, dropped = place(said, tasks, lambda path: head(path).read_bytes())
     assert not dropped

@@ -1,17 +1,45 @@
-"""The repository that the demo reviews: a small shop with a branch that wants to be merged."""
+"""The sample repository of the demo: a small shop, and a branch with defects to be found."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from claude_batch.errors import BadUsage
 from claude_batch.git.process import Git
-from claude_batch.sandbox.demo.sample_shop import BODY, BRANCH, CRLF, MAIN, TITLE, Commit, Edit
 
 AUTHOR = "Sample Author <author@example.com>"
-FIRST = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
-STEP = timedelta(hours=7)  # between two commits
+FIRST_COMMIT_AT = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
+TIME_BETWEEN_COMMITS = timedelta(hours=7)
+BRANCH_POINT = 5  # commits on main; the later ones are on feature
+TITLE = "Coupons, delivery rates and a warning when stock runs low"
+CRLF = frozenset({"shop/export.py"})  # the sample holds one file with these line ends
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCommit:
+    """`folder` holds the files that the commit adds or changes, under `sample_shop`."""
+
+    folder: str
+    message: str
+    deleted: tuple[str, ...] = ()
+
+
+COMMITS = (
+    SampleCommit("1-basket", "Start with a basket"),
+    SampleCommit("2-price-lists", "Read price lists"),
+    SampleCommit("3-orders", "Place orders and hand them to the bookkeeper"),
+    SampleCommit("4-web-page", "Show the basket in a page"),
+    SampleCommit("5-stock", "Count the stock"),
+    SampleCommit("6-coupons", "Take a coupon off the total"),
+    SampleCommit("7-delivery", "Price delivery by zone, and let the price list calculate"),
+    SampleCommit(
+        "8-basket-page", "Show the coupon in the basket", ("web/format.js", "web/popup.js")
+    ),
+    SampleCommit("9-low-stock", "Say when stock runs low"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,61 +50,51 @@ class Sample:
     base: str
     head: str
     title: str
-    body: str
 
 
 def make_sample(path: Path, environ: Mapping[str, str]) -> Sample:
-    """Author and dates are fixed, so the commits have the same ids everywhere.
+    """Create the sample repository. Raises BadUsage if `path` is in use, CannotRead if git fails.
 
-    Raises BadUsage if there is anything at `path`, CannotRead if git fails.
+    Author and dates are fixed, so the commits have the same ids everywhere.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise BadUsage(f"{path} is not empty", "name a folder that does not exist yet")
     path.mkdir(parents=True, exist_ok=True)
     git = Git(environ, path, is_git_dir=False, config=(("core.autocrlf", "false"),))
     git.run("init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main")
-    git.run("fast-import", "--quiet", stdin=b"".join(_stream()))
+    # Unlike `git commit`, fast-import runs no hook or filter of the user and signs nothing.
+    git.run("fast-import", "--quiet", stdin=b"".join(_fast_import_stream()))
     git.run("checkout", "--quiet", "feature")
-    return Sample(path, "main", "feature", TITLE, BODY)
+    return Sample(path, "main", "feature", TITLE)
 
 
-def _stream() -> Iterator[bytes]:
-    """Both branches for `git fast-import`: no hook, no filter and no signature comes in."""
-    files: dict[str, str | bytes] = {}
-    commits = [("main", each) for each in MAIN] + [("feature", each) for each in BRANCH]
-    for number, (branch, commit) in enumerate(commits):
-        if number == len(MAIN):
+def _fast_import_stream() -> Iterator[bytes]:
+    shop = resources.files("claude_batch").joinpath("sandbox", "demo", "sample_shop")
+    for index, commit in enumerate(COMMITS):
+        if index == BRANCH_POINT:
             yield b"reset refs/heads/feature\nfrom refs/heads/main\n\n"
-        stamp = f"{int((FIRST + number * STEP).timestamp())} +0000"
+        branch = "main" if index < BRANCH_POINT else "feature"
+        stamp = f"{int((FIRST_COMMIT_AT + index * TIME_BETWEEN_COMMITS).timestamp())} +0000"
         yield f"commit refs/heads/{branch}\n".encode()
         yield f"author {AUTHOR} {stamp}\ncommitter {AUTHOR} {stamp}\n".encode()
         yield _data(commit.message.encode())
-        yield from _changes(commit, files)
-
-
-def _changes(commit: Commit, files: dict[str, str | bytes]) -> Iterator[bytes]:
-    for name, change in commit.files.items():
-        if change is None:
-            del files[name]
+        for name in commit.deleted:
             yield f"D {name}\n".encode()
-            continue
-        files[name] = _edited(name, change, files) if isinstance(change, Edit) else change
-        yield f"M 100644 inline {name}\n".encode() + _data(_bytes(name, files[name]))
+        for name, file in _files(shop / commit.folder):
+            content = file.read_bytes()
+            if name in CRLF:
+                content = content.replace(b"\n", b"\r\n")
+            yield f"M 100644 inline {name}\n".encode() + _data(content)
 
 
-def _edited(name: str, edit: Edit, files: Mapping[str, str | bytes]) -> str:
-    text = files[edit.of or name]
-    for old, new in edit.changes:
-        if not isinstance(text, str) or text.count(old) != 1:
-            raise ValueError(f"{name} does not have exactly once: {old!r}")
-        text = text.replace(old, new)
-    return str(text)
-
-
-def _bytes(name: str, content: str | bytes) -> bytes:
-    if isinstance(content, bytes):
-        return content
-    return content.replace("\n", "\r\n" if name in CRLF else "\n").encode()
+def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            # An installer may have compiled the sample's Python files.
+            if entry.name != "__pycache__":
+                yield from _files(entry, f"{prefix}{entry.name}/")
+        else:
+            yield prefix + entry.name, entry
 
 
 def _data(content: bytes) -> bytes:

@@ -1,0 +1,3 @@
+export function popup(text) {
+  window.alert(text);
+}

@@ -1,0 +1,34 @@
+"""The basket of one customer."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from shop.coupons import Coupon, redeem
+
+
+@dataclass(frozen=True)
+class Item:
+    sku: str
+    price: Decimal
+    count: int = 1
+
+    @property
+    def total(self) -> Decimal:
+        return self.price * self.count
+
+
+@dataclass
+class Cart:
+    items: list[Item] = field(default_factory=list)
+    coupon: Coupon | None = None
+
+    def add(self, item: Item) -> None:
+        for at, known in enumerate(self.items):
+            if known.sku == item.sku:
+                self.items[at] = Item(item.sku, item.price, known.count + item.count)
+                return
+        self.items.append(item)
+
+    def total(self) -> Decimal:
+        full = sum((item.total for item in self.items), Decimal(0))
+        return redeem(full, self.coupon)

@@ -1,0 +1,17 @@
+"""Orders for the bookkeeper, as rows of a table."""
+
+import csv
+from typing import TextIO
+
+
+def export(orders: list[dict[str, str]], target: TextIO) -> int:
+    rows = csv.writer(target, delimiter=";")
+    rows.writerow(["number", "date", "total"])
+    written = 0
+    for order in orders:
+        try:
+            rows.writerow([order["number"], order["date"], order["total"]])
+        except:
+            continue
+        written += 1
+    return written
