@@ -60,7 +60,7 @@ def test_the_payload(tmp_path: Path) -> None:
         (None, "cannot be read: No such file or directory"),
         (b"{", "is not JSON: "),
         (b"\xff", "is not JSON: "),
-        (b"[]", "holds no JSON object"),
+        (b"[]", "does not hold a JSON object"),
     ],
 )
 def test_an_event_file_that_is_no_use(tmp_path: Path, content: bytes | None, problem: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from claude_batch.anthropic_api.results import BatchResult, InvalidResponse, parse_line
-from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.errors import CannotRead, CannotRecord, file_errors
 from claude_batch.findings.parsing import validate_review
 
 
@@ -19,16 +19,10 @@ class AnswerFile:
         """By custom_id. Raises CannotRead, also for a line that is no result."""
         if self.path is None or not self.path.exists():
             return {}
+        with file_errors(CannotRead, f"{self.path} could not be read", "name a readable file"):
+            lines = self.path.read_bytes().splitlines()
         try:
-            rows = [
-                parse_line(line, validate_review)
-                for line in self.path.read_bytes().splitlines()
-                if line
-            ]
-        except OSError as error:
-            raise CannotRead(
-                f"{self.path} could not be read: {error.strerror}", "name a readable file"
-            ) from error
+            rows = [parse_line(line, validate_review) for line in lines if line]
         except InvalidResponse as error:
             raise CannotRead(
                 f"{self.path} holds a line that is no result: {error}",
@@ -39,10 +33,8 @@ class AnswerFile:
     def add(self, lines: Iterable[bytes]) -> None:
         if self.path is None:
             return
-        try:
-            with self.path.open("ab") as file:
-                file.writelines(line + b"\n" for line in lines)
-        except OSError as error:
-            raise CannotRecord(
-                f"{self.path} could not be written: {error.strerror}", "name another file"
-            ) from error
+        with (
+            file_errors(CannotRecord, f"{self.path} could not be written", "name another file"),
+            self.path.open("ab") as file,
+        ):
+            file.writelines(line + b"\n" for line in lines)

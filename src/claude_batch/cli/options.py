@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from claude_batch.cli.output.json_writer import document
-from claude_batch.errors import CannotRecord
+from claude_batch.errors import CannotRecord, file_errors
 
 
 class Format(StrEnum):
@@ -43,9 +43,6 @@ def print_status(sentence: str) -> None:
 
 def write_page(page: str, path: Path) -> None:
     """An HTML page, where --out says."""
-    try:
+    problem = f"the page {path} cannot be written"
+    with file_errors(CannotRecord, problem, "name another place with --out"):
         path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise CannotRecord(
-            f"the page {path} cannot be written: {error.strerror}", "name another place with --out"
-        ) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.errors import CannotRead, CannotRecord, file_errors
 
 if sys.platform != "win32":
     import fcntl
@@ -50,26 +50,19 @@ class Spool:
     def drop(self, handled: Collection[Note]) -> None:
         """Forgets these notes and every line that is none; notes added meanwhile stay."""
         gone = set(handled)
-        try:
-            with self._locked():
-                notes = ((line, _parsed(line)) for line in self._lines())
-                self._replace([line for line, note in notes if note and note not in gone])
-        except OSError as error:
-            raise CannotRecord(
-                f"the local queue {self.path} could not be rewritten: {error.strerror}",
-                "check the rights of that file; what was sent is known and is not sent again",
-            ) from error
+        problem = f"the local queue {self.path} could not be rewritten"
+        remedy = "check the permissions of that file; submitted trees are not submitted again"
+        with file_errors(CannotRecord, problem, remedy), self._locked():
+            notes = ((line, _parsed(line)) for line in self._lines())
+            self._replace([line for line, note in notes if note and note not in gone])
 
     def _lines(self) -> list[str]:
-        try:
-            text = self.path.read_text("utf-8", errors="replace")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise CannotRead(
-                f"the local queue {self.path} could not be read: {error.strerror}",
-                "check the rights of that file",
-            ) from error
+        problem = f"the local queue {self.path} could not be read"
+        with file_errors(CannotRead, problem, "check the permissions of that file"):
+            try:
+                text = self.path.read_text("utf-8", errors="replace")
+            except FileNotFoundError:
+                return []
         return [line for line in text.split("\n") if line]
 
     @contextmanager

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.errors import CannotRead, CannotRecord, file_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,11 @@ class WorkTree:
 
     def read_bytes(self, name: str) -> bytes | None:
         """None: there is none."""
-        try:
-            return self._inside(name).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise CannotRead(
-                f"{name} could not be read: {error.strerror}", "make it a readable file"
-            ) from error
+        with file_errors(CannotRead, f"{name} could not be read", "make it a readable file"):
+            try:
+                return self._inside(name).read_bytes()
+            except FileNotFoundError:
+                return None
 
     def write(self, name: str, text: str) -> None:
         self.write_bytes(name, text.encode("utf-8"))
@@ -37,16 +34,13 @@ class WorkTree:
         """Whole or not at all; a symbolic link stays one, and its target changes."""
         target = self._inside(name)
         new = target.with_name(f".{target.name}.new")
-        try:
+        remedy = "check the permissions of that folder"
+        with file_errors(CannotRecord, f"{name} could not be written", remedy):
             target.parent.mkdir(parents=True, exist_ok=True)
             new.write_bytes(content)
             if target.exists():
                 new.chmod(target.stat().st_mode)
             os.replace(new, target)
-        except OSError as error:
-            raise CannotRecord(
-                f"{name} could not be written: {error.strerror}", "check the rights of that folder"
-            ) from error
 
     def _inside(self, name: str) -> Path:
         """Names come from a ledger that others write, too: none may lead out of the work tree."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.errors import CannotRead, CannotRecord, file_errors
 
 SUMMARY_BYTES = 1024 * 1024  # of one step; a larger one is not shown at all
 CUT = "\n\n*The rest did not fit into the step summary (1 MiB).*\n"
@@ -44,16 +44,15 @@ class Runner:
         if self.event_path is None:
             return {}
         remedy = "check GITHUB_EVENT_PATH; it names a JSON file that the CI runner writes"
+        name = f"the event file {self.event_path}"
+        with file_errors(CannotRead, f"{name} cannot be read", remedy):
+            content = self.event_path.read_bytes()
         try:
-            loaded = json.loads(self.event_path.read_bytes())
-        except OSError as error:
-            problem = f"the event file {self.event_path} cannot be read: {error.strerror}"
-            raise CannotRead(problem, remedy) from error
+            loaded = json.loads(content)
         except ValueError as error:
-            problem = f"the event file {self.event_path} is not JSON: {error}"
-            raise CannotRead(problem, remedy) from error
+            raise CannotRead(f"{name} is not JSON: {error}", remedy) from error
         if not isinstance(loaded, dict):
-            raise CannotRead(f"the event file {self.event_path} holds no JSON object", remedy)
+            raise CannotRead(f"{name} does not hold a JSON object", remedy)
         return loaded
 
     def write_outputs(self, values: Mapping[str, str]) -> None:
@@ -101,11 +100,7 @@ def _path(environ: Mapping[str, str], name: str) -> Path | None:
 
 
 def _append(path: Path, data: bytes) -> None:
-    try:
-        with path.open("ab") as file:
-            file.write(data)
-    except OSError as error:
-        raise CannotRecord(
-            f"the CI runner's file {path} cannot be written: {error.strerror}",
-            "check GITHUB_OUTPUT and GITHUB_STEP_SUMMARY",
-        ) from error
+    problem = f"the CI runner's file {path} cannot be written"
+    remedy = "check GITHUB_OUTPUT and GITHUB_STEP_SUMMARY"
+    with file_errors(CannotRecord, problem, remedy), path.open("ab") as file:
+        file.write(data)

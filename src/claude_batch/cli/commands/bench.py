@@ -16,7 +16,7 @@ from claude_batch.cli.output import text as words
 from claude_batch.cli.source_options import KindFlag, ModelFlag, material_of
 from claude_batch.config.loader import override
 from claude_batch.config.model import Config
-from claude_batch.errors import BadUsage, CannotRead
+from claude_batch.errors import BadUsage, CannotRead, file_errors
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder
 
@@ -86,7 +86,5 @@ def open_case(world: CliContext, repos: Path, case: Case, flags: dict[str, objec
 
 
 def _read(file: Path) -> bytes:
-    try:
+    with file_errors(CannotRead, f"{file} could not be read", "name a file"):
         return file.read_bytes()
-    except OSError as error:
-        raise CannotRead(f"{file} could not be read: {error.strerror}", "name a file") from error

@@ -14,7 +14,7 @@ from claude_batch.cli.output import text as words
 from claude_batch.cli.source_options import BudgetFlag, ModelFlag, NowFlag, ShareFlag
 from claude_batch.config.model import Config
 from claude_batch.diff.model import Comparison
-from claude_batch.errors import CannotRead
+from claude_batch.errors import CannotRead, file_errors
 from claude_batch.formatting import count
 from claude_batch.prompts import kinds as prompts_kinds
 from claude_batch.submission import submit as verb
@@ -77,10 +77,8 @@ def every_kind(config: Config) -> tuple[Kind, ...]:
 
 
 def _read(file: str, known: tuple[Kind, ...]) -> tuple[Task, ...]:
-    try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
-            return tasks_file.read(lines, known)
-    except OSError as error:
-        raise CannotRead(
-            f"{file} could not be read: {error.strerror}", "name a file, or - for stdin"
-        ) from error
+    with (
+        file_errors(CannotRead, f"{file} could not be read", "name a file, or - for stdin"),
+        nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines,
+    ):
+        return tasks_file.read(lines, known)
