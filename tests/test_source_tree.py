@@ -22,7 +22,7 @@ FILES = sorted(
 
 # Lowest first. A package may import those before it, and nothing after it.
 ORDER = (
-    *("errors", "environment", "formatting", "markdown", "http_headers"),
+    *("errors", "environment", "formatting", "markdown", "http_headers", "temporary_files"),
     *("diff", "git", "syntax", "anthropic_api", "github_api", "tasks", "findings", "config"),
     *("ledger", "costs", "prompts", "batches", "submission", "verification", "pull_requests"),
     *("exports", "setup", "github_actions", "benchmark", "sandbox", "cli", "claude_batch_app"),
@@ -37,6 +37,7 @@ DO_IO = {
     "github_actions": "runner",
     "benchmark": "recorded_answers",
     "environment": "*",
+    "temporary_files": "*",
     "__main__": "*",
     "sandbox": "*",
     "cli": "*",

@@ -59,6 +59,6 @@ def test_a_full_disk_is_one_sentence() -> None:
     with pytest.raises(CannotSubmit) as caught:
         full.keep(b"x" * BLOCK)
     assert caught.value.problem == (
-        "the requests could not be kept on disk until they are sent: No space left on device"
+        "the requests could not be stored in a temporary file: No space left on device"
     )
-    assert caught.value.remedy.startswith("free some space for temporary files")
+    assert caught.value.remedy.startswith("free some disk space for temporary files")

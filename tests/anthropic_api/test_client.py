@@ -422,7 +422,7 @@ def test_a_full_disk_is_one_sentence(edge: Edge) -> None:
     with closing(full), pytest.raises(CannotCollect) as caught:
         list(full.results(batch))
     assert caught.value.problem == (
-        "the results could not be kept on disk while they are read: No space left on device"
+        "the results could not be stored in a temporary file: No space left on device"
     )
     assert len(list(claude.results(batch))) == 1
 

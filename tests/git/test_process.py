@@ -122,7 +122,7 @@ class TestPrinted:
                 printed.add(bytes(2_000))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert "could not be kept on disk" in caught.value.problem
+        assert "could not be stored in a temporary file" in caught.value.problem
         assert "free some disk space" in caught.value.remedy
 
     def test_objects_are_read_from_where_git_printed_them(self, work: Work) -> None:

@@ -67,9 +67,9 @@ def test_a_full_disk_is_found_before_anything_is_claimed(place: Place, bodies: P
     ran = Ran(running.returncode, out.decode(), err.decode())
     problem, remedy = ran.refusal()
     assert ran.code == 3
-    assert problem == ("the requests could not be kept on disk until they are sent: File too large")
+    assert problem == ("the requests could not be stored in a temporary file: File too large")
     assert remedy == (
-        "free some space for temporary files, or let TMPDIR name a folder that has more"
+        "free some disk space for temporary files, or set TMPDIR to a folder that has more"
     )
     assert place.created() == 0
     assert place.ref(place.shop.work, LOCAL) == ""

@@ -7,14 +7,13 @@ review, to a host that nobody chose.
 """
 
 import random
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from io import BufferedReader, RawIOBase
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -35,6 +34,7 @@ from claude_batch.anthropic_api.models import (
 from claude_batch.anthropic_api.request_body import BatchPayload, Body
 from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
 from claude_batch.http_headers import date_of
+from claude_batch.temporary_files import open_unnamed, storage_errors, write_all
 
 if TYPE_CHECKING:
     import anthropic
@@ -63,11 +63,6 @@ Result = TypeVar("Result")
 Shape = TypeVar("Shape", bound=Wire)
 
 
-def _unnamed() -> RawIOBase:
-    """Unbuffered: a full disk is noticed at the piece that does not fit."""
-    return cast(RawIOBase, tempfile.TemporaryFile(buffering=0))
-
-
 class AnthropicClient:
     """Raises CannotSubmit where something is asked for, CannotCollect where it is fetched."""
 
@@ -80,7 +75,7 @@ class AnthropicClient:
         answer_timeout: float = ANSWERING,
         luck: Callable[[], float] = random.random,
         most: int = MAX_BYTES,
-        spool: Callable[[], RawIOBase] = _unnamed,
+        spool: Callable[[], RawIOBase] = open_unnamed,
     ) -> None:
         """Timeouts are in seconds and per socket operation; `most` bytes are sent as one batch.
         A missing key is found at first use."""
@@ -232,7 +227,8 @@ class AnthropicClient:
         with closing(self._client.get(path, cast_to=httpx2.Response, options=options)) as response:
             last = b""
             for chunk in response.iter_bytes(CHUNK):
-                _keep(spool, chunk)
+                with storage_errors(CannotCollect, "the results"):
+                    write_all(spool, chunk)
                 last = (last + chunk)[-8:]
         if last and not last.rstrip().endswith(b"}"):
             # A proxy that speaks HTTP/1.0 ends a cut stream as it ends a whole one.
@@ -297,18 +293,6 @@ class AnthropicClient:
             )
         except httpx2.InvalidURL as error:
             raise _no_address(base) from error
-
-
-def _keep(spool: RawIOBase, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    try:
-        while rest:
-            rest = rest[spool.write(rest) :]
-    except OSError as error:
-        raise CannotCollect(
-            f"the results could not be kept on disk while they are read: {error.strerror or error}",
-            "free some space for temporary files, or let TMPDIR name a folder that has more",
-        ) from error
 
 
 def _no_address(base: str) -> CannotSubmit:

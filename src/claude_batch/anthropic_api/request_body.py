@@ -5,28 +5,23 @@ however that ends. What does not fill a block stays in memory, so most submissio
 """
 
 import hashlib
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import RawIOBase
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 from claude_batch.errors import CannotSubmit
+from claude_batch.temporary_files import open_unnamed, storage_errors, write_all
 
 BLOCK = 1 << 18  # bytes that are written, and read again, at a time
-
-
-def _unnamed() -> RawIOBase:
-    """Unbuffered: a full disk is noticed at the block that does not fit."""
-    return cast(RawIOBase, tempfile.TemporaryFile(buffering=0))
 
 
 class BodySpool:
     """Opened with the first full block; closed when it and its bodies are forgotten."""
 
-    def __init__(self, open_file: Callable[[], RawIOBase] = _unnamed) -> None:
+    def __init__(self, open_file: Callable[[], RawIOBase] = open_unnamed) -> None:
         self._open = open_file
         self._file: RawIOBase | None = None
         self._tail: list[bytes] = []  # what is not in the file, which comes to `_written`
@@ -56,17 +51,10 @@ class BodySpool:
             self._seen, self._seen_start = self._stored(start, max(size, BLOCK)), start
 
     def _write(self, block: bytes) -> None:
-        try:
-            file, rest = self._opened(), memoryview(block)
+        with storage_errors(CannotSubmit, "the requests"):
+            file = self._opened()
             file.seek(self._written)
-            while rest:
-                rest = rest[file.write(rest) :]
-        except OSError as error:
-            raise CannotSubmit(
-                "the requests could not be kept on disk until they are sent: "
-                f"{error.strerror or error}",
-                "free some space for temporary files, or let TMPDIR name a folder that has more",
-            ) from error
+            write_all(file, block)
         self._tail, self._written = [], self._end
 
     def _stored(self, start: int, size: int) -> bytes:

@@ -19,6 +19,7 @@ from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import IO
 
 from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.temporary_files import storage_errors, write_all
 
 SCRUBBED = (
     "GIT_DIR",
@@ -231,15 +232,10 @@ class ObjectSpool:
 
     def add(self, content: bytes) -> "SpooledObject":
         """As if git had printed it. Raises CannotRecord where there is no room for it."""
-        rest = memoryview(content)
-        with self._lock:
+        with self._lock, storage_errors(CannotRecord, "the ledger's new files"):
             start = self._file.seek(0, SEEK_END)
-            try:
-                while rest:  # past the buffer, which would keep what did not fit
-                    rest = rest[os.write(self._file.fileno(), rest) :]
-            except OSError as error:
-                why = f"what is to be recorded could not be kept on disk: {error.strerror}"
-                raise CannotRecord(why, NO_ROOM) from error
+            # Not through the buffer, which would keep what did not fit.
+            write_all(self._file.raw, content)
             self._file.seek(0, SEEK_END)
         return SpooledObject(self, start, len(content))
 
