@@ -10,7 +10,7 @@ from pathlib import Path
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.diff.model import Side
-from claude_batch.findings.anchors import line_hash
+from claude_batch.findings.anchors import AnchoredTask, line_hash
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
 from claude_batch.ledger.events import (
     AnswerRecorded,
@@ -24,7 +24,7 @@ from claude_batch.ledger.events import (
     Submitted,
 )
 from claude_batch.ledger.store import Shard, Write
-from claude_batch.tasks.plan import AskedTask, PlannedFile, PlannedTask
+from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -153,10 +153,10 @@ class Runs:
             ),
         )
 
-    def _task(self, path: str) -> AskedTask:
+    def _task(self, path: str) -> AnchoredTask:
         signs = "".join(self._dice.choices(" +-", k=self._dice.randint(*LINES)))
         hashes = "".join(self._line_hash() for _ in signs)
-        return AskedTask(id=TaskId(self._hex(64)), path=path, signs=signs, hashes=hashes)
+        return AnchoredTask(id=TaskId(self._hex(64)), path=path, signs=signs, hashes=hashes)
 
     def _line_hash(self) -> str:
         """A third of the lines of real diffs stand in them more than once."""
@@ -186,7 +186,7 @@ class Runs:
     def _shard(self, asked: RequestRecorded) -> Shard:
         return Shard(asked.intent, asked.n, tuple(map(self._finding, asked.tasks)))
 
-    def _finding(self, task: AskedTask) -> Finding:
+    def _finding(self, task: AnchoredTask) -> Finding:
         start = self._dice.randrange(len(self._prose) - TEXT)
         title, body = self._prose[start:][:60], self._prose[start + 60 :][: TEXT - 60]
         first = self._dice.randrange(len(task.signs))

@@ -19,12 +19,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from bench.tables import write_targets
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.git.process import Git
 from claude_batch.ledger.events import Estimate, Intent, IntentId, RequestRecorded
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 REF = "refs/heads/claude-batch-state"
@@ -144,7 +144,7 @@ class Claim:
             kind="review",
             model="claude-sonnet-5-5",
             effort=None,
-            tasks=(AskedTask(id=TaskId(self.task), path="a.py", signs="+", hashes="AAAAAAAA"),),
+            tasks=(AnchoredTask(id=TaskId(self.task), path="a.py", signs="+", hashes="AAAAAAAA"),),
             estimate=Estimate(
                 input_tokens=1, output_tokens=1, usd=cost, usd_standard=cost, usd_max=cost
             ),

@@ -32,12 +32,11 @@ from claude_batch.batches.collect import Collector
 from claude_batch.batches.custom_ids import custom_id
 from claude_batch.cli.main import GARBAGE
 from claude_batch.costs.prices import Prices
-from claude_batch.findings.anchors import HASH_LENGTH, anchor, line_hash
+from claude_batch.findings.anchors import HASH_LENGTH, AnchoredTask, anchor, line_hash
 from claude_batch.git.process import Git
 from claude_batch.ledger.events import Estimate, Intent, IntentId, RequestRecorded, Submitted
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Write
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 SIZES = (1_000, 10_000, 100_000)
@@ -65,7 +64,7 @@ class Measured:
 def asked(n: int) -> RequestRecorded:
     dice = random.Random(n)  # noqa: S311 - the same requests every time
     signs = "".join(dice.choices(" +-", k=dice.randint(8, 24)))
-    task = AskedTask(
+    task = AnchoredTask(
         id=TaskId(sha256(b"task %d" % n).hexdigest()),
         path=f"src/package_{n % 97}/module_{n % 1009}.py",
         signs=signs,

@@ -23,16 +23,14 @@ from claude_batch.findings.parsing import (
     read_findings,
     validate_review,
 )
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 FIRST = Hunk(1, 1, b" def total(rows):\n-    return 0\n+    return sum(rows)\n ")
 SECOND = Hunk(10, 10, b" a = 1\n+b = 2\n+b = 2")
 
 
-def asked(name: str, path: str, hunk: Hunk) -> AskedTask:
-    strip = AnchoredTask.of(hunk)
-    return AskedTask(id=TaskId(name), path=path, signs=strip.signs, hashes=strip.hashes)
+def asked(name: str, path: str, hunk: Hunk) -> AnchoredTask:
+    return AnchoredTask.from_hunk(TaskId(name), path, hunk)
 
 
 TASKS = (asked("t1", "a.py", FIRST), asked("t2", "b.py", SECOND))
@@ -150,7 +148,7 @@ def test_a_text_outside_the_schema_is_unreadable_and_worth_a_retry(text: str | N
 def test_the_error_names_the_place_and_never_the_input() -> None:
     answer = success(text_of(said("1abc", "1abc", severity="hunter2")))
     assert answer.error == (
-        "the answer does not fit its schema: findings.0.severity "
+        "the answer does not fit its schema: findings.0.severity: "
         "Input should be 'critical', 'high', 'medium' or 'low'"
     )
 

@@ -12,7 +12,7 @@ from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from ledger_events import answered, asked, at, intent, submitted
-from recorded_results import ASKED, I1, STRIP, name, recorder, said, succeeded
+from recorded_results import ANCHORED, ASKED, I1, name, recorder, said, succeeded
 from rig import PRICES
 
 SENT: list[AnyEvent] = [intent("i1", requests=2), ASKED, asked("i1", 1, "t2"), submitted("i1")]
@@ -94,7 +94,7 @@ def test_only_a_name_that_we_gave_is_ours(theirs: str) -> None:
 
 def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:
     view = LedgerState.of(SENT)
-    raws = [succeeded(0, said(anchor(1, STRIP.hash_at(0)), "9zzz"))]
+    raws = [succeeded(0, said(anchor(1, ANCHORED.hash_at(0)), "9zzz"))]
     kept = recorder(view).record(view, raws)
     (shard,) = kept.shards
     assert [finding.task for finding in shard.findings] == ["t1", None]
@@ -107,7 +107,7 @@ def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:
 
 
 def test_findings_again_takes_what_succeeded_and_was_asked_for() -> None:
-    text = said(anchor(1, STRIP.hash_at(0)))
+    text = said(anchor(1, ANCHORED.hash_at(0)))
     raws = [
         BatchResult(name(0), Outcome.TRUNCATED, text=text),
         BatchResult("theirs-0-1", Outcome.SUCCEEDED, text=text),

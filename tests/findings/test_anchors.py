@@ -16,6 +16,7 @@ from claude_batch.findings.anchors import (
     lines_at,
     resolve_anchors,
 )
+from claude_batch.tasks.task import TaskId
 
 ROW = st.tuples(
     st.sampled_from([b" ", b"+", b"-"]),
@@ -25,21 +26,24 @@ HUNK = st.lists(ROW, min_size=1, max_size=12).map(lambda rows: Hunk(1, 1, b"\n".
 HUNKS = st.lists(HUNK, min_size=1, max_size=4)
 
 
-def shown(strips: list[AnchoredTask]) -> list[str]:
+def anchored(hunk: Hunk) -> AnchoredTask:
+    return AnchoredTask.from_hunk(TaskId("t"), "a.py", hunk)
+
+
+def shown(tasks: list[AnchoredTask]) -> list[str]:
     """The anchors in the order in which a request shows them."""
-    hashes = [strip.hash_at(at) for strip in strips for at in range(len(strip.signs))]
+    hashes = [task.hash_at(at) for task in tasks for at in range(len(task.signs))]
     return [anchor(ordinal, hashed) for ordinal, hashed in enumerate(hashes, 1)]
 
 
 def test_an_anchor_is_what_the_ledger_s_format_says() -> None:
     first, second = (hashlib.sha256(line).digest()[:6] for line in (b"a", b"b c"))
-    strip = AnchoredTask.of(Hunk(1, 1, b"-a\n+ b\tc"))
+    task = anchored(Hunk(1, 1, b"-a\n+ b\tc"))
     assert (
-        strip.hashes
-        == (base64.urlsafe_b64encode(first) + base64.urlsafe_b64encode(second)).decode()
+        task.hashes == (base64.urlsafe_b64encode(first) + base64.urlsafe_b64encode(second)).decode()
     )
-    for ordinal, found in enumerate(strip.anchors(7), 7):
-        named = f"{ordinal}:{strip.hash_at(ordinal - 7)}".encode()
+    for ordinal, found in enumerate(task.anchors(7), 7):
+        named = f"{ordinal}:{task.hash_at(ordinal - 7)}".encode()
         number = int.from_bytes(hashlib.sha256(named).digest()[:4])
         letters = "".join(chr(97 + number // 26**digit % 26) for digit in range(3))
         assert found == f"{ordinal}{letters}"
@@ -48,13 +52,13 @@ def test_an_anchor_is_what_the_ledger_s_format_says() -> None:
 @settings(deadline=None)
 @given(HUNKS)
 def test_every_anchor_leads_back_to_its_line(hunks: list[Hunk]) -> None:
-    strips = [AnchoredTask.of(hunk) for hunk in hunks]
-    anchors = iter(shown(strips))
-    for task, hunk in enumerate(hunks):
+    tasks = [anchored(hunk) for hunk in hunks]
+    anchors = iter(shown(tasks))
+    for index, hunk in enumerate(hunks):
         for position, line in enumerate(hunk.lines):
             mark = next(anchors)
             side = Side.LEFT if line.sign == "-" else Side.RIGHT
-            assert resolve_anchors(mark, mark, strips) == LineRange(task, position, position, side)
+            assert resolve_anchors(mark, mark, tasks) == LineRange(index, position, position, side)
 
 
 @settings(deadline=None)
@@ -62,11 +66,11 @@ def test_every_anchor_leads_back_to_its_line(hunks: list[Hunk]) -> None:
 def test_two_anchors_are_a_range_of_one_hunk_and_one_side_or_nothing(
     hunks: list[Hunk], data: st.DataObject
 ) -> None:
-    strips = [AnchoredTask.of(hunk) for hunk in hunks]
-    anchors = shown(strips)
+    tasks = [anchored(hunk) for hunk in hunks]
+    anchors = shown(tasks)
     start, end = data.draw(st.sampled_from(anchors)), data.draw(st.sampled_from(anchors))
     try:
-        found = resolve_anchors(start, end, strips)
+        found = resolve_anchors(start, end, tasks)
     except AnchorError:
         return
     lines = hunks[found.task].lines
@@ -81,32 +85,32 @@ def test_two_anchors_are_a_range_of_one_hunk_and_one_side_or_nothing(
 def test_letters_of_another_line_are_refused_even_of_a_twin(
     hunks: list[Hunk], data: st.DataObject
 ) -> None:
-    strips = [AnchoredTask.of(hunk) for hunk in hunks]
-    anchors = shown(strips)
+    tasks = [anchored(hunk) for hunk in hunks]
+    anchors = shown(tasks)
     ordinal = data.draw(st.integers(1, len(anchors)))
     letters = data.draw(st.sampled_from(anchors))[-3:]
     assume(letters != anchors[ordinal - 1][-3:])
     with pytest.raises(AnchorError, match="letters"):
-        resolve_anchors(f"{ordinal}{letters}", f"{ordinal}{letters}", strips)
+        resolve_anchors(f"{ordinal}{letters}", f"{ordinal}{letters}", tasks)
 
 
 def test_a_wrong_ordinal_does_not_fit_a_twin_of_the_line() -> None:
-    strips = [AnchoredTask.of(Hunk(1, 1, b"\n".join([b"+}"] * 200)))]
-    letters = Counter(mark[-3:] for mark in shown(strips))
+    tasks = [anchored(Hunk(1, 1, b"\n".join([b"+}"] * 200)))]
+    letters = Counter(mark[-3:] for mark in shown(tasks))
     assert len(letters) > 190
 
 
 @settings(deadline=None)
 @given(st.text(max_size=12))
 def test_what_is_no_anchor_is_unplaced(text: str) -> None:
-    strips = [AnchoredTask.of(Hunk(1, 1, b"+a\n+b"))]
-    assume(text.strip() not in shown(strips))
+    tasks = [anchored(Hunk(1, 1, b"+a\n+b"))]
+    assume(text.strip() not in shown(tasks))
     with pytest.raises(AnchorError):
-        resolve_anchors(text, text, strips)
+        resolve_anchors(text, text, tasks)
 
 
-STRIPS = [AnchoredTask.of(Hunk(1, 1, b" a\n-b\n+c\n d")), AnchoredTask.of(Hunk(9, 9, b"+e"))]
-MARKS = shown(STRIPS)
+TASKS = [anchored(Hunk(1, 1, b" a\n-b\n+c\n d")), anchored(Hunk(9, 9, b"+e"))]
+MARKS = shown(TASKS)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +127,13 @@ MARKS = shown(STRIPS)
 )
 def test_why_anchors_are_unplaced(start: str, end: str, why: str) -> None:
     with pytest.raises(AnchorError, match=why):
-        resolve_anchors(start, end, STRIPS)
+        resolve_anchors(start, end, TASKS)
 
 
 def test_ranges_over_context_take_the_side_of_the_changed_end() -> None:
-    assert resolve_anchors(MARKS[0], MARKS[1], STRIPS) == LineRange(0, 0, 1, Side.LEFT)
-    assert resolve_anchors(MARKS[0], MARKS[3], STRIPS) == LineRange(0, 0, 3, Side.RIGHT)
-    assert resolve_anchors(f" {MARKS[2]}\n", MARKS[3], STRIPS) == LineRange(0, 2, 3, Side.RIGHT)
+    assert resolve_anchors(MARKS[0], MARKS[1], TASKS) == LineRange(0, 0, 1, Side.LEFT)
+    assert resolve_anchors(MARKS[0], MARKS[3], TASKS) == LineRange(0, 0, 3, Side.RIGHT)
+    assert resolve_anchors(f" {MARKS[2]}\n", MARKS[3], TASKS) == LineRange(0, 2, 3, Side.RIGHT)
 
 
 def test_lines_of_one_side_within_a_range() -> None:

@@ -9,7 +9,7 @@ from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.git.repository import edits
 from claude_batch.ledger.events import Plan
-from claude_batch.tasks.plan import AskedTask, PlannedFile, PlannedTask
+from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import Task, TaskId
 from responses import diff, finding, hunk, task
 
@@ -120,7 +120,6 @@ def past(
     folded: bool = False,
 ) -> PreviousPlans:
     """One plan that saw `asked` in src/a.py; today's diff shows `now` in `path`."""
-    strip = AnchoredTask.of(asked.hunk)
     planned = PlannedFile(
         path="src/a.py",
         old_path="src/a.py",
@@ -151,13 +150,7 @@ def past(
     blobs = {OLD_BLOB: old, NEW_BLOB: head_bytes}
     return PreviousPlans(
         (plan,),
-        {}
-        if folded
-        else {
-            asked.id: AskedTask(
-                id=asked.id, path=asked.path, signs=strip.signs, hashes=strip.hashes
-            )
-        },
+        {} if folded else {asked.id: AnchoredTask.from_hunk(asked.id, asked.path, asked.hunk)},
         today,
         Readers(lambda oid, commit: blobs.get(oid), edits, lambda commit, name: renamed),
     )

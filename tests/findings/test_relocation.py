@@ -6,14 +6,12 @@ from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
 from claude_batch.findings.relocation import RelocatedLines, lines_now, relocate
 from claude_batch.findings.suggestions import Rejected, Suggestion
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 (HUNK,) = parse_hunks(
     b"@@ -1,4 +1,4 @@\n def f():\n-    a = 1\n+    a = 2\n+    b = 3\n     return a\n"
 )
-STRIP = AnchoredTask.of(HUNK)
-TASK = AskedTask(id=TaskId("t"), path="a.py", signs=STRIP.signs, hashes=STRIP.hashes)
+TASK = AnchoredTask.from_hunk(TaskId("t"), "a.py", HUNK)
 NEW = [b"def f():", b"    a = 2", b"    b = 3", b"    return a"]
 
 
@@ -81,5 +79,5 @@ def test_a_replacement_is_proved_against_the_file_as_it_is_now() -> None:
 
 
 def test_a_folded_request_keeps_no_hashes() -> None:
-    bare = AskedTask(id=TaskId("t"), path="", signs="", hashes="")
+    bare = AnchoredTask(id=TaskId("t"), path="", signs="", hashes="")
     assert lines_now(finding(0, 0), bare, NEW) is None

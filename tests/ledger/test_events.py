@@ -5,8 +5,9 @@ import sys
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.ledger.events import from_line, to_line
-from claude_batch.tasks.plan import AskedTask, PlannedFile, PlannedTask
+from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from golden_events import LINES, TYPES
 from ledger_events import answered, intent
@@ -70,7 +71,7 @@ def test_what_is_kept_of_each_task_is_small() -> None:
     """A submission of 100,000 tasks holds all of it, and strings beside."""
     planned = PlannedTask(id=TaskId("a"), kind="review", old_start=1, new_start=1)
     file = PlannedFile(path="a", old_path="a", old_blob="", new_blob="", tasks=(planned,))
-    asked = AskedTask(id=TaskId("a"), path="a", signs="", hashes="")
+    asked = AnchoredTask(id=TaskId("a"), path="a", signs="", hashes="")
     for one in (planned, file, asked):
         assert not hasattr(one, "__dict__")
         assert sys.getsizeof(one) < 100

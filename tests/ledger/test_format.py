@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome, Usage
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Finding
 from claude_batch.ledger.events import Estimate, Event, SkippedFile
 from claude_batch.ledger.files import LOG, SHARD
-from claude_batch.tasks.plan import AskedTask, PlannedFile, PlannedTask
+from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from golden_events import LINES, TYPES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "ledger-format.md").read_text("utf-8")
@@ -18,7 +19,7 @@ PARTS: dict[str, type[object]] = {
     "`file`:": PlannedFile,
     "`planned task`:": PlannedTask,
     "`left out`:": SkippedFile,
-    "`asked task`:": AskedTask,
+    "`asked task`:": AnchoredTask,
     "`estimate`:": Estimate,
     "`usage`, in tokens": Usage,
     "A finding:": Finding,

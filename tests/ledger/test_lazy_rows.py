@@ -16,7 +16,7 @@ from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 from in_memory_content import EVENTS, InMemory
 from ledger_events import answered, asked, at, intent, submitted
-from recorded_results import ASKED, STRIP, name, recorder, said, succeeded
+from recorded_results import ANCHORED, ASKED, name, recorder, said, succeeded
 
 I1 = IntentId("i1")
 
@@ -119,7 +119,7 @@ def test_answers_are_matched_with_requests_on_a_sheet_as_with_values(keep: bool)
     intents = [intent("i1", requests=2), submitted("i1")]
     requests = [ASKED, asked("i1", 1, "t2"), asked("i1", 2, "t3", purpose="verify", about=("f",))]
     raws = [
-        succeeded(0, said(anchor(1, STRIP.hash_at(0)), "9zzz")),
+        succeeded(0, said(anchor(1, ANCHORED.hash_at(0)), "9zzz")),
         BatchResult(name(1), Outcome.EXPIRED),
         BatchResult(name(2), Outcome.SUCCEEDED, text="{}"),
         BatchResult("i1-1-2", Outcome.CANCELED),

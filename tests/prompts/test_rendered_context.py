@@ -6,7 +6,7 @@ import pytest
 
 from claude_batch.config.model import PathRule
 from claude_batch.diff.model import Hunk
-from claude_batch.findings.anchors import AnchoredTask, anchor
+from claude_batch.findings.anchors import anchor, line_hash
 from claude_batch.prompts.context import CodeSnippet
 from claude_batch.prompts.rendering import MOST_DESCRIPTION, MOST_TITLE, PromptContext
 from claude_batch.prompts.repository_rules import RuleFile
@@ -74,7 +74,7 @@ def test_a_sign_is_not_the_start_of_a_heading() -> None:
 
 def test_anchors_count_what_is_asked_and_nothing_else() -> None:
     text = user([task()], [], [], PromptContext((CodeSnippet("a.py", 1, (b"import os",)),)))
-    assert f"\n{anchor(1, AnchoredTask.of(HUNK).hash_at(0))} a = 1\n" in text
+    assert f"\n{anchor(1, line_hash(b'a = 1'))} a = 1\n" in text
     assert "\n import os\n" in text
 
 

@@ -99,7 +99,7 @@ def test_each_anchor_in_the_prompt_leads_back_to_its_line(
 ) -> None:
     """And nothing else in it can pass for an anchor or for a tag."""
     tasks = [drawn(change) for change in asked]
-    strips = [AnchoredTask.of(one.hunk) for one in tasks]
+    anchored = [AnchoredTask.from_hunk(one.id, one.path, one.hunk) for one in tasks]
     text = user(tasks, [drawn(change) for change in context], [])
     rows = text.split("\n")
     assert text.splitlines() == rows
@@ -109,7 +109,7 @@ def test_each_anchor_in_the_prompt_leads_back_to_its_line(
         for index, one in enumerate(tasks)
         for at, line in enumerate(one.hunk.lines)
     }
-    assert {resolve_anchors(name, name, strips) for name in anchors} == expected
+    assert {resolve_anchors(name, name, anchored) for name in anchors} == expected
     assert len(anchors) == len(expected)
     assert rows.count("</file>") == len({one.path for one in map(drawn, [*asked, *context])})
 

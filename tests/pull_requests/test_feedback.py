@@ -8,6 +8,7 @@ import pytest
 
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.diff.model import Side, SkippedFile
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Finding
 from claude_batch.findings.placement import Dropped, Placed
 from claude_batch.github_api.models import Reaction, RemoteComment, Thread
@@ -32,7 +33,7 @@ from claude_batch.pull_requests.feedback import (
     prefer_current_diff,
     silenced_fingerprints,
 )
-from claude_batch.tasks.plan import AskedTask, PlannedFile, PlannedTask
+from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import Task
 from responses import diff, finding, hunk, task
 
@@ -83,7 +84,7 @@ def test_reactions_to_our_comments_are_opinions() -> None:
         Reaction(10, "mona", "eyes"),
         Reaction(99, "mona", "-1"),  # not to a comment of ours
     ]
-    assert list(talk(reactions=given).opinions(())) == [
+    assert list(talk(reactions=given).feedback(())) == [
         Feedback(KEY, "thumbs_down", "mona"),
         Feedback(KEY, "thumbs_up", "tess"),
     ]
@@ -100,7 +101,7 @@ def test_reactions_to_our_comments_are_opinions() -> None:
     ],
 )
 def test_a_reply_that_begins_with_wontfix(body: str, counts: bool) -> None:
-    found = [each.what for each in talk(comments=[OURS, reply(body)]).opinions(())]
+    found = [each.what for each in talk(comments=[OURS, reply(body)]).feedback(())]
     assert found == ["wontfix"] * counts
 
 
@@ -120,7 +121,7 @@ def test_a_thread_that_a_person_resolved(
     resolver: str | None, login: str | None, posts: dict[str, Post], fixed: Any, says: bool
 ) -> None:
     around = talk(threads=[thread(resolver)], login=login, posts=posts)
-    assert [each.what for each in around.opinions(fixed)] == ["resolved"] * says
+    assert [each.what for each in around.feedback(fixed)] == ["resolved"] * says
 
 
 def test_only_news_of_people_with_write_access() -> None:
@@ -165,18 +166,18 @@ def test_only_news_of_people_with_write_access() -> None:
 )
 def test_which_threads_end(more: dict[str, Any], ends: list[str | None]) -> None:
     fixed = {KEY: finding(1, fingerprint=KEY)}
-    found = list(talk(**more).endings(fixed, nothing))
+    found = list(talk(**more).fixed_threads(fixed, nothing))
     assert [each.thread for each in found] == ends
-    assert list(talk(**more).endings({}, nothing)) == []
+    assert list(talk(**more).fixed_threads({}, nothing)) == []
 
 
 def test_an_ending_says_whether_the_suggestion_was_applied() -> None:
     ours = replace(OURS, body="text\n\n```suggestion\n    x = 1\n```")
     fixed = {KEY: finding(1, fingerprint=KEY, replacement="x = 1")}
     around = talk(comments=[ours], threads=[thread()])
-    [one] = around.endings(fixed, {"src/a.py": b"def f():\n    x = 1\n"}.get)
+    [one] = around.fixed_threads(fixed, {"src/a.py": b"def f():\n    x = 1\n"}.get)
     assert one == FixedThread(KEY, ours, "T", True)
-    [other] = around.endings(fixed, {"src/a.py": b"y = 1\n"}.get)
+    [other] = around.fixed_threads(fixed, {"src/a.py": b"y = 1\n"}.get)
     assert not other.applied
 
 
@@ -223,7 +224,9 @@ def plan(number: int, *tasks: Task) -> Plan:
 
 def view(plans: Sequence[Plan], *answered: Task) -> LedgerState:
     price = Estimate(input_tokens=1, output_tokens=1, usd=ZERO, usd_standard=ZERO, usd_max=ZERO)
-    tasks = tuple(AskedTask(id=one.id, path=one.path, signs="+", hashes="aaa") for one in answered)
+    tasks = tuple(
+        AnchoredTask(id=one.id, path=one.path, signs="+", hashes="aaa") for one in answered
+    )
     intent = Intent(
         **STAMP, id=IntentId("i"), lease_until=NOON, lane="batch", requests=1, sha256="s"
     )
@@ -256,7 +259,7 @@ def at(said: Finding, line: int = 2) -> Placed:
 
 
 def fixed(seen: CurrentFindings) -> bool:
-    return [each.fingerprint for each in seen.fixed([KEY, OTHER])] == [KEY]
+    return [each.fingerprint for each in seen.fixed_findings([KEY, OTHER])] == [KEY]
 
 
 FIRST = plan(1, OLD, BESIDE)

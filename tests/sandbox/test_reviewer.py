@@ -27,7 +27,10 @@ def asked(path: str, *rows: str, kind: str = "review") -> dict[str, object]:
                 "role": "user",
                 "content": [
                     {"type": "text", "text": shared([PathRule(instruction="be kind")], NO_CONTEXT)},
-                    {"type": "text", "text": own([task], [AnchoredTask.of(hunk)], [])},
+                    {
+                        "type": "text",
+                        "text": own([task], [AnchoredTask.from_hunk(task.id, path, hunk)], []),
+                    },
                 ],
             }
         ],

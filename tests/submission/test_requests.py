@@ -185,7 +185,7 @@ def test_a_rule_is_for_the_files_that_it_names(pattern: str, applies: bool) -> N
 
 
 def test_what_the_ledger_keeps_of_a_task_holds_no_code() -> None:
-    (kept,) = build(REVIEW, ONE, Config(), 5000).asked
+    (kept,) = build(REVIEW, ONE, Config(), 5000).tasks
     assert (kept.id, kept.path, kept.signs, len(kept.hashes)) == ("t", "src/a.py", " -+", 24)
     assert "zwei" not in repr(kept)
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome, Usage
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
 from claude_batch.ledger.events import (
     AnswerRecorded,
@@ -19,7 +20,6 @@ from claude_batch.ledger.events import (
     Submitted,
     TasksReset,
 )
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -46,7 +46,9 @@ def intent(name: str, minute: float = 0, requests: int = 1) -> Intent:
 
 
 def asked(name: str, n: int, *tasks: str, minute: float = 0, **more: object) -> RequestRecorded:
-    rows = tuple(AskedTask(id=TaskId(t), path="a.py", signs="+", hashes="AAAAAAAA") for t in tasks)
+    rows = tuple(
+        AnchoredTask(id=TaskId(t), path="a.py", signs="+", hashes="AAAAAAAA") for t in tasks
+    )
     estimate = Estimate(
         input_tokens=100,
         output_tokens=50,

@@ -9,7 +9,6 @@ from claude_batch.diff.model import Hunk
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.ledger.events import IntentId
 from claude_batch.ledger.view import LedgerState
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 from ledger_events import asked, at
 from rig import PRICES
@@ -17,14 +16,8 @@ from rig import PRICES
 I1 = IntentId("i1")
 
 
-STRIP = AnchoredTask.of(Hunk(1, 1, b"+total = 0"))
-
-
-ASKED = asked("i1", 0).model_copy(
-    update={
-        "tasks": (AskedTask(id=TaskId("t1"), path="a.py", signs=STRIP.signs, hashes=STRIP.hashes),)
-    }
-)
+ANCHORED = AnchoredTask.from_hunk(TaskId("t1"), "a.py", Hunk(1, 1, b"+total = 0"))
+ASKED = asked("i1", 0).model_copy(update={"tasks": (ANCHORED,)})
 
 
 def name(n: int) -> str:

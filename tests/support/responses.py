@@ -74,5 +74,5 @@ def user(
     beside: PromptContext = NO_CONTEXT,
 ) -> str:
     """A message as it is read: its two blocks, one after the other."""
-    strips = [AnchoredTask.of(one.hunk) for one in asked]
-    return shared(rules, beside) + own(asked, strips, context, beside.pieces)
+    anchored = [AnchoredTask.from_hunk(one.id, one.path, one.hunk) for one in asked]
+    return shared(rules, beside) + own(asked, anchored, context, beside.pieces)

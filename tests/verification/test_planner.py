@@ -10,9 +10,7 @@ from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import finding_id
 from claude_batch.ledger.events import RequestRecorded
 from claude_batch.ledger.view import LedgerState
-from claude_batch.tasks.plan import AskedTask
-from claude_batch.tasks.task import TaskId
-from claude_batch.verification.evidence import Code
+from claude_batch.verification.evidence import CodeExcerpt
 from claude_batch.verification.planner import VerificationPlanner
 from claude_batch.verification.requests import Claim
 from ledger_events import answered, asked, at, intent, submitted
@@ -34,10 +32,10 @@ EVENTS = [
 
 
 def case(origin: RequestRecorded) -> Claim:
-    strip, task = AnchoredTask.of(HUNK), origin.tasks[0].id
+    task = origin.tasks[0].id
     said = finding(1, id=finding_id(custom_id(origin.intent, 0, origin.sha), 0), task=task)
-    seen = AskedTask(id=TaskId(task), path="a.py", signs=strip.signs, hashes=strip.hashes)
-    return Claim(said, origin, "batch", seen, Code(HUNK))
+    seen = AnchoredTask.from_hunk(task, "a.py", HUNK)
+    return Claim(said, origin, "batch", seen, CodeExcerpt(HUNK))
 
 
 CASES = [case(request) for request in REQUESTS.values()]
@@ -55,7 +53,7 @@ def planner(**config: object) -> VerificationPlanner:
 
 
 def test_one_batch_for_all_pull_requests_and_each_pays_for_its_own() -> None:
-    (parcel,) = planner().next_steps(LedgerState.of(EVENTS), CASES).parcels
+    (parcel,) = planner().plan(LedgerState.of(EVENTS), CASES).batches
     assert (parcel.intent.follows, parcel.intent.lane) == ("verify", "batch")
     rows = [draft.asked for draft in parcel.drafts]
     assert [(row.pr, row.purpose, row.model) for row in rows] == [
@@ -69,36 +67,36 @@ def test_one_batch_for_all_pull_requests_and_each_pays_for_its_own() -> None:
 
 def test_twice_is_once() -> None:
     view = LedgerState.of(EVENTS)
-    first = planner().next_steps(view, CASES)
+    first = planner().plan(view, CASES)
     after = LedgerState.of([*EVENTS, *first.write.events])
-    assert planner().next_steps(after, CASES).parcels == ()
+    assert planner().plan(after, CASES).batches == ()
 
 
 def test_switched_off_nothing_follows() -> None:
-    assert planner(verify=None).next_steps(LedgerState.of(EVENTS), CASES).write.events == ()
+    assert planner(verify=None).plan(LedgerState.of(EVENTS), CASES).write.events == ()
 
 
 def test_a_pull_request_without_money_does_not_hold_up_another() -> None:
     spent = asked("i9", 0, "t9", pr=7)
     paid = answered("i9", usd=Decimal("0.9999"))
     view = LedgerState.of([*EVENTS, intent("i9"), spent, paid])
-    steps = planner(budget=Budget(pull_request=Decimal(1), month=None)).next_steps(view, CASES)
-    (parcel,) = steps.parcels
+    steps = planner(budget=Budget(pull_request=Decimal(1), month=None)).plan(view, CASES)
+    (parcel,) = steps.batches
     assert [draft.asked.pr for draft in parcel.drafts] == [8]
     assert [refusal.exit_code for refusal in steps.refused] == [4]
 
 
 def test_what_one_pull_request_takes_of_the_month_the_next_cannot_have() -> None:
     view = LedgerState.of(EVENTS)
-    (parcel,) = planner().next_steps(view, CASES).parcels
+    (parcel,) = planner().plan(view, CASES).batches
     most = parcel.drafts[0].asked.estimate.usd_max
     month = Decimal("0.04") + most * Decimal("1.5")  # what both answers have cost, and a bit
     tight = planner(budget=Budget(pull_request=None, month=month))
-    steps = tight.next_steps(view, CASES)
-    assert [len(parcel.drafts) for parcel in steps.parcels] == [1]
+    steps = tight.plan(view, CASES)
+    assert [len(parcel.drafts) for parcel in steps.batches] == [1]
     assert len(steps.refused) == 1
 
 
 def test_a_model_without_a_price_is_not_asked() -> None:
     with pytest.raises(UnknownModel):
-        planner(verify="gpt").next_steps(LedgerState.of(EVENTS), CASES)
+        planner(verify="gpt").plan(LedgerState.of(EVENTS), CASES)

@@ -17,6 +17,11 @@ class Side(StrEnum):
     LEFT = "LEFT"
     RIGHT = "RIGHT"
 
+    @property
+    def hidden_sign(self) -> str:
+        """The sign of the lines that the file of this side does not have."""
+        return "-" if self is Side.RIGHT else "+"
+
 
 class Line(NamedTuple):
     """One line of a hunk. `text` has no newline; a CR of CRLF stays part of it."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from claude_batch.diff.model import Side
 from claude_batch.errors import BadUsage
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.relocation import relocate
 from claude_batch.findings.suggestions import Rejected, Suggestion, combine
 from claude_batch.git.patch import make_patch
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.ledger.store import Ledger
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.verification.outcomes import VerificationStatus, status_by_finding
 
 
@@ -38,7 +38,7 @@ def apply(
             raise BadUsage(
                 f"no suggestion is called {prefix!r}", "see `claude-batch findings` for the ids"
             )
-    by_path: dict[str, list[tuple[Finding, AskedTask]]] = {}
+    by_path: dict[str, list[tuple[Finding, AnchoredTask]]] = {}
     for finding, task in wanted:
         by_path.setdefault(finding.path, []).append((finding, task))
     parts = [_file(work_tree, path, group, write=write) for path, group in by_path.items()]
@@ -49,7 +49,7 @@ def apply(
     )
 
 
-def _suggestions(ledger: Ledger, *, named: bool) -> Iterator[tuple[Finding, AskedTask]]:
+def _suggestions(ledger: Ledger, *, named: bool) -> Iterator[tuple[Finding, AnchoredTask]]:
     view = ledger.view()
     judged, tasks = status_by_finding(view), view.anchored_tasks()
     for finding in ledger.findings(answered for _, answered in view.answers()):
@@ -60,7 +60,7 @@ def _suggestions(ledger: Ledger, *, named: bool) -> Iterator[tuple[Finding, Aske
 
 
 def _file(
-    work_tree: WorkTree, path: str, group: Sequence[tuple[Finding, AskedTask]], *, write: bool
+    work_tree: WorkTree, path: str, group: Sequence[tuple[Finding, AnchoredTask]], *, write: bool
 ) -> Applied:
     before = work_tree.read_bytes(path)
     if before is None:
@@ -80,7 +80,7 @@ def _file(
     )
 
 
-def _proved(before: bytes, finding: Finding, task: AskedTask) -> Suggestion | Rejected:
+def _proved(before: bytes, finding: Finding, task: AnchoredTask) -> Suggestion | Rejected:
     here = relocate(finding, task, before)
     gone = Rejected("the code is no longer there, or stands there more than once")
     return here.proof if here else gone

@@ -5,13 +5,13 @@ from functools import cache
 
 from claude_batch.exports.formats import Form
 from claude_batch.exports.formats import export as render
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import Dropped, Placed
 from claude_batch.findings.relocation import relocate
 from claude_batch.findings.suggestions import Suggestion
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.ledger.store import Ledger
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.verification.outcomes import VerificationStatus, status_by_finding
 
 
@@ -29,7 +29,7 @@ def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
     return render(form, placed, unplaced)
 
 
-def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
+def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AnchoredTask | None]]:
     view = ledger.view()
     judged, tasks = status_by_finding(view), view.anchored_tasks()
     for finding in ledger.findings(answered for _, answered in view.answers()):
@@ -37,7 +37,7 @@ def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AskedTask | None]]:
             yield finding, tasks.get(finding.task) if finding.task else None
 
 
-def _place(finding: Finding, task: AskedTask, content: bytes) -> Placed | None:
+def _place(finding: Finding, task: AnchoredTask, content: bytes) -> Placed | None:
     here = relocate(finding, task, content)
     if here is None:
         return None

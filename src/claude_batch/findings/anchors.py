@@ -15,6 +15,8 @@ from string import ascii_lowercase
 from struct import Struct
 
 from claude_batch.diff.model import Hunk, Line, Side
+from claude_batch.tasks.plan import STRICT
+from claude_batch.tasks.task import TaskId
 
 HASH_LENGTH = 8
 
@@ -42,16 +44,29 @@ def anchor(ordinal: int, hashed: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AnchoredTask:
-    """The anchored lines of one task as the ledger keeps them: no code, only signs and hashes."""
+    """A task of a request with its anchored lines, as the ledger stores it: no code.
 
+    `signs` has one character a line, `hashes` HASH_LENGTH. After compaction both are empty.
+    """
+
+    __pydantic_config__ = STRICT
+
+    id: TaskId
+    path: str
     signs: str
     hashes: str
 
     @classmethod
-    def of(cls, hunk: Hunk) -> "AnchoredTask":
+    def from_hunk(cls, task_id: TaskId, path: str, hunk: Hunk) -> "AnchoredTask":
         rows = hunk.rows
         signs = b"".join([row[:1] or b" " for row in rows])
-        return cls(signs.decode("ascii", "replace"), _hashes([row[1:] for row in rows]))
+        hashes = _hashes([row[1:] for row in rows])
+        return cls(task_id, path, signs.decode("ascii", "replace"), hashes)
+
+    @property
+    def has_hashes(self) -> bool:
+        """False after compaction, which drops the hashes."""
+        return bool(self.signs) and len(self.hashes) == len(self.signs) * HASH_LENGTH
 
     def anchors(self, first: int) -> list[str]:
         """Of its lines, of which the first has this ordinal."""
@@ -108,5 +123,5 @@ def _find(text: str, strips: Sequence[AnchoredTask]) -> tuple[int, int]:
 
 def lines_at(hunk: Hunk, first: int, last: int, side: Side) -> tuple[Line, ...]:
     """The lines of that side within a range of positions."""
-    other = "-" if side is Side.RIGHT else "+"
-    return tuple(line for line in hunk.lines[first : last + 1] if line.sign != other)
+    shown = hunk.lines[first : last + 1]
+    return tuple(line for line in shown if line.sign != side.hidden_sign)

@@ -16,7 +16,6 @@ from claude_batch.findings.finding import (
     finding_id,
     fingerprint,
 )
-from claude_batch.tasks.plan import AskedTask
 
 MAX_FINDINGS = 200  # of one answer; of those beyond it nothing is kept but that they were there
 MAX_TITLE = 200  # characters
@@ -56,7 +55,7 @@ def validate_review(text: str) -> ValidResponse:
 
 
 def read_findings(
-    text: str, custom_id: str, tasks: Sequence[AskedTask], kind: str
+    text: str, custom_id: str, tasks: Sequence[AnchoredTask], kind: str
 ) -> tuple[Finding, ...]:
     """The findings of a complete answer. Raises Unparsable.
 
@@ -65,9 +64,8 @@ def read_findings(
     says that two findings without a place are the same.
     """
     said = validated(text, ReviewResponse)
-    strips = [AnchoredTask(task.signs, task.hashes) for task in tasks]
     return tuple(
-        _finding(_bounded(one, index), custom_id, index, (tasks, strips), kind)
+        _finding(_bounded(one, index), custom_id, index, tasks, kind)
         for index, one in enumerate(said.findings)
     )
 
@@ -80,19 +78,18 @@ def _finding(
     said: ResponseFinding,
     custom_id: str,
     index: int,
-    asked: tuple[Sequence[AskedTask], Sequence[AnchoredTask]],
+    tasks: Sequence[AnchoredTask],
     kind: str,
 ) -> Finding:
-    tasks, strips = asked
     where: LineRange | None = None
     unplaced = None
     try:
-        where = resolve_anchors(said.start, said.end, strips)
+        where = resolve_anchors(said.start, said.end, tasks)
     except AnchorError as reason:
         unplaced = str(reason)
     task = tasks[where.task] if where else None
     path = task.path if task else next((task.path for task in tasks), "")
-    hashes = _hashes(strips[where.task], where) if where else f"{custom_id}:{index}"
+    hashes = _hashes(tasks[where.task], where) if where else f"{custom_id}:{index}"
     title, body = _words(said)
     replacement = said.replacement if title else None
     return Finding(
@@ -122,11 +119,10 @@ def _words(said: ResponseFinding) -> tuple[str, str]:
     return title, body if title else ""
 
 
-def _hashes(strip: AnchoredTask, where: LineRange) -> str:
+def _hashes(task: AnchoredTask, where: LineRange) -> str:
     """Those of the anchored lines that stand in the file of that side."""
-    other = "-" if where.side is Side.RIGHT else "+"
     positions = range(where.first, where.last + 1)
-    return "".join(strip.hash_at(at) for at in positions if strip.signs[at] != other)
+    return "".join(task.hash_at(at) for at in positions if task.signs[at] != where.side.hidden_sign)
 
 
 def _title(text: str) -> str:

@@ -11,11 +11,11 @@ from typing import Literal
 from claude_batch.diff.line_tracking import track_lines
 from claude_batch.diff.lines import texts
 from claude_batch.diff.model import Diff, FileChange, Side
-from claude_batch.findings.anchors import HASH_LENGTH, AnchoredTask, line_hash
+from claude_batch.findings.anchors import AnchoredTask, line_hash
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.suggestions import Rejected, Suggestion, validate_suggestion
 from claude_batch.git.earlier_commits import Readers
-from claude_batch.tasks.plan import AskedTask, PlannedDiff, PlannedFile, PlannedTask
+from claude_batch.tasks.plan import PlannedDiff, PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 
 # task: it is still in the diff. blob: the same file. walk: past edits. moved: elsewhere, verbatim.
@@ -36,7 +36,7 @@ class PreviousPlans:
     """`plans`: those of this pull request, oldest first. `asked`: tasks with their strips."""
 
     plans: Sequence[PlannedDiff]
-    asked: Mapping[TaskId, AskedTask]
+    asked: Mapping[TaskId, AnchoredTask]
     diff: Diff
     readers: Readers
     files: dict[str, FileChange] = field(init=False)
@@ -101,7 +101,7 @@ def _path_now(
 
 def _locate_added(
     finding: Finding,
-    asked: AskedTask,
+    asked: AnchoredTask,
     origin: PlannedLocation,
     past: PreviousPlans,
     now: tuple[str, bytes],
@@ -129,7 +129,7 @@ def _locate_added(
 
 def _removed(
     finding: Finding,
-    asked: AskedTask,
+    asked: AnchoredTask,
     origin: PlannedLocation,
     past: PreviousPlans,
     change: FileChange | None,
@@ -151,7 +151,7 @@ def _removed(
 
 
 def _old_lines(
-    asked: AskedTask,
+    asked: AnchoredTask,
     origin: PlannedLocation,
     past: PreviousPlans,
     change: FileChange,
@@ -170,18 +170,17 @@ def _old_lines(
 
 def _span(signs: str, start: int, finding: Finding) -> tuple[int, int]:
     """The lines of the finding's side, where the hunk starts at line `start` of that side."""
-    other = "-" if finding.side is Side.RIGHT else "+"
+    other = finding.side.hidden_sign
     before = sum(sign != other for sign in signs[: finding.first])
     inside = sum(sign != other for sign in signs[finding.first : finding.last + 1])
     return start + before, start + before + inside - 1
 
 
-def _hashes(asked: AskedTask, finding: Finding) -> list[str]:
-    strip = AnchoredTask(asked.signs, asked.hashes)
-    other = "-" if finding.side is Side.RIGHT else "+"
-    last = min(finding.last, len(strip.signs) - 1)
+def _hashes(asked: AnchoredTask, finding: Finding) -> list[str]:
+    last = min(finding.last, len(asked.signs) - 1)
     positions = range(max(finding.first, 0), last + 1)
-    return [strip.hash_at(at) for at in positions if strip.signs[at] != other]
+    hidden = finding.side.hidden_sign
+    return [asked.hash_at(at) for at in positions if asked.signs[at] != hidden]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ class RelocatedLines:
     proof: Suggestion | Rejected
 
 
-def relocate(finding: Finding, task: AskedTask, blob: bytes) -> RelocatedLines | None:
+def relocate(finding: Finding, task: AnchoredTask, blob: bytes) -> RelocatedLines | None:
     """None unless the finding's lines stand in the file, whole and at one place."""
     rows = texts(blob)
     lines = lines_now(finding, task, rows)
@@ -208,25 +207,26 @@ def relocate(finding: Finding, task: AskedTask, blob: bytes) -> RelocatedLines |
     return RelocatedLines(first, last, proof)
 
 
-def lines_now(finding: Finding, task: AskedTask, rows: Sequence[bytes]) -> tuple[int, int] | None:
+def lines_now(
+    finding: Finding, task: AnchoredTask, rows: Sequence[bytes]
+) -> tuple[int, int] | None:
     """First and last line, 1-based; None unless the whole hunk stands at exactly one place.
 
     `rows` are the file's lines without their newlines. Removed lines stand nowhere.
     """
-    strip = AnchoredTask(task.signs, task.hashes)
-    start = _found_at(strip, rows)
+    start = _found_at(task, rows)
     if start is None or finding.side is Side.LEFT:
         return None
     return (
-        start + _new_lines_before(strip, finding.first) + 1,
-        start + _new_lines_before(strip, finding.last + 1),
+        start + _new_lines_before(task, finding.first) + 1,
+        start + _new_lines_before(task, finding.last + 1),
     )
 
 
-def _found_at(strip: AnchoredTask, rows: Sequence[bytes]) -> int | None:
-    if not strip.signs or len(strip.hashes) != len(strip.signs) * HASH_LENGTH:
-        return None  # a folded request keeps no hashes
-    wanted = [strip.hash_at(at) for at, sign in enumerate(strip.signs) if sign != "-"]
+def _found_at(task: AnchoredTask, rows: Sequence[bytes]) -> int | None:
+    if not task.has_hashes:
+        return None
+    wanted = [task.hash_at(at) for at, sign in enumerate(task.signs) if sign != "-"]
     hashes = [line_hash(row) for row in rows]
     starts = [
         start
@@ -236,5 +236,5 @@ def _found_at(strip: AnchoredTask, rows: Sequence[bytes]) -> int | None:
     return starts[0] if len(starts) == 1 else None
 
 
-def _new_lines_before(strip: AnchoredTask, position: int) -> int:
-    return sum(sign != "-" for sign in strip.signs[:position])
+def _new_lines_before(task: AnchoredTask, position: int) -> int:
+    return sum(sign != "-" for sign in task.signs[:position])

@@ -5,17 +5,19 @@ by which run and for which repository. Facts about the same thing only ever add 
 union of two writers' files is the right state, whatever the order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
-from typing import Annotated, Literal, NewType, TypeVar, cast
+from typing import Annotated, Any, Literal, NewType, TypeVar, cast
 
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome, Usage
-from claude_batch.tasks.plan import STRICT, AskedTask, PlannedFile
+from claude_batch.findings.anchors import AnchoredTask
+from claude_batch.tasks.plan import STRICT, PlannedFile
 from claude_batch.tasks.task import TaskId
 
 SCHEMA = 1
@@ -30,6 +32,22 @@ class Event(Model):
     at: AwareDatetime
     run: str
     repo: str
+
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The fields that every event has: its time, its run and its repository."""
+
+    run: str
+    repo: str
+    now: Callable[[], datetime]
+
+    def event(self, event_type: type[E], /, *, at: datetime | None = None, **fields: Any) -> E:
+        """An event of this type, written at `at` or now. Raises pydantic.ValidationError."""
+        return event_type(at=at or self.now(), run=self.run, repo=self.repo, **fields)
 
 
 class SkippedFile(Model):
@@ -90,7 +108,7 @@ class RequestRecorded(Event):
     model: str
     effort: str | None
     purpose: Literal["ask", "verify", "primer"] = "ask"
-    tasks: tuple[AskedTask, ...]
+    tasks: tuple[AnchoredTask, ...]
     about: tuple[str, ...] = ()  # finding ids, for a second look
     estimate: Estimate
 
@@ -261,7 +279,6 @@ def from_line(line: bytes) -> AnyEvent:
     return EVENT.validate_json(line)
 
 
-E = TypeVar("E", bound=Event)
 TICK = timedelta(microseconds=1)
 
 

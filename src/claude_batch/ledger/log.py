@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.ledger.events import (
     AnswerRecorded,
     AnyEvent,
@@ -20,7 +21,6 @@ from claude_batch.ledger.events import (
     supersedes,
 )
 from claude_batch.ledger.lazy_rows import AnySheet, LazyRows, LogFileIndex
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 E = TypeVar("E", bound=Event)
@@ -90,7 +90,7 @@ def unfold_request(row: FoldedRequest, intent: Intent | None = None) -> RequestR
         effort=None,
         purpose=row.purpose,
         about=row.about,
-        tasks=tuple(AskedTask(id=task, path="", signs="", hashes="") for task in row.tasks),
+        tasks=tuple(AnchoredTask(id=task, path="", signs="", hashes="") for task in row.tasks),
         estimate=Estimate(input_tokens=0, output_tokens=0, usd=usd, usd_standard=usd, usd_max=usd),
     )
 

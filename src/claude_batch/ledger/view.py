@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import overload
 
 from claude_batch.anthropic_api.results import Outcome
+from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.ledger.batch_record import BatchRecord, batch_records
 from claude_batch.ledger.events import (
     AnswerRecorded,
@@ -26,7 +27,6 @@ from claude_batch.ledger.events import (
 )
 from claude_batch.ledger.lazy_rows import AnySheet
 from claude_batch.ledger.log import EventIndex, reset_times, unfold_answer, unfold_request
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import TaskId
 
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
@@ -271,7 +271,7 @@ class LedgerState:
         }
         return sorted(found.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
 
-    def anchored_tasks(self) -> dict[TaskId, AskedTask]:
+    def anchored_tasks(self) -> dict[TaskId, AnchoredTask]:
         """Tasks with the lines that a succeeded request showed; a folded one has ids only."""
         pairs = self.answers()
         return {task.id: task for asked, _ in pairs for task in asked.tasks if task.signs}

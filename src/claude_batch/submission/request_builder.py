@@ -13,7 +13,7 @@ from claude_batch.costs import prompt_cache as prefix
 from claude_batch.costs.estimates import estimate, input_tokens, max_tokens
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.prompt_cache import CachedPrefix, CachePricing
-from claude_batch.ledger.events import IntentId, RequestRecorded
+from claude_batch.ledger.events import IntentId, RequestRecorded, Stamp
 from claude_batch.ledger.usage_history import History
 from claude_batch.prompts import repository_rules as house_rules
 from claude_batch.prompts.context import ReviewedFiles, select_snippets
@@ -55,7 +55,7 @@ class RequestBuilder:
             tuple(new),
             work.known,
             work.solo_task_ids,
-            work.subject,
+            work.scope,
             marked_by,
         )
         if self.last.key != of:
@@ -86,7 +86,7 @@ class RequestBuilder:
         self, new: Sequence[Task], work: PendingWork
     ) -> Iterator[tuple[Kind, Config, RequestTasks]]:
         """Context is read by object id: the same claim has the same bytes whenever it runs."""
-        kinds, material = {kind.name: kind for kind in self.kinds}, work.subject.material
+        kinds, material = {kind.name: kind for kind in self.kinds}, work.scope.context_source
         known, apart = work.known, work.solo_task_ids
         head, papers = ReviewedFiles.of(new, known, material.blobs), material.papers()
         for name in dict.fromkeys(task.kind for task in new):
@@ -117,7 +117,7 @@ class RequestBuilder:
         return request.build(kind, part, config, limit, self.keep, mark)
 
     def expected(self, made: Request, history: History) -> RequestEstimate:
-        config, tasks, chars = self.config, len(made.shown), made.body.size
+        config, tasks, chars = self.config, len(made.tasks), made.body.size
         by_length = input_tokens(chars, made.model)
         output = history.output_tokens(made.kind.name, made.model, config.effort, tasks)
         return RequestEstimate(
@@ -147,10 +147,8 @@ class RequestBuilder:
         intent: IntentId,
         subject: ReviewScope,
     ) -> PreparedRequest:
-        asked = RequestRecorded(
-            at=self.now,
-            run=subject.run,
-            repo=subject.repo,
+        asked = Stamp(subject.run, subject.repo, lambda: self.now).event(
+            RequestRecorded,
             intent=intent,
             n=n,
             sha=made.body.sha,
@@ -159,7 +157,7 @@ class RequestBuilder:
             model=made.model,
             effort=self.config.effort,
             purpose=made.purpose,
-            tasks=made.asked,
+            tasks=made.tasks,
             estimate=expected.recorded,
         )
         return PreparedRequest(

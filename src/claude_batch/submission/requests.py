@@ -14,7 +14,6 @@ from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.prompts import kinds as prompts_kinds
 from claude_batch.prompts import rendering as prompt
 from claude_batch.prompts.rendering import NO_CONTEXT, PromptContext
-from claude_batch.tasks.plan import AskedTask
 from claude_batch.tasks.task import Kind, Task, TaskId
 
 # One request of this size is answered well and pays for its instructions once; larger ones
@@ -38,21 +37,12 @@ class RequestTasks:
     beside: PromptContext = NO_CONTEXT
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What stays of a task once the model's text is written: 100,000 of these are in memory."""
-
-    id: TaskId
-    path: str
-    strip: AnchoredTask
-
-
 @dataclass(frozen=True)
 class Request:
-    """Ready to be sent. What it was made of may be forgotten."""
+    """A request that is ready to be sent."""
 
     kind: Kind
-    shown: tuple[Shown, ...]
+    tasks: tuple[AnchoredTask, ...]  # no code: there may be 100,000 of them in memory
     model: str
     body: Body
     max_tokens: int
@@ -61,14 +51,6 @@ class Request:
     @property
     def purpose(self) -> Literal["ask", "primer"]:
         return "primer" if self.mark and self.mark.is_primer else "ask"
-
-    @property
-    def asked(self) -> tuple[AskedTask, ...]:
-        """What the ledger keeps of the tasks, enough to read the answer's anchors."""
-        return tuple(
-            AskedTask(id=one.id, path=one.path, signs=one.strip.signs, hashes=one.strip.hashes)
-            for one in self.shown
-        )
 
 
 def group_tasks(
@@ -135,10 +117,9 @@ def build(
     }
     if config.effort:
         output["effort"] = config.effort
-    shown = tuple(Shown(task.id, task.path, AnchoredTask.of(task.hunk)) for task in packed.asked)
-    strips = [one.strip for one in shown]
+    tasks = tuple(AnchoredTask.from_hunk(task.id, task.path, task.hunk) for task in packed.asked)
     common = _shared(packed, config)
-    own = prompt.own(packed.asked, strips, packed.context, packed.beside.pieces)
+    own = prompt.own(packed.asked, tasks, packed.context, packed.beside.pieces)
     system = [_block(prompts_kinds.system(kind))]
     content = [_block(text) for text in (common, own) if text]
     if mark:
@@ -150,7 +131,7 @@ def build(
         "messages": [{"role": "user", "content": content}],
         "output_config": output,
     }
-    return Request(kind, shown, config.model, keep(to_json(params)), max_tokens, mark)
+    return Request(kind, tasks, config.model, keep(to_json(params)), max_tokens, mark)
 
 
 def prefix(kind: Kind, packed: RequestTasks, config: Config) -> str:

@@ -37,18 +37,6 @@ class PlannedFile:
     tasks: tuple[PlannedTask, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AskedTask:
-    """A task within a request, with its anchored lines as signs and hashes (anchor.Strip)."""
-
-    __pydantic_config__ = STRICT
-
-    id: TaskId
-    path: str
-    signs: str
-    hashes: str
-
-
 class PlannedDiff(Protocol):
     """The part of a recorded plan that says which tasks a diff held, and where."""
 
