@@ -57,7 +57,7 @@ def read_request(draft: PreparedRequest, tasks: Sequence[Task]) -> Shown:
     first = {task.id: task for task in reversed(tasks)}
     rows = [
         (first[asked.id], at)
-        for asked in draft.asked.tasks
+        for asked in draft.event.tasks
         for at in range(len(first[asked.id].hunk.lines))
     ]
     anchors = []
@@ -76,7 +76,7 @@ def answer(
     """Findings as they come out of the real reader, each with what it is about."""
     pairs = [*_true(page, true, dice), *_damaged(page, others, damaged, dice)]
     said = [_said(start, end, at) for at, (start, end, _) in enumerate(pairs)]
-    asked = page.draft.asked
+    asked = page.draft.event
     name = custom_id(asked.intent, asked.n, asked.sha)
     findings = read_findings(json.dumps({"findings": said}), name, asked.tasks, asked.kind)
     yield from zip(findings, [meant for _, _, meant in pairs], strict=True)

@@ -34,7 +34,7 @@ from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.plan import PlannedTask
 from claude_batch.tasks.task import Changed
 from claude_batch.verification import requests as verify
-from claude_batch.verification.evidence import code_of
+from claude_batch.verification.evidence import build_excerpt
 from claude_batch.verification.requests import Claim
 
 EACH = 90  # pull requests of one repository
@@ -74,7 +74,7 @@ def measure(repository: Repository, pull: Merged) -> Measured | None:
         papers=lambda: repository.named_files(pull.base, house_rules.FILE_NAMES),
     )
     claimed = [
-        _drafts(replace(subject, material=material))
+        _drafts(replace(subject, context_source=material))
         for material in (ContextSource(), context, whole)
     ]
     sums = [sum(draft.body.size for draft in drafts) for drafts in claimed]
@@ -91,12 +91,12 @@ def _drafts(subject: ReviewScope) -> list[PreparedRequest]:
     kinds = (_prompts_kinds.kind_of("review"),)
     claimant = SubmissionPlanner(config, kinds, Prices.load(), NOW, lambda: next(ids))
     claim = claimant.plan(LedgerState.of(()), subject)
-    return [draft for parcel in claim.parcels for draft in parcel.drafts]
+    return [draft for parcel in claim.batches for draft in parcel.requests]
 
 
 def _second_look(draft: PreparedRequest, subject: ReviewScope, repository: Repository) -> int:
     """At a finding on the middle line of the middle task."""
-    asked = draft.asked.tasks[len(draft.asked.tasks) // 2]
+    asked = draft.event.tasks[len(draft.event.tasks) // 2]
     task = next(task for task in subject.tasks if task.id == asked.id)
     planned = PlannedTask(
         id=task.id, kind="review", old_start=task.hunk.old_start, new_start=task.hunk.new_start
@@ -104,7 +104,7 @@ def _second_look(draft: PreparedRequest, subject: ReviewScope, repository: Repos
     assert isinstance(task.source, Changed)  # noqa: S101 - the tasks come from a diff
     blobs = task.source.old_blob, task.source.new_blob
     content = repository.read(oid for oid in blobs if oid.strip("0"))
-    code = code_of(asked, planned, *(content.get(oid, b"") for oid in blobs))
+    code = build_excerpt(asked, planned, *(content.get(oid, b"") for oid in blobs))
     if code is None:
         return 0
     at = len(asked.signs) // 2
@@ -122,12 +122,12 @@ def _second_look(draft: PreparedRequest, subject: ReviewScope, repository: Repos
         title="x" * TITLE,
         body="x" * BODY,
     )
-    case = Claim(finding, draft.asked, "batch", asked, code)
-    return verify.build([case], Config().verify or "").body.size
+    case = Claim(finding, draft.event, "batch", asked, code)
+    return verify.build_request([case], Config().verify or "").body.size
 
 
 def _instructions() -> int:
-    return request.build(
+    return request.build_request(
         _prompts_kinds.kind_of("review"), request.RequestTasks(()), Config(), 9_999
     ).body.size
 

@@ -34,7 +34,7 @@ from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import kind_of
 from claude_batch.pull_requests import marker as marker
-from claude_batch.pull_requests.review_plan import check
+from claude_batch.pull_requests.review_plan import find_refused
 from claude_batch.sandbox.github_server.comment_rules import anchor_faults
 from claude_batch.sandbox.github_server.git_repository import Bare, Touched
 from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
@@ -185,9 +185,9 @@ class Trial:
             readers = replace(readers, blob=lambda oid, commit: None)
         asked = {
             task.id: task
-            for parcel in self.claim.parcels
-            for draft in parcel.drafts
-            for task in draft.asked.tasks
+            for parcel in self.claim.batches
+            for draft in parcel.requests
+            for task in draft.event.tasks
         }
         past = PreviousPlans(plans, asked, scene.look.diff, readers)
         for meant, placed in self._placed(scene, past):
@@ -229,10 +229,10 @@ class Trial:
         self, tally: Tally, scene: Scene, meant: Meant, placed: Placed, *, loose: bool
     ) -> Iterator[str]:
         tally.add("judged")
-        body = marker.marked("text", placed.finding.fingerprint)
+        body = marker.append_marker("text", placed.finding.fingerprint)
         draft = DraftComment(placed.path, placed.side, placed.first_line, placed.line, body)
         yield from anchor_faults(_wire(draft), scene.touched)
-        yield from check([draft], scene.look.diff)
+        yield from find_refused([draft], scene.look.diff)
         texts, wanted = self._texts(scene, placed), meant.texts
         if loose:
             texts, wanted = ([b" ".join(t.split()) for t in rows] for rows in (texts, wanted))
@@ -294,7 +294,7 @@ def try_pull(court: Court, pull: Pull, number: int, others: list[Shown]) -> Outc
     if not tasks or len(start.look.files) > MOST_FILES or size > MOST_BYTES:
         return None
     claim = court.claim(start, number)
-    pages = [read_request(d, tasks) for parcel in claim.parcels for d in parcel.drafts]
+    pages = [read_request(d, tasks) for parcel in claim.batches for d in parcel.requests]
     said = [pair for page in pages for pair in answer(page, others[-5:], 30, 12, dice)]
     others += pages
     trial = Trial(court, start, claim, said)

@@ -95,7 +95,7 @@ def _new_ids(folder: Path) -> int:
     look = looker.diff(looker.compare(Range("HEAD~1", "HEAD")), (), kinds)
     tasks = look.tasks(kinds)
     subject = ReviewScope("a/b", "run", None, look.comparison, tasks, look.skipped)
-    return len(PendingWork.of(LedgerState(), subject).new)
+    return len(PendingWork.from_state(LedgerState(), subject).new)
 
 
 def _repository(folder: Path, files: int, lines: int) -> None:

@@ -152,7 +152,7 @@ class Wire:
             comparison=look.comparison,
             tasks=look.tasks(KINDS),
             skipped=look.skipped,
-            material=material,
+            context_source=material,
         )
 
     def _posted(self, since: int) -> int:

@@ -14,7 +14,7 @@ from claude_batch.cli.output import json_documents as report
 from claude_batch.exports.export import export
 from claude_batch.findings.parsing import MAX_FINDINGS
 from claude_batch.git.work_tree import WorkTree
-from claude_batch.pull_requests.outcomes import findings
+from claude_batch.pull_requests.outcomes import list_findings
 from claude_batch.sandbox.anthropic_server.server import Reply
 from claude_batch.sandbox.demo.conversation import Said
 from rig import NOTHING, PullRig, anchors, finding, open_pull, open_rig
@@ -156,7 +156,7 @@ def test_findings_without_words_are_counted_and_nowhere_shown(told: Open) -> Non
         assert reasons(pull) == {"malformed": 4}
         assert comments(pull) == []
         assert "4 (the answer was malformed)" in str(check(pull).body)
-        assert {found.outcome for found in findings([pull.rig.ledger])} == {"malformed"}
+        assert {found.outcome for found in list_findings([pull.rig.ledger])} == {"malformed"}
         work_tree = WorkTree(pull.shop.work)
         assert export([pull.rig.ledger], work_tree, "markdown") == "No findings.\n"
 

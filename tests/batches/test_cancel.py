@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from claude_batch.batches.cancel import cancel, cancel_for, close
+from claude_batch.batches.cancel import cancel, cancel_pull_request, close_pull_request
 from claude_batch.errors import BadUsage
 from claude_batch.ledger.view import TaskStatus
 from rig import REPO, Rig, open_rig
@@ -17,7 +17,7 @@ def rig(work: Work) -> Iterator[Rig]:
 
 def submit(rig: Rig, path: str, pr: int = 7) -> str:
     (sent,) = rig.submit(rig.given({"path": path, "text": path}, pr=pr)).sent
-    return str(sent.batch)
+    return str(sent.id)
 
 
 def statuses(rig: Rig) -> dict[str, str]:
@@ -74,17 +74,19 @@ def test_what_was_canceled_may_be_asked_again(rig: Rig) -> None:
 
 def test_a_batch_of_another_pull_request_goes_on(rig: Rig) -> None:
     mine, theirs = submit(rig, "a.py", pr=7), submit(rig, "b.py", pr=8)
-    assert cancel_for(rig.ledger, rig.claude, 7, "run-1", rig.clock) == [(mine, "canceling")]
+    assert cancel_pull_request(rig.ledger, rig.claude, 7, "run-1", rig.clock) == [
+        (mine, "canceling")
+    ]
     assert statuses(rig)[theirs] == "in_progress"
 
 
 def test_closing_cancels_and_is_remembered(rig: Rig) -> None:
     mine = submit(rig, "a.py", pr=7)
-    done = close(rig.ledger, rig.claude, 7, True, REPO, "run-1", rig.clock)
+    done = close_pull_request(rig.ledger, rig.claude, 7, True, REPO, "run-1", rig.clock)
     assert done == [(mine, "canceling")]
     assert rig.view.closed[7].merged
 
 
 def test_closing_what_was_never_submitted_writes_nothing(rig: Rig) -> None:
-    assert close(rig.ledger, rig.claude, 9, False, REPO, "run-1", rig.clock) == []
+    assert close_pull_request(rig.ledger, rig.claude, 9, False, REPO, "run-1", rig.clock) == []
     assert rig.ledger.tip() is None

@@ -10,6 +10,7 @@ import pytest
 
 from claude_batch.batches.retry import retry
 from claude_batch.errors import SubmitUnclear
+from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.anthropic_server.server import Fault, failing
@@ -57,7 +58,7 @@ class Runner:
         return BatchSender(self.rig.ledger, self.rig.claude, PRICES, self.now)
 
     def send(self, claim: SubmissionPlan) -> None:
-        list(self.sender().send(claim.parcels))
+        list(self.sender().send(claim.batches))
 
     def collect(self) -> None:
         replace(self.rig.collector(), now=self.now).collect()
@@ -126,7 +127,8 @@ def test_what_was_freed_counts_again_once_it_is_answered(work: Work, hours: int)
             runner.send(runner.claim(subject))
             runner.collect()
             assert {rig.view.task_status(name) for name in names} == {TaskStatus.ANSWERED}
-            freed = retry([rig.ledger], names, reanswer=True, repo=REPO, run="run-2", now=freer)
+            stamp = Stamp("run-2", REPO, freer)
+            freed = retry([rig.ledger], names, reanswer=True, stamp=stamp)
             assert freed == names
             assert {rig.view.task_status(name) for name in names} == {TaskStatus.NEW}
 

@@ -8,7 +8,7 @@ import pytest
 from claude_batch.anthropic_api.request_body import InMemoryBody
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches import cancel as verb
-from claude_batch.batches.collect_result import Progress, together
+from claude_batch.batches.collect_result import Progress, merge_results
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Budget, Config
@@ -54,7 +54,7 @@ def test_each_outcome_is_recorded_as_what_it_is(work: Work) -> None:
     with open_rig(work.path, reviewer=reviewer) as rig:
         rig.config = Config(budget=Budget(pull_request=None))
         subject = rig.apart(*OUTCOMES)
-        assert len(rig.submit(subject).claim.estimates) == len(OUTCOMES)
+        assert len(rig.submit(subject).plan.estimates) == len(OUTCOMES)
         done = rig.collect()
         found = rig.answers()
         assert {path: one.outcome for path, one in found.items()} == {
@@ -83,9 +83,9 @@ def test_each_outcome_is_recorded_as_what_it_is(work: Work) -> None:
         assert said["receipt"]["usd"] > 0
         assert sum(said["answers"].values()) == len(OUTCOMES)
         # What failed a second time waits for `retry`; what was canceled was never tried.
-        assert rig.submit(subject).claim.plan.new == 6
+        assert rig.submit(subject).plan.plan.new == 6
         rig.collect()
-        assert rig.submit(subject).claim.plan.new == 1
+        assert rig.submit(subject).plan.plan.new == 1
 
 
 def test_twice_is_once(rig: Rig) -> None:
@@ -155,10 +155,10 @@ class TestABatchThatTheApiDoesNotHave:
 
         with open_rig(work.path, faults=faults) as rig:
             first = rig.submit(rig.given({"path": "a.py", "text": "a\n"}))
-            gone.append(str(first.sent[0].batch))
+            gone.append(str(first.sent[0].id))
             second = rig.submit(rig.given({"path": "b.py", "text": "b\n"}))
             done = rig.collect()
-            assert dict(done.batches)[second.sent[0].batch] == "collected"
+            assert dict(done.batches)[second.sent[0].id] == "collected"
             assert dict(done.batches)[gone[0]] == "in_progress"
             assert "another workspace" in done.notes[0]
 
@@ -243,7 +243,7 @@ class TestACrashBetweenSendingAndRecording:
         with open_rig(work.path, faults=failing("POST", "/batches", Fault(502))) as rig:
             with pytest.raises(SubmitUnclear):
                 rig.submit(rig.given({"path": "a.py", "text": "a"}))
-            rig.claude.create([("theirs", InMemoryBody(b'{"model":"claude-sonnet-5-5"}'))])
+            rig.claude.create_batch([("theirs", InMemoryBody(b'{"model":"claude-sonnet-5-5"}'))])
             rig.clock.forward(minutes=31)
             done = rig.collect()
             assert "0 batches might be it" in done.notes[0]
@@ -300,7 +300,7 @@ def test_a_canceled_batch_says_what_was_done_before(work: Work) -> None:
 def test_collections_of_several_ledgers(rig: Rig) -> None:
     rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
     first = rig.collect()
-    whole = together([first, rig.collect()])
+    whole = merge_results([first, rig.collect()])
     assert whole == first
 
 
@@ -331,7 +331,7 @@ class TestInPortions:
 
     def test_each_is_recorded_once_and_the_batch_at_the_end(self, rig: Rig) -> None:
         rig.submit(rig.apart(*(f"{name}.py" for name in "abcde")))
-        collector = replace(rig.collector(), portion=2)
+        collector = replace(rig.collector(), portion_size=2)
         assert [answered.n for answered in collector.collect().answers] == [0, 1, 2, 3, 4]
         commits = rig.ledger.git.run("log", "--reverse", "--format=%s", rig.ledger.ref).out
         assert commits.decode().split() == ["plan", "submitted", "answer", "answer", "answer"]
@@ -341,7 +341,7 @@ class TestInPortions:
         self, rig: Rig
     ) -> None:
         rig.submit(rig.apart(*(f"{name}.py" for name in "abcde")))
-        killed = replace(rig.collector(), portion=2, ledger=Killed(rig.ledger, writes=1))
+        killed = replace(rig.collector(), portion_size=2, ledger=Killed(rig.ledger, writes=1))
         with pytest.raises(KeyboardInterrupt):
             killed.collect()
         first = rig.answers()

@@ -1,6 +1,11 @@
 from collections.abc import Iterator, Mapping
 
-from claude_batch.batches.collect_result import FAILED_SHOWN, Answers, CollectResult, together
+from claude_batch.batches.collect_result import (
+    MAX_FAILURES_KEPT,
+    Answers,
+    CollectResult,
+    merge_results,
+)
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
 from claude_batch.ledger.events import AnswerRecorded
@@ -28,7 +33,7 @@ def test_answers_are_read_one_by_one_when_they_are_looked_at() -> None:
     rows = Counted()
     large = CollectResult((), Answers(tuple((rows, n) for n in rows)), ())
     small = CollectResult((), (answered("i2"),), ())
-    both = together([large, small]).answers
+    both = merge_results([large, small]).answers
     assert (len(both), rows.read) == (10, [])
     assert (both[2], both[-1]) == (answered("i1", 2), answered("i2"))
     assert rows.read == [2]
@@ -47,13 +52,13 @@ def test_each_answer_is_read_once_for_all_that_is_said_of_it() -> None:
 
 def test_what_is_said_of_answers() -> None:
     refuting = answered("i1", 1, findings=2, refuted=("a", "b", "c"))
-    bad = [failed("i1", n, error=f"reason {n}") for n in range(2, 2 + 2 * FAILED_SHOWN)]
+    bad = [failed("i1", n, error=f"reason {n}") for n in range(2, 2 + 2 * MAX_FAILURES_KEPT)]
     tally = CollectResult((), (answered("i1", 0, findings=1), refuting, *bad), ()).tally
     assert (tally.findings, tally.refuted, tally.receipt.requests) == (3, 3, 2 + len(bad))
-    assert tally.failed == bad[:FAILED_SHOWN]
+    assert tally.failed == bad[:MAX_FAILURES_KEPT]
     assert sum(tally.outcomes.values()) == 2 + len(bad)
 
 
 def test_no_answers_are_none() -> None:
-    assert together([]).answers == ()
-    assert together([]) != CollectResult((), (answered("i1"),), ())
+    assert merge_results([]).answers == ()
+    assert merge_results([]) != CollectResult((), (answered("i1"),), ())

@@ -8,12 +8,12 @@ from claude_batch.batches.recovery import (
     AbandonIntent,
     AdoptBatch,
     CheckAgain,
-    candidates_of,
     claimed_batch_ids,
+    decide_recovery,
     earliest_creation,
-    is_news,
-    is_of,
-    resolve,
+    find_candidates,
+    has_results_of,
+    is_new_lookup,
     unconfirmed_batches,
     was_never_created,
 )
@@ -64,7 +64,7 @@ def test_doubtful_is_what_has_no_fact() -> None:
 def test_the_lane_now_has_no_listing_to_look_at() -> None:
     now = intent("i1").model_copy(update={"lane": "now"})
     (one,) = unconfirmed_batches(LedgerState.of([now, asked("i1", 0, "t1")]))
-    assert candidates_of(one, [batch("b", 0)], ()) == []
+    assert find_candidates(one, [batch("b", 0)], ()) == []
     assert earliest_creation([one]) > at(10**6)
 
 
@@ -90,18 +90,18 @@ DAY = 24 * 60
 )
 def test_a_candidate_fits_the_intent(found: Batch, is_candidate: bool) -> None:
     one = sending(looked(5), looked(50, "b"))
-    assert candidates_of(one, [found], {BatchId("ours")}) == [found] * is_candidate
+    assert find_candidates(one, [found], {BatchId("ours")}) == [found] * is_candidate
 
 
 def test_before_the_first_look_a_sender_may_be_as_late_as_it_likes() -> None:
     late = batch("b", 10 * DAY)
-    assert candidates_of(sending(), [late], ()) == [late]
+    assert find_candidates(sending(), [late], ()) == [late]
 
 
 def test_results_say_whose_they_are() -> None:
-    assert is_of(sending(), ["x-0-abc", "i1-0-abc"])
-    assert not is_of(sending(), ["i11-0-abc", "theirs"])
-    assert not is_of(sending(), [])
+    assert has_results_of(sending(), ["x-0-abc", "i1-0-abc"])
+    assert not has_results_of(sending(), ["i11-0-abc", "theirs"])
+    assert not has_results_of(sending(), [])
 
 
 def test_what_was_created_before_all_doubts_is_not_listed() -> None:
@@ -113,21 +113,21 @@ def test_what_was_created_before_all_doubts_is_not_listed() -> None:
 
 def test_a_batch_whose_results_name_the_intent_is_adopted() -> None:
     found = [(batch("b", 1), False), (batch("c", 2), True), (batch("d", 3), None)]
-    assert resolve(sending(), found, at(31)) == AdoptBatch(batch("c", 2))
+    assert decide_recovery(sending(), found, at(31)) == AdoptBatch(batch("c", 2))
 
 
 def test_before_it_has_ended_nobody_knows_whose_it_is() -> None:
     """The only one that fits may be that of another job, which is about to record it."""
     found = [(batch("b", 1), None)]
-    assert resolve(sending(looked(31)), found, at(60)) == CheckAgain((BatchId("b"),))
+    assert decide_recovery(sending(looked(31)), found, at(60)) == CheckAgain((BatchId("b"),))
 
 
 def test_a_look_is_recorded_when_it_shows_something_else() -> None:
     none, one = CheckAgain(()), CheckAgain((BatchId("b"),))
-    assert is_news(sending(), none)
-    assert not is_news(sending(looked(31)), none)
-    assert is_news(sending(looked(31)), one)
-    assert not is_news(sending(looked(31), looked(32, "b")), one)
+    assert is_new_lookup(sending(), none)
+    assert not is_new_lookup(sending(looked(31)), none)
+    assert is_new_lookup(sending(looked(31)), one)
+    assert not is_new_lookup(sending(looked(31), looked(32, "b")), one)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_look_is_recorded_when_it_shows_something_else() -> None:
 def test_a_lease_is_counted_from_the_first_look(
     looks: list[BatchLookup], minute: float, is_void: bool
 ) -> None:
-    verdict = resolve(sending(*looks), [], at(minute))
+    verdict = decide_recovery(sending(*looks), [], at(minute))
     assert isinstance(verdict, AbandonIntent) is is_void
     assert is_void or verdict == CheckAgain(())
 
@@ -155,8 +155,8 @@ def test_a_lease_that_was_renewed_is_longer() -> None:
     renewed = intent("i1", minute=20).model_copy(update={"lane": "now"})
     events = [intent("i1"), renewed, asked("i1", 0, "t1"), looked(1)]
     one = LedgerState.of(events).batch_records[IntentId("i1")]
-    assert resolve(one, [], at(60)) == CheckAgain(())
-    assert isinstance(resolve(one, [], at(61)), AbandonIntent)
+    assert decide_recovery(one, [], at(60)) == CheckAgain(())
+    assert isinstance(decide_recovery(one, [], at(61)), AbandonIntent)
 
 
 @pytest.mark.parametrize(("minutes", "is_so"), [((1, 41), True), ((1, 2), False), ((), False)])

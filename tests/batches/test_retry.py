@@ -4,6 +4,7 @@ import pytest
 
 from claude_batch.batches.retry import retry
 from claude_batch.errors import BadUsage
+from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.server import Reply
 from claude_batch.submission.scope import ReviewScope
@@ -29,7 +30,8 @@ def collected(rig: Rig) -> ReviewScope:
 
 
 def free(rig: Rig, *prefixes: str, reanswer: bool = False) -> list[TaskId]:
-    return retry([rig.ledger], prefixes, reanswer=reanswer, repo=REPO, run="run-1", now=rig.clock)
+    stamp = Stamp("run-1", REPO, rig.clock)
+    return retry([rig.ledger], prefixes, reanswer=reanswer, stamp=stamp)
 
 
 def standings(rig: Rig, subject: ReviewScope) -> list[TaskStatus]:
@@ -41,7 +43,7 @@ def test_all_that_failed(rig: Rig) -> None:
     assert standings(rig, subject) == [TaskStatus.FAILED, TaskStatus.ANSWERED]
     assert free(rig) == [subject.tasks[0].id]
     assert standings(rig, subject) == [TaskStatus.NEW, TaskStatus.ANSWERED]
-    assert rig.submit(subject).claim.plan.new == 1
+    assert rig.submit(subject).plan.plan.new == 1
 
 
 def test_twice_is_once(rig: Rig) -> None:

@@ -28,7 +28,7 @@ def test_what_is_open_done_and_spent(rig: Rig) -> None:
     found = status(rig.ledger, rig.clock())
     said = json.loads(document(report.status([found])))
     assert [(row["id"], row["status"], row["requests"]) for row in said["batches"]] == [
-        (sent.batch, "in_progress", 1)
+        (sent.id, "in_progress", 1)
     ]
     assert (said["pending_tasks"], said["failed_tasks"], said["damaged"]) == (1, 0, [])
     row = found.batches[0]
@@ -78,7 +78,7 @@ def test_an_empty_ledger_is_no_error(rig: Rig) -> None:
 def test_the_list_has_every_batch_the_newest_first(rig: Rig) -> None:
     names = []
     for path in ("a.py", "b.py"):
-        names += [one.batch for one in rig.submit(rig.given({"path": path, "text": path})).sent]
+        names += [one.id for one in rig.submit(rig.given({"path": path, "text": path})).sent]
         rig.clock.forward(seconds=600)
     rig.collect()
     rows = list_batches(rig.ledger, rig.clock())
@@ -118,8 +118,8 @@ class TestShow:
         rig.clock.forward(seconds=600)
         (answered,) = rig.collect().answers
         (finding,) = rig.ledger.findings([answered])
-        batch = self.seen(rig, str(sent.batch)[:18])
-        assert (batch["type"], batch["id"], batch["status"]) == ("batch", sent.batch, "collected")
+        batch = self.seen(rig, str(sent.id)[:18])
+        assert (batch["type"], batch["id"], batch["status"]) == ("batch", sent.id, "collected")
         task = self.seen(rig, subject.tasks[0].id[:6])
         assert (task["type"], task["standing"]) == ("task", "answered")
         assert task["asked"] == batch["asked"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.pull_requests.outcomes import findings, precision
+from claude_batch.pull_requests.outcomes import compute_precision, list_findings
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.anthropic_server.server import Reply
 from claude_batch.sandbox.demo.conversation import Said
@@ -169,10 +169,10 @@ def test_the_life_of_four_comments(story: Story) -> None:
     # What was said is in the ledger once, and the outcomes say how often we were right.
     view = story.pull.rig.view
     assert sorted(one.what for one in view.signals) == ["resolved", "thumbs_down"]
-    rows = findings([story.pull.rig.ledger])
+    rows = list_findings([story.pull.rig.ledger])
     outcomes = sorted({row.outcome for row in rows})
     assert outcomes == ["fixed", "posted", "resolved", "thumbs_down"]
-    [row] = precision((row.finding, row.outcome) for row in rows)
+    [row] = compute_precision((row.finding, row.outcome) for row in rows)
     assert (row.kind, row.severity, row.posted) == ("review", "high", 4)
     assert (row.accepted, row.rejected, row.share) == (1, 1, Decimal("0.5"))
 
@@ -220,7 +220,9 @@ def test_a_suggestion_that_is_applied_counts_as_accepted(story: Story) -> None:
     story.review()
     assert story.comment(FIXABLE).resolved_by == BOT
     assert [one.what for one in story.pull.rig.view.signals] == ["applied"]
-    [row] = precision((row.finding, row.outcome) for row in findings([story.pull.rig.ledger]))
+    [row] = compute_precision(
+        (row.finding, row.outcome) for row in list_findings([story.pull.rig.ledger])
+    )
     assert (row.posted, row.accepted, row.rejected) == (4, 1, 0)
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from claude_batch.batches.cancel import close
+from claude_batch.batches.cancel import close_pull_request
+from claude_batch.ledger.events import Stamp
 from rig import PullRig, Rig, content, find, open_pull, open_rig
 from shop import Shop, open_shop
 
@@ -19,7 +20,7 @@ def test_the_whole_trip(tmp_path: Path) -> None:
 
         # CI submits it and is done within seconds.
         first = pull.submit()
-        assert first.claim.plan.new == len(shown_lately(rig)) == 4
+        assert first.plan.plan.new == len(shown_lately(rig)) == 4
         assert TEN in "\n".join(shown_lately(rig))
         assert pull.reviewed() == []
 
@@ -35,7 +36,7 @@ def test_the_whole_trip(tmp_path: Path) -> None:
         # More is pushed: one new hunk. Only that one is asked about.
         push_another_hunk(shop)
         second = pull.submit()
-        assert (second.claim.plan.new, second.claim.plan.reused) == (1, 4)
+        assert (second.plan.plan.new, second.plan.plan.reused) == (1, 4)
         (hunk,) = shown_lately(rig)
         assert LATER in hunk
         assert TEN not in hunk
@@ -99,9 +100,8 @@ def rebase(shop: Shop) -> None:
 
 def close_in_ci(pull: PullRig) -> list[tuple[str, str]]:
     rig = pull.rig
+    stamp = Stamp(rig.run, "octo/shop", rig.clock)
     return [
         (str(batch), status)
-        for batch, status in close(
-            rig.ledger, rig.claude, pull.number, True, "octo/shop", rig.run, rig.clock
-        )
+        for batch, status in close_pull_request(rig.ledger, rig.claude, pull.number, True, stamp)
     ]

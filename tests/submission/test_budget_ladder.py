@@ -10,7 +10,7 @@ from claude_batch.cli.output.json_documents import estimate as as_json
 from claude_batch.costs.prices import UnknownModel
 from claude_batch.diff.model import Hunk
 from claude_batch.ledger.view import LedgerState
-from claude_batch.submission.budget_ladder import OVER
+from claude_batch.submission.budget_ladder import OVER_BUDGET
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.task import Task
 from submissions import SubmissionPlan, asked_for, claimant, subject, task
@@ -46,36 +46,36 @@ def most(steps: list[str], *tasks: Task) -> Decimal:
 
 def test_within_the_budget_no_step_is_taken() -> None:
     made = claim(most([]))
-    assert made.steps == ()
-    assert made.parcels[0].drafts[0].asked.model == "claude-sonnet-5-5"
+    assert made.ladder_steps == ()
+    assert made.batches[0].requests[0].event.model == "claude-sonnet-5-5"
 
 
 def test_first_a_cheaper_model() -> None:
     made = claim(most(LADDER[:1]))
-    (draft,) = made.parcels[0].drafts
-    assert made.steps == ("claude-haiku-5-5 instead of claude-sonnet-5-5",)
-    assert (draft.asked.model, draft.asked.effort) == ("claude-haiku-5-5", "medium")
+    (draft,) = made.batches[0].requests
+    assert made.ladder_steps == ("claude-haiku-5-5 instead of claude-sonnet-5-5",)
+    assert (draft.event.model, draft.event.effort) == ("claude-haiku-5-5", "medium")
     assert b'"model":"claude-haiku-5-5"' in draft.body.read()
     assert made.plan.left_out[1:] == ()
 
 
 def test_then_less_effort() -> None:
     made = claim(most(LADDER[:2]))
-    (draft,) = made.parcels[0].drafts
-    assert made.steps[1] == "effort low instead of medium"
-    assert (draft.asked.model, draft.asked.effort) == ("claude-haiku-5-5", "low")
+    (draft,) = made.batches[0].requests
+    assert made.ladder_steps[1] == "effort low instead of medium"
+    assert (draft.event.model, draft.event.effort) == ("claude-haiku-5-5", "low")
     assert b'"effort":"low"' in draft.body.read()
 
 
 def test_then_the_riskiest_files_and_the_others_are_named() -> None:
     two = most(LADDER, FILES[2], FILES[3])
     made = claim(two)
-    assert made.steps[2] == "only the riskiest files"
+    assert made.ladder_steps[2] == "only the riskiest files"
     assert asked_for(made) == ["src/a.py", "src/auth.py"]
     assert (made.plan.new, made.plan.reused) == (2, 0)
     assert [(one.path, one.reason) for one in made.plan.left_out[1:]] == [
-        ("docs.md", OVER),
-        ("tests/test_a.py", OVER),
+        ("docs.md", OVER_BUDGET),
+        ("tests/test_a.py", OVER_BUDGET),
     ]
     assert len(made.plan.files) == 4, "publish joins them when they are answered one day"
     assert sum((one.usd_max for one in made.estimates), Decimal(0)) <= two
@@ -89,7 +89,7 @@ def test_a_risky_file_that_is_too_large_does_not_keep_the_next_from_being_sent()
 
 def test_in_the_end_nothing_is_sent() -> None:
     made = claim("0.0001")
-    assert made.parcels == ()
+    assert made.batches == ()
     assert made.refused
     assert made.refused.exit_code == 4
     assert made.refused.problem.endswith(
@@ -104,19 +104,19 @@ def test_without_a_ladder_nothing_is_given_up() -> None:
     made = claim(most(LADDER[:1]), steps=[])
     assert made.refused
     assert "also with" not in made.refused.problem
-    assert made.steps == ()
+    assert made.ladder_steps == ()
 
 
 def test_a_step_that_saves_nothing_is_passed_over() -> None:
     made = claim(most(LADDER[:1]), steps=["claude-opus-5-5", "effort=high", "claude-haiku-5-5"])
-    assert made.steps == ("claude-haiku-5-5 instead of claude-sonnet-5-5",)
-    assert made.parcels[0].drafts[0].asked.effort == "medium"
+    assert made.ladder_steps == ("claude-haiku-5-5 instead of claude-sonnet-5-5",)
+    assert made.batches[0].requests[0].event.effort == "medium"
 
 
 def test_once_narrow_it_stays_narrow() -> None:
     one = most(["claude-haiku-5-5"], FILES[3])
     made = claim(one, steps=["risky-only", "claude-haiku-5-5"])
-    assert made.steps == (
+    assert made.ladder_steps == (
         "only the riskiest files",
         "claude-haiku-5-5 instead of claude-sonnet-5-5",
     )

@@ -31,7 +31,7 @@ def test_nothing_is_sent_under_a_claim_that_has_run_out(work: Work) -> None:
         rig.ledger.transact(lambda view: claim.write)
         rig.clock.forward(minutes=30)
         with pytest.raises(CannotSubmit, match="so long"):
-            list(BatchSender(rig.ledger, rig.claude, PRICES, rig.clock).send(claim.parcels))
+            list(BatchSender(rig.ledger, rig.claude, PRICES, rig.clock).send(claim.batches))
         assert rig.sent() == []
         assert rig.view.task_status(subject.tasks[0].id) is TaskStatus.NEW
 
@@ -40,10 +40,10 @@ def test_a_long_lane_now_keeps_its_claim(work: Work) -> None:
     seen: list[CollectResult] = []
 
     class Slow(AnthropicClient):
-        def ask(self, params: bytes) -> bytes:
+        def create_message(self, params: bytes) -> bytes:
             rig.clock.forward(minutes=12)
             seen.append(rig.collect())  # of another job
-            return super().ask(params)
+            return super().create_message(params)
 
     with open_rig(work.path, reviewer=lambda params: NOTHING) as rig:
         rig.config = Config(lane="now", budget=Budget(pull_request=None))

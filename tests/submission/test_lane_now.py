@@ -8,7 +8,7 @@ from claude_batch.errors import SubmitUnclear
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.pull_requests.record import PullRequestRecord
-from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage, summary
+from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage, render_summary
 from claude_batch.sandbox.anthropic_server.server import Fault, failing
 from rig import NOTHING, open_rig
 from scratch import Work
@@ -32,5 +32,5 @@ def test_a_question_is_paid_at_most_twice_and_the_receipt_says_so(work: Work) ->
 
         made = PullRequestRecord(rig.view, 7, frozenset()).receipt()
         assert made.lost_usd == done.lost_usd * 2
-        told = summary(FindingOutcome(0, (), (), ()), ReviewCoverage("c" * 40, 0, 0), made)
+        told = render_summary(FindingOutcome(0, (), (), ()), ReviewCoverage("c" * 40, 0, 0), made)
         assert f"possibly paid twice, at most {dollars(made.lost_usd)} more" in told

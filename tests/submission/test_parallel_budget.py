@@ -78,7 +78,7 @@ def test_twenty_jobs_never_exceed_one_budget_together(make_work: Callable[..., W
     assert len(view.plans) == JOBS, "every job recorded what it looked at"
     assert len(view.batch_records) == ROOM
     assert reserved == one.usd_max * ROOM <= month
-    sent = {job for job, made in claims.items() if made.parcels}
+    sent = {job for job, made in claims.items() if made.batches}
     assert {row.asked.pr for row in view.rows} == {job + 1 for job in sent}
     assert sum(made.refused is not None for made in claims.values()) == JOBS - ROOM
 

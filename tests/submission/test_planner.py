@@ -23,7 +23,7 @@ def test_only_what_is_new_is_asked() -> None:
     made = claim(known, task("t1"), task("t2"), task("t3-is-longer"))
     assert asked_for(made) == ["t3-is-longer"]
     assert (made.plan.new, made.plan.reused) == (1, 2)
-    assert b"\\n+t1\\n" in made.parcels[0].drafts[0].body.read(), "known code goes along unasked"
+    assert b"\\n+t1\\n" in made.batches[0].requests[0].body.read(), "known code goes along unasked"
 
 
 def test_equal_hunks_are_one_question_and_two_places() -> None:
@@ -53,8 +53,8 @@ def test_the_plan_says_where_each_task_stands() -> None:
 
 def test_kinds_have_requests_of_their_own() -> None:
     tasks = [task("t1"), task("t2", kind="security"), task("t3")]
-    (parcel,) = claim([], *tasks).parcels
-    asks = [draft.asked for draft in parcel.drafts]
+    (parcel,) = claim([], *tasks).batches
+    asks = [draft.event for draft in parcel.requests]
     assert [(one.kind, [str(task.id) for task in one.tasks]) for one in asks] == [
         ("review", ["t1", "t3"]),
         ("security", ["t2"]),
@@ -63,12 +63,12 @@ def test_kinds_have_requests_of_their_own() -> None:
 
 def test_an_intent_has_a_lease_and_the_hash_of_what_is_sent() -> None:
     made, again = claim([], task("t1")), claim([], task("t1"))
-    (parcel,) = made.parcels
+    (parcel,) = made.batches
     assert parcel.intent.lease_until == at(0) + LEASE
     assert parcel.intent.requests == 1
-    assert parcel.intent.sha256 == again.parcels[0].intent.sha256
-    draft = parcel.drafts[0]
-    assert draft.custom_id == f"{parcel.intent.id}-0-{draft.asked.sha[:16]}"
+    assert parcel.intent.sha256 == again.batches[0].intent.sha256
+    draft = parcel.requests[0]
+    assert draft.custom_id == f"{parcel.intent.id}-0-{draft.event.sha[:16]}"
     assert [event.type for event in made.write.events] == ["plan", "intent", "request"]
 
 
@@ -80,10 +80,10 @@ def test_who_decides_again_about_the_same_builds_nothing_again(waits: bool) -> N
         kept.append(content)
         return InMemoryBody(content)
 
-    mine = replace(claimant(), keep=keep, waits_for_primers=waits)
+    mine = replace(claimant(), store_body=keep, waits_for_primers=waits)
     looked_at = subject(task("t1"), task("t2", "b.py"))
     first = mine.plan(LedgerState(), looked_at)
-    counted = replace(mine, counted={"claude-sonnet-5-5": (9, 10)})
+    counted = replace(mine, token_ratios={"claude-sonnet-5-5": (9, 10)})
     again = counted.plan(LedgerState.of([plan("p1")]), looked_at)
     assert len(kept) == 1 + waits, "what is marked for the cache depends on what was counted"
     assert asked_for(again) == asked_for(first) == ["t1", "t2"]
@@ -93,7 +93,7 @@ def test_who_decides_again_about_the_same_builds_nothing_again(waits: bool) -> N
     cheaper = replace(counted, config=Config(model="claude-haiku-5-5")).plan(
         LedgerState(), looked_at
     )
-    assert {draft.asked.model for draft in cheaper.drafts()} == {"claude-haiku-5-5"}
+    assert {draft.event.model for draft in cheaper.requests()} == {"claude-haiku-5-5"}
 
 
 def test_what_the_ledger_knows_already_is_not_written_again() -> None:
@@ -112,7 +112,7 @@ class TestBudgets:
         scarce = Budget(pull_request=Decimal("0.001"))
         made = claim([], task("t1"), budget=scarce)
         assert isinstance(made.refused, BudgetExceeded)
-        assert (made.parcels, made.plan.new) == ((), 0)
+        assert (made.batches, made.plan.new) == ((), 0)
         assert [event.type for event in made.write.events] == ["plan"]
         again = claim([*made.write.events], task("t1"), budget=scarce)
         assert again.write == Write()
@@ -147,16 +147,16 @@ class TestBudgets:
 def test_batches_stay_within_the_limits_of_the_api() -> None:
     tasks = [task(f"t{n}", f"{n}.py") for n in range(5)]
     big = [replace(one, hunk=Hunk(1, 1, b"+" + b"x" * 30_000)) for one in tasks]
-    (parcel,) = claim([], *big).parcels
-    drafts = list(parcel.drafts)
-    assert [len(part) for part in split_into_batches(drafts, count=2)] == [2, 2, 1]
+    (parcel,) = claim([], *big).batches
+    drafts = list(parcel.requests)
+    assert [len(part) for part in split_into_batches(drafts, max_requests=2)] == [2, 2, 1]
     sent = [BatchPayload([(one.custom_id, one.body) for one in drafts[:n]]).size for n in range(6)]
     room = sent[2] + 2 * 100  # what `parts` takes an envelope for, at most
-    batches = list(split_into_batches(drafts, most=room))
+    batches = list(split_into_batches(drafts, max_bytes=room))
     assert [len(part) for part in batches] == [2, 2, 1]
     assert [one for part in batches for one in part] == drafts
     assert list(split_into_batches(drafts[:0])) == []
-    assert [len(part) for part in split_into_batches(drafts, most=1)] == [1] * 5, (
+    assert [len(part) for part in split_into_batches(drafts, max_bytes=1)] == [1] * 5, (
         "one too large goes alone"
     )
 
@@ -178,8 +178,8 @@ def test_a_model_without_a_price_is_refused_before_anything_is_claimed() -> None
 def test_a_request_that_was_cut_short_is_split_once(outcome: Outcome) -> None:
     cut = answered("i1", outcome=outcome)
     once: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1", "t2"), cut]
-    (parcel,) = claim(once, task("t1"), task("t2"), task("t3"), task("t4")).parcels
-    asks = [[str(one.id) for one in draft.asked.tasks] for draft in parcel.drafts]
+    (parcel,) = claim(once, task("t1"), task("t2"), task("t3"), task("t4")).batches
+    asks = [[str(one.id) for one in draft.event.tasks] for draft in parcel.requests]
     assert asks == [["t1"], ["t2"], ["t3", "t4"]]
     twice = [*once, intent("i2"), asked("i2", 0, "t1"), answered("i2", outcome=outcome)]
     assert asked_for(claim(twice, task("t1"))) == []

@@ -20,7 +20,7 @@ from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.reviewer import tokens
 from claude_batch.sandbox.anthropic_server.server import Call, Fault
 from claude_batch.submission.scope import ReviewScope
-from claude_batch.submission.send import LONGEST_HOLD, BatchSender
+from claude_batch.submission.send import MAX_PRIMER_WAIT, BatchSender
 from ledger_events import answered, asked, intent
 from rig import Rig, open_rig
 from scratch import Work
@@ -125,7 +125,7 @@ class TestPrimed:
             done = rig.submit_and_go_on(parts_of(rig))
             assert len(done.sent) == 2
             waited = rig.clock.at - start
-            assert LONGEST_HOLD <= waited < LONGEST_HOLD + timedelta(minutes=1)
+            assert MAX_PRIMER_WAIT <= waited < MAX_PRIMER_WAIT + timedelta(minutes=1)
 
 
 class TestNotPrimed:
@@ -177,7 +177,7 @@ class TestEndedEarly:
         claim = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
         rig.ledger.transact(lambda view: claim.write)
         sending = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock)
-        list(sending.send(claim.parcels[:1]))  # and then the process is gone
+        list(sending.send(claim.batches[:1]))  # and then the process is gone
         rig.clock.forward(minutes=5)
         assert rig.submit(subject).sent == (), "all of it is claimed"
         rig.collect()
@@ -199,7 +199,7 @@ class TestEndedEarly:
         hold = replace(rig.hold(), sleep=interrupt)
         sender = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, hold)
         with pytest.raises(KeyboardInterrupt):
-            list(sender.send(claim.parcels))
+            list(sender.send(claim.batches))
         tasks = [task.id for task in subject.tasks]
         standings = [rig.view.task_status(task) for task in tasks]
         assert standings == [TaskStatus.IN_FLIGHT, *[TaskStatus.NEW] * 9]
@@ -212,7 +212,7 @@ class TestEndedEarly:
         rig.ledger.transact(lambda view: claim.write)
         sender = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, slow)
         with pytest.raises(CannotSubmit, match="another run may have taken them up"):
-            list(sender.send(claim.parcels))
+            list(sender.send(claim.batches))
         assert len(rig.sent()) == 1
         assert [one.requests for one in rig.submit(subject).sent] == [9]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.batches.cancel import close
+from claude_batch.batches.cancel import close_pull_request
 from claude_batch.batches.collect_result import Followed
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
@@ -84,7 +84,7 @@ def resubmit(pull: PullRig) -> Followed:
             look.comparison,
             look.tasks(rig.kinds),
             look.skipped,
-            again=again,
+            resubmission=again,
         )
 
     return Resubmitter(rig.ledger, subject, rig.submit, rig.clock).send()
@@ -167,7 +167,7 @@ def test_nothing_is_paid_over_budget(tmp_path: Path) -> None:
 def test_a_closed_pull_request_is_left_alone(tmp_path: Path) -> None:
     with opened(tmp_path, {"slow.py": [EXPIRED]}) as (pull, _):
         rig = pull.rig
-        close(rig.ledger, rig.claude, pull.number, True, REPO, rig.run, rig.clock)
+        close_pull_request(rig.ledger, rig.claude, pull.number, True, REPO, rig.run, rig.clock)
         assert resubmit(pull) == Followed()
 
 

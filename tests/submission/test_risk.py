@@ -1,6 +1,6 @@
 import pytest
 
-from claude_batch.submission.budget_ladder import ranked
+from claude_batch.submission.budget_ladder import rank_by_risk
 
 FILES = {
     "README.md": 9_000,
@@ -14,7 +14,7 @@ FILES = {
 
 
 def test_grave_paths_then_code_by_size_then_prose_and_tests_last() -> None:
-    assert ranked(FILES) == [
+    assert rank_by_risk(FILES) == [
         ".github/workflows/ci.yml",
         "src/auth/session.py",
         "src/big.py",
@@ -37,7 +37,7 @@ def test_grave_paths_then_code_by_size_then_prose_and_tests_last() -> None:
     ],
 )
 def test_a_test_is_a_test_whatever_it_tests(path: str) -> None:
-    assert ranked({path: 9, "a.md": 1}) == ["a.md", path]
+    assert rank_by_risk({path: 9, "a.md": 1}) == ["a.md", path]
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_a_test_is_a_test_whatever_it_tests(path: str) -> None:
     ["db/migrations/0004.py", "Dockerfile", "app/Login.kt", "src/payments.rb", "deploy/.env"],
 )
 def test_a_grave_path_is_first_even_if_it_is_small(path: str) -> None:
-    assert ranked({"contest.py": 500, path: 1})[0] == path
+    assert rank_by_risk({"contest.py": 500, path: 1})[0] == path

@@ -36,10 +36,10 @@ def test_what_is_claimed_sent_and_recorded(rig: Rig) -> None:
     done = rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}, {"path": "b.py", "text": "b"}))
     (sending,) = rig.view.open_batches()
     (sent,) = done.sent
-    assert (sent.batch, sent.requests, sent.tasks) == (sending.submitted.batch, 1, 2)
+    assert (sent.id, sent.requests, sent.tasks) == (sending.submitted.batch, 1, 2)
     ((batch, custom_id, params),) = rig.server.submitted()
     asked = sending.requests[0]
-    assert (batch, custom_id) == (sent.batch, f"{sending.intent.id}-0-{asked.sha[:16]}")
+    assert (batch, custom_id) == (sent.id, f"{sending.intent.id}-0-{asked.sha[:16]}")
     assert params["model"] == "claude-sonnet-5-5"
     assert sending.intent.requests == 1
     assert [task.path for task in asked.tasks] == ["a.py", "b.py"]
@@ -50,7 +50,7 @@ def test_the_document_of_scripts(rig: Rig) -> None:
     done = rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
     said = json.loads(document(report.submission(done)))
     assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
-    assert said["batches"] == [{"id": done.sent[0].batch, "requests": 1, "tasks": 1}]
+    assert said["batches"] == [{"id": done.sent[0].id, "requests": 1, "tasks": 1}]
     assert said["requests"] == 1
     assert said["estimate"]["usd"] < said["estimate"]["usd_standard"] < said["estimate"]["usd_max"]
 
@@ -60,7 +60,7 @@ def test_twice_is_once(rig: Rig) -> None:
     rig.submit(subject)
     again = rig.submit(subject)
     assert again.sent == ()
-    assert (again.claim.plan.new, again.claim.plan.reused) == (0, 1)
+    assert (again.plan.plan.new, again.plan.plan.reused) == (0, 1)
     assert len(rig.sent()) == 1
     assert len(rig.view.plans) == 1, "the second one would say nothing new"
 
@@ -68,7 +68,7 @@ def test_twice_is_once(rig: Rig) -> None:
 def test_an_estimate_writes_nothing(rig: Rig) -> None:
     subject = rig.given({"path": "a.py", "text": "a = 1\n"})
     would = estimate(subject, rig.claimant(), rig.ledger, rig.claude)
-    assert would.claim.plan.new == 1
+    assert would.plan.plan.new == 1
     assert would.sent == ()
     assert rig.ledger.tip() is None
     assert [row.path for row in rig.server.log] == ["/v1/messages/count_tokens"]
@@ -78,17 +78,17 @@ def test_tokens_in_are_counted_where_no_answer_says_them(rig: Rig) -> None:
     rig.config = Config(budget=Budget(pull_request=None))
     subject = rig.apart(*(f"src/{n}.py" for n in range(20)))
     would = estimate(subject, rig.claimant(), rig.ledger, rig.claude)
-    assert len(rig.server.log) == counting.SAMPLE
-    assert would.claim.input_basis == "counted"
+    assert len(rig.server.log) == counting.SAMPLE_SIZE
+    assert would.plan.input_basis == "counted"
     rig.submit(subject)
     billed = sum(answer.usage.prompt for answer in rig.collect().answers if answer.usage)
-    said = sum(one.input_tokens for one in would.claim.estimates)
+    said = sum(one.input_tokens for one in would.plan.estimates)
     assert abs(said - billed) < billed / 100
     by_length = sum(row.asked.estimate.input_tokens for row in rig.view.rows)
     assert abs(by_length - billed) > billed / 100, "else this shows nothing"
     calls = len(rig.server.log)
     again = estimate(rig.apart("new.py"), rig.claimant(), rig.ledger, rig.claude)
-    assert (again.claim.input_basis, len(rig.server.log)) == ("history", calls)
+    assert (again.plan.input_basis, len(rig.server.log)) == ("history", calls)
 
 
 def test_an_estimate_does_without_a_key_and_without_a_network(rig: Rig) -> None:
@@ -97,8 +97,8 @@ def test_an_estimate_does_without_a_key_and_without_a_network(rig: Rig) -> None:
     for environ in ({}, closed):
         claude = AnthropicClient(environ, sleep=rig.slept.append)
         would = estimate(subject, rig.claimant(), rig.ledger, claude)
-        assert would.claim.input_basis == "length"
-        assert would.claim.estimates[0].usd > 0
+        assert would.plan.input_basis == "length"
+        assert would.plan.estimates[0].usd > 0
     assert rig.slept == [], "nothing is tried again for an estimate"
 
 
@@ -120,7 +120,7 @@ def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> No
     subject = rig.apart("src/login.py", "src/view.py")
     one = estimate(
         rig.apart("src/login.py"), rig.claimant(), rig.ledger, rig.claude
-    ).claim.estimates[0]
+    ).plan.estimates[0]
     rig.config = Config(
         budget=Budget(pull_request=one.usd_max), ladder=("effort=high", "risky-only")
     )
@@ -128,7 +128,7 @@ def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> No
     ((_, _, params),) = rig.server.submitted()
     assert "src/login.py" in content(params)
     assert params["output_config"]["effort"] == "medium", "more effort saves nothing"
-    assert first.claim.steps == ("only the riskiest files",)
+    assert first.plan.ladder_steps == ("only the riskiest files",)
     said = json.loads(document(report.submission(first)))
     assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
     assert said["left_out"] == [
@@ -136,8 +136,8 @@ def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> No
     ]
     rig.config = Config(ladder=("claude-haiku-5-5",))
     then = rig.submit(subject)
-    assert (then.claim.plan.new, then.claim.plan.reused, then.claim.steps) == (1, 1, ())
-    assert then.claim.plan.left_out == ()
+    assert (then.plan.plan.new, then.plan.plan.reused, then.plan.ladder_steps) == (1, 1, ())
+    assert then.plan.plan.left_out == ()
 
 
 def test_four_at_once_stay_within_one_budget(work: Work, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_four_at_once_stay_within_one_budget(work: Work, tmp_path: Path) -> None
     with BatchesServer(now=lambda: clock.at) as server:
         with open_rig(work.path) as one:
             one_costs = estimate(one.apart("x.py"), one.claimant(), one.ledger, one.claude)
-        most = one_costs.claim.estimates[0].usd_max
+        most = one_costs.plan.estimates[0].usd_max
         config = Config(budget=Budget(pull_request=None, month=most * 2 + most / 2))
         outcomes: list[str] = []
 
@@ -215,7 +215,7 @@ def test_batches_after_one_that_failed_are_free_at_once(work: Work) -> None:
         for path in ("a.py", "b.py", "c.py"):
             subject = rig.apart(path)
             claim = sender.claim(lambda view, subject=subject: rig.claimant().plan(view, subject))
-            parcels += claim.parcels
+            parcels += claim.batches
         with pytest.raises(SubmitUnclear):
             list(sender.send(parcels))
         states = [one.status(rig.clock.at) for one in rig.view.batch_records.values()]
@@ -229,7 +229,7 @@ class TestLaneNow:
         rig.config = self.NOW
         done = rig.submit(rig.apart("a.py", "b.py"))
         assert rig.sent() == ["/v1/messages", "/v1/messages"]
-        assert [(sent.batch, sent.requests) for sent in done.sent] == [(None, 2)]
+        assert [(sent.id, sent.requests) for sent in done.sent] == [(None, 2)]
         found = rig.answers()
         assert {answered.outcome for answered in found.values()} == {Outcome.SUCCEEDED}
         assert all(answered.usd == answered.usd_standard for answered in found.values())
@@ -247,7 +247,7 @@ class TestLaneNow:
                     rig.submit(subject)
             standings = [rig.view.task_status(task.id) for task in subject.tasks]
             assert standings == [TaskStatus.ANSWERED, TaskStatus.NEW, TaskStatus.NEW]
-            assert rig.submit(subject).claim.plan.new == 2, "a refusal is no attempt"
+            assert rig.submit(subject).plan.plan.new == 2, "a refusal is no attempt"
             assert {rig.view.task_status(task.id) for task in subject.tasks} == {
                 TaskStatus.ANSWERED
             }

@@ -41,7 +41,7 @@ def claim(events: list[AnyEvent], *tasks: Task, **settings: object) -> Submissio
 def asked_for(made: SubmissionPlan) -> list[str]:
     return [
         str(one.id)
-        for parcel in made.parcels
-        for draft in parcel.drafts
-        for one in draft.asked.tasks
+        for parcel in made.batches
+        for draft in parcel.requests
+        for one in draft.event.tasks
     ]

@@ -12,10 +12,10 @@ from claude_batch.verification.outcomes import (
     VERIFICATION_TIMEOUT,
     VerificationState,
     VerificationStatus,
-    due,
+    due_findings,
     is_postable,
+    load_verification_state,
     status_by_finding,
-    trust,
 )
 from ledger_events import answered, asked, at, failed, intent, submitted, voided
 from responses import finding
@@ -36,32 +36,32 @@ def found(id: str, **changes: object) -> Finding:
 
 
 def test_a_finding_is_due_once() -> None:
-    assert due(LedgerState.of(SAID), SOON).keys() == {ONE, TWO}
-    assert due(LedgerState.of(second()), SOON) == {}
-    assert due(LedgerState.of(second(about=[ONE])), SOON).keys() == {TWO}
+    assert due_findings(LedgerState.of(SAID), SOON).keys() == {ONE, TWO}
+    assert due_findings(LedgerState.of(second()), SOON) == {}
+    assert due_findings(LedgerState.of(second(about=[ONE])), SOON).keys() == {TWO}
 
 
 def test_what_a_primer_found_is_due_too() -> None:
     primed = (SAID[0], asked("i1", 0, "t1", purpose="primer"), *SAID[2:])
-    assert due(LedgerState.of(primed), SOON).keys() == {ONE, TWO}
+    assert due_findings(LedgerState.of(primed), SOON).keys() == {ONE, TWO}
 
 
 def test_what_was_never_sent_is_due_again() -> None:
     look = [event for event in second(voided("i2", 13)) if event.type != "submitted"]
-    assert due(LedgerState.of([*look, submitted("i1")]), SOON).keys() == {ONE, TWO}
+    assert due_findings(LedgerState.of([*look, submitted("i1")]), SOON).keys() == {ONE, TWO}
 
 
 def test_a_failed_look_is_not_repeated() -> None:
-    assert due(LedgerState.of(second(failed("i2", minute=20))), SOON) == {}
+    assert due_findings(LedgerState.of(second(failed("i2", minute=20))), SOON) == {}
 
 
 def test_after_six_hours_nothing_is_due() -> None:
-    assert due(LedgerState.of(SAID), LATE) == {}
+    assert due_findings(LedgerState.of(SAID), LATE) == {}
 
 
 def test_nobody_looks_again_on_a_closed_pull_request() -> None:
     closed = PullRequestClosed(at=at(11), run="r", repo="octo/demo", pr=7, merged=True)
-    assert due(LedgerState.of([*SAID, closed]), SOON) == {}
+    assert due_findings(LedgerState.of([*SAID, closed]), SOON) == {}
 
 
 @pytest.mark.parametrize(
@@ -103,21 +103,21 @@ def test_of_two_looks_at_one_finding_the_kinder_one_counts() -> None:
 def test_while_a_look_may_come_its_finding_waits() -> None:
     both = [found(ONE), found(TWO)]
     waiting = VerificationState(waiting=frozenset({ONE, TWO}))
-    assert trust(LedgerState.of(SAID), both, SOON) == waiting
-    assert trust(LedgerState.of(second()), both, SOON) == waiting
+    assert load_verification_state(LedgerState.of(SAID), both, SOON) == waiting
+    assert load_verification_state(LedgerState.of(second()), both, SOON) == waiting
 
 
 def test_in_the_end_it_is_unverified() -> None:
     both = [found(ONE), found(TWO)]
     unverified = VerificationState(unverified=frozenset({ONE, TWO}))
-    assert trust(LedgerState.of(SAID), both, LATE) == unverified
-    assert trust(LedgerState.of(second()), both, LATE) == unverified
-    assert trust(LedgerState.of(second(failed("i2"))), both, SOON) == unverified
+    assert load_verification_state(LedgerState.of(SAID), both, LATE) == unverified
+    assert load_verification_state(LedgerState.of(second()), both, LATE) == unverified
+    assert load_verification_state(LedgerState.of(second(failed("i2"))), both, SOON) == unverified
 
 
 def test_a_verdict_counts_also_when_it_is_late() -> None:
     view = LedgerState.of(second(answered("i2", minute=1_000, refuted=(ONE,))))
-    assert trust(view, [found(ONE), found(TWO)], LATE) == VerificationState(
+    assert load_verification_state(view, [found(ONE), found(TWO)], LATE) == VerificationState(
         refuted=frozenset({ONE})
     )
 
@@ -126,4 +126,7 @@ def test_what_nobody_would_post_nobody_looks_at() -> None:
     faint = found(ONE, severity=Severity.LOW, confidence=Confidence.LOW)
     assert not is_postable(faint)
     assert not is_postable(found(ONE, task=None))
-    assert trust(LedgerState.of(SAID), [faint, found(TWO, task=None)], LATE) == VerificationState()
+    assert (
+        load_verification_state(LedgerState.of(SAID), [faint, found(TWO, task=None)], LATE)
+        == VerificationState()
+    )

@@ -55,7 +55,7 @@ def planner(**config: object) -> VerificationPlanner:
 def test_one_batch_for_all_pull_requests_and_each_pays_for_its_own() -> None:
     (parcel,) = planner().plan(LedgerState.of(EVENTS), CASES).batches
     assert (parcel.intent.follows, parcel.intent.lane) == ("verify", "batch")
-    rows = [draft.asked for draft in parcel.drafts]
+    rows = [draft.event for draft in parcel.requests]
     assert [(row.pr, row.purpose, row.model) for row in rows] == [
         (7, "verify", "claude-haiku-5-5"),
         (8, "verify", "claude-haiku-5-5"),
@@ -82,18 +82,18 @@ def test_a_pull_request_without_money_does_not_hold_up_another() -> None:
     view = LedgerState.of([*EVENTS, intent("i9"), spent, paid])
     steps = planner(budget=Budget(pull_request=Decimal(1), month=None)).plan(view, CASES)
     (parcel,) = steps.batches
-    assert [draft.asked.pr for draft in parcel.drafts] == [8]
+    assert [draft.event.pr for draft in parcel.requests] == [8]
     assert [refusal.exit_code for refusal in steps.refused] == [4]
 
 
 def test_what_one_pull_request_takes_of_the_month_the_next_cannot_have() -> None:
     view = LedgerState.of(EVENTS)
     (parcel,) = planner().plan(view, CASES).batches
-    most = parcel.drafts[0].asked.estimate.usd_max
+    most = parcel.requests[0].event.estimate.usd_max
     month = Decimal("0.04") + most * Decimal("1.5")  # what both answers have cost, and a bit
     tight = planner(budget=Budget(pull_request=None, month=month))
     steps = tight.plan(view, CASES)
-    assert [len(parcel.drafts) for parcel in steps.batches] == [1]
+    assert [len(parcel.requests) for parcel in steps.batches] == [1]
     assert len(steps.refused) == 1
 
 

@@ -7,7 +7,13 @@ from claude_batch.ledger.events import RequestRecorded
 from claude_batch.sandbox.anthropic_server.validation import fault
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.evidence import CodeExcerpt
-from claude_batch.verification.requests import MAX_CLAIMS, Claim, build_request, build_requests, render_user_message
+from claude_batch.verification.requests import (
+    MAX_CLAIMS,
+    Claim,
+    build_request,
+    build_requests,
+    render_user_message,
+)
 from ledger_events import asked as request
 from responses import finding, hunk
 
@@ -122,9 +128,13 @@ def test_it_thinks_as_little_as_the_model_allows() -> None:
 
 def test_the_same_cases_are_the_same_request() -> None:
     cases = [case(1, 2, 2), case(2, 1, 4)]
-    assert build_request(cases, "claude-haiku-5-5").body.sha == build_request(cases, "claude-haiku-5-5").body.sha
     assert (
-        build_request(cases[:1], "claude-haiku-5-5").body.sha != build_request(cases, "claude-haiku-5-5").body.sha
+        build_request(cases, "claude-haiku-5-5").body.sha
+        == build_request(cases, "claude-haiku-5-5").body.sha
+    )
+    assert (
+        build_request(cases[:1], "claude-haiku-5-5").body.sha
+        != build_request(cases, "claude-haiku-5-5").body.sha
     )
 
 

@@ -14,10 +14,10 @@ from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.collect_result import Followed
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
-from claude_batch.pull_requests.outcomes import findings
+from claude_batch.pull_requests.outcomes import list_findings
 from claude_batch.sandbox.anthropic_server.handler import failing
 from claude_batch.sandbox.anthropic_server.server import Fault, Reply
-from claude_batch.verification.verify import FollowUp
+from claude_batch.verification.verify import Verifier
 from program import open_place
 from rig import PRICES, PullRig, content, find, open_pull, open_rig
 from shop import environ, open_shop
@@ -74,7 +74,7 @@ def shop_open(tmp_path: Path) -> Open:
 def follow(pull: PullRig) -> Followed:
     rig = pull.rig
     repository = Repository.open(pull.shop.work, environ())
-    return FollowUp(
+    return Verifier(
         rig.ledger, rig.claude, repository, rig.config, PRICES, rig.run, rig.clock, rig.new_id
     ).send()
 
@@ -93,7 +93,7 @@ def looked(pull: PullRig) -> PullRig:
 
 
 def outcomes(pull: PullRig) -> dict[str, str]:
-    return {row.finding.title: row.outcome for row in findings([pull.rig.ledger])}
+    return {row.finding.title: row.outcome for row in list_findings([pull.rig.ledger])}
 
 
 def test_two_findings_one_of_them_wrong(shop_open: Open) -> None:
@@ -242,7 +242,7 @@ def test_code_that_is_gone_is_no_evidence(shop_open: Open) -> None:
         pull.shop.git("init", "-q", str(elsewhere))
         rig = pull.rig
         stranger = Repository.open(elsewhere, environ())
-        follow_up = FollowUp(
+        follow_up = Verifier(
             rig.ledger, rig.claude, stranger, rig.config, PRICES, rig.run, rig.clock, rig.new_id
         )
         assert follow_up.send() == Followed()
@@ -253,7 +253,7 @@ def test_what_is_answered_at_once_is_looked_at_at_once(shop_open: Open) -> None:
     with shop_open(Judge((TEN, ADDED), wrong=(ADDED,)), Config(lane="now")) as pull:
         pull.submit()
         followed = follow(pull)
-        assert [sent.batch for sent in followed.sent] == [None]
+        assert [sent.id for sent in followed.sent] == [None]
         assert sum(len(one.refuted) for one in followed.answers) == 1
         pull.publish()
         assert pull.reviewed() == [("cart.py", 10)]

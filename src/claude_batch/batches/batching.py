@@ -9,15 +9,15 @@ from typing import Protocol, TypeVar
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.request_body import Body
 from claude_batch.config.model import Lane
-from claude_batch.ledger.events import Estimate, Intent, RequestRecorded
+from claude_batch.ledger.events import Estimate, Intent, RequestRecorded, Stamp
 from claude_batch.ledger.usage_history import Basis, InputBasis
 
 LEASE = timedelta(minutes=30)
 FOLLOWS_A_PRIMER = "rest"  # the ledger's word
 
 # The API's limits as of 2026-11-22, with room for the envelope around each request.
-BATCH_REQUESTS = 100_000
-BATCH_BYTES = 250_000_000
+MAX_BATCH_REQUESTS = 100_000
+MAX_BATCH_BYTES = 250_000_000
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class PreparedRequest:
 
     custom_id: str
     body: Body
-    asked: RequestRecorded
+    event: RequestRecorded
     expected: RequestEstimate | None = None  # None: all that there is to say is in `asked`
 
     @property
     def estimate(self) -> Estimate:
-        return self.expected.estimate if self.expected else self.asked.estimate
+        return self.expected.estimate if self.expected else self.event.estimate
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class PlannedBatch:
     """One batch to be: an intent and its requests."""
 
     intent: Intent
-    drafts: tuple[PreparedRequest, ...]
+    requests: tuple[PreparedRequest, ...]
 
 
 @dataclass(frozen=True)
 class SentBatch:
-    batch: BatchId | None  # None: lane now
+    id: BatchId | None  # None: lane now
     requests: int
     tasks: int
     expires_at: datetime | None = None
@@ -70,50 +70,50 @@ class SentBatch:
 
 
 def plan_batch(
-    drafts: Sequence[PreparedRequest], lane: Lane, follows: str | None = None
+    requests: Sequence[PreparedRequest], lane: Lane, follows: str | None = None
 ) -> PlannedBatch:
     """At least one draft. The intent's owner is at it from now on, for LEASE."""
-    first = drafts[0].asked
-    hashes = "".join(draft.asked.sha for draft in drafts)
+    first = requests[0].event
+    hashes = "".join(draft.event.sha for draft in requests)
     return PlannedBatch(
-        Intent(
-            at=first.at,
-            run=first.run,
-            repo=first.repo,
+        Stamp(first.run, first.repo, lambda: first.at).event(
+            Intent,
             id=first.intent,
             lease_until=first.at + LEASE,
             lane=lane,
-            requests=len(drafts),
+            requests=len(requests),
             sha256=hashlib.sha256(hashes.encode()).hexdigest(),
             follows=follows,
         ),
-        tuple(drafts),
+        tuple(requests),
     )
 
 
-def recorded(parcels: Sequence[PlannedBatch]) -> tuple[Intent | RequestRecorded, ...]:
+def batch_events(batches: Sequence[PlannedBatch]) -> tuple[Intent | RequestRecorded, ...]:
     """What the ledger holds of them before they are sent."""
-    asked = (draft.asked for parcel in parcels for draft in parcel.drafts)
-    return (*(parcel.intent for parcel in parcels), *asked)
+    asked = (draft.event for parcel in batches for draft in parcel.requests)
+    return (*(parcel.intent for parcel in batches), *asked)
 
 
-class Sendable(Protocol):
+class HasBody(Protocol):
     @property
     def body(self) -> Body: ...
 
 
-Made = TypeVar("Made", bound=Sendable)
+AnyRequest = TypeVar("AnyRequest", bound=HasBody)
 
 
 def split_into_batches(
-    requests: Iterable[Made], count: int = BATCH_REQUESTS, most: int = BATCH_BYTES
-) -> Iterator[list[Made]]:
+    requests: Iterable[AnyRequest],
+    max_requests: int = MAX_BATCH_REQUESTS,
+    max_bytes: int = MAX_BATCH_BYTES,
+) -> Iterator[list[AnyRequest]]:
     """Batches of at most `count` requests and `most` bytes, in order."""
-    part: list[Made] = []
+    part: list[AnyRequest] = []
     size = 0
     for made in requests:
         length = made.body.size + 100  # the envelope with its custom_id
-        if part and (len(part) == count or size + length > most):
+        if part and (len(part) == max_requests or size + length > max_bytes):
             yield part
             part, size = [], 0
         part.append(made)

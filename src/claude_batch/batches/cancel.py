@@ -7,20 +7,20 @@ from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.errors import BadUsage
 from claude_batch.ledger.batch_record import BatchRecord
-from claude_batch.ledger.events import BatchStatus, PullRequestClosed
+from claude_batch.ledger.events import BatchStatus, PullRequestClosed, Stamp
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 
-Done = list[tuple[BatchId, str]]  # id, status at the API
+CanceledBatches = list[tuple[BatchId, str]]  # id, status at the API
 
 
 def cancel(
     ledgers: Iterable[Ledger],
-    claude: AnthropicClient,
+    anthropic: AnthropicClient,
     prefixes: Collection[str],
     run: str,
     now: Callable[[], datetime],
-) -> Done:
+) -> CanceledBatches:
     """Open batches whose ids start so; all of them for no prefix. Raises BadUsage."""
     chosen = [(ledger, _sent(ledger.view(), prefixes)) for ledger in ledgers]
     for prefix in prefixes:
@@ -28,34 +28,32 @@ def cancel(
             raise BadUsage(
                 f"no open batch is called {prefix!r}", "see `claude-batch status` for the ids"
             )
-    return [one for ledger, found in chosen for one in _cancel(ledger, claude, found, run, now)]
+    return [one for ledger, found in chosen for one in _cancel(ledger, anthropic, found, run, now)]
 
 
-def cancel_for(
-    ledger: Ledger, claude: AnthropicClient, pr: int, run: str, now: Callable[[], datetime]
-) -> Done:
+def cancel_pull_request(
+    ledger: Ledger, anthropic: AnthropicClient, pr: int, run: str, now: Callable[[], datetime]
+) -> CanceledBatches:
     """Open batches that hold work of this pull request and of no other."""
     found = [
         sending
         for sending in _sent(ledger.view(), ())
         if {asked.pr for asked in sending.requests.values()} == {pr}
     ]
-    return _cancel(ledger, claude, found, run, now)
+    return _cancel(ledger, anthropic, found, run, now)
 
 
-def close(
+def close_pull_request(
     ledger: Ledger,
-    claude: AnthropicClient,
+    anthropic: AnthropicClient,
     pr: int,
     merged: bool,
-    repo: str,
-    run: str,
-    now: Callable[[], datetime],
-) -> Done:
+    stamp: Stamp,
+) -> CanceledBatches:
     """`cancel_for`, and that it is closed is remembered: `prune` drops findings by that."""
-    fact = PullRequestClosed(at=now(), run=run, repo=repo, pr=pr, merged=merged)
+    fact = stamp.event(PullRequestClosed, pr=pr, merged=merged)
     ledger.transact(lambda view: Write((fact,)) if view.plan(pr) else Write())
-    return cancel_for(ledger, claude, pr, run, now)
+    return cancel_pull_request(ledger, anthropic, pr, stamp.run, stamp.now)
 
 
 def _cancel(
@@ -64,16 +62,16 @@ def _cancel(
     found: Iterable[BatchRecord],
     run: str,
     now: Callable[[], datetime],
-) -> Done:
-    done: Done = []
+) -> CanceledBatches:
+    done: CanceledBatches = []
     facts: list[BatchStatus] = []
     for sending in found:
         if sending.submitted:
-            batch, repo = sending.submitted.batch, sending.intent.repo
-            status = claude.cancel(batch).status
+            batch, stamp = sending.submitted.batch, Stamp(run, sending.intent.repo, now)
+            status = claude.cancel_batch(batch).status
             done.append((batch, status))
             if status == "canceling":  # it may have ended before it was told to
-                facts.append(BatchStatus(at=now(), run=run, repo=repo, batch=batch, status=status))
+                facts.append(stamp.event(BatchStatus, batch=batch, status=status))
     if facts:
         ledger.transact(lambda view: Write(tuple(facts)))
     return done

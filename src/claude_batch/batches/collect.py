@@ -11,10 +11,16 @@ from claude_batch.anthropic_api.client import AnthropicClient, RemoteBatch
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import BatchResult
 from claude_batch.batches import recovery as doubt
-from claude_batch.batches.collect_result import Answers, CollectResult, Followed, Progress, together
+from claude_batch.batches.collect_result import (
+    Answers,
+    CollectResult,
+    Followed,
+    Progress,
+    merge_results,
+)
 from claude_batch.batches.record_answers import AnswerRecorder, parse_results, response_validator
 from claude_batch.batches.recovery import BatchRecovery
-from claude_batch.batches.status import RESULTS_STAY, warnings
+from claude_batch.batches.status import RESULTS_AVAILABLE, batch_warnings
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.receipts import reserved_for_lost
 from claude_batch.errors import CannotFind
@@ -24,6 +30,7 @@ from claude_batch.ledger.events import (
     BatchStatus,
     IntentId,
     RequestRecorded,
+    Stamp,
     Submitted,
 )
 from claude_batch.ledger.lazy_rows import LazyRows
@@ -31,23 +38,27 @@ from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 
-FIRST_POLL = 5.0  # seconds; then half as long again each time
-LONGEST_POLL = 60.0
-MOST_KEPT = 5_000  # requests; above, findings are fetched from the API when they are needed
-PORTION = 5_000  # answers that are recorded at once
+FIRST_POLL_SECONDS = 5.0  # seconds; then half as long again each time
+MAX_POLL_SECONDS = 60.0
+MAX_REQUESTS_WITH_FINDINGS = (
+    5_000  # requests; above, findings are fetched from the API when they are needed
+)
+PORTION_SIZE = 5_000  # answers that are recorded at once
 
 
 @dataclass
 class Collector:
     ledger: Ledger
-    claude: AnthropicClient
+    anthropic: AnthropicClient
     prices: Prices
     run: str
     now: Callable[[], datetime]
     keep_findings: bool = True
-    portion: int = PORTION
-    _others: set[tuple[IntentId, BatchId]] = field(default_factory=set, init=False)
-    _told: float = field(default=0.0, init=False)  # seconds that the API wants between two looks
+    portion_size: int = PORTION_SIZE
+    _foreign: set[tuple[IntentId, BatchId]] = field(default_factory=set, init=False)
+    _retry_after: float = field(
+        default=0.0, init=False
+    )  # seconds that the API wants between two looks
 
     def collect(self) -> CollectResult:
         """One round over everything that is open."""
@@ -57,7 +68,7 @@ class Collector:
             if sending.submitted:
                 notes += self._fetch(sending, sending.submitted)
         after = self.ledger.view()
-        notes += warnings(after, self.now())
+        notes += batch_warnings(after, self.now())
         return self._since(before, after, notes)
 
     def wait(
@@ -71,7 +82,7 @@ class Collector:
         start = self.ledger.view()
         if not _open(start, tasks):
             return self.collect()
-        pause, notes = FIRST_POLL, []
+        pause, notes = FIRST_POLL_SECONDS, []
         show(_progress(start, start, tasks))
         while True:
             notes += [note for note in self.collect().notes if note not in notes]
@@ -79,8 +90,8 @@ class Collector:
             show(_progress(start, view, tasks))
             if not _open(view, tasks):
                 break
-            sleep(max(pause, self._told) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
-            pause = min(pause * 1.5, LONGEST_POLL)
+            sleep(max(pause, self._retry_after) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
+            pause = min(pause * 1.5, MAX_POLL_SECONDS)
         return self._since(start, self.ledger.view(), notes)
 
     def _since(
@@ -95,34 +106,33 @@ class Collector:
 
     def _fetch(self, sending: BatchRecord, fact: Submitted) -> Iterator[str]:
         try:
-            found = self.claude.status(fact.batch)
+            found = self.anthropic.retrieve_batch(fact.batch)
             if found.status != "ended":
-                self._told = max(self._told, found.ask_again or 0.0)
+                self._retry_after = max(self._retry_after, found.ask_again or 0.0)
                 return
-            lines = self.claude.results(fact.batch)
+            lines = self.anthropic.stream_results(fact.batch)
             self._record(sending, parse_results(lines, response_validator(sending)))
         except CannotFind:
             yield self._missing(fact)
 
     def _record(self, sending: BatchRecord, raws: Iterable[BatchResult]) -> None:
         """A portion at a time: what is recorded stays recorded, and only one is in memory."""
-        keep = self.keep_findings and len(sending.requests) <= MOST_KEPT
+        keep = self.keep_findings and len(sending.requests) <= MAX_REQUESTS_WITH_FINDINGS
         recorder = AnswerRecorder(sending, self.prices, self.now(), self.run, keep)
         portion: list[BatchResult] = []
         for raw in raws:
-            if len(portion) == self.portion:
-                self.ledger.transact(partial(recorder.record, raws=portion))
+            if len(portion) == self.portion_size:
+                self.ledger.transact(partial(recorder.record, results=portion))
                 portion = []
             portion.append(raw)
-        self.ledger.transact(partial(recorder.record_final, raws=portion))
+        self.ledger.transact(partial(recorder.record_final, results=portion))
 
     def _missing(self, fact: Submitted) -> str:
         """One batch that cannot be had does not keep the others from being collected."""
-        if self.now() < fact.created_at + RESULTS_STAY:
+        if self.now() < fact.created_at + RESULTS_AVAILABLE:
             return f"the API has no batch {fact.batch}: is this key of another workspace?"
-        lost = BatchStatus(
-            at=self.now(), run=self.run, repo=fact.repo, batch=fact.batch, status="lost"
-        )
+        stamp = Stamp(self.run, fact.repo, self.now)
+        lost = stamp.event(BatchStatus, batch=fact.batch, status="lost")
         self.ledger.transact(lambda view: Write((lost,)))
         return f"batch {fact.batch} is lost: the API keeps results for 29 days; its tasks are free"
 
@@ -130,10 +140,10 @@ class Collector:
         doubts = doubt.unconfirmed_batches(view)
         if not doubts:
             return
-        listing = self.claude.recent(doubt.earliest_creation(doubts))
+        listing = self.anthropic.list_batches(doubt.earliest_creation(doubts))
         ours = doubt.claimed_batch_ids(view)
         for sending in doubts:
-            possible = doubt.candidates_of(sending, listing.batches, ours)
+            possible = doubt.find_candidates(sending, listing.batches, ours)
             found = [(batch, self._belongs_to(sending, batch)) for batch in possible]
             recorder = AnswerRecorder(sending, self.prices, self.now(), self.run)
             yield from self._settle(BatchRecovery(recorder, found, listing.at or self.now()))
@@ -154,15 +164,15 @@ class Collector:
         if batch.status != "ended":
             return None
         pair = sending.intent.id, batch.id
-        if pair not in self._others and self._is_named(sending, batch):
+        if pair not in self._foreign and self._is_named(sending, batch):
             return True
-        self._others.add(pair)
+        self._foreign.add(pair)
         return False
 
     def _is_named(self, sending: BatchRecord, batch: RemoteBatch) -> bool:
         try:
-            raws = parse_results(self.claude.results(batch.id), None)
-            return doubt.is_of(sending, [raw.custom_id for raw in raws])
+            raws = parse_results(self.anthropic.stream_results(batch.id), None)
+            return doubt.has_results_of(sending, [raw.custom_id for raw in raws])
         except CannotFind:
             return False  # after 29 days nothing of it can be had, whosever it was
 
@@ -225,14 +235,14 @@ class Verbs:
 def collect(verbs: Verbs, *, wait: bool) -> CollectResult:
     """With `wait` until nothing is open and nothing follows any more."""
     rounds = [_round(verbs)]
-    while wait and rounds[-1].submitted:
+    while wait and rounds[-1].sent:
         rounds.append(_round(verbs))
-    return together(rounds)
+    return merge_results(rounds)
 
 
 def _round(verbs: Verbs) -> CollectResult:
     done = verbs.collect()
     afterwards = [follow_up() for follow_up in verbs.follow_ups]
-    return together(
+    return merge_results(
         [done, *(CollectResult((), one.answers, one.notes, one.sent) for one in afterwards)]
     )

@@ -13,7 +13,7 @@ from claude_batch.costs.receipts import ZERO, Receipt, receipt
 from claude_batch.ledger.events import AnswerRecorded
 
 NO_RECEIPT = Receipt()
-FAILED_SHOWN = 20
+MAX_FAILURES_KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Progress:
 class Answers(Sequence[AnswerRecorded]):
     """Each is read when it is looked at: 100,000 of them are never in memory at once."""
 
-    places: tuple[tuple[Mapping[int, AnswerRecorded], int], ...]  # rows, and a number among them
+    positions: tuple[tuple[Mapping[int, AnswerRecorded], int], ...]  # rows, and a number among them
 
     @classmethod
-    def of(cls, answers: Sequence[AnswerRecorded]) -> "Answers":
+    def from_answers(cls, answers: Sequence[AnswerRecorded]) -> "Answers":
         if isinstance(answers, Answers):
             return answers
         rows = dict(enumerate(answers))
@@ -43,12 +43,12 @@ class Answers(Sequence[AnswerRecorded]):
     def __getitem__(self, at: slice) -> "Answers": ...
     def __getitem__(self, at: int | slice) -> "AnswerRecorded | Answers":
         if isinstance(at, slice):
-            return Answers(self.places[at])
-        rows, n = self.places[at]
+            return Answers(self.positions[at])
+        rows, n = self.positions[at]
         return rows[n]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.positions)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -57,7 +57,7 @@ class Answers(Sequence[AnswerRecorded]):
 
 
 @dataclass
-class Tally:
+class AnswerTally:
     """What is said of answers. They are gone through once: each may have to be read for it."""
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
@@ -67,7 +67,9 @@ class Tally:
     receipt: Receipt = NO_RECEIPT
 
     @classmethod
-    def of(cls, answers: Iterable[AnswerRecorded], lost_usd: Decimal = ZERO) -> "Tally":
+    def from_answers(
+        cls, answers: Iterable[AnswerRecorded], lost_usd: Decimal = ZERO
+    ) -> "AnswerTally":
         made = cls()
         made.receipt = receipt(map(made._add, answers), lost_usd=lost_usd)
         return made
@@ -76,7 +78,7 @@ class Tally:
         self.outcomes[answered.outcome] += 1
         self.findings += answered.findings
         self.refuted += len(answered.refuted)
-        if answered.error and len(self.failed) < FAILED_SHOWN:
+        if answered.error and len(self.failed) < MAX_FAILURES_KEPT:
             self.failed.append(answered)
         return answered
 
@@ -86,12 +88,12 @@ class CollectResult:
     batches: tuple[tuple[str, str], ...]  # id (the intent's while it has none), status
     answers: Sequence[AnswerRecorded]  # those recorded by this run
     notes: tuple[str, ...]
-    submitted: tuple[SentBatch, ...] = ()  # what followed: second looks
+    sent: tuple[SentBatch, ...] = ()  # what followed: second looks
     lost_usd: Decimal = ZERO  # the most that lost answers among `answers` may have cost
 
     @cached_property
-    def tally(self) -> Tally:
-        return Tally.of(self.answers, self.lost_usd)
+    def tally(self) -> AnswerTally:
+        return AnswerTally.from_answers(self.answers, self.lost_usd)
 
     @property
     def receipt(self) -> Receipt:
@@ -102,15 +104,17 @@ class CollectResult:
         return {outcome.value: self.tally.outcomes[outcome] for outcome in Outcome}
 
 
-def together(parts: Iterable[CollectResult]) -> CollectResult:
+def merge_results(parts: Iterable[CollectResult]) -> CollectResult:
     """Of several ledgers or rounds; a batch as the last of them saw it."""
     rows = list(parts)
     batches = {name: status for one in rows for name, status in one.batches}
     return CollectResult(
         tuple(batches.items()),
-        Answers(tuple(place for one in rows for place in Answers.of(one.answers).places)),
+        Answers(
+            tuple(place for one in rows for place in Answers.from_answers(one.answers).positions)
+        ),
         tuple(dict.fromkeys(note for one in rows for note in one.notes)),
-        tuple(sent for one in rows for sent in one.submitted),
+        tuple(sent for one in rows for sent in one.sent),
         sum((one.lost_usd for one in rows), ZERO),
     )
 

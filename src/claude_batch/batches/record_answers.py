@@ -21,19 +21,25 @@ from claude_batch.findings.parsing import read_findings, validate_review
 from claude_batch.findings.verdicts import read_verdicts
 from claude_batch.ledger import events as order
 from claude_batch.ledger.batch_record import BatchRecord
-from claude_batch.ledger.events import AnswerRecorded, BatchStatus, IntentAbandoned, RequestRecorded
+from claude_batch.ledger.events import (
+    AnswerRecorded,
+    BatchStatus,
+    IntentAbandoned,
+    RequestRecorded,
+    Stamp,
+)
 from claude_batch.ledger.lazy_rows import RequestHeader
 from claude_batch.ledger.store import Ledger, Shard, Write
 from claude_batch.ledger.view import LedgerState
 
 UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
-Pair = tuple[RequestHeader, BatchResult]
+MatchedResult = tuple[RequestHeader, BatchResult]
 MISSING = "the batch ended without a readable line for this request"
 
 
-def response_validator(sending: BatchRecord) -> Validator | None:
+def response_validator(record: BatchRecord) -> Validator | None:
     """The check for the texts of a batch. Verdicts are checked when they are recorded."""
-    first = next(iter(sending.requests.values()), None)  # second looks are sent apart
+    first = next(iter(record.requests.values()), None)  # second looks are sent apart
     return None if first and first.purpose == "verify" else validate_review
 
 
@@ -49,11 +55,11 @@ def parse_results(
 
 
 def parse_findings(
-    requests: Iterable[RequestRecorded], raws: Iterable[BatchResult]
+    requests: Iterable[RequestRecorded], results: Iterable[BatchResult]
 ) -> Iterator[Finding]:
     """What succeeded answers said, where the ledger kept only that they did."""
     places = {custom_id(asked.intent, asked.n, asked.sha): asked for asked in requests}
-    for raw in raws:
+    for raw in results:
         asked = places.get(raw.custom_id)
         if asked is not None and raw.outcome is Outcome.SUCCEEDED:
             yield from read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
@@ -61,19 +67,19 @@ def parse_findings(
 
 def load_findings(
     ledger: Ledger,
-    view: LedgerState,
+    state: LedgerState,
     answers: Sequence[AnswerRecorded],
-    results: Callable[[BatchId], Iterable[bytes]],
+    fetch_results: Callable[[BatchId], Iterable[bytes]],
 ) -> Iterator[Finding]:
     """What these answers said: from the ledger; where it keeps ids only, once more from the API
     (29 days)."""
     yield from ledger.findings([one for one in answers if one.shard])
     missing = [one for one in answers if one.findings and not one.shard and one.batch]
     for batch in dict.fromkeys(one.batch for one in missing if one.batch):
-        rows = [view.row(one.intent, one.n) for one in missing if one.batch == batch]
+        rows = [state.row(one.intent, one.n) for one in missing if one.batch == batch]
         try:
             yield from parse_findings(
-                [row.asked for row in rows if row], parse_results(results(batch))
+                [row.asked for row in rows if row], parse_results(fetch_results(batch))
             )
         except CannotFind:
             continue  # after 29 days what it said is lost, as a dropped shard is
@@ -83,48 +89,51 @@ def load_findings(
 class AnswerRecorder:
     """Turns what came back for one sending into events. Twice is the same as once."""
 
-    sending: BatchRecord
+    batch: BatchRecord
     prices: Prices
     now: datetime
     run: str
     keep_findings: bool = True  # False: the ledger gets ids, costs and states only
 
-    def record(self, view: LedgerState, raws: Iterable[BatchResult]) -> Write:
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.run, self.batch.intent.repo, lambda: self.now)
+
+    def record(self, state: LedgerState, results: Iterable[BatchResult]) -> Write:
         """These answers, where `view` does not hold them yet."""
-        return self._write(view, self._found(raws))
+        return self._write(state, self._found(results))
 
-    def record_final(self, view: LedgerState, raws: Iterable[BatchResult]) -> Write:
+    def record_final(self, state: LedgerState, results: Iterable[BatchResult]) -> Write:
         """These answers, and that nothing more will come."""
-        found = self._found(raws)
-        written = self._write(view, found | self._lost(self._waiting(view) - found.keys(), MISSING))
-        return Write((*written.events, *self._collected(view)), written.shards)
+        found = self._found(results)
+        written = self._write(
+            state, found | self._lost(self._waiting(state) - found.keys(), MISSING)
+        )
+        return Write((*written.events, *self._collected(state)), written.shards)
 
-    def record_unknown(self, view: LedgerState) -> Write:
+    def record_unknown(self, state: LedgerState) -> Write:
         """Of the lane now, whose requests go one by one: the first without an answer may have been
         paid for, and those after it were never sent."""
-        waiting = sorted(self._waiting(view))
-        written = self._write(view, self._lost(waiting[:1], UNDECIDED))
-        rest = self.voided("its run ended before this was sent").events if waiting[1:] else ()
+        waiting = sorted(self._waiting(state))
+        written = self._write(state, self._lost(waiting[:1], UNDECIDED))
+        rest = self.abandon("its run ended before this was sent").events if waiting[1:] else ()
         return Write((*written.events, *rest))
 
-    def voided(self, reason: str) -> Write:
+    def abandon(self, reason: str) -> Write:
         """What has no answer was never sent and is free again."""
-        intent = self.sending.intent
-        fact = IntentAbandoned(
-            at=self.now, run=self.run, repo=intent.repo, intent=intent.id, reason=reason
-        )
-        return Write((fact,))
+        intent = self.batch.intent.id
+        return Write((self.stamp.event(IntentAbandoned, intent=intent, reason=reason),))
 
     def _waiting(self, view: LedgerState) -> set[int]:
         """The requests that have no answer yet."""
-        answers = view.batch_records[self.sending.intent.id].answers
-        return set(self.sending.requests.keys() - answers.keys())
+        answers = view.batch_records[self.batch.intent.id].answers
+        return set(self.batch.requests.keys() - answers.keys())
 
-    def _found(self, raws: Iterable[BatchResult]) -> dict[int, Pair]:
+    def _found(self, raws: Iterable[BatchResult]) -> dict[int, MatchedResult]:
         """Matched without an index by name, which would cost as much as the requests. Of two
         answers to one request the first stands, as it does when it was recorded before."""
-        found: dict[int, Pair] = {}
-        intent, requests = self.sending.intent.id, self.sending.requests
+        found: dict[int, MatchedResult] = {}
+        intent, requests = self.batch.intent.id, self.batch.requests
         for raw in raws:
             if (n := number_in(raw.custom_id)) is None:
                 continue
@@ -133,17 +142,17 @@ class AnswerRecorder:
                 found.setdefault(n, (head, raw))
         return found
 
-    def _write(self, view: LedgerState, found: Mapping[int, Pair]) -> Write:
-        have = view.batch_records[self.sending.intent.id].answers.keys()
+    def _write(self, view: LedgerState, found: Mapping[int, MatchedResult]) -> Write:
+        have = view.batch_records[self.batch.intent.id].answers.keys()
         at = order.next_timestamp(self._forgotten(view), self.now)
         new = {n: found[n] for n in sorted(found) if n not in have}
         events = tuple(self._answer(at, n, *pair) for n, pair in new.items())
         return Write(events, tuple(self._shards(new)) if self.keep_findings else ())
 
-    def _shards(self, found: Mapping[int, Pair]) -> Iterator[Shard]:
+    def _shards(self, found: Mapping[int, MatchedResult]) -> Iterator[Shard]:
         for n, (head, raw) in found.items():
             if raw.findings and head.purpose != "verify":
-                asked = self.sending.requests[n]
+                asked = self.batch.requests[n]
                 said = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
                 yield Shard(asked.intent, n, said)
 
@@ -152,28 +161,26 @@ class AnswerRecorder:
         would not count."""
         ahead = {task: at for task, at in view.forgotten.items() if at >= self.now}
         if ahead:
-            asked = (task for one in self.sending.requests.values() for task in one.tasks)
+            asked = (task for one in self.batch.requests.values() for task in one.tasks)
             yield from (ahead[task.id] for task in asked if task.id in ahead)
 
-    def _lost(self, numbers: Iterable[int], error: str) -> dict[int, Pair]:
+    def _lost(self, numbers: Iterable[int], error: str) -> dict[int, MatchedResult]:
         raw = BatchResult("", Outcome.UNREADABLE, error=error, retriable=True)
-        return {n: (RequestHeader.of(self.sending.requests[n]), raw) for n in numbers}
+        return {n: (RequestHeader.of(self.batch.requests[n]), raw) for n in numbers}
 
     def _answer(
         self, at: datetime, n: int, head: RequestHeader, raw: BatchResult
     ) -> AnswerRecorded:
         refuted: tuple[str, ...] = ()
         if head.purpose == "verify":
-            raw, refuted = _judged(self.sending.requests[n], raw)
+            raw, refuted = _judged(self.batch.requests[n], raw)
         model = raw.model or head.model
         cost = self._cost(model, raw.usage)
-        return AnswerRecorded(
-            at=at,
-            run=self.run,
-            repo=head.repo,
-            intent=self.sending.intent.id,
+        return Stamp(self.run, head.repo, lambda: at).event(
+            AnswerRecorded,
+            intent=self.batch.intent.id,
             n=n,
-            batch=self.sending.submitted.batch if self.sending.submitted else None,
+            batch=self.batch.submitted.batch if self.batch.submitted else None,
             outcome=raw.outcome,
             model=model,
             usage=raw.usage,
@@ -189,25 +196,17 @@ class AnswerRecorder:
         """None where the answer says nothing of its usage, or its model has no price."""
         if usage is None:
             return None
-        batch = self.sending.intent.lane == "batch"
+        batch = self.batch.intent.lane == "batch"
         try:
             return self.prices.cost(model, usage, at=self.now.date(), batch=batch)
         except UnknownModel:
             return None
 
     def _collected(self, view: LedgerState) -> tuple[BatchStatus, ...]:
-        submitted = self.sending.submitted
-        if submitted is None or "collected" in view.batch_records[self.sending.intent.id].statuses:
+        submitted = self.batch.submitted
+        if submitted is None or "collected" in view.batch_records[self.batch.intent.id].statuses:
             return ()
-        return (
-            BatchStatus(
-                at=self.now,
-                run=self.run,
-                repo=self.sending.intent.repo,
-                batch=submitted.batch,
-                status="collected",
-            ),
-        )
+        return (self.stamp.event(BatchStatus, batch=submitted.batch, status="collected"),)
 
 
 def _judged(asked: RequestRecorded, raw: BatchResult) -> tuple[BatchResult, tuple[str, ...]]:

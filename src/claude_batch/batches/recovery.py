@@ -26,8 +26,8 @@ from claude_batch.ledger.view import LedgerState
 
 # How far a runner's clock may be ahead: a time of another zone taken for UTC is 14 hours off at
 # most. It may be wide, because the results decide.
-AHEAD = timedelta(days=1)
-APART = timedelta(minutes=10)
+MAX_CLOCK_SKEW = timedelta(days=1)
+LISTING_DELAY = timedelta(minutes=10)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -65,47 +65,49 @@ class CheckAgain:
 RecoveryDecision = AdoptBatch | AbandonIntent | CheckAgain
 
 
-def is_unconfirmed(sending: BatchRecord) -> bool:
-    return sending.is_open() and sending.submitted is None
+def is_unconfirmed(record: BatchRecord) -> bool:
+    return record.is_open() and record.submitted is None
 
 
-def unconfirmed_batches(view: LedgerState) -> list[BatchRecord]:
+def unconfirmed_batches(state: LedgerState) -> list[BatchRecord]:
     """Whose sender may be dead, or at it: what has no fact. The lane now never has one."""
-    return [sending for sending in view.open_batches() if is_unconfirmed(sending)]
+    return [sending for sending in state.open_batches() if is_unconfirmed(sending)]
 
 
 def earliest_creation(doubts: Iterable[BatchRecord]) -> datetime:
     """Batches that were created earlier belong to none of them."""
-    batches = (one.intent.at - AHEAD for one in doubts if one.intent.lane == "batch")
+    batches = (one.intent.at - MAX_CLOCK_SKEW for one in doubts if one.intent.lane == "batch")
     return min(batches, default=NEVER)
 
 
-def claimed_batch_ids(view: LedgerState) -> set[BatchId]:
-    return {sending.submitted.batch for sending in view.batch_records.values() if sending.submitted}
+def claimed_batch_ids(state: LedgerState) -> set[BatchId]:
+    return {
+        sending.submitted.batch for sending in state.batch_records.values() if sending.submitted
+    }
 
 
-def candidates_of(
-    sending: BatchRecord, listed: Iterable[Batch], ours: Collection[BatchId]
+def find_candidates(
+    record: BatchRecord, listed: Iterable[Batch], ours: Collection[BatchId]
 ) -> list[Batch]:
     """Those that may be it, from what the listing says."""
-    intent = sending.intent
+    intent = record.intent
     return [
         batch
         for batch in listed
         if intent.lane == "batch"
-        and intent.at - AHEAD <= batch.created_at <= _proof(sending)
+        and intent.at - MAX_CLOCK_SKEW <= batch.created_at <= _proof(record)
         and batch.requests == intent.requests
         and batch.id not in ours
     ]
 
 
-def is_of(sending: BatchRecord, custom_ids: Iterable[str]) -> bool:
+def has_results_of(record: BatchRecord, custom_ids: Iterable[str]) -> bool:
     """Whether the results of a batch are those of this intent."""
-    return any(name.startswith(f"{sending.intent.id}-") for name in custom_ids)
+    return any(name.startswith(f"{record.intent.id}-") for name in custom_ids)
 
 
-def resolve(
-    sending: BatchRecord, candidates: Iterable[tuple[Listed, bool | None]], now: datetime
+def decide_recovery(
+    record: BatchRecord, candidates: Iterable[tuple[Listed, bool | None]], now: datetime
 ) -> RecoveryDecision:
     """Each candidate with whether its results are those of this intent; None: not known yet."""
     rows = list(candidates)
@@ -113,29 +115,34 @@ def resolve(
         if is_it:
             return AdoptBatch(batch)
     possible = tuple(batch.id for batch, is_it in rows if is_it is None)
-    seen_none = [look.at for look in sending.looks if not look.candidates]
-    if not possible and seen_none and now - min(seen_none) >= APART and now >= _proof(sending):
+    seen_none = [look.at for look in record.looks if not look.candidates]
+    if (
+        not possible
+        and seen_none
+        and now - min(seen_none) >= LISTING_DELAY
+        and now >= _proof(record)
+    ):
         return AbandonIntent(
             "no listing shows a batch of this intent, and the time of its sender is over"
         )
     return CheckAgain(possible)
 
 
-def is_news(sending: BatchRecord, verdict: CheckAgain) -> bool:
+def is_new_lookup(record: BatchRecord, verdict: CheckAgain) -> bool:
     """Whether it is to be recorded. Somebody who waits may look every minute for a day."""
-    return not sending.looks or sending.looks[-1].candidates != verdict.candidates
+    return not record.looks or record.looks[-1].candidates != verdict.candidates
 
 
-def was_never_created(sending: BatchRecord) -> bool:
+def was_never_created(record: BatchRecord) -> bool:
     """Voided by who looked for it, and not by its sender, to whom the API said no."""
-    return bool(sending.voided and sending.looks) and sending.looks[-1].at >= _proof(sending)
+    return bool(record.voided and record.looks) and record.looks[-1].at >= _proof(record)
 
 
 def _proof(sending: BatchRecord) -> datetime:
     """From then on a listing shows the batch if there is one."""
     if not sending.looks:
         return NEVER
-    return sending.looks[0].at + _lease(sending) + APART
+    return sending.looks[0].at + _lease(sending) + LISTING_DELAY
 
 
 def _lease(sending: BatchRecord) -> timedelta:
@@ -148,54 +155,48 @@ def _lease(sending: BatchRecord) -> timedelta:
 @dataclass(frozen=True)
 class BatchRecovery:
     recorder: AnswerRecorder
-    found: Sequence[tuple[Listed, bool | None]]  # as `doubt.resolve` wants them
-    at: datetime  # when they were listed, by the service's clock
+    candidates: Sequence[tuple[Listed, bool | None]]  # as `doubt.resolve` wants them
+    listed_at: datetime  # when they were listed, by the service's clock
 
-    def resolve(self, view: LedgerState) -> tuple[Write, str]:
+    def resolve(self, state: LedgerState) -> tuple[Write, str]:
         """With a note, or without one: while a sender may be at it there is nothing to tell."""
-        sending = view.batch_records[self.recorder.sending.intent.id]
+        sending = state.batch_records[self.recorder.batch.intent.id]
         if not is_unconfirmed(sending):
             return Write(), ""  # somebody else has settled it
         name, is_now = sending.intent.id, sending.intent.lane == "now"
-        match resolve(sending, self.found, self.at):
+        match decide_recovery(sending, self.candidates, self.listed_at):
             case AdoptBatch(batch):
                 said = f"batch {batch.id} was found again and adopted for intent {name}"
                 return Write((self._adopted(batch),)), said
             case AbandonIntent() if is_now:
                 return self.recorder.record_unknown(
-                    view
+                    state
                 ), f"intent {name} of the lane now: {UNDECIDED}"
             case AbandonIntent(reason):
-                voided = self.recorder.voided(reason)
+                voided = self.recorder.abandon(reason)
                 said = f"intent {name} was never sent: {reason}; its tasks are free again"
                 return Write((self._looked(()), *voided.events)), said
             case CheckAgain(candidates) as verdict:
-                news = (self._looked(candidates),) if is_news(sending, verdict) else ()
+                news = (self._looked(candidates),) if is_new_lookup(sending, verdict) else ()
                 return Write(news), "" if is_now else self._undecided(sending, len(candidates))
             case verdict:
                 assert_never(verdict)
 
     def _undecided(self, sending: BatchRecord, candidates: int) -> str:
-        if sending.status(self.at) != "undecided":
+        if sending.status(self.listed_at) != "undecided":
             return ""
         return f"intent {sending.intent.id} is undecided: {candidates} batches might be it"
 
     def _looked(self, candidates: tuple[BatchId, ...]) -> BatchLookup:
-        intent = self.recorder.sending.intent
-        return BatchLookup(
-            at=self.at,
-            run=self.recorder.run,
-            repo=intent.repo,
-            intent=intent.id,
-            candidates=candidates,
+        intent = self.recorder.batch.intent
+        return self.recorder.stamp.event(
+            BatchLookup, at=self.listed_at, intent=intent.id, candidates=candidates
         )
 
     def _adopted(self, batch: Listed) -> Submitted:
-        intent = self.recorder.sending.intent
-        return Submitted(
-            at=self.recorder.now,
-            run=self.recorder.run,
-            repo=intent.repo,
+        intent = self.recorder.batch.intent
+        return self.recorder.stamp.event(
+            Submitted,
             intent=intent.id,
             batch=batch.id,
             created_at=batch.created_at,

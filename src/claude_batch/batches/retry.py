@@ -1,13 +1,11 @@
 """`retry`: lets tasks be asked again that have failed too often, or, on demand, were answered."""
 
-from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
 
 from claude_batch.batches.status import check_prefix
 from claude_batch.errors import BadUsage
 from claude_batch.ledger import events as order
-from claude_batch.ledger.events import TasksReset
+from claude_batch.ledger.events import Stamp, TasksReset
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
@@ -18,9 +16,7 @@ def retry(
     prefixes: Collection[str],
     *,
     reanswer: bool,
-    repo: str,
-    run: str,
-    now: Callable[[], datetime],
+    stamp: Stamp,
 ) -> list[TaskId]:
     """Frees tasks by id or by the id of their batch; without any, all that failed."""
     if reanswer and not prefixes:
@@ -36,24 +32,12 @@ def retry(
             raise BadUsage(
                 f"no task or batch is called {prefix!r}", "see `claude-batch list` for the ids"
             )
-    fact = Fact(repo, run, now)
-    freed = (task for ledger, tasks in named for task in _free(ledger, tasks, reanswer, fact))
+    freed = (task for ledger, tasks in named for task in _free(ledger, tasks, reanswer, stamp))
     return list(dict.fromkeys(freed))
 
 
-class Fact(NamedTuple):
-    repo: str
-    run: str
-    now: Callable[[], datetime]
-
-    def forgotten(self, view: LedgerState, tasks: tuple[TaskId, ...], reason: str) -> TasksReset:
-        rows = (row.answered for task in tasks for row in view.rows_of(task))
-        at = order.next_timestamp((answered.at for answered in rows if answered), self.now())
-        return TasksReset(at=at, run=self.run, repo=self.repo, tasks=tasks, reason=reason)
-
-
 def _free(
-    ledger: Ledger, named: Iterable[TaskId], reanswer: bool, fact: Fact
+    ledger: Ledger, named: Iterable[TaskId], reanswer: bool, stamp: Stamp
 ) -> tuple[TaskId, ...]:
     freed: tuple[TaskId, ...] = ()
 
@@ -61,10 +45,16 @@ def _free(
         nonlocal freed
         freed = tuple(task for task in named if _may(view, task, reanswer))
         reason = "reanswer" if reanswer else "retry"
-        return Write((fact.forgotten(view, freed, reason),)) if freed else Write()
+        return Write((_reset(view, freed, reason, stamp),)) if freed else Write()
 
     ledger.transact(decide)
     return freed
+
+
+def _reset(view: LedgerState, tasks: tuple[TaskId, ...], reason: str, stamp: Stamp) -> TasksReset:
+    answers = (row.answered for task in tasks for row in view.rows_of(task))
+    at = order.next_timestamp((answer.at for answer in answers if answer), stamp.now())
+    return stamp.event(TasksReset, at=at, tasks=tasks, reason=reason)
 
 
 def _named(view: LedgerState, prefixes: Collection[str]) -> list[TaskId]:

@@ -24,7 +24,7 @@ def check_prefix(prefix: str) -> None:
 
 
 @dataclass(frozen=True)
-class BatchRow:
+class BatchSummary:
     id: str  # the intent's id while there is no batch
     status: str
     created_at: datetime
@@ -42,12 +42,12 @@ class FailedTask:
     id: TaskId
     kind: str
     path: str
-    why: str  # of its last answer
+    reason: str  # of its last answer
 
 
 @dataclass(frozen=True)
 class Status:
-    batches: tuple[BatchRow, ...]
+    batches: tuple[BatchSummary, ...]
     pending_tasks: int
     failed: tuple[FailedTask, ...]
     spent_usd: Decimal  # this month, UTC
@@ -59,7 +59,7 @@ class Status:
 class Shown:
     """One thing that `show` found: exactly one of the three."""
 
-    batch: BatchRow | None = None
+    batch: BatchSummary | None = None
     requests: tuple[tuple[RequestRecorded, AnswerRecorded | None], ...] = ()
     task: TaskId | None = None
     standing: str = ""
@@ -76,11 +76,11 @@ def status(ledger: Ledger, now: datetime) -> Status:
         _failed(view, {task for task, found in standings.items() if found is TaskStatus.FAILED}),
         view.spent(month),
         view.damaged,
-        tuple(warnings(view, now)),
+        tuple(batch_warnings(view, now)),
     )
 
 
-def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchRow, ...]:
+def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchSummary, ...]:
     """Every batch the ledger remembers, the newest first."""
     view = ledger.view()
     rows = [_row(sending, now) for sending in view.batch_records.values()]
@@ -119,9 +119,9 @@ def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Shown]:
             yield Shown(finding=finding)
 
 
-def _row(sending: BatchRecord, now: datetime) -> BatchRow:
+def _row(sending: BatchRecord, now: datetime) -> BatchSummary:
     fact = sending.submitted
-    return BatchRow(
+    return BatchSummary(
         fact.batch if fact else sending.intent.id,
         sending.status(now),
         fact.created_at if fact else sending.intent.at,
@@ -149,20 +149,20 @@ def _tasks(view: LedgerState) -> list[TaskId]:
     return list(dict.fromkeys(task.id for row in view.rows for task in row.asked.tasks))
 
 
-RESULTS_STAY = timedelta(days=29)
-LATE = timedelta(hours=20)
-VERY_LATE = timedelta(days=25)
+RESULTS_AVAILABLE = timedelta(days=29)
+EXPIRY_WARNING_AFTER = timedelta(hours=20)
+LOSS_WARNING_AFTER = timedelta(days=25)
 
 
-def warnings(view: LedgerState, now: datetime) -> Iterator[str]:
+def batch_warnings(view: LedgerState, now: datetime) -> Iterator[str]:
     """A sentence for each open batch with little time left, the same whenever it is said."""
     for sending in view.open_batches():
         fact = sending.submitted
         if fact is None:
             continue
-        if now >= fact.created_at + VERY_LATE:
+        if now >= fact.created_at + LOSS_WARNING_AFTER:
             yield _vanishing(fact)
-        elif fact.created_at + LATE <= now < fact.expires_at:
+        elif fact.created_at + EXPIRY_WARNING_AFTER <= now < fact.expires_at:
             yield _expiring(fact)
 
 
@@ -175,7 +175,7 @@ def _expiring(fact: Submitted) -> str:
 
 def _vanishing(fact: Submitted) -> str:
     return (
-        f"the results of batch {fact.batch} vanish at {_time(fact.created_at + RESULTS_STAY)}: "
+        f"the results of batch {fact.batch} vanish at {_time(fact.created_at + RESULTS_AVAILABLE)}: "
         "run `claude-batch collect` before that, or what was paid for is lost"
     )
 

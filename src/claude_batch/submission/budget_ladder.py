@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from claude_batch.config.model import EFFORT, RISKY_ONLY, Config
 from claude_batch.errors import BudgetExceeded
 
-OVER = "over budget: only the riskiest files are sent"
+OVER_BUDGET = "over budget: only the riskiest files are sent"
 
 
-def lowered(config: Config, step: str) -> Config:
+def apply_step(config: Config, step: str) -> Config:
     """With the model or the effort of this step."""
     if step.startswith(EFFORT):
         return config.model_copy(update={"effort": step.removeprefix(EFFORT)})
     return config.model_copy(update={"model": step})
 
 
-def said(config: Config, step: str) -> str:
+def describe_step(config: Config, step: str) -> str:
     """What going from `config` down this step means, for people."""
     if step == RISKY_ONLY:
         return "only the riskiest files"
@@ -25,11 +25,11 @@ def said(config: Config, step: str) -> str:
     return f"{step} instead of {config.model}"
 
 
-def models(steps: Iterable[str]) -> Iterator[str]:
+def step_models(steps: Iterable[str]) -> Iterator[str]:
     yield from (one for one in steps if one != RISKY_ONLY and not one.startswith(EFFORT))
 
 
-def exhausted(refusal: BudgetExceeded, steps: Iterable[str]) -> BudgetExceeded:
+def refuse_after_steps(refusal: BudgetExceeded, steps: Iterable[str]) -> BudgetExceeded:
     """The refusal of the last step, with those that were taken before it."""
     taken = "; ".join(steps)
     if not taken:
@@ -38,7 +38,7 @@ def exhausted(refusal: BudgetExceeded, steps: Iterable[str]) -> BudgetExceeded:
 
 
 # Words of paths where a mistake lets somebody in, loses data or moves money.
-GRAVE = re.compile(
+RISKY_PATH = re.compile(
     r"auth|login|logout|passw|passwd|secret|credential|token|crypt|certif|sess(?:ion)?s?\b|permission"
     r"|access|acl\b|oauth|jwt|saml|sso\b|csrf|cors|sanitiz|escap|deseriali|pickle|upload|admin"
     r"|security|sql|migrat|payment|billing|invoice|checkout|exec|shell|subprocess|iam\b|terraform"
@@ -46,22 +46,22 @@ GRAVE = re.compile(
     re.IGNORECASE,
 )
 
-TEST = re.compile(
+TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|specs?|__tests__|testdata|fixtures|e2e)/|(?:^|/)(?:test_|conftest\.)[^/]*$"
     r"|[._-](?:test|tests|spec)\.[^/]+$|(?:Test|Tests|Spec)\.(?:java|kt|cs|swift|scala)$"
 )
 
-PROSE = re.compile(r"\.(?:md|markdown|rst|adoc|txt|po|svg|css|scss)$", re.IGNORECASE)
+PROSE_PATH = re.compile(r"\.(?:md|markdown|rst|adoc|txt|po|svg|css|scss)$", re.IGNORECASE)
 
 
-def ranked(sizes: Mapping[str, int]) -> list[str]:
+def rank_by_risk(sizes: Mapping[str, int]) -> list[str]:
     """Paths, the riskiest first: grave ones, other code, prose, tests; the larger change first."""
     return sorted(sizes, key=lambda path: (_tier(path), -sizes[path], path))
 
 
 def _tier(path: str) -> int:
-    if TEST.search(path):
+    if TEST_PATH.search(path):
         return 3
-    if PROSE.search(path):
+    if PROSE_PATH.search(path):
         return 2
-    return 0 if GRAVE.search(path) else 1
+    return 0 if RISKY_PATH.search(path) else 1

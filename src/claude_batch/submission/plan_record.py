@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from claude_batch.ledger import events as order
-from claude_batch.ledger.events import Plan, SkippedFile
+from claude_batch.ledger.events import Plan, SkippedFile, Stamp
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder as ladder
 from claude_batch.submission.scope import PendingWork
@@ -12,39 +12,38 @@ from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import Changed, Named, Task
 
 
-def plan_of(
-    view: LedgerState, work: PendingWork, sent: Sequence[Task], name: str, now: datetime
+def build_plan(
+    state: LedgerState, work: PendingWork, sent: Sequence[Task], plan_id: str, now: datetime
 ) -> Plan:
     """A file of which something stays behind while others are sent is named as left out."""
-    subject, comparison = work.subject, work.subject.comparison
+    subject, comparison = work.scope, work.scope.comparison
     left_out = [SkippedFile(path=one.path, reason=one.reason) for one in subject.skipped]
     if sent:
         ids = {task.id for task in sent}
         unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
-        left_out += [SkippedFile(path=path, reason=ladder.OVER) for path in unsent]
-    return Plan(
-        at=order.next_timestamp(_times(view, subject.pr, comparison.label), now),
-        run=subject.run,
-        repo=subject.repo,
-        id=name,
+        left_out += [SkippedFile(path=path, reason=ladder.OVER_BUDGET) for path in unsent]
+    at = order.next_timestamp(_times(state, subject.pr, comparison.label), now)
+    return Stamp(subject.run, subject.repo, lambda: at).event(
+        Plan,
+        id=plan_id,
         pr=subject.pr,
         label=comparison.label,
         base=comparison.base,
         head=comparison.head,
-        files=tuple(planned(subject.tasks)),
+        files=tuple(plan_files(subject.tasks)),
         left_out=tuple(left_out),
         new=len(sent),
         reused=len(work.known),
     )
 
 
-def said_already(view: LedgerState, plan: Plan) -> bool:
+def is_recorded(state: LedgerState, plan: Plan) -> bool:
     """Whether the latest plan about the same thing has the same content."""
 
     def content(one: Plan) -> object:
         return one.base, one.head, one.files, one.left_out
 
-    same = _about(view, plan.pr, plan.label)
+    same = _about(state, plan.pr, plan.label)
     return bool(same) and content(max(same, key=lambda one: one.at)) == content(plan)
 
 
@@ -59,7 +58,7 @@ def _times(view: LedgerState, pr: int | None, label: str) -> Iterator[datetime]:
         yield view.closed[pr].at
 
 
-def planned(tasks: Sequence[Task]) -> Iterator[PlannedFile]:
+def plan_files(tasks: Sequence[Task]) -> Iterator[PlannedFile]:
     grouped: dict[str, list[Task]] = {}
     for task in tasks:
         grouped.setdefault(task.path, []).append(task)

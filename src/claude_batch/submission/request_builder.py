@@ -41,11 +41,11 @@ class RequestBuilder:
     kinds: tuple[Kind, ...]
     prices: Prices
     now: datetime
-    keep: StoreBody = InMemoryBody  # where bodies wait until they are sent
+    store_body: StoreBody = InMemoryBody  # where bodies wait until they are sent
     waits_for_primers: bool = (
         False  # it is still there when a primer has ended, and sends what follows
     )
-    last: RequestCache = field(default_factory=RequestCache, compare=False)
+    cache: RequestCache = field(default_factory=RequestCache, compare=False)
 
     def requests(self, new: Sequence[Task], work: PendingWork) -> tuple[Request, ...]:
         marked_by = (work.history, work.cache_hit_rate) if self.waits_for_primers else ()
@@ -58,9 +58,9 @@ class RequestBuilder:
             work.scope,
             marked_by,
         )
-        if self.last.key != of:
-            self.last.key, self.last.requests = of, tuple(self._made(new, work))
-        return self.last.requests
+        if self.cache.key != of:
+            self.cache.key, self.cache.requests = of, tuple(self._made(new, work))
+        return self.cache.requests
 
     def _made(self, new: Sequence[Task], work: PendingWork) -> list[Request]:
         packs = self._packs(new, work)
@@ -68,7 +68,8 @@ class RequestBuilder:
             return [self._build(*each) for each in packs]
         known = list(packs)
         starts = (
-            (config.model, request.prefix(kind, part, config)) for kind, config, part in known
+            (config.model, request.shared_prefix(kind, part, config))
+            for kind, config, part in known
         )
         marks = prefix.plan_cached_prefixes(starts, lambda model: self._terms(model, work))
         return [self._build(*each, mark) for each, mark in zip(known, marks, strict=True)]
@@ -100,7 +101,7 @@ class RequestBuilder:
                     material.description,
                 )
                 for_model = self.config.model_copy(update={"model": model})
-                yield kinds[name], for_model, replace(part, beside=along)
+                yield kinds[name], for_model, replace(part, prompt_context=along)
 
     def _split(
         self, asked: Sequence[Task], beside: Sequence[Task], apart: frozenset[TaskId]
@@ -114,9 +115,9 @@ class RequestBuilder:
     ) -> Request:
         chars = sum(len(task.hunk.body) for task in (*part.asked, *part.context))
         limit = max_tokens(chars, len(part.asked), config.effort)
-        return request.build(kind, part, config, limit, self.keep, mark)
+        return request.build_request(kind, part, config, limit, self.store_body, mark)
 
-    def expected(self, made: Request, history: History) -> RequestEstimate:
+    def estimate(self, made: Request, history: History) -> RequestEstimate:
         config, tasks, chars = self.config, len(made.tasks), made.body.size
         by_length = input_tokens(chars, made.model)
         output = history.output_tokens(made.kind.name, made.model, config.effort, tasks)
@@ -132,14 +133,14 @@ class RequestBuilder:
                 limit=made.max_tokens,
                 output=output,
                 prompt=history.input_tokens(by_length, made.model),
-                mark=made.mark,
+                mark=made.cached_prefix,
             ),
             "defaults" if output is None else "history",
             history.input_basis(made.model),
             by_length,
         )
 
-    def draft(
+    def prepare(
         self,
         made: Request,
         expected: RequestEstimate,

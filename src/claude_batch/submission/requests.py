@@ -34,7 +34,7 @@ class RequestTasks:
 
     asked: tuple[Task, ...]
     context: tuple[Task, ...] = ()
-    beside: PromptContext = NO_CONTEXT
+    prompt_context: PromptContext = NO_CONTEXT
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class Request:
     model: str
     body: Body
     max_tokens: int
-    mark: CachedPrefix | None = None
+    cached_prefix: CachedPrefix | None = None
 
     @property
     def purpose(self) -> Literal["ask", "primer"]:
-        return "primer" if self.mark and self.mark.is_primer else "ask"
+        return "primer" if self.cached_prefix and self.cached_prefix.is_primer else "ask"
 
 
 def group_tasks(
-    asked: Sequence[Task], known: Iterable[Task], apart: Collection[TaskId] = ()
+    asked: Sequence[Task], known: Iterable[Task], solo_task_ids: Collection[TaskId] = ()
 ) -> Iterator[RequestTasks]:
     """Whole files together while they fit; a file over the size in several packs.
 
@@ -64,9 +64,9 @@ def group_tasks(
     beside: dict[str, list[Task]] = {}
     for task in known:
         beside.setdefault(task.path, []).append(task)
-    yield from (_with_context([task], beside) for task in asked if task.id in apart)
+    yield from (_with_context([task], beside) for task in asked if task.id in solo_task_ids)
     filling: list[Task] = []
-    for group in _groups([task for task in asked if task.id not in apart]):
+    for group in _groups([task for task in asked if task.id not in solo_task_ids]):
         if filling and _size([*filling, *group]) > REQUEST_BYTES:
             yield _with_context(filling, beside)
             filling = []
@@ -104,13 +104,13 @@ def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> RequestTa
     return RequestTasks(tuple(asked), tuple(context))
 
 
-def build(
+def build_request(
     kind: Kind,
     packed: RequestTasks,
     config: Config,
     max_tokens: int,
-    keep: StoreBody = InMemoryBody,
-    mark: CachedPrefix | None = None,
+    store_body: StoreBody = InMemoryBody,
+    cached_prefix: CachedPrefix | None = None,
 ) -> Request:
     output: dict[str, object] = {
         "format": {"type": "json_schema", "schema": prompts_kinds.schema()}
@@ -119,10 +119,10 @@ def build(
         output["effort"] = config.effort
     tasks = tuple(AnchoredTask.from_hunk(task.id, task.path, task.hunk) for task in packed.asked)
     common = _shared(packed, config)
-    own = prompt.own(packed.asked, tasks, packed.context, packed.beside.pieces)
+    own = prompt.own(packed.asked, tasks, packed.context, packed.prompt_context.pieces)
     system = [_block(prompts_kinds.system(kind))]
     content = [_block(text) for text in (common, own) if text]
-    if mark:
+    if cached_prefix:
         (content if common else system)[0]["cache_control"] = FOR_AN_HOUR
     params = {
         "model": config.model,
@@ -131,16 +131,18 @@ def build(
         "messages": [{"role": "user", "content": content}],
         "output_config": output,
     }
-    return Request(kind, tasks, config.model, keep(to_json(params)), max_tokens, mark)
+    return Request(
+        kind, tasks, config.model, store_body(to_json(params)), max_tokens, cached_prefix
+    )
 
 
-def prefix(kind: Kind, packed: RequestTasks, config: Config) -> str:
+def shared_prefix(kind: Kind, packed: RequestTasks, config: Config) -> str:
     """What a request starts with before its own files: equal ones can share a cache."""
     return prompts_kinds.system(kind) + _shared(packed, config)
 
 
 def _shared(packed: RequestTasks, config: Config) -> str:
-    return prompt.shared(routing.instructing(config.rules, packed.asked), packed.beside)
+    return prompt.shared(routing.instructing(config.rules, packed.asked), packed.prompt_context)
 
 
 def _block(text: str) -> dict[str, object]:

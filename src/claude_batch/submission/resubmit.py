@@ -18,12 +18,14 @@ from claude_batch.submission.scope import Resubmission, ReviewScope
 from claude_batch.tasks.task import TaskId
 
 
-def due_resubmissions(view: LedgerState, now: datetime) -> list[Resubmission]:
+def due_resubmissions(state: LedgerState, now: datetime) -> list[Resubmission]:
     """By the latest plan of each pull request that is not closed, and of each range."""
     return [
-        Resubmission(plan, tasks, "split" if tasks <= view.truncated_tasks(tasks) else "retry")
-        for plan in _latest(view)
-        if (tasks := frozenset(task for task in _planned(plan) if _can_be_retried(view, task, now)))
+        Resubmission(plan, tasks, "split" if tasks <= state.truncated_tasks(tasks) else "retry")
+        for plan in _latest(state)
+        if (
+            tasks := frozenset(task for task in _planned(plan) if _can_be_retried(state, task, now))
+        )
     ]
 
 
@@ -101,7 +103,7 @@ def _at(row: RequestRecord) -> datetime:
 @dataclass(frozen=True)
 class Resubmitter:
     ledger: Ledger
-    subject: Callable[[Resubmission], ReviewScope]  # raises CannotFetch, CannotRead
+    load_scope: Callable[[Resubmission], ReviewScope]  # raises CannotFetch, CannotRead
     submit: Callable[[ReviewScope], SubmitResult]
     now: Callable[[], datetime]
 
@@ -111,7 +113,7 @@ class Resubmitter:
         notes: list[str] = []
         for again in due_resubmissions(self.ledger.view(), self.now()):
             try:
-                sent += self.submit(self.subject(again)).sent
+                sent += self.submit(self.load_scope(again)).sent
             except (BudgetExceeded, CannotFetch, CannotRead, CannotSubmit) as refusal:
                 notes.append(f"{again.plan.label} is not asked again: {refusal.problem}")
         return Followed(tuple(sent), notes=tuple(notes))

@@ -32,16 +32,18 @@ class ReviewScope:
     comparison: Comparison
     tasks: tuple[Task, ...]
     skipped: tuple[SkippedFile, ...]
-    material: ContextSource = NOTHING_BESIDE
-    elsewhere: frozenset[TaskId] = frozenset()  # known to another ledger that this place can read
-    again: Resubmission | None = None  # asks these only, of a plan that stands in the ledger
+    context_source: ContextSource = NOTHING_BESIDE
+    known_elsewhere: frozenset[TaskId] = (
+        frozenset()
+    )  # known to another ledger that this place can read
+    resubmission: Resubmission | None = None  # asks these only, of a plan that stands in the ledger
 
 
 @dataclass(frozen=True)
 class PendingWork:
     """A subject as the ledger stands to it."""
 
-    subject: ReviewScope
+    scope: ReviewScope
     new: tuple[Task, ...]
     known: tuple[Task, ...]
     solo_task_ids: frozenset[TaskId]  # each of these goes alone
@@ -49,28 +51,28 @@ class PendingWork:
     cache_hit_rate: Decimal  # the share of marked prefixes that is read from the cache
 
     @classmethod
-    def of(
+    def from_state(
         cls,
-        view: LedgerState,
-        subject: ReviewScope,
-        counted: Mapping[str, Pair] | None = None,
-        hits: Decimal = prefix.ASSUMED_HITS,
+        state: LedgerState,
+        scope: ReviewScope,
+        token_ratios: Mapping[str, Pair] | None = None,
+        cache_hit_rate: Decimal = prefix.ASSUMED_HITS,
     ) -> "PendingWork":
-        tasks = unique(subject.tasks)
-        known = view.known_tasks(task.id for task in tasks) | subject.elsewhere
-        wanted = subject.again.tasks if subject.again else {task.id for task in tasks}
+        tasks = unique(scope.tasks)
+        known = state.known_tasks(task.id for task in tasks) | scope.known_elsewhere
+        wanted = scope.resubmission.tasks if scope.resubmission else {task.id for task in tasks}
         fresh = wanted - known
         new = tuple(task for task in tasks if task.id in fresh)
         return cls(
-            subject,
+            scope,
             new,
             tuple(task for task in tasks if task.id in known),
-            frozenset(view.truncated_tasks(task.id for task in new)),
-            replace(History.of(view), counted=counted or {}),
-            hits,
+            frozenset(state.truncated_tasks(task.id for task in new)),
+            replace(History.of(state), counted=token_ratios or {}),
+            cache_hit_rate,
         )
 
-    def files(self) -> dict[str, list[Task]]:
+    def new_by_path(self) -> dict[str, list[Task]]:
         """What is new, by path."""
         found: dict[str, list[Task]] = {}
         for task in self.new:

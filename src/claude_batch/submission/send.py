@@ -16,13 +16,13 @@ from claude_batch.batches.record_answers import AnswerRecorder, response_validat
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import CannotRecord, CannotSubmit, SubmitUnclear
 from claude_batch.formatting import count
-from claude_batch.ledger.events import Intent, IntentAbandoned, Submitted
+from claude_batch.ledger.events import Intent, IntentAbandoned, Stamp, Submitted
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 
 # From the claim on. What follows a primer is sent well before its LEASE runs out.
-LONGEST_HOLD = timedelta(minutes=20)
-LOOK_EVERY = 15.0  # seconds
+MAX_PRIMER_WAIT = timedelta(minutes=20)
+POLL_INTERVAL = 15.0  # seconds
 
 
 class Client(Protocol):
@@ -31,16 +31,16 @@ class Client(Protocol):
 
     def check_key(self) -> None: ...
 
-    def create(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch: ...
+    def create_batch(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch: ...
 
-    def ask(self, params: bytes) -> bytes: ...
+    def create_message(self, params: bytes) -> bytes: ...
 
 
 class Claimed(Protocol):
     """What somebody decided to send, and what the ledger is to hold before that."""
 
     @property
-    def parcels(self) -> Sequence[PlannedBatch]: ...
+    def batches(self) -> Sequence[PlannedBatch]: ...
     @property
     def write(self) -> Write: ...
 
@@ -49,7 +49,7 @@ Decision = TypeVar("Decision", bound=Claimed)
 
 
 class Watch(Protocol):
-    def status(self, batch: BatchId) -> RemoteBatch:
+    def retrieve_batch(self, batch: BatchId) -> RemoteBatch:
         """Raises CannotCollect."""
 
 
@@ -57,30 +57,30 @@ class Watch(Protocol):
 class PrimerWait:
     """Waits for primers, so that those who follow find in the cache what they wrote."""
 
-    client: Watch
+    anthropic: Watch
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
-    say: Callable[[str], None]
+    report: Callable[[str], None]
 
-    def until_ended(self, primers: Iterable[BatchId], parcel: PlannedBatch) -> None:
+    def wait(self, primers: Iterable[BatchId], parcel: PlannedBatch) -> None:
         """Or until it would be too long. Raises CannotCollect."""
-        latest = parcel.intent.at + LONGEST_HOLD
-        self.say(
-            f"{count(len(parcel.drafts), 'request')} wait until what they share is in the cache, "
-            f"{LONGEST_HOLD.seconds // 60} minutes at most"
+        latest = parcel.intent.at + MAX_PRIMER_WAIT
+        self.report(
+            f"{count(len(parcel.requests), 'request')} wait until what they share is in the cache, "
+            f"{MAX_PRIMER_WAIT.seconds // 60} minutes at most"
         )
         for primer in primers:
-            while self.now() < latest and self.client.status(primer).status != "ended":
-                self.sleep(LOOK_EVERY)
+            while self.now() < latest and self.anthropic.retrieve_batch(primer).status != "ended":
+                self.sleep(POLL_INTERVAL)
 
 
 @dataclass(frozen=True)
 class BatchSender:
     ledger: Ledger
-    client: Client
+    anthropic: Client
     prices: Prices
     now: Callable[[], datetime]
-    hold: PrimerWait | None = None  # None: what follows a primer is sent at once
+    primer_wait: PrimerWait | None = None  # None: what follows a primer is sent at once
 
     def claim(self, decide: Callable[[LedgerState], Decision]) -> Decision:
         """What is claimed is in the ledger before it costs. Raises what `decide` raises."""
@@ -88,60 +88,60 @@ class BatchSender:
 
         def write(view: LedgerState) -> Write:
             decisions.append(decide(view))
-            if decisions[-1].parcels:
-                self.client.check_key()  # without one nothing can be sent, so nothing is claimed
+            if decisions[-1].batches:
+                self.anthropic.check_key()  # without one nothing can be sent, so nothing is claimed
             return decisions[-1].write
 
         try:
             self.ledger.transact(write)
         except KeyboardInterrupt:  # it may have landed all the same
-            self._release(decisions[-1].parcels if decisions else ())
+            self._release(decisions[-1].batches if decisions else ())
             raise
         return decisions[-1]
 
-    def send(self, parcels: Iterable[PlannedBatch]) -> Iterator[SentBatch]:
+    def send(self, batches: Iterable[PlannedBatch]) -> Iterator[SentBatch]:
         """In order. Whatever ends it early, nobody has to wait for what was not tried."""
-        waiting = deque(parcels)
+        waiting = deque(batches)
         primers: list[BatchId] = []
         try:
             while waiting:
-                if self.hold and waiting[0].intent.follows == FOLLOWS_A_PRIMER:
-                    self.hold.until_ended(primers, waiting[0])
+                if self.primer_wait and waiting[0].intent.follows == FOLLOWS_A_PRIMER:
+                    self.primer_wait.wait(primers, waiting[0])
                 parcel = waiting.popleft()
                 sent = self._send(parcel)
-                if sent.batch and parcel.drafts[0].asked.purpose == "primer":
-                    primers.append(sent.batch)
+                if sent.id and parcel.requests[0].event.purpose == "primer":
+                    primers.append(sent.id)
                 yield sent
         except KeyboardInterrupt:  # of what was being sent nobody knows how far it has come
             self._release(tuple(waiting))
             waiting.clear()
             raise
         finally:
-            self._void(waiting, "what was to be sent before it could not be sent")
+            self._abandon(waiting, "what was to be sent before it could not be sent")
 
     def _send(self, parcel: PlannedBatch) -> SentBatch:
-        tasks = sum(len(draft.asked.tasks) for draft in parcel.drafts)
+        tasks = sum(len(draft.event.tasks) for draft in parcel.requests)
         if parcel.intent.lane == "now":
             self._send_immediately(parcel)
-            return SentBatch(None, len(parcel.drafts), tasks, follows=parcel.intent.follows)
+            return SentBatch(None, len(parcel.requests), tasks, follows=parcel.intent.follows)
         fact = self._create(parcel)
         return SentBatch(
-            fact.batch, len(parcel.drafts), tasks, fact.expires_at, parcel.intent.follows
+            fact.batch, len(parcel.requests), tasks, fact.expires_at, parcel.intent.follows
         )
 
     def _create(self, parcel: PlannedBatch) -> Submitted:
         self._check_lease(parcel, parcel.intent)
         try:
-            remote = self.client.create((draft.custom_id, draft.body) for draft in parcel.drafts)
+            remote = self.anthropic.create_batch(
+                (draft.custom_id, draft.body) for draft in parcel.requests
+            )
         except SubmitUnclear:
             raise  # the intent stays: `collect` looks whether the batch is there after all
         except CannotSubmit as refusal:
-            self._void([parcel], refusal.problem)
+            self._abandon([parcel], refusal.problem)
             raise
-        fact = Submitted(
-            at=self.now(),
-            run=parcel.intent.run,
-            repo=parcel.intent.repo,
+        fact = self._stamp(parcel.intent).event(
+            Submitted,
             intent=parcel.intent.id,
             batch=remote.id,
             created_at=remote.created_at,
@@ -150,17 +150,16 @@ class BatchSender:
         self.ledger.transact(lambda view: Write((fact,)))
         return fact
 
-    def _void(
+    def _stamp(self, intent: Intent) -> Stamp:
+        return Stamp(intent.run, intent.repo, self.now)
+
+    def _abandon(
         self, parcels: Collection[PlannedBatch], reason: str, *, patient: bool = True
     ) -> None:
         """Nothing more of them will be sent: what has no answer is free again."""
         facts = [
-            IntentAbandoned(
-                at=self.now(),
-                run=parcel.intent.run,
-                repo=parcel.intent.repo,
-                intent=parcel.intent.id,
-                reason=reason,
+            self._stamp(parcel.intent).event(
+                IntentAbandoned, intent=parcel.intent.id, reason=reason
             )
             for parcel in parcels
         ]
@@ -174,22 +173,22 @@ class BatchSender:
     def _release(self, parcels: Collection[PlannedBatch]) -> None:
         """On the way out: who cancels a job gives it seconds. Else their lease frees them."""
         with suppress(CannotRecord):
-            self._void(parcels, "interrupted before it was sent", patient=False)
+            self._abandon(parcels, "interrupted before it was sent", patient=False)
 
     def _send_immediately(self, parcel: PlannedBatch) -> None:
         """Lane now: one answer at a time, each recorded before the next is paid for."""
         sending = self.ledger.view().batch_records[parcel.intent.id]
         intent = parcel.intent
-        for draft in parcel.drafts:
+        for draft in parcel.requests:
             self._check_lease(parcel, intent)
             recorder = AnswerRecorder(sending, self.prices, self.now(), parcel.intent.run)
             try:
-                said = self.client.ask(draft.body.read())
+                said = self.anthropic.create_message(draft.body.read())
                 answer = parse_message(draft.custom_id, said, response_validator(sending))
             except SubmitUnclear:
                 raise  # may be paid for: `collect` says so when the lease has run out
             except CannotSubmit as refusal:
-                self._void([parcel], refusal.problem)
+                self._abandon([parcel], refusal.problem)
                 raise
             intent = self._renewed(intent)
             self.ledger.transact(partial(_answered, recorder, answer, intent))
@@ -200,9 +199,9 @@ class BatchSender:
         if self.now() < intent.lease_until:
             return
         late = "they had waited for so long that another run may have taken them up"
-        self._void([parcel], late)
+        self._abandon([parcel], late)
         raise CannotSubmit(
-            f"{count(len(parcel.drafts), 'request')} were not sent: {late}",
+            f"{count(len(parcel.requests), 'request')} were not sent: {late}",
             "run the same command again; it sends what nobody has sent",
         )
 

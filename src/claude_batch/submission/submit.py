@@ -15,52 +15,52 @@ from claude_batch.submission.send import BatchSender, PrimerWait
 
 
 def estimate(
-    subject: ReviewScope, claimant: SubmissionPlanner, ledger: Ledger, claude: AnthropicClient
+    scope: ReviewScope, planner: SubmissionPlanner, ledger: Ledger, anthropic: AnthropicClient
 ) -> SubmitResult:
     """What `submit` would do. Raises BudgetExceeded as it would."""
     view = ledger.view()
-    claim = _informed(subject, claimant, view, claude).plan(view, subject)
+    claim = _informed(scope, planner, view, anthropic).plan(view, scope)
     if claim.refused:
         raise claim.refused
-    return SubmitResult(claim, claimant.config.lane)
+    return SubmitResult(claim, planner.config.lane)
 
 
 def submit(
-    subject: ReviewScope,
-    claimant: SubmissionPlanner,
+    scope: ReviewScope,
+    planner: SubmissionPlanner,
     ledger: Ledger,
-    claude: AnthropicClient,
+    anthropic: AnthropicClient,
     now: Callable[[], datetime],
-    hold: PrimerWait | None = None,
+    primer_wait: PrimerWait | None = None,
 ) -> SubmitResult:
     """Claim in the ledger, send, record. What is claimed is in the ledger before it costs.
 
     `hold`: how a claimant that goes on waits between a primer and what follows it.
     """
-    claimant = _informed(subject, claimant, ledger.view(), claude)
-    sender = BatchSender(ledger, claude, claimant.prices, now, hold)
-    claim = sender.claim(lambda view: claimant.plan(view, subject))
+    planner = _informed(scope, planner, ledger.view(), anthropic)
+    sender = BatchSender(ledger, anthropic, planner.prices, now, primer_wait)
+    claim = sender.claim(lambda view: planner.plan(view, scope))
     if claim.refused:
         raise claim.refused
-    return SubmitResult(claim, claimant.config.lane, tuple(sender.send(claim.parcels)))
+    return SubmitResult(claim, planner.config.lane, tuple(sender.send(claim.batches)))
 
 
 def _informed(
     subject: ReviewScope, claimant: SubmissionPlanner, view: LedgerState, claude: AnthropicClient
 ) -> SubmissionPlanner:
     """With what the service counts, where no answers say yet how many tokens a length has."""
-    if counting.is_known(view, claimant.config):
+    if counting.has_token_history(view, claimant.config):
         return claimant
-    drafts = claimant.plan(view, subject).drafts()
-    return replace(claimant, counted=counting.ratios(_counted(drafts, claude)))
+    drafts = claimant.plan(view, subject).requests()
+    return replace(claimant, token_ratios=counting.token_ratios(_counted(drafts, claude)))
 
 
 def _counted(
     drafts: Iterable[PreparedRequest], claude: AnthropicClient
 ) -> Iterator[tuple[PreparedRequest, int]]:
     """Until nobody answers."""
-    for draft in counting.sample(drafts):
-        tokens = claude.count(counting.question(draft.body.read()))
+    for draft in counting.choose_sample(drafts):
+        tokens = claude.count_tokens(counting.counting_params(draft.body.read()))
         if tokens is None:
             return
         yield draft, tokens

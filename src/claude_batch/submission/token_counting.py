@@ -13,39 +13,39 @@ from claude_batch.config.model import Config
 from claude_batch.ledger.usage_history import History, Pair
 from claude_batch.ledger.view import LedgerState
 
-SAMPLE = 8  # of each model
-COUNTED = ("model", "system", "messages", "output_config")
+SAMPLE_SIZE = 8  # of each model
+COUNTED_KEYS = ("model", "system", "messages", "output_config")
 
 
-def is_known(view: LedgerState, config: Config) -> bool:
+def has_token_history(view: LedgerState, config: Config) -> bool:
     """Earlier answers of every model that may be asked say it better: they say what was billed."""
     asked = {config.model, *routing.models(config.rules)}
     return asked <= History.of(view).length.keys()
 
 
-def sample(drafts: Iterable[PreparedRequest]) -> Iterator[PreparedRequest]:
+def choose_sample(drafts: Iterable[PreparedRequest]) -> Iterator[PreparedRequest]:
     """Of each model whose tokens in are known by length only: evenly spread over the sizes."""
     groups: dict[str, list[PreparedRequest]] = {}
     for draft in drafts:
         if draft.expected and draft.expected.input_basis == "length":
-            groups.setdefault(draft.asked.model, []).append(draft)
+            groups.setdefault(draft.event.model, []).append(draft)
     for group in groups.values():
         group.sort(key=lambda draft: draft.body.size)
-        step = max(1.0, (len(group) - 1) / (SAMPLE - 1))
-        yield from (group[round(at * step)] for at in range(min(SAMPLE, len(group))))
+        step = max(1.0, (len(group) - 1) / (SAMPLE_SIZE - 1))
+        yield from (group[round(at * step)] for at in range(min(SAMPLE_SIZE, len(group))))
 
 
-def question(params: bytes) -> bytes:
+def counting_params(params: bytes) -> bytes:
     """What the counting endpoint takes of a request."""
     whole: Mapping[str, object] = json.loads(params)
-    return json.dumps({key: whole[key] for key in COUNTED if key in whole}).encode()
+    return json.dumps({key: whole[key] for key in COUNTED_KEYS if key in whole}).encode()
 
 
-def ratios(counted: Iterable[tuple[PreparedRequest, int]]) -> dict[str, Pair]:
+def token_ratios(counted: Iterable[tuple[PreparedRequest, int]]) -> dict[str, Pair]:
     """By model, the tokens that were counted and what the length of the same requests said."""
     found: dict[str, Pair] = {}
     for draft, tokens in counted:
         if draft.expected:
-            said, by_length = found.get(draft.asked.model, (0, 0))
-            found[draft.asked.model] = said + tokens, by_length + draft.expected.tokens_by_length
+            said, by_length = found.get(draft.event.model, (0, 0))
+            found[draft.event.model] = said + tokens, by_length + draft.expected.tokens_by_length
     return found

@@ -19,7 +19,9 @@ class CodeExcerpt:
     below: tuple[bytes, ...] = ()
 
 
-def build_excerpt(task: AnchoredTask, planned: PlannedTask, old: bytes, new: bytes) -> CodeExcerpt | None:
+def build_excerpt(
+    task: AnchoredTask, planned: PlannedTask, old: bytes, new: bytes
+) -> CodeExcerpt | None:
     """None where the blobs do not hold the lines that were asked about, by their hashes.
 
     `old` and `new` are the files' bytes, empty for one that does not exist.
@@ -28,7 +30,9 @@ def build_excerpt(task: AnchoredTask, planned: PlannedTask, old: bytes, new: byt
         return None
     rows, after = _split_lines(new), max(planned.new_start - 1, 0)
     above = tuple(rows[max(0, after - CONTEXT_LINES) : after])
-    body = list(_matching_lines(task, _split_lines(old)[max(planned.old_start - 1, 0) :], rows[after:]))
+    body = list(
+        _matching_lines(task, _split_lines(old)[max(planned.old_start - 1, 0) :], rows[after:])
+    )
     if len(body) < len(task.signs):
         return None
     after += sum(sign != "-" for sign in task.signs)

@@ -27,7 +27,7 @@ class VerificationStatus(StrEnum):
     FAILED = "failed"
 
 
-RANKS = (
+PRECEDENCE = (
     VerificationStatus.FAILED,
     VerificationStatus.OPEN,
     VerificationStatus.REFUTED,
@@ -52,28 +52,34 @@ def is_postable(finding: Finding) -> bool:
     return finding.task is not None and not finding.is_faint and not finding.is_malformed
 
 
-def status_by_finding(view: LedgerState) -> dict[str, VerificationStatus]:
+def status_by_finding(state: LedgerState) -> dict[str, VerificationStatus]:
     """By finding id; a finding whose look was never sent has none."""
     found: dict[str, VerificationStatus] = {}
-    for row in view.rows:
+    for row in state.rows:
         for finding in row.asked.about if row.asked.purpose == "verify" else ():
-            look = _look(row, finding)
-            if look and (finding not in found or RANKS.index(look) > RANKS.index(found[finding])):
+            look = _status(row, finding)
+            if look and (
+                finding not in found or PRECEDENCE.index(look) > PRECEDENCE.index(found[finding])
+            ):
                 found[finding] = look
     return found
 
 
-def _look(row: RequestRecord, finding: str) -> VerificationStatus | None:
-    if row.answered is None:
-        return VerificationStatus.OPEN if row.is_open else None
-    if row.answered.outcome is not Outcome.SUCCEEDED:
+def _status(request: RequestRecord, finding: str) -> VerificationStatus | None:
+    if request.answered is None:
+        return VerificationStatus.OPEN if request.is_open else None
+    if request.answered.outcome is not Outcome.SUCCEEDED:
         return VerificationStatus.FAILED
     return (
-        VerificationStatus.REFUTED if finding in row.answered.refuted else VerificationStatus.UPHELD
+        VerificationStatus.REFUTED
+        if finding in request.answered.refuted
+        else VerificationStatus.UPHELD
     )
 
 
-def origins(view: LedgerState, now: datetime) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
+def recent_findings(
+    state: LedgerState, now: datetime
+) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
     """The requests of the last six hours by the findings of their answers. Nothing is read: an
     answer says how many findings it has, and their ids follow from its request."""
     return {
@@ -81,7 +87,7 @@ def origins(view: LedgerState, now: datetime) -> dict[str, tuple[RequestRecorded
             row.asked,
             row.answered,
         )
-        for row in view.rows
+        for row in state.rows
         if row.asked.purpose != "verify"
         and row.answered
         and now - row.answered.at < VERIFICATION_TIMEOUT
@@ -89,18 +95,22 @@ def origins(view: LedgerState, now: datetime) -> dict[str, tuple[RequestRecorded
     }
 
 
-def due(view: LedgerState, now: datetime) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
+def due_findings(
+    state: LedgerState, now: datetime
+) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
     """Findings that nobody looks at a second time yet, of pull requests that are still open."""
-    known = status_by_finding(view)
+    known = status_by_finding(state)
     return {
         finding: (asked, answered)
-        for finding, (asked, answered) in origins(view, now).items()
-        if finding not in known and asked.pr not in view.closed
+        for finding, (asked, answered) in recent_findings(state, now).items()
+        if finding not in known and asked.pr not in state.closed
     }
 
 
-def trust(view: LedgerState, findings: Iterable[Finding], now: datetime) -> VerificationState:
-    known, fresh = status_by_finding(view), origins(view, now)
+def load_verification_state(
+    state: LedgerState, findings: Iterable[Finding], now: datetime
+) -> VerificationState:
+    known, fresh = status_by_finding(state), recent_findings(state, now)
     refuted, waiting, unverified = set(), set(), set()
     for finding in filter(is_postable, findings):
         match known.get(finding.id):

@@ -8,8 +8,8 @@ from decimal import Decimal
 from claude_batch.batches.batching import (
     PlannedBatch,
     PreparedRequest,
+    batch_events,
     plan_batch,
-    recorded,
     split_into_batches,
 )
 from claude_batch.batches.custom_ids import custom_id
@@ -18,21 +18,21 @@ from claude_batch.costs import budgets as budget
 from claude_batch.costs.estimates import estimate
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BudgetExceeded
-from claude_batch.ledger.events import Estimate, IntentId, RequestRecorded
+from claude_batch.ledger.events import Estimate, IntentId, RequestRecorded, Stamp
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
-from claude_batch.verification.outcomes import due
+from claude_batch.verification.outcomes import due_findings
 from claude_batch.verification.requests import Claim, VerificationRequest, build_requests
 
 
 @dataclass(frozen=True)
 class VerificationPlan:
-    parcels: tuple[PlannedBatch, ...] = ()
+    batches: tuple[PlannedBatch, ...] = ()
     refused: tuple[BudgetExceeded, ...] = ()
 
     @property
     def write(self) -> Write:
-        return Write(recorded(self.parcels))
+        return Write(batch_events(self.batches))
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class VerificationPlanner:
     now: datetime
     new_id: Callable[[], str]  # 16 random hex digits
 
-    def next_steps(self, view: LedgerState, cases: Sequence[Claim]) -> VerificationPlan:
+    def plan(self, state: LedgerState, claims: Sequence[Claim]) -> VerificationPlan:
         """Second looks at those of `cases` that nobody looks at yet. A pull request whose budget
         does not hold them waits; the others do not wait for it.
 
@@ -53,34 +53,36 @@ class VerificationPlanner:
         """
         if self.config.verify is None:
             return VerificationPlan()
-        wanted = due(view, self.now)
+        wanted = due_findings(state, self.now)
         asked = list(
-            build_requests((one for one in cases if one.finding.id in wanted), self.config.verify)
+            build_requests((one for one in claims if one.finding.id in wanted), self.config.verify)
         )
-        affordable, refused = self._within_budget(view, asked)
+        affordable, refused = self._within_budget(state, asked)
         lanes: tuple[Lane, ...] = ("batch", "now")
         parcels = (
-            self._parcel(part, lane)
+            self._plan_batch(part, lane)
             for lane in lanes
-            for part in split_into_batches([one for one in affordable if one.cases[0].lane == lane])
+            for part in split_into_batches(
+                [one for one in affordable if one.claims[0].lane == lane]
+            )
         )
         return VerificationPlan(tuple(parcels), tuple(refused))
 
     def _within_budget(
-        self, view: LedgerState, asked: Sequence[VerificationRequest]
+        self, state: LedgerState, asked: Sequence[VerificationRequest]
     ) -> tuple[list[VerificationRequest], list[BudgetExceeded]]:
         day, month = budget.periods(self.now)
-        spent_day, spent_month = view.spent(day), view.spent(month)
+        spent_day, spent_month = state.spent(day), state.spent(month)
         kept: list[VerificationRequest] = []
         refused: list[BudgetExceeded] = []
         taken = Decimal(0)
-        for pr, group in _by_pull(asked):
+        for pr, group in _by_pull_request(asked):
             most = sum((self._estimate(one).usd_max for one in group), Decimal(0))
             try:
                 budget.check(
                     self.config.budget,
                     wanted=most,
-                    spent_pr=view.spent(budget.EVER, pr) if pr else None,
+                    spent_pr=state.spent(budget.EVER, pr) if pr else None,
                     spent_day=spent_day + taken,
                     spent_month=spent_month + taken,
                 )
@@ -91,17 +93,15 @@ class VerificationPlanner:
                 taken += most
         return kept, refused
 
-    def _parcel(self, group: Sequence[VerificationRequest], lane: Lane) -> PlannedBatch:
+    def _plan_batch(self, group: Sequence[VerificationRequest], lane: Lane) -> PlannedBatch:
         intent = IntentId(self.new_id())
-        drafts = [self._draft(one, n, intent) for n, one in enumerate(group)]
+        drafts = [self._prepare(one, n, intent) for n, one in enumerate(group)]
         return plan_batch(drafts, lane, "verify")
 
-    def _draft(self, question: VerificationRequest, n: int, intent: IntentId) -> PreparedRequest:
-        origin = question.cases[0].origin
-        asked = RequestRecorded(
-            at=self.now,
-            run=self.run,
-            repo=origin.repo,
+    def _prepare(self, question: VerificationRequest, n: int, intent: IntentId) -> PreparedRequest:
+        origin = question.claims[0].request
+        asked = Stamp(self.run, origin.repo, lambda: self.now).event(
+            RequestRecorded,
             intent=intent,
             n=n,
             sha=question.body.sha,
@@ -122,18 +122,18 @@ class VerificationPlanner:
             question.model,
             None,
             chars=question.body.size,
-            tasks=len(question.cases),
+            tasks=len(question.claims),
             at=self.now.date(),
-            batch=question.cases[0].lane == "batch",
+            batch=question.claims[0].lane == "batch",
             limit=question.max_tokens,
             output=question.output_tokens,
         )
 
 
-def _by_pull(
+def _by_pull_request(
     asked: Sequence[VerificationRequest],
 ) -> Iterator[tuple[int | None, list[VerificationRequest]]]:
     groups: dict[int | None, list[VerificationRequest]] = {}
     for one in asked:
-        groups.setdefault(one.cases[0].origin.pr, []).append(one)
+        groups.setdefault(one.claims[0].request.pr, []).append(one)
     yield from groups.items()

@@ -125,7 +125,9 @@ def render_user_message(claims: Sequence[Claim]) -> str:
     return "\n".join(rows)
 
 
-def _render_evidence(group: Sequence[Claim], numbers: dict[tuple[TaskId, int], int]) -> Iterator[str]:
+def _render_evidence(
+    group: Sequence[Claim], numbers: dict[tuple[TaskId, int], int]
+) -> Iterator[str]:
     """The hunk's rows near the claims; fills `numbers` by task and position."""
     task, code = group[0].task, group[0].code
     lines = code.hunk.lines
@@ -144,7 +146,9 @@ def _render_evidence(group: Sequence[Claim], numbers: dict[tuple[TaskId, int], i
 
 
 def _window(case: Claim, length: int) -> range:
-    return range(max(0, case.finding.first - CONTEXT_ROWS), min(length, case.finding.last + CONTEXT_ROWS + 1))
+    return range(
+        max(0, case.finding.first - CONTEXT_ROWS), min(length, case.finding.last + CONTEXT_ROWS + 1)
+    )
 
 
 def _render_claim(case: Claim, numbers: dict[tuple[TaskId, int], int]) -> Iterator[str]:

@@ -19,18 +19,18 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.submission.send import BatchSender
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
-from claude_batch.verification.evidence import code_of
-from claude_batch.verification.outcomes import due, is_postable
+from claude_batch.verification.evidence import build_excerpt
+from claude_batch.verification.outcomes import due_findings, is_postable
 from claude_batch.verification.planner import VerificationPlan, VerificationPlanner
 from claude_batch.verification.requests import Claim
 
-Stands = tuple[Plan, PlannedFile, PlannedTask]
+TaskLocation = tuple[Plan, PlannedFile, PlannedTask]
 
 
 @dataclass
-class FollowUp:
+class Verifier:
     ledger: Ledger
-    claude: AnthropicClient
+    anthropic: AnthropicClient
     repository: Repository
     config: Config
     prices: Prices
@@ -44,12 +44,12 @@ class FollowUp:
         if self.config.verify is None:
             return Followed()
         view = self.ledger.view()
-        sender = BatchSender(self.ledger, self.claude, self.prices, self.now)
+        sender = BatchSender(self.ledger, self.anthropic, self.prices, self.now)
         planner = VerificationPlanner(self.config, self.prices, self.run, self.now(), self.new_id)
         try:
-            cases = list(self._cases(view))
+            cases = list(self._load_claims(view))
             steps = (
-                sender.claim(lambda view: planner.next_steps(view, cases))
+                sender.claim(lambda view: planner.plan(view, cases))
                 if cases
                 else VerificationPlan()
             )
@@ -58,33 +58,35 @@ class FollowUp:
         notes = [f"no second look: {refusal.problem}" for refusal in steps.refused]
         sent: list[SentBatch] = []
         try:
-            for one in sender.send(steps.parcels):
+            for one in sender.send(steps.batches):
                 sent.append(one)
         except CannotSubmit as refusal:
             notes.append(f"a second look could not be sent: {refusal.problem}")
-        return Followed(tuple(sent), tuple(self._at_once(steps.parcels)), tuple(notes))
+        return Followed(tuple(sent), tuple(self._immediate_answers(steps.batches)), tuple(notes))
 
-    def _at_once(self, parcels: Iterable[PlannedBatch]) -> Iterator[AnswerRecorded]:
+    def _immediate_answers(self, parcels: Iterable[PlannedBatch]) -> Iterator[AnswerRecorded]:
         now = [parcel.intent.id for parcel in parcels if parcel.intent.lane == "now"]
         view = self.ledger.view() if now else None
         for intent in now:
             yield from view.batch_records[intent].answers.values() if view else ()
 
-    def _cases(self, view: LedgerState) -> Iterator[Claim]:
+    def _load_claims(self, view: LedgerState) -> Iterator[Claim]:
         """Findings with their evidence; one whose code cannot be had stays unverified."""
-        wanted = due(view, self.now())
+        wanted = due_findings(view, self.now())
         answers = {(one.intent, one.n): one for _, one in wanted.values()}
-        findings = load_findings(self.ledger, view, list(answers.values()), self.claude.results)
+        findings = load_findings(
+            self.ledger, view, list(answers.values()), self.anthropic.stream_results
+        )
         fresh = [one for one in findings if one.id in wanted and is_postable(one)]
-        places = _places(view)
+        places = _task_locations(view)
         stands = [places[one.task] for one in fresh if one.task in places]
-        content = self._read(stands)
+        content = self._read_blobs(stands)
         for finding in fresh:
             found = places.get(finding.task) if finding.task else None
             if found:
-                yield from _case(view, finding, wanted[finding.id][0], found, content)
+                yield from _build_claims(view, finding, wanted[finding.id][0], found, content)
 
-    def _read(self, stands: list[Stands]) -> dict[str, bytes]:
+    def _read_blobs(self, stands: list[TaskLocation]) -> dict[str, bytes]:
         """Blobs by id. A pull request's commits are fetched where they are not here yet."""
         blobs = {oid for _, file, _ in stands for oid in (file.old_blob, file.new_blob)}
         wanted = {oid for oid in blobs if oid.strip("0")}
@@ -98,7 +100,7 @@ class FollowUp:
         return found | self.repository.read(wanted - found.keys())
 
 
-def _places(view: LedgerState) -> dict[TaskId, Stands]:
+def _task_locations(view: LedgerState) -> dict[TaskId, TaskLocation]:
     """Where each task stood in the latest plan that has it."""
     return {
         task.id: (plan, file, task)
@@ -108,11 +110,11 @@ def _places(view: LedgerState) -> dict[TaskId, Stands]:
     }
 
 
-def _case(
+def _build_claims(
     view: LedgerState,
     finding: Finding,
     origin: RequestRecorded,
-    stands: Stands,
+    stands: TaskLocation,
     content: dict[str, bytes],
 ) -> Iterator[Claim]:
     _, file, planned = stands
@@ -122,7 +124,7 @@ def _case(
         return
     for task in origin.tasks:
         if task.id == finding.task:
-            code = code_of(task, planned, old, new)
+            code = build_excerpt(task, planned, old, new)
             lane = view.batch_records[origin.intent].intent.lane
             if code and finding.last < len(code.hunk.lines):
                 yield Claim(finding, origin, lane, task, code)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import typer
 
-from claude_batch.batches.cancel import close
+from claude_batch.batches.cancel import close_pull_request
 from claude_batch.cli.commands import collect, publish, submit
 from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command
@@ -22,6 +22,7 @@ from claude_batch.github_actions.events import base_of
 from claude_batch.github_actions.run import CiResult, Verbs
 from claude_batch.github_actions.run import ci as trip
 from claude_batch.github_actions.runner import Runner, stop_commands
+from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.prune import prune
 from claude_batch.markdown import escape_block
 from claude_batch.pull_requests.publish import PublishResult
@@ -92,7 +93,7 @@ def verbs(world: CliContext, config: Config) -> Verbs:
 
     def closed(pr: int, merged: bool) -> list[tuple[str, str]]:
         ledger = world.shared(config)
-        done = close(ledger, world.claude, pr, merged, world.slug, world.run, world.now)
+        done = close_pull_request(ledger, world.claude, pr, merged, Stamp(world.run, world.slug, world.now))
         return [(str(batch), status) for batch, status in done]
 
     def compacted() -> int:
@@ -127,22 +128,22 @@ def summary(done: CiResult) -> str:
 
 
 def _submitted(done: SubmitResult) -> str:
-    plan = done.claim.plan
+    plan = done.plan.plan
     coverage = ReviewCoverage(
         head=plan.head or "",
         answered=plan.reused,
         pending=plan.new,
         left_out=tuple(SkippedFile(out.path, out.reason) for out in plan.left_out),
     )
-    batches = [sent.batch for sent in done.sent if sent.batch]
+    batches = [sent.id for sent in done.sent if sent.id]
     ends = [sent.expires_at for sent in done.sent if sent.expires_at]
-    estimates = done.claim.estimates
+    estimates = done.plan.estimates
     return render_submit_summary(
         coverage,
         batches,
         total(estimates) if estimates else None,
         max(ends) if ends else None,
-        done.claim.steps,
+        done.plan.ladder_steps,
     )
 
 

@@ -10,7 +10,7 @@ import typer
 
 from claude_batch.batches.collect import Collector, Verbs
 from claude_batch.batches.collect import collect as trip
-from claude_batch.batches.collect_result import CollectResult, Progress, together
+from claude_batch.batches.collect_result import CollectResult, Progress, merge_results
 from claude_batch.cli.context import CliContext, kinds_beside, new_id
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
@@ -24,7 +24,7 @@ from claude_batch.submission.resubmit import Resubmitter
 from claude_batch.submission.scope import Resubmission, ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.task import TaskId
-from claude_batch.verification.verify import FollowUp
+from claude_batch.verification.verify import Verifier
 
 app = command()
 
@@ -47,7 +47,7 @@ def collect(
 def run(
     world: CliContext, config: Config, *, wait: bool = False, submit: bool = True
 ) -> CollectResult:
-    return together(
+    return merge_results(
         _one(world, config, ledger, wait=wait, submit=submit) for ledger in world.ledgers(config)
     )
 
@@ -72,7 +72,7 @@ def _one(
     collector = Collector(
         ledger, world.claude, prices, world.run, world.now, config.retention == "answers"
     )
-    looks = FollowUp(
+    looks = Verifier(
         ledger, world.claude, world.repository, config, prices, world.run, world.now, new_id
     )
 
@@ -99,8 +99,8 @@ def _subject(world: CliContext, config: Config, again: Resubmission) -> ReviewSc
         tasks=look.tasks(kinds_beside(config, plan.kinds)),
         skipped=look.skipped,
         # In CI by the same commit as the configuration, which is trusted.
-        material=material_of(world, "HEAD" if world.runner else plan.base),
-        again=again,
+        context_source=material_of(world, "HEAD" if world.runner else plan.base),
+        resubmission=again,
     )
 
 
