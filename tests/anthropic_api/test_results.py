@@ -10,7 +10,7 @@ from claude_batch.anthropic_api.results import (
     InvalidResponse,
     Outcome,
     Usage,
-    parse_line,
+    parse_result_line,
     parse_message,
 )
 from claude_batch.diff.model import Hunk, Side
@@ -76,7 +76,7 @@ def message(text: str | None = '{"findings":[]}', **other: object) -> dict[str, 
 
 
 def success(text: str | None = '{"findings":[]}', **other: object) -> BatchResult:
-    return parse_line(
+    return parse_result_line(
         line({"type": "succeeded", "message": message(text, **other)}), validate_review
     )
 
@@ -154,7 +154,7 @@ def test_the_error_names_the_place_and_never_the_input() -> None:
 
 
 def test_without_a_shape_every_complete_text_will_do() -> None:
-    answer = parse_line(line({"type": "succeeded", "message": message("Des Moines")}), None)
+    answer = parse_result_line(line({"type": "succeeded", "message": message("Des Moines")}), None)
     assert (answer.outcome, answer.text) == (Outcome.SUCCEEDED, "Des Moines")
 
 
@@ -175,7 +175,7 @@ def test_without_a_shape_every_complete_text_will_do() -> None:
 )
 def test_an_error_is_an_envelope(kind: str, retriable: bool) -> None:
     envelope = {"type": "error", "error": {"type": kind, "message": "so"}, "request_id": None}
-    answer = parse_line(line({"type": "errored", "error": envelope}), None)
+    answer = parse_result_line(line({"type": "errored", "error": envelope}), None)
     assert answer == BatchResult(
         "i-0-abc", Outcome.ERRORED, error=f"{kind}: so", retriable=retriable
     )
@@ -183,12 +183,12 @@ def test_an_error_is_an_envelope(kind: str, retriable: bool) -> None:
 
 def test_expired_and_canceled_cost_nothing_and_may_be_sent_again() -> None:
     for kind in ("expired", "canceled"):
-        answer = parse_line(line({"type": kind}), None)
+        answer = parse_result_line(line({"type": kind}), None)
         assert (answer.outcome, answer.usage, answer.retriable) == (Outcome(kind), None, True)
 
 
 def test_an_unknown_result_is_recorded_and_not_dropped() -> None:
-    answer = parse_line(line({"type": "postponed"}), None)
+    answer = parse_result_line(line({"type": "postponed"}), None)
     assert answer.outcome is Outcome.UNREADABLE
     assert answer.error == "a result of the unknown type 'postponed'"
 
@@ -199,7 +199,7 @@ def test_an_unknown_result_is_recorded_and_not_dropped() -> None:
 )
 def test_what_has_no_custom_id_is_no_line(raw: bytes) -> None:
     with pytest.raises(InvalidResponse):
-        parse_line(raw, validate_review)
+        parse_result_line(raw, validate_review)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ FINDINGS = st.builds(
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_line_raises_anything_else(raw: bytes) -> None:
     try:
-        parse_line(raw, validate_review)
+        parse_result_line(raw, validate_review)
     except InvalidResponse:
         return
 
@@ -367,7 +367,7 @@ def test_no_result_raises_anything(result: object) -> None:
         {"type": "errored", "error": result},
     ):
         try:
-            parse_line(line(wrapped), validate_review)
+            parse_result_line(line(wrapped), validate_review)
         except InvalidResponse:
             assert not isinstance(wrapped, dict)
 

@@ -87,6 +87,6 @@ def test_a_pull_request_without_any_answer_is_not_scored():
 
 @pytest.mark.parametrize("text", ["{", "{}", '[{"githubPrUrl": 3}]', '[{"target_commit": "main"}]'])
 def test_what_is_no_set_of_cases_is_said_in_two_sentences(text):
-    with pytest.raises(BadUsage, match=r"cases\.json holds no cases") as caught:
+    with pytest.raises(BadUsage, match=r"cases\.json does not hold cases") as caught:
         read_cases("cases.json", text.encode())
     assert "AACR-Bench" in caught.value.remedy

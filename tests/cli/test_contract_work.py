@@ -228,9 +228,9 @@ def test_tasks_from_stdin_and_from_a_file_are_the_same(tasks, tmp_path):
     ("text", "problem"),
     [
         ("", "there is no task in it"),
-        ('{"text": "x"}\nnot json\n', "line 2 is no task: "),
-        ('{"path": "a.py"}\n', "line 1 is no task: text: Field required"),
-        ('{"text": "x", "kidn": "review"}\n', "line 1 is no task: kidn: "),
+        ('{"text": "x"}\nnot json\n', "line 2 is not a task: "),
+        ('{"path": "a.py"}\n', "line 1 is not a task: text: Field required"),
+        ('{"text": "x", "kidn": "review"}\n', "line 1 is not a task: kidn: "),
         ('{"text": "x", "kind": "poem"}\n', "line 1 has the unknown kind 'poem'"),
     ],
 )

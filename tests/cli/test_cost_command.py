@@ -130,6 +130,6 @@ def test_a_report_that_cannot_be_read(place: Place, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text("{}")
     assert (
-        "is no usage report: data: Field required"
+        "is not a usage report: data: Field required"
         in (place.run("cost", "--reconcile", str(other), code=3).refusal()[0])
     )

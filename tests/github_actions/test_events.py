@@ -5,14 +5,14 @@ import pytest
 
 from claude_batch.errors import CannotRead
 from claude_batch.github_actions.events import (
-    Cancel,
-    Collect,
+    ClosePullRequest,
+    CollectBatches,
     CollectAndPublish,
-    Nothing,
-    Skip,
-    Submit,
-    Trip,
-    decide,
+    DoNothing,
+    SkipPullRequest,
+    SubmitPullRequest,
+    EventAction,
+    decide_action,
 )
 
 LABEL = "claude-batch: now"
@@ -48,22 +48,22 @@ def after(
     said: Mapping[str, Any],
     event: str = "pull_request",
     forks: Literal["skip", "label"] = "skip",
-) -> Trip:
-    return decide(event, said, LABEL, forks)
+) -> EventAction:
+    return decide_action(event, said, LABEL, forks)
 
 
 @pytest.mark.parametrize("action", ["opened", "synchronize", "reopened", "ready_for_review"])
 def test_new_code_is_submitted_as_configured(action: str) -> None:
-    assert after(payload(action)) == Submit(7, lane=None)
+    assert after(payload(action)) == SubmitPullRequest(7, lane=None)
 
 
 def test_our_label_submits_at_once() -> None:
-    assert after(payload("labeled", LABEL)) == Submit(7, lane="now")
+    assert after(payload("labeled", LABEL)) == SubmitPullRequest(7, lane="now")
 
 
 @pytest.mark.parametrize("pull", [{"draft": True}, {"user": BOT}])
 def test_our_label_is_a_persons_word_for_drafts_and_bots_too(pull: dict[str, Any]) -> None:
-    assert after(payload("labeled", LABEL, **pull)) == Submit(7, lane="now")
+    assert after(payload("labeled", LABEL, **pull)) == SubmitPullRequest(7, lane="now")
 
 
 @pytest.mark.parametrize(
@@ -86,38 +86,38 @@ def test_our_label_is_a_persons_word_for_drafts_and_bots_too(pull: dict[str, Any
     ],
 )
 def test_what_nobody_asked_for_is_skipped_and_says_why(pull: dict[str, Any], reason: str) -> None:
-    assert after(payload("synchronize", **pull)) == Skip(7, reason)
+    assert after(payload("synchronize", **pull)) == SkipPullRequest(7, reason)
 
 
 def test_a_label_on_a_closed_pull_request_submits_nothing() -> None:
-    assert after(payload("labeled", LABEL, state="closed")) == Skip(7, "it is closed")
+    assert after(payload("labeled", LABEL, state="closed")) == SkipPullRequest(7, "it is closed")
 
 
 @pytest.mark.parametrize("head", [FORK, {"repo": None}])
 @pytest.mark.parametrize("action", ["opened", "closed"])
 def test_a_fork_has_no_secrets_in_a_run_of_its_own(head: dict[str, Any], action: str) -> None:
     trip = after(payload(action, head=head), forks="label")
-    assert isinstance(trip, Skip)
+    assert isinstance(trip, SkipPullRequest)
     assert trip.reason.startswith("it comes from a fork, whose pull_request runs get no secrets")
 
 
 def test_what_dependabot_starts_has_no_secrets_either() -> None:
     trip = after(payload("closed", sender="dependabot[bot]"))
-    assert trip == Skip(7, "Dependabot started this run, which gets no secrets")
+    assert trip == SkipPullRequest(7, "Dependabot started this run, which gets no secrets")
 
 
 def test_a_fork_where_there_are_secrets_is_skipped_by_default() -> None:
     trip = after(payload("labeled", LABEL, head=FORK), "pull_request_target")
-    assert trip == Skip(
+    assert trip == SkipPullRequest(
         7, 'it comes from a fork; `forks = "label"` in the configuration lets a label ask'
     )
 
 
 def test_a_fork_needs_the_label_anew_for_what_is_pushed_later() -> None:
     labelled = after(payload("labeled", LABEL, head=FORK), "pull_request_target", "label")
-    assert labelled == Submit(7, lane="now")
+    assert labelled == SubmitPullRequest(7, lane="now")
     pushed = after(payload("synchronize", head=FORK), "pull_request_target", "label")
-    assert pushed == Skip(
+    assert pushed == SkipPullRequest(
         7,
         "it comes from a fork; setting the label claude-batch: now (again) submits what it is now",
     )
@@ -125,7 +125,7 @@ def test_a_fork_needs_the_label_anew_for_what_is_pushed_later() -> None:
 
 @pytest.mark.parametrize("merged", [True, False])
 def test_a_closed_pull_request_cancels(merged: bool) -> None:
-    assert after(payload("closed", state="closed", merged=merged)) == Cancel(7, merged)
+    assert after(payload("closed", state="closed", merged=merged)) == ClosePullRequest(7, merged)
 
 
 @pytest.mark.parametrize("event", ["schedule", "workflow_dispatch"])
@@ -134,7 +134,7 @@ def test_on_a_schedule_everything_open_is_collected_and_published(event: str) ->
 
 
 def test_a_push_collects() -> None:
-    assert after({"ref": "refs/heads/main"}, "push") == Collect()
+    assert after({"ref": "refs/heads/main"}, "push") == CollectBatches()
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ def test_a_push_collects() -> None:
     ],
 )
 def test_anything_else_is_nothing(event: str, said: Mapping[str, Any], reason: str) -> None:
-    assert after(said, event) == Nothing(reason)
+    assert after(said, event) == DoNothing(reason)
 
 
 def test_the_account_of_an_author_may_be_gone() -> None:
-    assert after(payload("opened", user=None)) == Submit(7)
+    assert after(payload("opened", user=None)) == SubmitPullRequest(7)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,6 @@ def test_the_account_of_an_author_may_be_gone() -> None:
 def test_a_payload_without_what_we_need_is_an_error(said: Mapping[str, Any], where: str) -> None:
     with pytest.raises(CannotRead) as caught:
         after(said)
-    assert caught.value.problem == (
-        f"the payload of the pull_request event has no usable `{where}`"
+    assert caught.value.problem.startswith(
+        f"the payload of the pull_request event cannot be used: {where}: "
     )

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 from pydantic_core import from_json
 
+from claude_batch.formatting import first_error
 from claude_batch.markdown import strip_hidden
 
 
@@ -93,12 +94,12 @@ class BatchResult(NamedTuple):
     findings: int = 0  # in a text that was validated as Said
 
 
-def lower(value: object) -> object:
+def lowercase(value: object) -> object:
     # The case of enum values is not guaranteed by structured outputs.
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def parse_line(line: bytes, validate: Validator | None) -> BatchResult:
+def parse_result_line(line: bytes, validate: Validator | None) -> BatchResult:
     """Parse one line of a batch's results. Raises Unparsable for a line without a custom_id.
 
     `validate` checks a complete text; None accepts every text.
@@ -119,7 +120,7 @@ def parse_line(line: bytes, validate: Validator | None) -> BatchResult:
             error = "the batch was canceled before this request was processed"
             return BatchResult(custom_id, Outcome.CANCELED, error=error, retriable=True)
         case other:
-            error = f"a result of the unknown type {_plain(str(other), 40)!r}"
+            error = f"a result of the unknown type {printable_excerpt(str(other), 40)!r}"
             return BatchResult(custom_id, Outcome.UNREADABLE, error=error, retriable=True)
 
 
@@ -146,7 +147,7 @@ def _message(custom_id: str, raw: object, validate: Validator | None) -> BatchRe
     elif stop not in COMPLETE:
         outcome, error = (
             Outcome.TRUNCATED,
-            f"the answer stopped early: {_plain(str(stop or 'no reason given'), 40)}",
+            f"the answer stopped early: {printable_excerpt(str(stop or 'no reason given'), 40)}",
         )
     elif validate is not None:
         outcome, error, findings = _validate(text, validate)
@@ -171,16 +172,13 @@ def _validate(text: str | None, validate: Validator) -> tuple[Outcome, str | Non
     return Outcome.SUCCEEDED, checked.remark, checked.findings
 
 
-def validated(text: str, shape: type[Shape]) -> Shape:
+def validate_json(text: str, shape: type[Shape]) -> Shape:
     """Raises Unparsable."""
     try:
         return shape.model_validate_json(text.encode("utf-8", "surrogatepass"))
     except ValidationError as error:
-        # The input stays out of the message: it is somebody's code and goes into the ledger.
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        why = f"the answer does not fit its schema: {where} {first['msg']}"
-        raise InvalidResponse(_plain(why, MAX_ERROR)) from None
+        why = f"the answer does not fit its schema: {first_error(error)}"
+        raise InvalidResponse(printable_excerpt(why, MAX_ERROR)) from None
 
 
 def _errored(custom_id: str, envelope: object) -> BatchResult:
@@ -192,7 +190,7 @@ def _errored(custom_id: str, envelope: object) -> BatchResult:
     return BatchResult(
         custom_id,
         Outcome.ERRORED,
-        error=_plain(said, MAX_ERROR),
+        error=printable_excerpt(said, MAX_ERROR),
         retriable=not isinstance(kind, str) or kind not in FINAL_ERRORS,
     )
 
@@ -213,7 +211,7 @@ def _text(content: object) -> str | None:
 def _refusal(details: object) -> str:
     found = _mapping(details)
     parts = [str(found[key]) for key in ("category", "explanation") if found.get(key)]
-    return _plain("refused: " + (", ".join(parts) or "no reason given"), MAX_ERROR)
+    return printable_excerpt("refused: " + (", ".join(parts) or "no reason given"), MAX_ERROR)
 
 
 def _usage(raw: object) -> tuple[Usage | None, str | None]:
@@ -235,7 +233,7 @@ def _usage(raw: object) -> tuple[Usage | None, str | None]:
     counts: list[int] = []
     for name, value in numbers.items():
         if type(value) is not int or not 0 <= value <= ABSURD_TOKENS:
-            return None, f"the usage is unusable: {name} is {_plain(repr(value), 40)}"
+            return None, f"the usage is unusable: {name} is {printable_excerpt(repr(value), 40)}"
         counts.append(value)
     read, written, minutes, hour = counts[2:6]
     # Older answers have the total only, and a total beyond its parts is of the default class.
@@ -262,7 +260,7 @@ def _mapping(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _plain(text: str, limit: int) -> str:
+def printable_excerpt(text: str, limit: int) -> str:
     """Without what cannot be seen: control characters, marks that turn the reading direction."""
     kept = strip_hidden(text[: 8 * limit]).strip()
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"

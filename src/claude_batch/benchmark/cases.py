@@ -17,6 +17,7 @@ from claude_batch.anthropic_api.results import Usage
 from claude_batch.diff.model import Side
 from claude_batch.errors import BadUsage
 from claude_batch.findings.placement import Placed
+from claude_batch.formatting import first_error
 
 PULL = re.compile(r"github\.com/([^/]+/[^/]+)/pull/(\d+)")
 REMEDY = "give a JSON array of pull requests in AACR-Bench's form; see docs/benchmark.md"
@@ -66,9 +67,7 @@ def read_cases(name: str, data: bytes) -> tuple[Case, ...]:
     try:
         return CASES.validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadUsage(f"{name} holds no cases: {where} {first['msg']}".strip(), REMEDY) from error
+        raise BadUsage(f"{name} does not hold cases: {first_error(error)}", REMEDY) from error
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs.spending import day
 from claude_batch.errors import CannotRead
+from claude_batch.formatting import first_error
 
 MOST = 10**15  # a count of tokens beyond this is a mistake
 Count = Annotated[int, Field(ge=0, le=MOST)]
@@ -121,9 +122,8 @@ def read(name: str, data: bytes) -> UsageReport:
     except csv.Error as error:
         raise CannotRead(f"{name} is no CSV: {error}", REMEDY) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the document"
-        raise CannotRead(f"{name} is no usage report: {where}: {first['msg']}", REMEDY) from error
+        problem = f"{name} is not a usage report: {first_error(error)}"
+        raise CannotRead(problem, REMEDY) from error
 
 
 def _of_json(text: str) -> UsageReport:

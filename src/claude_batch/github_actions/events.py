@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from claude_batch.config.model import Lane
 from claude_batch.errors import CannotRead
+from claude_batch.formatting import first_error
 
 
 @dataclass(frozen=True, slots=True)
-class Submit:
+class SubmitPullRequest:
     """`lane` None: as configured."""
 
     pr: int
@@ -19,7 +20,7 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
+class SkipPullRequest:
     """This pull request is left alone; `reason` is a sentence for the step summary."""
 
     pr: int
@@ -27,7 +28,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class ClosePullRequest:
     """The pull request was closed: batches that hold nothing else are in vain."""
 
     pr: int
@@ -35,7 +36,7 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class Collect:
+class CollectBatches:
     pass
 
 
@@ -45,22 +46,22 @@ class CollectAndPublish:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class DoNothing:
     reason: str
 
 
-Trip = Submit | Skip | Cancel | Collect | CollectAndPublish | Nothing
+EventAction = SubmitPullRequest | SkipPullRequest | ClosePullRequest | CollectBatches | CollectAndPublish | DoNothing
 ASKING = ("opened", "synchronize", "reopened", "ready_for_review")
 DEPENDABOT = "dependabot[bot]"
 
 
-class Part(BaseModel):
+class EventPart(BaseModel):
     """The parts of a payload that we read; GitHub adds others as it likes."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class EventAccount(Part):
+class EventAccount(EventPart):
     login: str
     type: str = "User"
 
@@ -69,16 +70,16 @@ class EventAccount(Part):
         return self.type == "Bot" or self.login.endswith("[bot]")
 
 
-class EventRepository(Part):
+class EventRepository(EventPart):
     full_name: str
 
 
-class EventBranch(Part):
+class EventBranch(EventPart):
     repo: EventRepository | None  # None: the fork was deleted
     sha: str | None = None
 
 
-class EventPullRequest(Part):
+class EventPullRequest(EventPart):
     number: int
     state: str = "open"
     draft: bool = False
@@ -92,23 +93,23 @@ class EventPullRequest(Part):
         return self.head.repo is None or self.head.repo != self.base.repo
 
 
-class Label(Part):
+class EventLabel(EventPart):
     name: str
 
 
-class PullRequestEvent(Part):
+class PullRequestEvent(EventPart):
     action: str
     pull_request: EventPullRequest
-    label: Label | None = None
+    label: EventLabel | None = None
     sender: EventAccount | None = None
 
 
-def decide(
+def decide_action(
     event: str,
     payload: Mapping[str, object],
     label: str,
     forks: Literal["skip", "label"] = "skip",
-) -> Trip:
+) -> EventAction:
     """`label` is ours: set by a person, it submits at once. Raises CannotRead."""
     match event:
         case "pull_request" | "pull_request_target":
@@ -116,12 +117,12 @@ def decide(
         case "schedule" | "workflow_dispatch":
             return CollectAndPublish()
         case "push":
-            return Collect()
+            return CollectBatches()
         case _:
-            return Nothing(f"nothing to do for {event or 'a run without an event'}")
+            return DoNothing(f"nothing to do for {event or 'a run without an event'}")
 
 
-def base_of(event: str, payload: Mapping[str, object]) -> str | None:
+def base_commit(event: str, payload: Mapping[str, object]) -> str | None:
     """The commit whose configuration judges the pull request of this event, if it has one.
 
     Raises CannotRead.
@@ -135,27 +136,26 @@ def _read(event: str, payload: Mapping[str, object]) -> PullRequestEvent:
     try:
         return PullRequestEvent.model_validate(payload)
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
         raise CannotRead(
-            f"the payload of the {event} event has no usable `{where}`",
+            f"the payload of the {event} event cannot be used: {first_error(error)}",
             "check the file that GITHUB_EVENT_PATH names",
         ) from error
 
 
-def _of_pull_request(event: str, said: PullRequestEvent, label: str, forks: str) -> Trip:
+def _of_pull_request(event: str, said: PullRequestEvent, label: str, forks: str) -> EventAction:
     pull = said.pull_request
     labelled = said.action == "labeled" and said.label is not None and said.label.name == label
     if said.action not in (*ASKING, "closed") and not labelled:
-        return Nothing(f"nothing to do for {event} {said.action}")
+        return DoNothing(f"nothing to do for {event} {said.action}")
     barred = _barred(event, said)
     if barred:
-        return Skip(pull.number, barred)
+        return SkipPullRequest(pull.number, barred)
     if said.action == "closed":
-        return Cancel(pull.number, pull.merged)
+        return ClosePullRequest(pull.number, pull.merged)
     unwanted = _unwanted(pull, label, labelled, forks)
     if unwanted:
-        return Skip(pull.number, unwanted)
-    return Submit(pull.number, "now" if labelled else None)
+        return SkipPullRequest(pull.number, unwanted)
+    return SubmitPullRequest(pull.number, "now" if labelled else None)
 
 
 def _barred(event: str, said: PullRequestEvent) -> str:

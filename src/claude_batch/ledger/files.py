@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from claude_batch.errors import CannotRecord, LedgerIsNewer
 from claude_batch.findings.finding import Finding
+from claude_batch.formatting import first_error
 from claude_batch.ledger.events import (
     SCHEMA,
     AnswerRecorded,
@@ -163,8 +164,7 @@ def _readable(path: str, stored: Stored, damaged: list[str]) -> Iterator[tuple[i
         try:
             yield place, from_line(line)
         except ValidationError as error:
-            why = error.errors(include_url=False)[0]["msg"]
-            damaged.append(f"{path}: line {number}: {why}")
+            damaged.append(f"{path}: line {number}: {first_error(error)}")
 
 
 def _placed(rows: Iterable[tuple[int, AnyEvent]], stored: Stored, large: int) -> ParsedLog:

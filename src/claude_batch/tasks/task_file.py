@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from claude_batch.diff.model import Hunk
 from claude_batch.diff.parser import context_hunk
 from claude_batch.errors import BadUsage
+from claude_batch.formatting import first_error
 from claude_batch.tasks.task import Given, Kind, Task, task_id
 
 REMEDY = 'write one JSON object a line: {"path": "a.py", "text": "...", "instruction": "..."}'
@@ -40,10 +41,8 @@ def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, TaskLine]]:
         try:
             yield number, TaskLine.model_validate_json(line)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            said = f"{where}: {first['msg']}" if where else first["msg"]
-            raise BadUsage(f"line {number} is no task: {said}", REMEDY) from error
+            problem = f"line {number} is not a task: {first_error(error)}"
+            raise BadUsage(problem, REMEDY) from error
     if not found:
         raise BadUsage("there is no task in it", REMEDY)
 
