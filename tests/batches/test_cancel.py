@@ -4,6 +4,7 @@ import pytest
 
 from claude_batch.batches.cancel import cancel, cancel_pull_request, close_pull_request
 from claude_batch.errors import BadUsage
+from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.view import TaskStatus
 from rig import REPO, Rig, open_rig
 from scratch import Work
@@ -82,11 +83,13 @@ def test_a_batch_of_another_pull_request_goes_on(rig: Rig) -> None:
 
 def test_closing_cancels_and_is_remembered(rig: Rig) -> None:
     mine = submit(rig, "a.py", pr=7)
-    done = close_pull_request(rig.ledger, rig.claude, 7, True, REPO, "run-1", rig.clock)
+    done = close_pull_request(rig.ledger, rig.claude, 7, True, Stamp("run-1", REPO, rig.clock))
     assert done == [(mine, "canceling")]
     assert rig.view.closed[7].merged
 
 
 def test_closing_what_was_never_submitted_writes_nothing(rig: Rig) -> None:
-    assert close_pull_request(rig.ledger, rig.claude, 9, False, REPO, "run-1", rig.clock) == []
+    assert (
+        close_pull_request(rig.ledger, rig.claude, 9, False, Stamp("run-1", REPO, rig.clock)) == []
+    )
     assert rig.ledger.tip() is None

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from claude_batch.anthropic_api.results import parse_line
+from claude_batch.anthropic_api.results import parse_result_line
 from claude_batch.batches.custom_ids import custom_id
 from claude_batch.batches.record_answers import AnswerRecorder
 from claude_batch.cli.output.text import paid
 from claude_batch.config.loader import parse
 from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
-from claude_batch.costs.receipts import Receipt, receipt
+from claude_batch.costs.receipts import Receipt, build_receipt
 from claude_batch.findings.parsing import validate_review
 from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.view import LedgerState
@@ -72,13 +72,13 @@ def answers(results: Iterable[object], prices: Prices = LISTED) -> list[AnswerRe
         for one, result in zip(asks, found, strict=True)
     )
     recorder = AnswerRecorder(view.batch_records[asks[0].intent], prices, THEN, "run-2")
-    written = recorder.record_final(view, [parse_line(line, validate_review) for line in lines])
+    written = recorder.record_final(view, [parse_result_line(line, validate_review) for line in lines])
     return [event for event in written.events if isinstance(event, AnswerRecorded)]
 
 
 def test_four_answers_of_sonnet_5() -> None:
     """98 tokens in at $2 and 24 out at $10, halved."""
-    assert receipt(answers(capitals())) == Receipt(
+    assert build_receipt(answers(capitals())) == Receipt(
         usd=Decimal("0.000218"),
         usd_standard=Decimal("0.000436"),
         saved_by_batch=Decimal("0.000218"),
@@ -104,7 +104,7 @@ def test_retired_models_with_rates_from_the_configuration(
     results: list[object], tokens: tuple[int, int], usd: str
 ) -> None:
     prices = apply_custom_rates(LISTED, parse(".claude-batch.toml", RETIRED).prices)
-    made = receipt(answers(results, prices))
+    made = build_receipt(answers(results, prices))
     assert (made.input_tokens, made.output_tokens) == tokens
     assert made.usd == made.saved_by_batch == made.saved_usd == Decimal(usd)
     assert made.usd_standard == 2 * Decimal(usd)
@@ -114,7 +114,7 @@ def test_retired_models_with_rates_from_the_configuration(
 def test_thinking_is_in_the_output_that_is_billed() -> None:
     recorded = cassette("basic_batch_reasoning_completion.yaml")
     prices = apply_custom_rates(LISTED, parse(".claude-batch.toml", RETIRED).prices)
-    made = receipt(answers(recorded, prices))
+    made = build_receipt(answers(recorded, prices))
     usages = [result["message"]["usage"] for result in recorded]  # type: ignore[index]
     tokens = [sum(one[name] for one in usages) for name in ("input_tokens", "output_tokens")]
     assert (made.input_tokens, made.output_tokens) == tuple(tokens)
@@ -122,7 +122,7 @@ def test_thinking_is_in_the_output_that_is_billed() -> None:
 
 
 def test_without_those_rates_they_are_unknown_and_not_free() -> None:
-    made = receipt(answers(cassette("basic_batch_completion.yaml")))
+    made = build_receipt(answers(cassette("basic_batch_completion.yaml")))
     assert (made.unpriced, made.usd, made.usd_standard) == (3, 0, 0)
     assert (made.input_tokens, made.output_tokens) == (31, 845)
     assert "unknown: 3 answers without a known price or usage" in paid(made)
@@ -137,7 +137,7 @@ def changed(**fields: object) -> list[object]:
 
 def test_each_cache_class_at_its_own_price() -> None:
     """Of Sonnet 5: 26 × 2 + 9,000 × 0.20 + 200 × 2.50 + 300 × 4 + 7 × 10 = 3,622, halved."""
-    made = receipt(
+    made = build_receipt(
         answers(
             changed(
                 cache_read_input_tokens=9_000,
@@ -178,7 +178,7 @@ def test_each_cache_class_at_its_own_price() -> None:
 )
 def test_a_negative_or_absurd_field_makes_the_answer_unknown(fields: dict[str, object]) -> None:
     (found,) = answers(changed(**fields))
-    made = receipt([found])
+    made = build_receipt([found])
     assert (found.usage, found.usd) == (None, None)
     assert "usage is unusable" in (found.error or "")
     assert (made.unpriced, made.usd, made.requests) == (1, 0, 1)

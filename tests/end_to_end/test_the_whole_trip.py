@@ -62,7 +62,7 @@ def test_the_whole_trip(tmp_path: Path) -> None:
         shop.hub.merge(pull.number)
         assert close_in_ci(pull) == []
         assert rig.view.closed[pull.number].merged
-        done = pull.publisher().close(pull.forge.pull(pull.number))
+        done = pull.publisher().close(pull.forge.get_pull_request(pull.number))
         assert done.note == f"pull request {pull.number} is merged"
         assert len(pull.reviewed()) == 2
 

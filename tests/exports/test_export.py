@@ -7,9 +7,9 @@ from claude_batch.batches.retry import retry
 from claude_batch.exports.export import export
 from claude_batch.exports.formats import Form
 from claude_batch.git.work_tree import WorkTree
-from claude_batch.ledger.events import Post
+from claude_batch.ledger.events import Post, Stamp
 from claude_batch.ledger.store import Write
-from claude_batch.pull_requests.outcomes import findings
+from claude_batch.pull_requests.outcomes import list_findings
 from rig import REPO, Rig, find, open_rig
 from scratch import Work
 
@@ -59,7 +59,7 @@ def test_every_form_names_the_finding(rig: Rig, form: Form) -> None:
 def test_an_answer_that_was_forgotten_is_not_said_twice(rig: Rig) -> None:
     (sending,) = rig.view.batch_records.values()
     name = str(sending.submitted.batch)
-    retry([rig.ledger], [name], reanswer=True, repo=REPO, run="run-1", now=rig.clock)
+    retry([rig.ledger], [name], reanswer=True, stamp=Stamp("run-1", REPO, rig.clock))
     assert items(rig) == []
     rig.submit(rig.given({"path": "a.py", "text": TEXT}))
     rig.collect()
@@ -67,7 +67,7 @@ def test_an_answer_that_was_forgotten_is_not_said_twice(rig: Rig) -> None:
 
 
 def test_findings_say_what_became_of_them(rig: Rig) -> None:
-    (found,) = findings([rig.ledger])
+    (found,) = list_findings([rig.ledger])
     assert (found.finding.title, found.pull_requests, found.outcome) == (
         "About b = 2",
         (),
@@ -85,5 +85,5 @@ def test_findings_say_what_became_of_them(rig: Rig) -> None:
         head="c",
     )
     rig.ledger.transact(lambda view: Write((post,)))
-    (found,) = findings([rig.ledger])
+    (found,) = list_findings([rig.ledger])
     assert (found.pull_requests, found.outcome) == ((7,), "posted")

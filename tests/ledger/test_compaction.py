@@ -14,8 +14,8 @@ from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.recovery import claimed_batch_ids, unconfirmed_batches
 from claude_batch.batches.retry import retry
 from claude_batch.batches.status import list_batches, status
-from claude_batch.costs.entries import entries, reuses
-from claude_batch.costs.spending import KEYS, spending
+from claude_batch.costs.entries import list_cost_entries, list_reused_tasks
+from claude_batch.costs.spending import GROUP_NAMES, build_spending_report
 from claude_batch.findings.finding import Finding
 from claude_batch.ledger.compaction import MOST_BYTES, MOST_FILES, fold, needs_compaction
 from claude_batch.ledger.events import (
@@ -31,6 +31,7 @@ from claude_batch.ledger.events import (
     Post,
     PullRequestClosed,
     RequestRecorded,
+    Stamp,
     to_line,
 )
 from claude_batch.ledger.files import LARGE, ParsedLog, checksum, parse_log
@@ -38,10 +39,10 @@ from claude_batch.ledger.store import Write
 from claude_batch.ledger.usage_history import History
 from claude_batch.ledger.view import LedgerState, TaskStatus, due
 from claude_batch.pull_requests.record import PullRequestRecord, has_news
-from claude_batch.submission.plan_record import said_already
+from claude_batch.submission.plan_record import is_recorded
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
-from claude_batch.verification.outcomes import origins, status_by_finding
+from claude_batch.verification.outcomes import recent_findings, status_by_finding
 from in_memory_content import InMemory
 
 DAY = 24 * 60
@@ -113,17 +114,17 @@ def questions(view: LedgerState) -> dict[str, object]:
     ids = [TaskId(name) for name in TASKS]
     sinces = [NOW - timedelta(days=days) for days in (0, 29, 31, 40, 60, 400)]
     stub = Stub(view, Write())
-    retry([stub], [], reanswer=False, repo="r", run="r", now=lambda: NOW)
+    retry([stub], [], reanswer=False, stamp=Stamp("r", "r", lambda: NOW))
     return {
         "standing": {task: view.task_status(task) for task in ids},
         "cut short": view.truncated_tasks(ids),
         "spent": [view.spent(since, pr) for since in sinces for pr in PULLS],
-        "spending": [spending([view], by, since) for by in KEYS for since in (None, sinces[2])],
+        "spending": [build_spending_report([view], by, since) for by in GROUP_NAMES for since in (None, sinces[2])],
         "entries": sorted(
-            (e.asked.intent, e.asked.n, e.asked.at, e.spot, e.batched, e.waited, e.is_unknown)
-            for e in entries([view])
+            (e.request.intent, e.request.n, e.request.at, e.key, e.in_batch, e.wait, e.is_unpriced)
+            for e in list_cost_entries([view])
         ),
-        "reuses": [(reuse.spot, reuse.usd) for reuse in reuses([view])],
+        "reuses": [(reuse.key, reuse.usd) for reuse in list_reused_tasks([view])],
         "status": replace(told := status(stub, NOW), failed=()),
         "told": sorted((one.id, one.kind, one.path) for one in told.failed),
         "batches": sorted(list_batches(stub, NOW), key=lambda row: row.id),
@@ -141,10 +142,10 @@ def questions(view: LedgerState) -> dict[str, object]:
             if row.answered and row.answered.findings and row.answered.shard in view.shards
         ),
         "looks": status_by_finding(view),
-        "origins": origins(view, NOW),
+        "origins": recent_findings(view, NOW),
         "history": History.of(view),
         "plans": [view.plan(7), view.plan(8)],
-        "said": [said_already(view, plan) for plan in view.plans if plan.at >= BEFORE],
+        "said": [is_recorded(view, plan) for plan in view.plans if plan.at >= BEFORE],
         "refactorings": due(view),
         "posts": view.posts,
         "signals": view.signals,
@@ -158,7 +159,7 @@ def questions(view: LedgerState) -> dict[str, object]:
 
 def pull(view: LedgerState, pr: int, ids: Sequence[TaskId]) -> object:
     dossier = PullRequestRecord(view, pr, frozenset(ids[:3]))
-    planned = None if view.was_closed(pr, BEFORE) else dossier.planned
+    planned = None if view.was_closed(pr, BEFORE) else dossier.planned_tasks
     news = has_news(view, pr, NOW)
     return dossier.receipt(Decimal(5)), dossier.coverage("h", ()), planned, news
 

@@ -3,8 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from claude_batch.batches.cancel import close
-from claude_batch.costs.entries import entries
+from claude_batch.batches.cancel import close_pull_request
+from claude_batch.costs.entries import list_cost_entries
+from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.prune import Pruned, prune
 from claude_batch.submission.scope import ReviewScope
 from ledger_events import START
@@ -26,7 +27,7 @@ def reviewed(rig: Rig, pr: int | None = 7, path: str = "a.py") -> ReviewScope:
 
 
 def closed(rig: Rig, pr: int) -> None:
-    close(rig.ledger, rig.claude, pr, True, REPO, "run-1", rig.clock)
+    close_pull_request(rig.ledger, rig.claude, pr, True, Stamp("run-1", REPO, rig.clock))
 
 
 def pruned(rig: Rig, days: float) -> int:
@@ -106,7 +107,7 @@ def test_old_log_files_are_folded_and_nothing_else_changes(rig: Rig) -> None:
     assert findings(rig) == 1
     assert after.spent(START) == before.spent(START) > 0
     assert rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}, pr=9)).sent == ()
-    assert entries([after])[0].waited == entries([before])[0].waited is not None
+    assert list_cost_entries([after])[0].wait == list_cost_entries([before])[0].wait is not None
     assert prune(rig.ledger, rig.clock.at) == Pruned()
 
 

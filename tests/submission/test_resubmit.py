@@ -14,7 +14,7 @@ from claude_batch.batches.cancel import close_pull_request
 from claude_batch.batches.collect_result import Followed
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
-from claude_batch.ledger.events import Plan
+from claude_batch.ledger.events import Plan, Stamp
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.server import (
     BatchesServer,
@@ -167,7 +167,9 @@ def test_nothing_is_paid_over_budget(tmp_path: Path) -> None:
 def test_a_closed_pull_request_is_left_alone(tmp_path: Path) -> None:
     with opened(tmp_path, {"slow.py": [EXPIRED]}) as (pull, _):
         rig = pull.rig
-        close_pull_request(rig.ledger, rig.claude, pull.number, True, REPO, rig.run, rig.clock)
+        close_pull_request(
+            rig.ledger, rig.claude, pull.number, True, Stamp(rig.run, REPO, rig.clock)
+        )
         assert resubmit(pull) == Followed()
 
 

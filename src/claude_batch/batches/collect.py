@@ -22,7 +22,7 @@ from claude_batch.batches.record_answers import AnswerRecorder, parse_results, r
 from claude_batch.batches.recovery import BatchRecovery
 from claude_batch.batches.status import RESULTS_AVAILABLE, batch_warnings
 from claude_batch.costs.prices import Prices
-from claude_batch.costs.receipts import reserved_for_lost
+from claude_batch.costs.receipts import sum_lost_reservations
 from claude_batch.errors import CannotFind
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.events import (
@@ -101,14 +101,14 @@ class Collector:
             tuple(_batches(before, after, self.now())),
             _fresh(before, after),
             tuple(notes),
-            lost_usd=reserved_for_lost(_fresh_at_once(before, after)),
+            lost_usd=sum_lost_reservations(_fresh_at_once(before, after)),
         )
 
     def _fetch(self, sending: BatchRecord, fact: Submitted) -> Iterator[str]:
         try:
             found = self.anthropic.retrieve_batch(fact.batch)
             if found.status != "ended":
-                self._retry_after = max(self._retry_after, found.ask_again or 0.0)
+                self._retry_after = max(self._retry_after, found.retry_after or 0.0)
                 return
             lines = self.anthropic.stream_results(fact.batch)
             self._record(sending, parse_results(lines, response_validator(sending)))
@@ -146,7 +146,7 @@ class Collector:
             possible = doubt.find_candidates(sending, listing.batches, ours)
             found = [(batch, self._belongs_to(sending, batch)) for batch in possible]
             recorder = AnswerRecorder(sending, self.prices, self.now(), self.run)
-            yield from self._settle(BatchRecovery(recorder, found, listing.at or self.now()))
+            yield from self._settle(BatchRecovery(recorder, found, listing.listed_at or self.now()))
 
     def _settle(self, search: BatchRecovery) -> Iterator[str]:
         notes: list[str] = []

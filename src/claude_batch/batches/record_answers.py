@@ -11,7 +11,7 @@ from claude_batch.anthropic_api.results import (
     Outcome,
     Usage,
     Validator,
-    parse_line,
+    parse_result_line,
 )
 from claude_batch.batches.custom_ids import custom_id, number_in
 from claude_batch.costs.prices import Cost, Prices, UnknownModel
@@ -49,7 +49,7 @@ def parse_results(
     """Result lines that name a request; a request without one is recorded as unreadable."""
     for line in lines:
         try:
-            yield parse_line(line, validate)
+            yield parse_result_line(line, validate)
         except InvalidResponse:
             continue
 

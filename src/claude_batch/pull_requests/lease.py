@@ -1,13 +1,12 @@
 """The lease on a pull request: one run publishes there at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from claude_batch.errors import CannotRecord
-from claude_batch.ledger import events as order
-from claude_batch.ledger.events import FeedbackRecorded, Lease, Post
+from claude_batch.ledger.events import FeedbackRecorded, Lease, Post, Stamp, next_timestamp
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 
@@ -16,50 +15,49 @@ LEASE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class PublishLease:
-    """`now` is the forge's clock: those of two runners may differ by more than a lease lasts."""
+    """The lease of one run on one pull request, in the ledger."""
 
     ledger: Ledger
-    repo: str
-    run: str
-    number: int
-    now: Callable[[], datetime]
+    stamp: Stamp  # with GitHub's clock: those of two runners may differ by more than a lease
+    pull_request: int
 
     def acquire(self) -> tuple[LedgerState, datetime] | None:
-        """The ledger as it stands under the lease, and when that ends; None: another run has it."""
-        won = False
+        """The ledger's state under the lease and the lease's end; None if another run holds it."""
+        is_acquired = False
 
-        def decide(view: LedgerState) -> Write:
-            nonlocal won
-            won = view.lease_holder(self._scope, self.run, self.now()) is None
-            return Write((self._lease(view, LEASE),)) if won else Write()
+        def decide(state: LedgerState) -> Write:
+            nonlocal is_acquired
+            is_acquired = state.lease_holder(self._scope, self.stamp.run, self.stamp.now()) is None
+            return Write((self._lease(state, LEASE),)) if is_acquired else Write()
 
         try:
-            view = self.ledger.transact(decide)
-        except KeyboardInterrupt:  # it may have landed all the same
-            with suppress(CannotRecord):  # its ten minutes free it, too
+            state = self.ledger.transact(decide)
+        except KeyboardInterrupt:  # the write may have reached the remote all the same
+            with suppress(CannotRecord):  # if releasing fails, the lease ends after ten minutes
                 self.release(patient=False)
             raise
-        return (view, view.leases[self._scope].until) if won else None
+        return (state, state.leases[self._scope].until) if is_acquired else None
 
     def release(
-        self, facts: Sequence[Post | FeedbackRecorded] = (), *, patient: bool = True
+        self, events: Sequence[Post | FeedbackRecorded] = (), *, patient: bool = True
     ) -> None:
-        """Records what was done, and gives the lease back if it is still ours."""
+        """Record the events, and release the lease if this run still holds it."""
 
-        def decide(view: LedgerState) -> Write:
-            lease = view.leases.get(self._scope)
-            mine = lease and lease.owner == self.run  # after ten minutes it may be another's
-            return Write((*facts, self._lease(view, timedelta())) if mine else tuple(facts))
+        def decide(state: LedgerState) -> Write:
+            lease = state.leases.get(self._scope)
+            # After ten minutes another run may hold it.
+            is_ours = lease and lease.owner == self.stamp.run
+            return Write((*events, self._lease(state, timedelta())) if is_ours else tuple(events))
 
         self.ledger.transact(decide, patient=patient)
 
-    def _lease(self, view: LedgerState, span: timedelta) -> Lease:
-        last = view.leases.get(self._scope)
-        at = order.next_timestamp([last.at] if last else [], self.now())
-        return Lease(
-            at=at, run=self.run, repo=self.repo, scope=self._scope, owner=self.run, until=at + span
+    def _lease(self, state: LedgerState, span: timedelta) -> Lease:
+        last = state.leases.get(self._scope)
+        at = next_timestamp([last.at] if last else [], self.stamp.now())
+        return self.stamp.event(
+            Lease, at=at, scope=self._scope, owner=self.stamp.run, until=at + span
         )
 
     @property
     def _scope(self) -> str:
-        return f"publish:{self.number}"
+        return f"publish:{self.pull_request}"

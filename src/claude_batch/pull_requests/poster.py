@@ -1,42 +1,32 @@
-"""Says on GitHub what was planned, and keeps a fact of each thing that stands."""
+"""Post a review plan to GitHub, and collect an event for everything that was posted."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal
 
 from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
-from claude_batch.github_api.models import DraftCheck, DraftComment, Pull, RemoteComment
-from claude_batch.ledger.events import FeedbackRecorded, Post
+from claude_batch.github_api.client import GitHubClient
+from claude_batch.github_api.models import DraftCheck, PullRequest
+from claude_batch.ledger.events import FeedbackRecorded, Post, Stamp
 from claude_batch.pull_requests import marker
-from claude_batch.pull_requests import review_plan as publication
 from claude_batch.pull_requests.feedback import Feedback, FeedbackKind, FixedThread
-from claude_batch.pull_requests.review_plan import NewComment, ReviewPlan
+from claude_batch.pull_requests.review_plan import (
+    NewComment,
+    ReviewPlan,
+    body_digest,
+    split_into_reviews,
+)
 
-MARGIN = timedelta(minutes=1)  # for a call that is under way
-
-
-class Forge(Protocol):
-    """The part of GitHub that one speaks to."""
-
-    def post_review(
-        self, number: int, head: str, body: str, comments: Sequence[DraftComment]
-    ) -> list[RemoteComment]: ...
-    def post_comment(self, number: int, body: str) -> RemoteComment: ...
-    def edit_comment(self, comment_id: int, body: str) -> None: ...
-    def edit_review_comment(self, comment_id: int, body: str) -> None: ...
-    def check_run(self, check: DraftCheck) -> int: ...
-    def resolve(self, thread_id: str) -> None: ...
+MARGIN = timedelta(minutes=1)  # for the GitHub call in flight when the lease ends
 
 
 @dataclass(frozen=True)
 class PostEvents:
-    """Facts about a pull request, dated and signed."""
+    """The events of one pull request."""
 
-    run: str
-    repo: str
-    pull: Pull
-    now: Callable[[], datetime]
+    stamp: Stamp
+    pull: PullRequest
 
     def post(
         self,
@@ -46,120 +36,116 @@ class PostEvents:
         body: str | DraftCheck,
         state: Literal["posted", "resolved"] = "posted",
     ) -> Post:
-        return Post(
-            at=self.now(),
-            run=self.run,
-            repo=self.repo,
+        return self.stamp.event(
+            Post,
             pr=self.pull.number,
             what=what,
             key=key,
             remote_id=remote_id,
-            sha=publication.sha_of(body),
+            sha=body_digest(body),
             head=self.pull.head_sha,
             state=state,
         )
 
-    def signal(self, fingerprint: str, what: FeedbackKind) -> FeedbackRecorded:
-        return FeedbackRecorded(
-            at=self.now(),
-            run=self.run,
-            repo=self.repo,
-            pr=self.pull.number,
-            fingerprint=fingerprint,
-            what=what,
+    def feedback(self, fingerprint: str, what: FeedbackKind) -> FeedbackRecorded:
+        return self.stamp.event(
+            FeedbackRecorded, pr=self.pull.number, fingerprint=fingerprint, what=what
         )
 
 
 @dataclass(frozen=True)
 class ReviewPoster:
-    """`facts` grows with each thing that stands, so that a failure forgets none.
+    """Posts to one pull request until its lease ends at `until`."""
 
-    Nothing is said when the lease on the pull request is about to end at `until`: another run may
-    be looking at what stands, and would say the same.
-    """
-
-    forge: Forge
-    scribe: PostEvents
-    events: list[Post | FeedbackRecorded]
+    github: GitHubClient
+    post_events: PostEvents
+    events: list[Post | FeedbackRecorded]  # grows with each post, so that a failure loses none
     until: datetime
 
-    def record_feedback(self, opinions: Sequence[Feedback]) -> None:
-        self.events.extend(self.scribe.signal(one.fingerprint, one.what) for one in opinions)
+    def record_feedback(self, feedback: Sequence[Feedback]) -> None:
+        self.events.extend(
+            self.post_events.feedback(item.fingerprint, item.what) for item in feedback
+        )
 
-    def post(self, fresh: Sequence[NewComment]) -> list[NewComment]:
-        """Reviews of at most thirty comments. A refused one is halved until the fault is alone;
-        returns those at fault."""
+    def post(self, comments: Sequence[NewComment]) -> list[NewComment]:
+        """Post comments as reviews of at most thirty. Return the comments that GitHub refused.
+
+        A refused review is halved until each faulty comment is alone.
+        """
         refused: list[NewComment] = []
-        waiting = list(publication.reviews(fresh))
+        waiting = list(split_into_reviews(comments))
         while waiting:
-            part = waiting.pop(0)
+            batch = waiting.pop(0)
             try:
-                self.events.extend(self._review(part))
+                self.events.extend(self._review(batch))
             except ReviewRefused:
-                half = len(part) // 2
-                waiting[:0] = [part[:half], part[half:]] if half else []
-                refused += [] if half else part
+                half = len(batch) // 2
+                waiting[:0] = [batch[:half], batch[half:]] if half else []
+                refused += [] if half else batch
         return refused
 
-    def _review(self, part: Sequence[NewComment]) -> Iterator[Post]:
-        pull = self.scribe.pull
-        drafts = [fresh.comment for fresh in part]
+    def _review(self, batch: Sequence[NewComment]) -> Iterator[Post]:
+        pull = self.post_events.pull
+        drafts = [new_comment.comment for new_comment in batch]
         self._check_lease()
-        stands = self.forge.post_review(pull.number, pull.head_sha, "", drafts)
-        ids = {marker.read(one.body): one.id for one in stands}
-        for fresh in part:
-            if fresh.fingerprint in ids:
-                remote_id = ids[fresh.fingerprint]
-                yield self.scribe.post("comment", fresh.fingerprint, remote_id, fresh.comment.body)
+        posted = self.github.post_review(pull.number, pull.head_sha, "", drafts)
+        ids = {marker.read(comment.body): comment.id for comment in posted}
+        for new_comment in batch:
+            if new_comment.fingerprint in ids:
+                remote_id = ids[new_comment.fingerprint]
+                yield self.post_events.post(
+                    "comment", new_comment.fingerprint, remote_id, new_comment.comment.body
+                )
 
-    def update(self, final: ReviewPlan) -> None:
-        """Comments that say something else now, the summary and the check."""
-        self.events.extend(self._edit(final))
-        self.events.extend(self._summarise(final))
+    def update(self, plan: ReviewPlan) -> None:
+        """Edit outdated comments, then post the summary comment and the check run if changed."""
+        self.events.extend(self._edit_comments(plan))
+        self.events.extend(self._post_summary_and_check(plan))
 
-    def _edit(self, final: ReviewPlan) -> Iterator[Post]:
-        for known in final.edit:
+    def _edit_comments(self, plan: ReviewPlan) -> Iterator[Post]:
+        for existing in plan.edit:
             self._check_lease()
-            self.forge.edit_review_comment(known.id, known.body)
-        for known in dict.fromkeys([*final.edit, *final.found]):
-            yield self.scribe.post("comment", known.fingerprint, known.id, known.body)
+            self.github.edit_review_comment(existing.id, existing.body)
+        for existing in dict.fromkeys([*plan.edit, *plan.unrecorded]):
+            yield self.post_events.post("comment", existing.fingerprint, existing.id, existing.body)
 
-    def _summarise(self, final: ReviewPlan) -> Iterator[Post]:
-        if final.summary is not None and final.summary_due:
-            remote_id = final.summary_id
+    def _post_summary_and_check(self, plan: ReviewPlan) -> Iterator[Post]:
+        if plan.summary is not None and plan.summary_due:
+            remote_id = plan.summary_id
             self._check_lease()
             if remote_id is None:
-                remote_id = self.forge.post_comment(self.scribe.pull.number, final.summary).id
+                remote_id = self.github.post_comment(self.post_events.pull.number, plan.summary).id
             else:
-                self.forge.edit_comment(remote_id, final.summary)
-            yield self.scribe.post("summary", marker.SUMMARY, remote_id, final.summary)
-        if final.check_due:
+                self.github.edit_comment(remote_id, plan.summary)
+            yield self.post_events.post("summary", marker.SUMMARY, remote_id, plan.summary)
+        if plan.check_due:
             self._check_lease()
-            remote_id = self.forge.check_run(final.check)
-            yield self.scribe.post("check", "check", remote_id, final.check)
+            remote_id = self.github.write_check_run(plan.check)
+            yield self.post_events.post("check", "check", remote_id, plan.check)
 
-    def resolve(self, endings: Sequence[FixedThread]) -> str:
-        """What GitHub has against it, if it refuses; then the rest is not tried."""
-        for ending in endings:
-            if ending.thread is not None:
+    def resolve(self, fixed_threads: Sequence[FixedThread]) -> str:
+        """Resolve the threads of fixed findings. Return the problem if GitHub refuses one."""
+        for fixed in fixed_threads:
+            if fixed.thread is not None:
                 self._check_lease()
                 try:
-                    self.forge.resolve(ending.thread)
-                except ThreadsRefused as refusal:
+                    self.github.resolve_thread(fixed.thread)
+                except ThreadsRefused as refusal:  # then the others would be refused too
                     return refusal.problem
-            comment = ending.comment
+            comment = fixed.comment
             self.events.append(
-                self.scribe.post(
-                    "comment", ending.fingerprint, comment.id, comment.body, "resolved"
+                self.post_events.post(
+                    "comment", fixed.fingerprint, comment.id, comment.body, "resolved"
                 )
             )
-            if ending.applied:
-                self.events.append(self.scribe.signal(ending.fingerprint, "applied"))
+            if fixed.applied:
+                self.events.append(self.post_events.feedback(fixed.fingerprint, "applied"))
         return ""
 
     def _check_lease(self) -> None:
-        if self.scribe.now() > self.until - MARGIN:
+        # After the lease another run may have read the pull request, and would post the same.
+        if self.post_events.stamp.now() > self.until - MARGIN:
             raise CannotPublish(
-                "publishing took longer than the ten minutes that one run has for it",
-                "run the command again; what is posted already is recognised and not repeated",
+                "publishing took longer than the ten minutes of the lease",
+                "run the command again; comments that are posted already are not repeated",
             )

@@ -1,4 +1,4 @@
-"""What a publish run did, or would do."""
+"""Publish the recorded findings of one pull request: comments, summary and check run."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,28 +10,47 @@ from claude_batch.config.model import Config
 from claude_batch.costs.receipts import Receipt
 from claude_batch.diff.model import Diff
 from claude_batch.errors import ClaudeBatchError, ThreadsRefused
-from claude_batch.findings import placement
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.findings.placement import Dropped, Placed, place
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.github_api.client import GitHubClient
-from claude_batch.github_api.models import Pull
-from claude_batch.ledger import events as order
-from claude_batch.ledger.events import AnswerRecorded, FeedbackRecorded, Post, PullRequestClosed
+from claude_batch.github_api.models import PullRequest
+from claude_batch.ledger.events import (
+    AnswerRecorded,
+    FeedbackRecorded,
+    Post,
+    PullRequestClosed,
+    Stamp,
+    next_timestamp,
+)
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
-from claude_batch.pull_requests import feedback as life
-from claude_batch.pull_requests import review_plan as publication
-from claude_batch.pull_requests.feedback import Conversation, CurrentFindings, Feedback, FixedThread
+from claude_batch.pull_requests.feedback import (
+    Conversation,
+    CurrentFindings,
+    Feedback,
+    FixedThread,
+    new_feedback,
+    prefer_current_diff,
+    silenced_fingerprints,
+)
 from claude_batch.pull_requests.lease import PublishLease
 from claude_batch.pull_requests.poster import PostEvents, ReviewPoster
 from claude_batch.pull_requests.record import PullRequestRecord
-from claude_batch.pull_requests.review_plan import ExistingComments, ReviewPlan
+from claude_batch.pull_requests.review_plan import (
+    ExistingComments,
+    ReviewPlan,
+    our_review_comments,
+    plan_review,
+)
 from claude_batch.pull_requests.selection import Selection, select_findings
 from claude_batch.pull_requests.summary import ReviewCoverage
 from claude_batch.tasks.task import Task
-from claude_batch.verification import outcomes as second_look
-from claude_batch.verification.outcomes import UNVERIFIED_ALLOWED, VerificationState
+from claude_batch.verification.outcomes import (
+    UNVERIFIED_ALLOWED,
+    VerificationState,
+    load_verification_state,
+)
 
 EMPTY = Receipt()
 
@@ -50,15 +69,15 @@ class PublishResult:
     failing: bool = False  # a finding stands at or above `fail_on`
     receipt: Receipt = EMPTY
     note: str = ""
-    error: ClaudeBatchError | None = None  # this pull request could not be published on
-    preview: ReviewPlan | None = None  # with dry_run: what would be done
+    error: ClaudeBatchError | None = None  # the reason why publishing failed
+    preview: ReviewPlan | None = None  # with dry_run only
 
 
 @dataclass(frozen=True)
 class PullRequestState:
-    """A pull request as it stands now: its diff, its tasks, its head's files."""
+    """A pull request as it is now: its diff, its tasks and the files of its head."""
 
-    pull: Pull
+    pull: PullRequest
     diff: Diff
     tasks: tuple[Task, ...]
     read_head: Callable[[str], bytes | None]
@@ -68,173 +87,199 @@ class PullRequestState:
 
 @dataclass(frozen=True)
 class ReviewInput:
-    """What there is to say, and what stands already."""
+    """The selected findings of a pull request, and what is posted there already."""
 
-    chosen: Selection
-    trust: VerificationState
-    remote: ExistingComments
+    selection: Selection
+    verification: VerificationState
+    existing: ExistingComments
     coverage: ReviewCoverage
     receipt: Receipt
-    opinions: Sequence[Feedback]  # new ones, of people who count
-    endings: Sequence[FixedThread]  # comments whose finding is fixed
-    note: str  # what could not be seen
+    feedback: Sequence[Feedback]  # new, from people with write access
+    fixed_threads: Sequence[FixedThread]
+    note: str  # the reason why review threads could not be read, else empty
 
 
 @dataclass
 class Publisher:
     ledger: Ledger
-    forge: GitHubClient
-    claude: AnthropicClient
+    github: GitHubClient
+    anthropic: AnthropicClient
     run: str
     repo: str
     now: Callable[[], datetime]
 
-    def close(self, pull: Pull) -> PublishResult:
-        """Never a comment on a closed pull request; that it is closed is remembered."""
-        view = self.ledger.view()
-        plan = view.plan(pull.number)
-        if plan and pull.number not in view.closed:
-            at = order.next_timestamp([plan.at], self.now())
-            fact = PullRequestClosed(
-                at=at, run=self.run, repo=self.repo, pr=pull.number, merged=pull.merged
-            )
-            self.ledger.transact(lambda view: Write((fact,)))
-        dossier = PullRequestRecord(view, pull.number, frozenset())
-        findings = self._findings(dossier)
+    def close(self, pull: PullRequest) -> PublishResult:
+        """Record that a pull request was closed. Nothing is posted there any more."""
+        state = self.ledger.view()
+        plan = state.plan(pull.number)
+        if plan and pull.number not in state.closed:
+            at = next_timestamp([plan.at], self.now())
+            stamp = Stamp(self.run, self.repo, lambda: at)
+            closed = stamp.event(PullRequestClosed, pr=pull.number, merged=pull.merged)
+            self.ledger.transact(lambda state: Write((closed,)))
+        record = PullRequestRecord(state, pull.number, frozenset())
+        findings = self._findings(record)
         return PublishResult(
             pull.number,
             dropped=tuple(Dropped(finding, "closed") for finding in findings),
-            receipt=dossier.receipt(),
+            receipt=record.receipt(),
             note=f"pull request {pull.number} is {'merged' if pull.merged else 'closed'}",
         )
 
-    def publish(self, scene: PullRequestState, *, dry_run: bool = False) -> PublishResult:
-        number = scene.pull.number
-        view = self.ledger.view()
-        if view.plan(number) is None:
+    def publish(self, pull_request: PullRequestState, *, dry_run: bool = False) -> PublishResult:
+        number = pull_request.pull.number
+        state = self.ledger.view()
+        if state.plan(number) is None:
             return PublishResult(number, note=f"nothing was submitted for pull request {number}")
         if dry_run:
-            material = self._collect_input(scene, view)
-            would = self._plan(scene, material)
-            return replace(self._outcome(scene, material, would), preview=would)
-        clock = self.forge.clock(self.now)
-        turn = PublishLease(self.ledger, self.repo, self.run, number, clock)
-        taken = turn.acquire()
-        if taken is None:
+            review = self._collect_input(pull_request, state)
+            plan = self._plan(pull_request, review)
+            return replace(self._result(pull_request, review, plan), preview=plan)
+        stamp = Stamp(self.run, self.repo, self.github.get_clock(self.now))
+        lease = PublishLease(self.ledger, stamp, number)
+        acquired = lease.acquire()
+        if acquired is None:
             return PublishResult(number, note=f"another run is publishing on pull request {number}")
-        leased, until = taken
-        facts: list[Post | FeedbackRecorded] = []
-        scribe = PostEvents(self.run, self.repo, scene.pull, clock)
-        speaker = ReviewPoster(self.forge, scribe, facts, until)
+        leased_state, until = acquired
+        events: list[Post | FeedbackRecorded] = []
+        poster = ReviewPoster(self.github, PostEvents(stamp, pull_request.pull), events, until)
         try:
-            return self._post(scene, self._collect_input(scene, leased), speaker)
-        finally:  # after a failure too: what stands is recorded, and the next run need not wait
-            turn.release(facts)
+            return self._post(pull_request, self._collect_input(pull_request, leased_state), poster)
+        finally:
+            # After a failure too: what was posted is recorded, and the next run need not wait.
+            lease.release(events)
 
-    def _collect_input(self, scene: PullRequestState, view: LedgerState) -> ReviewInput:
-        number = scene.pull.number
-        dossier = PullRequestRecord(view, number, frozenset(task.id for task in scene.tasks))
-        past = dossier.past(scene.diff, scene.readers) if scene.readers else None
-        placed, dropped = placement.place(
-            self._findings(dossier), scene.tasks, scene.read_head, past
+    def _collect_input(self, pull_request: PullRequestState, state: LedgerState) -> ReviewInput:
+        number = pull_request.pull.number
+        record = PullRequestRecord(state, number, frozenset(task.id for task in pull_request.tasks))
+        previous = (
+            record.previous_plans(pull_request.diff, pull_request.readers)
+            if pull_request.readers
+            else None
         )
-        remote = ExistingComments(
-            [*self.forge.review_comments(number), *self.forge.comments(number)],
-            {key: post for (pr, key), post in view.posts.items() if pr == number},
-            self.forge.login(),
+        placed, dropped = place(
+            self._findings(record), pull_request.tasks, pull_request.read_head, previous
         )
-        talk, note = self._load_conversation(number, remote)
-        today = CurrentFindings(view, number, scene.diff, scene.tasks, placed, dropped)
-        fixed = {one.fingerprint: one for one in today.fixed(talk.ours.values())}
-        opinions = life.new_feedback(talk.opinions(fixed), view, number, self.forge.may_write)
-        trust = self._trust(scene, view, placed)
-        chosen = select_findings(
-            life.prefer_current_diff(placed),
-            max_comments=scene.config.max_comments,
-            silenced=life.silenced_fingerprints(view.signals, opinions),
-            trust=trust,
+        existing = ExistingComments(
+            [*self.github.list_review_comments(number), *self.github.list_comments(number)],
+            {key: post for (pr, key), post in state.posts.items() if pr == number},
+            self.github.get_login(),
         )
-        coverage = dossier.coverage(scene.pull.head_sha, scene.diff.skipped)
+        conversation, note = self._load_conversation(number, existing)
+        current = CurrentFindings(
+            state, number, pull_request.diff, pull_request.tasks, placed, dropped
+        )
+        fixed = {
+            finding.fingerprint: finding
+            for finding in current.fixed_findings(conversation.ours.values())
+        }
+        feedback = new_feedback(
+            conversation.feedback(fixed), state, number, self.github.has_write_access
+        )
+        verification = self._verification(pull_request, state, placed)
+        selection = select_findings(
+            prefer_current_diff(placed),
+            max_comments=pull_request.config.max_comments,
+            silenced=silenced_fingerprints(state.signals, feedback),
+            verification=verification,
+        )
+        coverage = record.coverage(pull_request.pull.head_sha, pull_request.diff.skipped)
         return ReviewInput(
-            chosen._replace(dropped=[*dropped, *chosen.dropped]),
-            trust,
-            remote,
-            replace(coverage, waiting=len(chosen.waiting)),
-            dossier.receipt(scene.config.budget.month),
-            opinions,
-            list(talk.endings(fixed, scene.read_head)),
+            selection._replace(dropped=[*dropped, *selection.dropped]),
+            verification,
+            existing,
+            replace(coverage, waiting=len(selection.waiting)),
+            record.receipt(pull_request.config.budget.month),
+            feedback,
+            list(conversation.fixed_threads(fixed, pull_request.read_head)),
             note,
         )
 
-    def _load_conversation(self, number: int, remote: ExistingComments) -> tuple[Conversation, str]:
-        """What stands around our comments, and why threads cannot be seen if so."""
-        ours, note = publication.ours(remote), ""
-        talk = Conversation(ours, remote.comments, posts=remote.posts, login=remote.login)
-        reacted = [one.id for one in remote.comments if one.path and one.id in ours and one.thumbs]
-        reactions = [each for comment in reacted for each in self.forge.reactions(comment)]
+    def _load_conversation(
+        self, number: int, existing: ExistingComments
+    ) -> tuple[Conversation, str]:
+        """The replies and reactions to our comments, with the reason if threads cannot be read."""
+        ours, note = our_review_comments(existing), ""
+        conversation = Conversation(
+            ours, existing.comments, posts=existing.posts, login=existing.login
+        )
+        reacted = [
+            comment.id
+            for comment in existing.comments
+            if comment.path and comment.id in ours and comment.has_thumbs
+        ]
+        reactions = [
+            reaction
+            for comment_id in reacted
+            for reaction in self.github.list_reactions(comment_id)
+        ]
         try:
-            threads = self.forge.threads(number) if ours else []
+            threads = self.github.list_threads(number) if ours else []
         except ThreadsRefused as refusal:
             threads, note = [], refusal.problem
-        return replace(talk, reactions=reactions, threads=threads), note
+        return replace(conversation, reactions=reactions, threads=threads), note
 
-    def _plan(self, scene: PullRequestState, material: ReviewInput) -> ReviewPlan:
-        return publication.plan_review(
-            material.chosen,
-            material.remote,
-            scene.diff,
-            material.coverage,
-            material.receipt,
-            fail_on=scene.config.fail_on,
-            unverified=material.trust.unverified,
+    def _plan(self, pull_request: PullRequestState, review: ReviewInput) -> ReviewPlan:
+        return plan_review(
+            review.selection,
+            review.existing,
+            pull_request.diff,
+            review.coverage,
+            review.receipt,
+            fail_on=pull_request.config.fail_on,
+            unverified=review.verification.unverified,
         )
 
-    def _trust(
-        self, scene: PullRequestState, view: LedgerState, placed: Iterable[Placed]
+    def _verification(
+        self, pull_request: PullRequestState, state: LedgerState, placed: Iterable[Placed]
     ) -> VerificationState:
-        if scene.config.verify is None:
+        if pull_request.config.verify is None:
             return UNVERIFIED_ALLOWED
-        return second_look.trust(view, (one.finding for one in placed), self.now())
+        return load_verification_state(state, (finding.finding for finding in placed), self.now())
 
-    def _findings(self, dossier: PullRequestRecord) -> list[Finding]:
-        pairs = dossier.answers()
-        own = [answered for asked, answered in pairs if asked.pr == dossier.pr]
-        others = [answered for asked, answered in pairs if asked.pr != dossier.pr]
-        found = dossier.concerning(list(self._said(dossier, own)), self._said(dossier, others))
+    def _findings(self, record: PullRequestRecord) -> list[Finding]:
+        pairs = record.answers()
+        own = [answer for request, answer in pairs if request.pr == record.pr]
+        others = [answer for request, answer in pairs if request.pr != record.pr]
+        found = record.relevant_findings(
+            list(self._load_findings(record, own)), self._load_findings(record, others)
+        )
         return list({finding.id: finding for finding in found}.values())
 
-    def _said(
-        self, dossier: PullRequestRecord, answers: Sequence[AnswerRecorded]
+    def _load_findings(
+        self, record: PullRequestRecord, answers: Sequence[AnswerRecorded]
     ) -> Iterator[Finding]:
-        return load_findings(self.ledger, dossier.view, answers, self.claude.results)
+        return load_findings(self.ledger, record.state, answers, self.anthropic.stream_results)
 
     def _post(
-        self, scene: PullRequestState, material: ReviewInput, speaker: ReviewPoster
+        self, pull_request: PullRequestState, review: ReviewInput, poster: ReviewPoster
     ) -> PublishResult:
-        speaker.record_feedback(material.opinions)
-        planned = self._plan(scene, material)
-        refused = speaker.post(planned.create)
+        poster.record_feedback(review.feedback)
+        plan = self._plan(pull_request, review)
+        refused = poster.post(plan.create)
         if refused:
-            told = replace(material.remote, refused={fresh.fingerprint for fresh in refused})
-            planned = self._plan(scene, replace(material, remote=told))
-        speaker.update(planned)
-        note = speaker.resolve(material.endings)
-        done = self._outcome(scene, material, planned)
-        return replace(done, note=note or done.note)
+            existing = replace(
+                review.existing, refused={comment.fingerprint for comment in refused}
+            )
+            plan = self._plan(pull_request, replace(review, existing=existing))
+        poster.update(plan)
+        note = poster.resolve(review.fixed_threads)
+        result = self._result(pull_request, review, plan)
+        return replace(result, note=note or result.note)
 
-    def _outcome(
-        self, scene: PullRequestState, material: ReviewInput, final: ReviewPlan
+    def _result(
+        self, pull_request: PullRequestState, review: ReviewInput, plan: ReviewPlan
     ) -> PublishResult:
-        fresh_summary = final.summary_due and final.summary_id is None
+        creates_summary = plan.summary_due and plan.summary_id is None
         return PublishResult(
-            scene.pull.number,
-            posted=len(final.create) + fresh_summary,
-            updated=len(final.edit) + (final.summary_due and not fresh_summary),
-            unchanged=final.unchanged + (final.summary is not None and not final.summary_due),
-            dropped=final.dropped,
-            placed=(*material.chosen.inline, *material.chosen.summarized),
-            failing=final.check.conclusion == "failure",
-            waiting=len(material.chosen.waiting),
-            receipt=material.receipt,
-            note=material.note,
+            pull_request.pull.number,
+            posted=len(plan.create) + creates_summary,
+            updated=len(plan.edit) + (plan.summary_due and not creates_summary),
+            unchanged=plan.unchanged + (plan.summary is not None and not plan.summary_due),
+            dropped=plan.dropped,
+            placed=(*review.selection.inline, *review.selection.summarized),
+            failing=plan.check.conclusion == "failure",
+            waiting=len(review.selection.waiting),
+            receipt=review.receipt,
+            note=review.note,
         )

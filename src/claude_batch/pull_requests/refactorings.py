@@ -1,7 +1,7 @@
-"""Edits of the refactor kind that belong to no pull request, as one set of changed files.
+"""Refactorings that were requested by path: propose the edits as draft pull requests.
 
-Each edit is carried from the file that the model saw to the file as it is today and proved there;
-what cannot be carried or proved is reported and never forced.
+Each edit is located in the file as it is now and validated there. Edits that cannot be located or
+validated are reported and left out.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from claude_batch.git.branches import Branches
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.git.patch import PatchFolder, make_patches
 from claude_batch.github_api.client import GitHubClient
-from claude_batch.ledger.events import Plan, Post
+from claude_batch.ledger.events import Plan, Post, Stamp
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState, due
 from claude_batch.markdown import escape_line
@@ -30,19 +30,19 @@ GONE = "the code has changed since, or is gone"
 
 @dataclass(frozen=True)
 class PatchSet:
-    """`files`: path → (today, changed). Today is the head that the set was made against."""
+    """The edits of one plan. `files`: path → (text at the branch's head, changed text)."""
 
     plan: Plan
     files: Mapping[str, tuple[bytes, bytes]]
     accepted: tuple[Finding, ...]
-    refused: tuple[tuple[Finding, str], ...]
+    rejected: tuple[tuple[Finding, str], ...]
 
     @property
     def branch(self) -> str:
-        """Named for its edits, those that were refused included: whoever comes back after a crash,
-        or with a newer plan, finds what stands already."""
-        found = [*self.accepted, *(finding for finding, _ in self.refused)]
-        names = "\0".join(sorted(finding.fingerprint for finding in found))
+        # Named for its edits, rejected ones too: a run after a crash, or with a newer plan, finds
+        # the branch that exists.
+        findings = [*self.accepted, *(finding for finding, _ in self.rejected)]
+        names = "\0".join(sorted(finding.fingerprint for finding in findings))
         return f"claude-batch/refactor-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
 
     @property
@@ -56,59 +56,66 @@ class PatchSet:
     @property
     def body(self) -> str:
         """Markdown of the draft pull request."""
-        edits = [f"* `{one.path}`: {escape_line(one.title)}" for one in self.accepted]
-        refused = [f"* `{one.path}`: {escape_line(one.title)}: {why}" for one, why in self.refused]
+        edits = [f"* `{edit.path}`: {escape_line(edit.title)}" for edit in self.accepted]
+        rejected = [
+            f"* `{edit.path}`: {escape_line(edit.title)}: {why}" for edit, why in self.rejected
+        ]
         parts = [
-            "Each edit below keeps behaviour by the word of the model and was proved to apply and "
-            "to parse. Nothing was run: let your tests judge.",
+            "According to the model, each edit below keeps the behaviour. It was checked that each "
+            "one applies and parses. Nothing was run: run your tests.",
             "\n".join(edits),
         ]
-        if refused:
-            parts.append("Left out:\n\n" + "\n".join(refused))
+        if rejected:
+            parts.append("Left out:\n\n" + "\n".join(rejected))
         return "\n\n".join(parts)[:60_000]
 
 
-def patch_set(
+def build_patch_set(
     plan: Plan,
     findings: Iterable[Finding],
-    past: PreviousPlans,
+    previous: PreviousPlans,
     read_head: Callable[[str], bytes | None],
 ) -> PatchSet:
-    """`findings` with a replacement, of the plan's tasks."""
-    proved: dict[str, dict[Suggestion, Finding]] = {}
-    refused: list[tuple[Finding, str]] = []
+    """`findings` have a replacement and belong to the plan's tasks."""
+    valid: dict[str, dict[Suggestion, Finding]] = {}
+    rejected: list[tuple[Finding, str]] = []
     for finding in findings:
-        found = _proved(finding, past, read_head)
-        if isinstance(found, Rejected):
-            refused.append((finding, found.reason))
+        suggestion = _validate(finding, previous, read_head)
+        if isinstance(suggestion, Rejected):
+            rejected.append((finding, suggestion.reason))
         else:
-            proved.setdefault(found.path, {})[found] = finding
+            valid.setdefault(suggestion.path, {})[suggestion] = finding
     files: dict[str, tuple[bytes, bytes]] = {}
     accepted: list[Finding] = []
-    for path, good in sorted(proved.items()):
-        today = read_head(path) or b""
-        combined = combine(today, good)
-        accepted += [good[one] for one in combined.accepted]
-        refused += [(good[one], why) for one, why in combined.rejected]
-        files[path] = (today, combined.after)
-    return PatchSet(plan, files, tuple(accepted), tuple(refused))
+    for path, by_suggestion in sorted(valid.items()):
+        before = read_head(path) or b""
+        combined = combine(before, by_suggestion)
+        accepted += [by_suggestion[suggestion] for suggestion in combined.accepted]
+        rejected += [(by_suggestion[suggestion], why) for suggestion, why in combined.rejected]
+        files[path] = (before, combined.after)
+    return PatchSet(plan, files, tuple(accepted), tuple(rejected))
 
 
-def _proved(
-    finding: Finding, past: PreviousPlans, read_head: Callable[[str], bytes | None]
+def _validate(
+    finding: Finding, previous: PreviousPlans, read_head: Callable[[str], bytes | None]
 ) -> Suggestion | Rejected:
-    now = locate(finding, past, read_head)
-    today = read_head(now.path) if now else None
-    if now is None or now.seen is None or today is None:
+    location = locate(finding, previous, read_head)
+    text = read_head(location.path) if location else None
+    if location is None or location.seen is None or text is None:
         return Rejected(GONE)
     return validate_suggestion(
-        today, now.first, now.last, now.seen, finding.replacement or "", now.path
+        text,
+        location.first,
+        location.last,
+        location.seen,
+        finding.replacement or "",
+        location.path,
     )
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where patch sets go: the branch that they are made against, as it is today."""
+class PatchTarget:
+    """The branch that patch sets are proposed for, at its current head."""
 
     branch: str
     head: str
@@ -117,35 +124,37 @@ class Target:
 
 
 @dataclass
-class Refactorer:
+class RefactoringPublisher:
     ledger: Ledger
-    forge: GitHubClient
+    github: GitHubClient
     branches: Branches
     folder: PatchFolder
     run: str
     repo: str
     now: Callable[[], datetime]
 
-    def publish(self, target: Target, *, dry_run: bool = False) -> list[PublishResult]:
-        """One row per patch set with something new in it."""
-        view = self.ledger.view()
-        done = []
-        for plan, tasks in due(view):
-            findings = self._unposted(view, tasks)
+    def publish(self, target: PatchTarget, *, dry_run: bool = False) -> list[PublishResult]:
+        """One result for each plan with edits that were not proposed yet."""
+        state = self.ledger.view()
+        results = []
+        for plan, tasks in due(state):
+            findings = self._unposted(state, tasks)
             if findings:
-                made = patch_set(plan, findings, _past(view, plan, target), target.read_head)
-                done.append(self._publish(made, target, dry_run=dry_run))
-        return done
+                patch_set = build_patch_set(
+                    plan, findings, _previous_plans(state, plan, target), target.read_head
+                )
+                results.append(self._publish(patch_set, target, dry_run=dry_run))
+        return results
 
-    def _unposted(self, view: LedgerState, tasks: frozenset[str]) -> list[Finding]:
+    def _unposted(self, state: LedgerState, tasks: frozenset[str]) -> list[Finding]:
         answers = [
-            answered
-            for asked, answered in view.answers()
-            if answered.findings and any(task.id in tasks for task in asked.tasks)
+            answer
+            for request, answer in state.answers()
+            if answer.findings and any(task.id in tasks for task in request.tasks)
         ]
-        refuted = {name for _, answered in view.answers() for name in answered.refuted}
-        posted = {key for (_, key), post in view.posts.items() if post.what == "pull_request"}
-        found = [
+        refuted = {finding for _, answer in state.answers() for finding in answer.refuted}
+        posted = {key for (_, key), post in state.posts.items() if post.what == "pull_request"}
+        findings = [
             finding
             for finding in self.ledger.findings(answers)
             if finding.task in tasks
@@ -153,56 +162,63 @@ class Refactorer:
             and finding.id not in refuted
             and finding.fingerprint not in posted
         ]
-        return list({finding.fingerprint: finding for finding in found}.values())
+        return list({finding.fingerprint: finding for finding in findings}.values())
 
-    def _publish(self, made: PatchSet, target: Target, *, dry_run: bool) -> PublishResult:
-        dropped = tuple(Dropped(finding, "changed_meanwhile") for finding, _ in made.refused)
-        edits = f"{len(made.accepted)} edits in {len(made.files)} files"
-        if not made.accepted:
-            return PublishResult(0, dropped=dropped, note=f"{made.title}: nothing applies any more")
+    def _publish(self, patch_set: PatchSet, target: PatchTarget, *, dry_run: bool) -> PublishResult:
+        dropped = tuple(Dropped(finding, "changed_meanwhile") for finding, _ in patch_set.rejected)
+        edits = f"{len(patch_set.accepted)} edits in {len(patch_set.files)} files"
+        if not patch_set.accepted:
+            return PublishResult(
+                0, dropped=dropped, note=f"{patch_set.title}: no edit applies any more"
+            )
         if dry_run:
-            return PublishResult(0, dropped=dropped, note=f"{made.title}: would propose {edits}")
+            return PublishResult(
+                0, dropped=dropped, note=f"{patch_set.title}: would propose {edits}"
+            )
         try:
-            number = self._propose(made, target)
+            number = self._propose(patch_set, target)
         except CannotPublish as refusal:
-            path = self.folder.keep(made.branch.replace("/", "-"), made.patch)
-            note = f"{made.title}: {edits} kept as {path}, because {refusal.problem}"
+            path = self.folder.keep(patch_set.branch.replace("/", "-"), patch_set.patch)
+            note = f"{patch_set.title}: {edits} kept as {path}, because {refusal.problem}"
             return PublishResult(0, dropped=dropped, note=note)
-        self.ledger.transact(lambda view: Write(tuple(self._facts(made, target, number))))
-        note = f"{made.title}: draft pull request {number} with {edits}"
+        self.ledger.transact(
+            lambda state: Write(tuple(self._post_events(patch_set, target, number)))
+        )
+        note = f"{patch_set.title}: draft pull request {number} with {edits}"
         return PublishResult(number, posted=1, dropped=dropped, note=note)
 
-    def _propose(self, made: PatchSet, target: Target) -> int:
-        """Looks first: after a crash the branch, or the pull request, may stand already; and once
-        more when it is refused, because another run may have been quicker."""
-        standing = self._standing(made)
-        if standing is not None:
-            return standing
-        if not self.branches.has(made.branch):
-            files = {path: after for path, (before, after) in made.files.items() if after != before}
-            self.branches.push(made.branch, target.head, files, f"{made.title}\n")
+    def _propose(self, patch_set: PatchSet, target: PatchTarget) -> int:
+        """Open a draft pull request unless there is one. Return its number."""
+        # After a crash the branch or the pull request may exist.
+        existing = self._existing_pull(patch_set)
+        if existing is not None:
+            return existing
+        if not self.branches.has(patch_set.branch):
+            files = {
+                path: after for path, (before, after) in patch_set.files.items() if after != before
+            }
+            self.branches.push(patch_set.branch, target.head, files, f"{patch_set.title}\n")
         try:
-            opened = self.forge.open_pull(
-                made.title, made.branch, target.branch, made.body, draft=True
+            opened = self.github.create_pull_request(
+                patch_set.title, patch_set.branch, target.branch, patch_set.body, draft=True
             )
-        except CannotPublish:
-            standing = self._standing(made)
-            if standing is None:
+        except CannotPublish:  # another run may have opened it in the meantime
+            existing = self._existing_pull(patch_set)
+            if existing is None:
                 raise
-            return standing
+            return existing
         return opened.number
 
-    def _standing(self, made: PatchSet) -> int | None:
-        """Its pull request, also when a person has closed it meanwhile."""
-        found = self.forge.pulls_of_branch(made.branch, state="all")
-        return found[0].number if found else None
+    def _existing_pull(self, patch_set: PatchSet) -> int | None:
+        """The number of its pull request, open or closed."""
+        pulls = self.github.list_pull_requests_of_branch(patch_set.branch, state="all")
+        return pulls[0].number if pulls else None
 
-    def _facts(self, made: PatchSet, target: Target, number: int) -> list[Post]:
+    def _post_events(self, patch_set: PatchSet, target: PatchTarget, number: int) -> list[Post]:
+        stamp = Stamp(self.run, self.repo, self.now)
         return [
-            Post(
-                at=self.now(),
-                run=self.run,
-                repo=self.repo,
+            stamp.event(
+                Post,
                 pr=number,
                 what="pull_request",
                 key=finding.fingerprint,
@@ -210,10 +226,10 @@ class Refactorer:
                 sha="",
                 head=target.head,
             )
-            for finding in made.accepted
+            for finding in patch_set.accepted
         ]
 
 
-def _past(view: LedgerState, plan: Plan, target: Target) -> PreviousPlans:
-    nothing = Diff(Comparison(target.head, target.head, "", "", ""), ())
-    return PreviousPlans([plan], view.anchored_tasks(), nothing, target.readers)
+def _previous_plans(state: LedgerState, plan: Plan, target: PatchTarget) -> PreviousPlans:
+    empty = Diff(Comparison(target.head, target.head, "", "", ""), ())
+    return PreviousPlans([plan], state.anchored_tasks(), empty, target.readers)

@@ -10,7 +10,7 @@ from claude_batch.batches.batching import PreparedRequest, RequestEstimate
 from claude_batch.config import rules as routing
 from claude_batch.config.model import Config
 from claude_batch.costs import prompt_cache as prefix
-from claude_batch.costs.estimates import estimate, input_tokens, max_tokens
+from claude_batch.costs.estimates import estimate_request, input_tokens, max_tokens
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.prompt_cache import CachedPrefix, CachePricing
 from claude_batch.ledger.events import IntentId, RequestRecorded, Stamp
@@ -122,7 +122,7 @@ class RequestBuilder:
         by_length = input_tokens(chars, made.model)
         output = history.output_tokens(made.kind.name, made.model, config.effort, tasks)
         return RequestEstimate(
-            estimate(
+            estimate_request(
                 self.prices,
                 made.model,
                 config.effort,
@@ -130,7 +130,7 @@ class RequestBuilder:
                 tasks=tasks,
                 at=self.now.date(),
                 batch=config.lane == "batch",
-                limit=made.max_tokens,
+                output_limit=made.max_tokens,
                 output=output,
                 prompt=history.input_tokens(by_length, made.model),
                 mark=made.cached_prefix,

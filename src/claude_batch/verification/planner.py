@@ -15,7 +15,7 @@ from claude_batch.batches.batching import (
 from claude_batch.batches.custom_ids import custom_id
 from claude_batch.config.model import Config, Lane
 from claude_batch.costs import budgets as budget
-from claude_batch.costs.estimates import estimate
+from claude_batch.costs.estimates import estimate_request
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BudgetExceeded
 from claude_batch.ledger.events import Estimate, IntentId, RequestRecorded, Stamp
@@ -71,7 +71,7 @@ class VerificationPlanner:
     def _within_budget(
         self, state: LedgerState, asked: Sequence[VerificationRequest]
     ) -> tuple[list[VerificationRequest], list[BudgetExceeded]]:
-        day, month = budget.periods(self.now)
+        day, month = budget.start_of_day_and_month(self.now)
         spent_day, spent_month = state.spent(day), state.spent(month)
         kept: list[VerificationRequest] = []
         refused: list[BudgetExceeded] = []
@@ -79,10 +79,10 @@ class VerificationPlanner:
         for pr, group in _by_pull_request(asked):
             most = sum((self._estimate(one).usd_max for one in group), Decimal(0))
             try:
-                budget.check(
+                budget.check_budget(
                     self.config.budget,
-                    wanted=most,
-                    spent_pr=state.spent(budget.EVER, pr) if pr else None,
+                    usd_max=most,
+                    spent_pr=state.spent(budget.BEGINNING_OF_TIME, pr) if pr else None,
                     spent_day=spent_day + taken,
                     spent_month=spent_month + taken,
                 )
@@ -117,7 +117,7 @@ class VerificationPlanner:
         return PreparedRequest(custom_id(intent, n, asked.sha), question.body, asked)
 
     def _estimate(self, question: VerificationRequest) -> Estimate:
-        return estimate(
+        return estimate_request(
             self.prices,
             question.model,
             None,
@@ -125,7 +125,7 @@ class VerificationPlanner:
             tasks=len(question.claims),
             at=self.now.date(),
             batch=question.claims[0].lane == "batch",
-            limit=question.max_tokens,
+            output_limit=question.max_tokens,
             output=question.output_tokens,
         )
 

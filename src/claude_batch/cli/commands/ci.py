@@ -14,13 +14,13 @@ from claude_batch.cli.output import text as words
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Config, Lane
 from claude_batch.costs.estimates import total
-from claude_batch.costs.receipts import receipt
+from claude_batch.costs.receipts import build_receipt
 from claude_batch.diff.model import SkippedFile
 from claude_batch.errors import BadUsage, CannotFetch
-from claude_batch.github_actions.annotations import Annotation, Level, annotations
-from claude_batch.github_actions.events import base_of
+from claude_batch.github_actions.annotations import Annotation, Level, render_annotations
+from claude_batch.github_actions.events import base_commit
 from claude_batch.github_actions.run import CiResult, Verbs
-from claude_batch.github_actions.run import ci as trip
+from claude_batch.github_actions.run import run_ci as trip
 from claude_batch.github_actions.runner import Runner, stop_commands
 from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.prune import prune
@@ -49,9 +49,9 @@ def ci(form: As = Format.text, directory: Directory = HERE) -> None:
     runner.write_outputs(outputs(done))
     runner.write_summary(summary(done))
     _show(done, form)
-    for line in annotations(said(done)):
+    for line in render_annotations(said(done)):
         sys.stderr.write(line + "\n")
-    if any(one.failing for one in done.published or ()):
+    if any(one.failing for one in done.publications or ()):
         raise typer.Exit(1)
 
 
@@ -61,12 +61,12 @@ def _trip(world: CliContext, runner: Runner) -> CiResult:
         config = _config(world, runner)
     except CannotFetch as outage:
         return CiResult(runner.event, warnings=[outage])
-    return trip(runner.event, runner.payload(), label, config.forks, verbs(world, config))
+    return trip(runner.event, runner.load_payload(), label, config.forks, verbs(world, config))
 
 
 def _config(world: CliContext, runner: Runner) -> Config:
     """A pull request is judged by its base: what the checked out head says is not read."""
-    base = base_of(runner.event, runner.payload())
+    base = base_commit(runner.event, runner.load_payload())
     if base is not None:
         world.repository.bring([base])
     return world.config(base)
@@ -93,7 +93,9 @@ def verbs(world: CliContext, config: Config) -> Verbs:
 
     def closed(pr: int, merged: bool) -> list[tuple[str, str]]:
         ledger = world.shared(config)
-        done = close_pull_request(ledger, world.claude, pr, merged, Stamp(world.run, world.slug, world.now))
+        done = close_pull_request(
+            ledger, world.claude, pr, merged, Stamp(world.run, world.slug, world.now)
+        )
         return [(str(batch), status) for batch, status in done]
 
     def compacted() -> int:
@@ -105,11 +107,11 @@ def verbs(world: CliContext, config: Config) -> Verbs:
 def outputs(done: CiResult) -> dict[str, str]:
     """The action's outputs: counts and dollars of this run."""
     answers = done.collection.answers if done.collection else ()
-    paid = receipt(answers)
+    paid = build_receipt(answers)
     return {
         "batches": str(len(done.submission.sent) if done.submission else 0),
         "findings": str(sum(answered.findings for answered in answers)),
-        "posted": str(sum(one.posted for one in done.published or ())),
+        "posted": str(sum(one.posted for one in done.publications or ())),
         "usd": format(paid.usd, "f"),
         "saved-usd": format(paid.saved_usd, "f"),
     }
@@ -120,8 +122,8 @@ def summary(done: CiResult) -> str:
     parts = [_submitted(done.submission)] if done.submission else ["## claude-batch"]
     if done.collection:
         parts.append(_block(words.collection(done.collection)))
-    if done.published is not None:
-        parts.append(_block(words.publication(done.published)))
+    if done.publications is not None:
+        parts.append(_block(words.publication(done.publications)))
     parts += [f"{_plain(note)}" for note in done.notes]
     parts += [f"**Warning:** {_plain(one.problem)}. {_plain(one.remedy)}." for one in done.warnings]
     return "\n\n".join(parts)
@@ -160,7 +162,7 @@ def said(done: CiResult) -> Iterator[Annotation]:
     """Outages as warnings, findings at their lines."""
     for error in done.warnings:
         yield Annotation("warning", f"{error.problem}: {error.remedy}", title="claude-batch")
-    for one in done.published or ():
+    for one in done.publications or ():
         for placed in one.placed:
             finding = placed.finding
             yield Annotation(

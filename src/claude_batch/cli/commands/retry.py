@@ -9,6 +9,7 @@ from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.formatting import count
+from claude_batch.ledger.events import Stamp
 
 app = command()
 
@@ -29,7 +30,7 @@ def retry(
     world = CliContext(directory)
     ledgers = world.ledgers(world.config())
     freed = verb.retry(
-        ledgers, ids or [], reanswer=reanswer, repo=world.slug, run=world.run, now=world.now
+        ledgers, ids or [], reanswer=reanswer, stamp=Stamp(world.run, world.slug, world.now)
     )
     show(
         report.items(freed),
