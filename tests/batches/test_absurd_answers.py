@@ -102,7 +102,7 @@ def test_an_answer_of_another_shape_is_unreadable_and_nothing_is_posted(
         assert reasons(pull) == {}
         assert comments(pull) == []
         assert "0 tasks reviewed" in str(check(pull).body)
-        assert pull.forge.comments(pull.number) == []
+        assert pull.forge.list_comments(pull.number) == []
 
 
 def test_thousands_of_findings_are_a_few_comments_and_numbers(told: Open) -> None:
@@ -111,7 +111,7 @@ def test_thousands_of_findings_are_a_few_comments_and_numbers(told: Open) -> Non
         assert sum(row.findings for row in pull.rig.answers().values()) == many
         assert reasons(pull) == {"duplicate": MAX_FINDINGS - 1, "malformed": many - MAX_FINDINGS}
         assert pull.reviewed() == [("cart.py", 10)]
-        assert f"{many - MAX_FINDINGS:,} (the answer was malformed)" in pull.summary()
+        assert f"{many - MAX_FINDINGS:,} (malformed answer)" in pull.summary()
 
 
 def test_unknown_anchors_are_shown_below_once_each(told: Open) -> None:
@@ -155,7 +155,7 @@ def test_findings_without_words_are_counted_and_nowhere_shown(told: Open) -> Non
     with told(lambda at: {"findings": [finding(at, LINE, **one) for one in empty]}) as pull:
         assert reasons(pull) == {"malformed": 4}
         assert comments(pull) == []
-        assert "4 (the answer was malformed)" in str(check(pull).body)
+        assert "4 (malformed answer)" in str(check(pull).body)
         assert {found.outcome for found in list_findings([pull.rig.ledger])} == {"malformed"}
         work_tree = WorkTree(pull.shop.work)
         assert export([pull.rig.ledger], work_tree, "markdown") == "No findings.\n"

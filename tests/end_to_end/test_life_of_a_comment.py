@@ -151,7 +151,7 @@ def test_the_life_of_four_comments(story: Story) -> None:
         assert (after.body, after.edited) == (before.body, False)
     assert story.summary.edited
     assert "2 findings" in story.summary.body
-    assert "1 (somebody asked for silence)" in story.summary.body
+    assert "1 (silenced by a reviewer)" in story.summary.body
     assert [each.reason for each in done.dropped].count("silenced") == 1
 
     # A reply is respected: the argued line changes, and its thread is left to the people in it.
@@ -260,7 +260,7 @@ def test_a_closed_pull_request_is_left_alone(story: Story) -> None:
     story.pull.rig.collect()
     before = story.said
     story.hub.close(story.pull.number)
-    done = story.pull.publisher().close(story.pull.forge.pull(story.pull.number))
+    done = story.pull.publisher().close(story.pull.forge.get_pull_request(story.pull.number))
     assert {each.reason for each in done.dropped} == {"closed"}
     assert story.said == before
 

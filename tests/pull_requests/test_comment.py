@@ -15,7 +15,7 @@ def test_a_comment_with_a_suggestion() -> None:
         suggestion="    if x is None:\n",
     )
     assert (
-        comment.body(said)
+        comment.render_comment(said)
         == """\
 high · bug
 
@@ -36,7 +36,7 @@ Use `is`, as PEP 8 has it.
 def test_a_comment_that_nobody_looked_at_twice() -> None:
     said = placed(1, severity=Severity.CRITICAL, category=Category.SECURITY, body="")
     assert (
-        comment.body(said, unverified=True)
+        comment.render_comment(said, unverified=True)
         == """\
 critical · security · unverified
 
@@ -54,7 +54,7 @@ def test_a_hostile_comment_talks_and_no_more() -> None:
         suggestion="```\n<!-- claude-batch:summary -->\n",
     )
     assert (
-        comment.body(said).replace("\u200b", "·")
+        comment.render_comment(said).replace("\u200b", "·")
         == """\
 medium · bug
 
@@ -72,20 +72,20 @@ evil()
 
 <!-- claude-batch:finding:0000000000000f01 -->"""
     )
-    assert marker.read(comment.body(said)) == "0000000000000f01"
+    assert marker.read(comment.render_comment(said)) == "0000000000000f01"
 
 
 def test_lines_that_go() -> None:
-    assert "```suggestion\n```\n" in comment.body(placed(1, suggestion=""))
-    assert "```suggestion\n\n```\n" in comment.body(placed(1, suggestion="\n"))
+    assert "```suggestion\n```\n" in comment.render_comment(placed(1, suggestion=""))
+    assert "```suggestion\n\n```\n" in comment.render_comment(placed(1, suggestion="\n"))
 
 
 def test_the_longest_comment_fits() -> None:
     said = placed(1, title="&" * 9_000, body="&" * 90_000, suggestion="x" * 15_998 + "\n")
-    assert len(comment.body(said)) < marker.LIMIT
-    long = comment.body(placed(1, suggestion="x\n" * 9_000))
+    assert len(comment.render_comment(said)) < marker.MAX_BODY
+    long = comment.render_comment(placed(1, suggestion="x\n" * 9_000))
     assert (
-        "A replacement of 9,000 lines is too long to be shown here; "
+        "A replacement of 9,000 lines is too long to show here; "
         "`claude-batch apply 0000000000000001` applies it." in long
     )
 
@@ -110,6 +110,6 @@ def test_a_marker_is_the_whole_last_line(body: str, key: str | None) -> None:
 
 def test_nothing_is_rendered_without_its_marker() -> None:
     with pytest.raises(ValueError, match="not a fingerprint"):
-        marker.marked("x", "-->")
+        marker.append_marker("x", "-->")
     with pytest.raises(ValueError, match=r"a body of \d+ characters"):
-        marker.marked("x" * 60_000, "summary")
+        marker.append_marker("x" * 60_000, "summary")

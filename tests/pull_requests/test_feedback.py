@@ -11,7 +11,7 @@ from claude_batch.diff.model import Side, SkippedFile
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Finding
 from claude_batch.findings.placement import Dropped, Placed
-from claude_batch.github_api.models import Reaction, RemoteComment, Thread
+from claude_batch.github_api.models import Reaction, RemoteComment, ReviewThread
 from claude_batch.ledger.events import (
     AnswerRecorded,
     Estimate,
@@ -58,8 +58,8 @@ def talk(**more: Any) -> Conversation:
     return Conversation(**(values | more))
 
 
-def thread(resolver: str | None = None, comment: int = 10) -> Thread:
-    return Thread("T", comment, resolver is not None, resolver)
+def thread(resolver: str | None = None, comment: int = 10) -> ReviewThread:
+    return ReviewThread("T", comment, resolver is not None, resolver)
 
 
 def resolved_post(remote_id: int = 10) -> Post:
@@ -303,7 +303,7 @@ def test_where_the_code_went_nobody_knows() -> None:
     moved = view([FIRST, plan(2, ELSEWHERE)], OLD)
     assert not fixed(today(moved, ELSEWHERE)), "it may be there, and has no answer"
     assert fixed(today(view([FIRST, plan(2, ELSEWHERE)], OLD, ELSEWHERE), ELSEWHERE))
-    gone = replace(diff(), left_out=(SkippedFile("src/a.py", "too large"),))
+    gone = replace(diff(), skipped=(SkippedFile("src/a.py", "too large"),))
     assert not fixed(today(moved, diff=gone))
 
 

@@ -7,7 +7,7 @@ import pytest
 from claude_batch.cli.output import text as words
 from claude_batch.findings.finding import Severity
 from claude_batch.ledger.events import FeedbackRecorded, Post
-from claude_batch.pull_requests.outcomes import Precision, outcome, precision
+from claude_batch.pull_requests.outcomes import Precision, compute_precision, final_outcome
 from responses import finding
 
 STAMP: dict[str, Any] = {"at": datetime(2026, 11, 22, tzinfo=UTC), "run": "r", "repo": "o/r"}
@@ -37,7 +37,7 @@ def post(state: Any) -> Post:
 )
 def test_what_became_of_a_finding(signals: list[str], state: str | None, word: str | None) -> None:
     posts = [] if state is None else [post(state)]
-    assert outcome([signal(each) for each in signals], posts) == word
+    assert final_outcome([signal(each) for each in signals], posts) == word
 
 
 def test_precision_counts_what_somebody_judged() -> None:
@@ -52,7 +52,7 @@ def test_precision_counts_what_somebody_judged() -> None:
         (again, "resolved"),
         (finding(6, kind="docs", severity=Severity.LOW), "wontfix"),
     ]
-    found = precision(rows)
+    found = compute_precision(rows)
     assert found == [
         Precision("docs", Severity.LOW, 1, 0, 1),
         Precision("review", Severity.HIGH, 4, 2, 1),

@@ -81,7 +81,7 @@ def test_twice_is_once(shop_open: Open) -> None:
 def test_nothing_found_is_a_check_and_no_comment(shop_open: Open) -> None:
     with shop_open() as pull:
         done = ready(pull).publish()
-        assert (done.posted, pull.reviewed(), pull.forge.comments(pull.number)) == (0, [], [])
+        assert (done.posted, pull.reviewed(), pull.forge.list_comments(pull.number)) == (0, [], [])
         assert posts(pull, "/check-runs") == 1
         [check] = pull.shop.hub.conversation(pull.number)
         assert (check.kind, check.title, check.conclusion) == ("check", "Nothing found", "neutral")
@@ -234,7 +234,7 @@ def test_on_a_closed_pull_request_nothing_is_said(shop_open: Open) -> None:
         ready(pull)
         pull.shop.hub.merge(pull.number)
         for _ in range(2):
-            done = pull.publisher().close(pull.forge.pull(pull.number))
+            done = pull.publisher().close(pull.forge.get_pull_request(pull.number))
             assert done.note == f"pull request {pull.number} is merged"
             assert [drop.reason for drop in done.dropped] == ["closed"]
         assert pull.rig.view.closed[pull.number].merged
@@ -244,5 +244,9 @@ def test_on_a_closed_pull_request_nothing_is_said(shop_open: Open) -> None:
 def test_a_closed_pull_request_that_was_never_submitted_is_not_noted(shop_open: Open) -> None:
     with shop_open(TEN) as pull:
         pull.shop.hub.close(pull.number)
-        assert pull.publisher().close(pull.forge.pull(pull.number)).note.endswith("is closed")
+        assert (
+            pull.publisher()
+            .close(pull.forge.get_pull_request(pull.number))
+            .note.endswith("is closed")
+        )
         assert pull.rig.ledger.tip() is None

@@ -43,13 +43,13 @@ DOSSIER = PullRequestRecord(
 
 def test_its_answers_are_those_for_what_is_and_what_was_planned() -> None:
     assert [answer.intent for _, answer in DOSSIER.answers()] == ["i1", "i2"]
-    assert DOSSIER.planned == {"t1", "t2", "t3"}
+    assert DOSSIER.planned_tasks == {"t1", "t2", "t3"}
 
 
 def test_what_concerns_it() -> None:
     own = [finding("a", "t1"), finding("b", None), finding("c", "t9")]
     others = [finding("d", "t4"), finding("e", None), finding("f", "t9")]
-    assert [one.id for one in DOSSIER.concerning(own, others)] == ["a", "b", "d"]
+    assert [one.id for one in DOSSIER.relevant_findings(own, others)] == ["a", "b", "d"]
 
 
 def test_how_far_the_review_has_come() -> None:
@@ -78,9 +78,15 @@ def test_the_month_is_what_everybody_paid_until_its_newest_answer() -> None:
     later = answered("i9", 0, usd=Decimal("5"), minute=600)
     events = [*EVENTS, intent("i9"), asked("i9", 0, "t7", pr=8), later]
     before = (
-        PullRequestRecord(LedgerState.of(EVENTS), 7, DOSSIER.current).receipt(Decimal(25)).month
+        PullRequestRecord(LedgerState.of(EVENTS), 7, DOSSIER.current_tasks)
+        .receipt(Decimal(25))
+        .month
     )
-    after = PullRequestRecord(LedgerState.of(events), 7, DOSSIER.current).receipt(Decimal(25)).month
+    after = (
+        PullRequestRecord(LedgerState.of(events), 7, DOSSIER.current_tasks)
+        .receipt(Decimal(25))
+        .month
+    )
     assert before is not None
     assert (before.usd, before.budget_usd) == (Decimal("0.08"), Decimal(25))
     assert after == before, "what others pay later does not edit this comment"

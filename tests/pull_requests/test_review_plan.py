@@ -15,10 +15,10 @@ from claude_batch.pull_requests.review_plan import (
     ExistingComments,
     NewComment,
     ReviewPlan,
-    check,
+    body_digest,
+    find_refused,
     plan_review,
-    reviews,
-    sha_of,
+    split_into_reviews,
 )
 from claude_batch.pull_requests.selection import Selection
 from claude_batch.pull_requests.summary import ReviewCoverage
@@ -63,7 +63,9 @@ def plan(chosen: Selection, remote: ExistingComments = EMPTY, **options: object)
 
 
 def stands(one: Placed, remote_id: int, login: str = BOT) -> RemoteComment:
-    return RemoteComment(remote_id, login, comment.body(one), one.path, one.line, one.side)
+    return RemoteComment(
+        remote_id, login, comment.render_comment(one), one.path, one.line, one.side
+    )
 
 
 def carried_out(
@@ -82,7 +84,7 @@ def carried_out(
         at = publication.summary_id or 1
         comments[at] = RemoteComment(at, BOT, publication.summary + "\r\n")
         posts["summary"] = post("summary", "summary", at)
-    posts["check"] = post("check", "check", 5, sha_of(publication.check))
+    posts["check"] = post("check", "check", 5, body_digest(publication.check))
     return ExistingComments(tuple(comments.values()), posts if record else remote.posts, BOT)
 
 
@@ -91,25 +93,25 @@ def test_a_first_publication() -> None:
     dropped = Dropped(placed(3).finding, "changed_meanwhile")
     publication = plan(Selection([one], [folded], [dropped]))
     assert publication.create == (
-        NewComment(key(1), DraftComment("src/a.py", Side.RIGHT, 2, 3, comment.body(one))),
+        NewComment(key(1), DraftComment("src/a.py", Side.RIGHT, 2, 3, comment.render_comment(one))),
     )
-    assert (publication.edit, publication.found, publication.unchanged) == ((), (), 0)
+    assert (publication.edit, publication.unrecorded, publication.unchanged) == ((), (), 0)
     assert publication.dropped == (dropped, Dropped(folded.finding, "over_limit"))
     assert (
         publication.summary
         == """\
 ## claude-batch
 
-2 findings at 0123456789: 1 at the lines, 1 below. 3 tasks reviewed.
+2 findings at 0123456789: 1 inline, 1 in this summary. 3 tasks reviewed.
 
 <details>
-<summary>1 finding not at the lines</summary>
+<summary>1 finding without an inline comment</summary>
 
 - `src/a.py:4` medium · bug: **Title 2** Body 2.
 
 </details>
 
-Not shown: 1 (the code has changed meanwhile).
+Not shown: 1 (code changed since the review).
 
 <!-- claude-batch:summary -->"""
     )
@@ -118,7 +120,7 @@ Not shown: 1 (the code has changed meanwhile).
     assert publication.check.conclusion == "neutral"
     assert publication.check.title == "2 findings"
     assert publication.check.summary == (
-        "2 findings at 0123456789: 1 at the lines, 1 below. 3 tasks reviewed."
+        "2 findings at 0123456789: 1 inline, 1 in this summary. 3 tasks reviewed."
     )
 
 
@@ -130,7 +132,7 @@ def test_the_second_time_nothing_is_due(recorded: bool) -> None:
     assert (again.create, again.edit, again.unchanged) == ((), (), 1)
     assert not again.summary_due
     assert again.summary_id == 1
-    assert [one.fingerprint for one in again.found] == ([] if recorded else [key(1)])
+    assert [one.fingerprint for one in again.unrecorded] == ([] if recorded else [key(1)])
     assert again.check_due is not recorded
 
 
@@ -155,14 +157,14 @@ def test_another_wording_is_an_edit() -> None:
     before, after = placed(1), placed(1, body="Said better.")
     remote = carried_out(plan(Selection([before], [], [])), EMPTY)
     publication = plan(Selection([after], [], []), remote)
-    assert publication.edit == (ExistingComment(key(1), 100, comment.body(after)),)
+    assert publication.edit == (ExistingComment(key(1), 100, comment.render_comment(after)),)
     assert publication.create == ()
 
 
 def test_what_the_ledger_knows_as_posted_is_not_edited_for_githubs_white_space() -> None:
     one = placed(1)
-    theirs = replace(stands(one, 9), body=comment.body(one).replace("\n\n", "\n"))
-    posts = {key(1): post("comment", key(1), 9, sha_of(comment.body(one)))}
+    theirs = replace(stands(one, 9), body=comment.render_comment(one).replace("\n\n", "\n"))
+    posts = {key(1): post("comment", key(1), 9, body_digest(comment.render_comment(one)))}
     assert plan(Selection([one], [], []), ExistingComments([theirs], posts, BOT)).edit == ()
 
 
@@ -209,7 +211,7 @@ def test_a_finding_that_stands_at_its_line_is_not_folded() -> None:
     assert publication.unchanged == 1
     assert publication.dropped == ()
     assert publication.summary is not None
-    assert "1 at the lines, 0 below" in publication.summary
+    assert "1 inline, 0 in this summary" in publication.summary
 
 
 def test_a_comment_that_github_would_refuse_goes_to_the_summary() -> None:
@@ -254,7 +256,9 @@ def test_a_check_is_due_for_each_head_and_each_text() -> None:
 
 
 def draft(first: int, last: int, side: Side = Side.RIGHT, **changes: str) -> DraftComment:
-    return replace(DraftComment("src/a.py", side, first, last, comment.body(placed(1))), **changes)
+    return replace(
+        DraftComment("src/a.py", side, first, last, comment.render_comment(placed(1))), **changes
+    )
 
 
 def test_lines_of_hunks_are_taken() -> None:
@@ -266,7 +270,7 @@ def test_lines_of_hunks_are_taken() -> None:
         draft(1, 3, Side.LEFT),
         draft(23, 23, Side.LEFT),
     ]
-    assert check(good, DIFF) == []
+    assert find_refused(good, DIFF) == []
 
 
 @pytest.mark.parametrize(
@@ -283,17 +287,17 @@ def test_lines_of_hunks_are_taken() -> None:
     ],
 )
 def test_others_are_not(one: DraftComment, fault: str) -> None:
-    assert check([one], DIFF) == [fault]
+    assert find_refused([one], DIFF) == [fault]
 
 
 def test_reviews_hold_thirty() -> None:
     fresh = [NewComment(key(n), draft(1, 1)) for n in range(61)]
-    assert [len(part) for part in reviews(fresh)] == [30, 30, 1]
+    assert [len(part) for part in split_into_reviews(fresh)] == [30, 30, 1]
 
 
 def test_an_empty_diff_takes_nothing() -> None:
     empty = Diff(DIFF.comparison, ())
-    assert check([draft(1, 1)], empty) == ["src/a.py:1: the file is not in the diff"]
+    assert find_refused([draft(1, 1)], empty) == ["src/a.py:1: the file is not in the diff"]
 
 
 def test_a_persons_token_cannot_write_a_check_so_none_is_due():

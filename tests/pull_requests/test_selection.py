@@ -39,7 +39,7 @@ def test_what_is_refuted_silenced_or_faint_is_dropped() -> None:
         [placed(1), placed(2, (9, 9)), faint],
         max_comments=5,
         silenced={placed(1).finding.fingerprint},
-        trust=VerificationState(refuted=frozenset({placed(2).finding.id})),
+        verification=VerificationState(refuted=frozenset({placed(2).finding.id})),
     )
     assert chosen == Selection(
         [],

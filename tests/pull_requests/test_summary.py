@@ -9,14 +9,14 @@ from claude_batch.findings.placement import REASONS, Dropped
 from claude_batch.ledger.events import Estimate
 from claude_batch.pull_requests import marker as marker
 from claude_batch.pull_requests.summary import (
-    IN_WORDS,
     LISTED,
+    REASON_TEXT,
     FindingOutcome,
     ReviewCoverage,
-    check_summary,
-    check_title,
+    render_check_summary,
+    render_check_title,
     render_submit_summary,
-    summary,
+    render_summary,
 )
 from responses import finding, placed
 
@@ -49,16 +49,16 @@ RECEIPT_TABLE = """\
 | At standard price | $0.0271 |
 | Saved by batching | $0.0123 |
 | Saved by caching | $0.0025 |
-| Not asked again | $1.50 |
+| Saved by reuse | $1.50 |
 | Whole repository, month to 2026-11-22 | $3.20 of $25.00 |
 
-1 answer without a known price or usage: not in these sums."""
+1 answer without a known price or usage, not in these sums."""
 
 
 def test_a_summary_with_everything() -> None:
     told = FindingOutcome(
         inline=2,
-        folded=(
+        summarized=(
             placed(1, (10, 12), title="A loop too many", body="It runs twice.\n\nOnce will do."),
             placed(2, (7, 7), severity=Severity.LOW, body=""),
         ),
@@ -83,15 +83,15 @@ def test_a_summary_with_everything() -> None:
         ),
     )
     assert (
-        summary(told, coverage, RECEIPT)
+        render_summary(told, coverage, RECEIPT)
         == f"""\
 ## claude-batch
 
-5 findings at 0123456789: 2 at the lines, 3 below. \
-31 tasks reviewed, 28 of them known before, 2 still under way, 1 failed.
+5 findings at 0123456789: 2 inline, 3 in this summary. \
+31 tasks reviewed, 28 of them reused, 2 pending, 1 failed.
 
 <details>
-<summary>3 findings not at the lines</summary>
+<summary>3 findings without an inline comment</summary>
 
 - `src/a.py:10-12` medium · bug: **A loop too many** It runs twice. Once will do.
 - `src/a.py:7` low · bug: **Title 2**
@@ -99,7 +99,7 @@ def test_a_summary_with_everything() -> None:
 
 </details>
 
-Not shown: 2 (the code has changed meanwhile), 1 (a second look refuted it).
+Not shown: 2 (code changed since the review), 1 (refuted by the second look).
 
 <details>
 <summary>3 files not reviewed</summary>
@@ -117,23 +117,23 @@ Not shown: 2 (the code has changed meanwhile), 1 (a second look refuted it).
 
 def test_nothing_found() -> None:
     told, coverage = FindingOutcome(0, (), ()), ReviewCoverage(HEAD, answered=1)
-    assert check_title(told, coverage) == "Nothing found"
-    assert check_summary(told, coverage, Receipt(), whole=True) == (
+    assert render_check_title(told, coverage) == "Nothing found"
+    assert render_check_summary(told, coverage, Receipt(), whole=True) == (
         "0 findings at 0123456789. 1 task reviewed."
     )
-    assert check_summary(told, coverage, RECEIPT, whole=True).endswith(RECEIPT_TABLE)
+    assert render_check_summary(told, coverage, RECEIPT, whole=True).endswith(RECEIPT_TABLE)
 
 
 def test_the_receipt_stands_once() -> None:
     told, coverage = FindingOutcome(1, (), ()), ReviewCoverage(HEAD, answered=4, pending=1)
-    assert check_title(told, coverage) == "1 finding, 1 pending"
-    assert check_summary(told, coverage, RECEIPT, whole=False) == (
-        "1 finding at 0123456789: 1 at the lines, 0 below. 4 tasks reviewed, 1 still under way."
+    assert render_check_title(told, coverage) == "1 finding, 1 pending"
+    assert render_check_summary(told, coverage, RECEIPT, whole=False) == (
+        "1 finding at 0123456789: 1 inline, 0 in this summary. 4 tasks reviewed, 1 pending."
     )
 
 
 def test_every_reason_has_its_way_of_being_told() -> None:
-    assert {*IN_WORDS, *LISTED, "over_limit"} == set(REASONS)
+    assert {*REASON_TEXT, *LISTED, "over_limit"} == set(REASONS)
 
 
 def test_the_longest_summary_fits() -> None:
@@ -141,8 +141,8 @@ def test_the_longest_summary_fits() -> None:
         0, tuple(placed(n, title="&" * 300, body="<" * 900) for n in range(99)), ()
     )
     files = tuple(SkippedFile(f"{'x|<' * 90}{n}", f"reason {n % 7}") for n in range(500))
-    text = summary(told, ReviewCoverage(HEAD, 1, left_out=files), RECEIPT)
-    assert len(text) < marker.LIMIT
+    text = render_summary(told, ReviewCoverage(HEAD, 1, left_out=files), RECEIPT)
+    assert len(text) < marker.MAX_BODY
     assert re.search(r"\n- and \d\d more; `claude-batch findings` lists all\n\n</details>", text)
     assert "`claude-batch show` lists all" in text
     assert marker.read(text) == "summary"
@@ -150,7 +150,9 @@ def test_the_longest_summary_fits() -> None:
 
 def test_many_files_of_one_reason_are_counted() -> None:
     files = tuple(SkippedFile(f"f{n:02}", "excluded") for n in range(23))
-    text = summary(FindingOutcome(1, (), ()), ReviewCoverage(HEAD, 1, left_out=files), Receipt())
+    text = render_summary(
+        FindingOutcome(1, (), ()), ReviewCoverage(HEAD, 1, left_out=files), Receipt()
+    )
     assert "<summary>23 files not reviewed</summary>" in text
     assert "`f18`, `f19` and 3 more" in text
 
@@ -177,7 +179,7 @@ def test_what_a_submit_says() -> None:
 Estimated: $0.0312 ($0.0624 without batching), at most $0.41.
 
 Most batches end within an hour; this one ends or expires by 2026-11-23 10:00 UTC. \
-The findings are posted by the first collecting run after that.
+The first collecting run after that posts the findings.
 
 To cancel:
 
@@ -201,7 +203,7 @@ def test_a_submit_says_what_was_given_up_for_the_budget() -> None:
         ["claude-haiku-5-5 instead of claude-sonnet-5-5", "only the riskiest files"],
     )
     assert said.split("\n\n")[2] == (
-        "Over budget, so: `claude-haiku-5-5 instead of claude-sonnet-5-5`; "
+        "Over budget, reduced by: `claude-haiku-5-5 instead of claude-sonnet-5-5`; "
         "`only the riskiest files`."
     )
 
@@ -212,5 +214,5 @@ def test_a_submit_with_nothing_to_send() -> None:
         == """\
 ## claude-batch
 
-Nothing to send: 31 tasks known, none new."""
+Nothing to send: 31 tasks already known, none new."""
     )

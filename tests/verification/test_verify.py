@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches.collect_result import Followed
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
 from claude_batch.pull_requests.outcomes import list_findings
@@ -71,7 +71,7 @@ def shop_open(tmp_path: Path) -> Open:
     return opened
 
 
-def follow(pull: PullRig) -> Followed:
+def follow(pull: PullRig) -> CollectResult:
     rig = pull.rig
     repository = Repository.open(pull.shop.work, environ())
     return Verifier(
@@ -111,7 +111,7 @@ def test_two_findings_one_of_them_wrong(shop_open: Open) -> None:
         assert (sent.requests, sent.tasks, followed.notes) == (2, 2, ())
 
         # While it is open the findings wait, and nothing is sent twice.
-        assert follow(pull) == Followed()
+        assert follow(pull) == CollectResult()
         assert pull.publish().waiting == 2
 
         # One is upheld and posted, the other is refuted and stays in the ledger.
@@ -119,8 +119,8 @@ def test_two_findings_one_of_them_wrong(shop_open: Open) -> None:
         done = pull.publish()
         assert pull.reviewed() == [("cart.py", 10)]
         assert [drop.reason for drop in done.dropped] == ["refuted"]
-        assert "Not shown: 1 (a second look refuted it)." in pull.summary()
-        assert "unverified" not in pull.forge.review_comments(pull.number)[0].body
+        assert "Not shown: 1 (refuted by the second look)." in pull.summary()
+        assert "unverified" not in pull.forge.list_review_comments(pull.number)[0].body
         assert outcomes(pull) == {f"About {TEN}": "posted", f"About {ADDED}": "refuted"}
 
         # It is on the same receipt, and a tenth of a cent would be much for it.
@@ -132,7 +132,7 @@ def test_two_findings_one_of_them_wrong(shop_open: Open) -> None:
         assert done.receipt.models == ("claude-haiku-5-5", "claude-sonnet-5-5")
 
         # Nobody looks a third time.
-        assert follow(pull) == Followed()
+        assert follow(pull) == CollectResult()
         assert pull.publish().posted == 0
 
 
@@ -154,7 +154,7 @@ def test_it_is_shown_the_lines_around_the_claim(shop_open: Open) -> None:
 def test_switched_off_it_is_posted_as_it_is(shop_open: Open) -> None:
     with shop_open(Judge((TEN,), wrong=(TEN,)), Config(verify=None)) as pull:
         answered(pull)
-        assert follow(pull) == Followed()
+        assert follow(pull) == CollectResult()
         assert (pull.publish().waiting, pull.reviewed()) == (0, [("cart.py", 10)])
 
 
@@ -166,9 +166,9 @@ def test_an_unreadable_verdict_refutes_nothing(shop_open: Open, says: Callable[[
         assert look.answered
         assert look.answered.outcome is Outcome.UNREADABLE
         pull.publish()
-        (remark,) = pull.forge.review_comments(pull.number)
+        (remark,) = pull.forge.list_review_comments(pull.number)
         assert remark.body.startswith("high · bug · unverified\n")
-        assert follow(pull) == Followed()
+        assert follow(pull) == CollectResult()
 
 
 def test_what_is_not_grave_goes_to_the_summary_unverified(shop_open: Open) -> None:
@@ -188,10 +188,10 @@ def test_without_money_it_waits_six_hours_and_is_said_unverified(shop_open: Open
         assert pull.publish().waiting == 1
         pull.rig.clock.forward(hours=6)
         pull.publish()
-        (remark,) = pull.forge.review_comments(pull.number)
+        (remark,) = pull.forge.list_review_comments(pull.number)
         assert "unverified" in remark.body
         pull.rig.config = Config()
-        assert follow(pull) == Followed()  # later than that a look would change nothing
+        assert follow(pull) == CollectResult()  # later than that a look would change nothing
 
 
 def test_a_look_that_comes_late_takes_the_mark_away(shop_open: Open) -> None:
@@ -205,7 +205,7 @@ def test_a_look_that_comes_late_takes_the_mark_away(shop_open: Open) -> None:
         pull.rig.clock.forward(hours=2)
         pull.rig.collect()
         done = pull.publish()
-        (remark,) = pull.forge.review_comments(pull.number)
+        (remark,) = pull.forge.list_review_comments(pull.number)
         assert "unverified" not in remark.body
         assert done.updated >= 1
 
@@ -217,7 +217,7 @@ def test_a_crash_after_the_intent_sends_nothing_twice(shop_open: Open) -> None:
         followed = follow(pull)
         assert followed.sent == ()
         assert followed.notes[0].startswith("a second look could not be sent:")
-        assert follow(pull) == Followed()  # it may be under way
+        assert follow(pull) == CollectResult()  # it may be under way
         pull.rig.clock.forward(minutes=31)
         pull.rig.collect()  # the batch is found again
         pull.rig.collect()
@@ -245,7 +245,7 @@ def test_code_that_is_gone_is_no_evidence(shop_open: Open) -> None:
         follow_up = Verifier(
             rig.ledger, rig.claude, stranger, rig.config, PRICES, rig.run, rig.clock, rig.new_id
         )
-        assert follow_up.send() == Followed()
+        assert follow_up.send() == CollectResult()
         assert pull.publish().waiting == 1
 
 

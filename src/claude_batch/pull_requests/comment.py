@@ -1,15 +1,15 @@
-"""The Markdown of one comment."""
+"""The Markdown of one review comment."""
 
 from claude_batch.findings.finding import Finding, label
 from claude_batch.findings.placement import Placed
 from claude_batch.markdown import code_block, escape_block, escape_line
-from claude_batch.pull_requests.marker import marked
+from claude_batch.pull_requests.marker import append_marker
 
 MAX_SUGGESTION = 16_000
 
 
-def body(placed: Placed, *, unverified: bool = False) -> str:
-    """`unverified`: a second look was due and did not come in time."""
+def render_comment(placed: Placed, *, unverified: bool = False) -> str:
+    """The body with its hidden marker. `unverified`: its second look did not come in time."""
     finding = placed.finding
     parts = [
         label(finding, unverified=unverified),
@@ -18,14 +18,14 @@ def body(placed: Placed, *, unverified: bool = False) -> str:
     ]
     if placed.suggestion is not None:
         parts.append(_suggestion(finding, placed.suggestion))
-    return marked("\n\n".join(part for part in parts if part), finding.fingerprint)
+    return append_marker("\n\n".join(part for part in parts if part), finding.fingerprint)
 
 
 def _suggestion(finding: Finding, text: str) -> str:
     if len(text) > MAX_SUGGESTION:
         lines = text.count("\n")
         return (
-            f"A replacement of {lines:,} lines is too long to be shown here; "
+            f"A replacement of {lines:,} lines is too long to show here; "
             f"`claude-batch apply {finding.id}` applies it."
         )
     return code_block(text, "suggestion")

@@ -1,4 +1,4 @@
-"""How often we were right, as far as people said so: what became of findings that were posted."""
+"""The outcomes of posted findings, and how many of them people accepted."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,27 +14,27 @@ OPINIONS = ("thumbs_up", "thumbs_down", "wontfix")
 ACCEPTED = frozenset({"thumbs_up", "applied", "fixed"})
 REJECTED = frozenset({"thumbs_down", "wontfix"})
 
-# A thread that a person resolved without a word may mean either, so it counts as undecided.
-SHOWN = ACCEPTED | REJECTED | {"posted", "resolved", "deleted"}
+# A thread that a person resolved without a reply may mean either, so it counts as undecided.
+SHOWN_OUTCOMES = ACCEPTED | REJECTED | {"posted", "resolved", "deleted"}
 
 
-def outcome(signals: Sequence[FeedbackRecorded], posts: Sequence[Post]) -> str | None:
-    """Of one fingerprint, both oldest first. None: nobody has seen it. What a person said
-    outweighs what the code says, and that outweighs a thread resolved without a word."""
-    words = [one.what for one in signals]
-    said = [word for word in words if word in OPINIONS]
-    if said:
-        return said[-1]
-    if "applied" in words:
+def final_outcome(signals: Sequence[FeedbackRecorded], posts: Sequence[Post]) -> str | None:
+    """The outcome of one fingerprint, None if it was never posted. Both lists: oldest first."""
+    kinds = [signal.what for signal in signals]
+    # An opinion outweighs a change of the code, and that outweighs a thread resolved without reply.
+    opinions = [kind for kind in kinds if kind in OPINIONS]
+    if opinions:
+        return opinions[-1]
+    if "applied" in kinds:
         return "applied"
     if posts and posts[-1].state == "resolved":
         return "fixed"
-    return "resolved" if "resolved" in words else (posts[-1].state if posts else None)
+    return "resolved" if "resolved" in kinds else (posts[-1].state if posts else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Of one kind and severity. `share` is of those that somebody judged, None where nobody did."""
+    """The counts of posted findings of one kind and severity."""
 
     kind: str
     severity: Severity
@@ -44,6 +44,7 @@ class Precision:
 
     @property
     def share(self) -> Decimal | None:
+        """The accepted ones among those with an opinion, None without any."""
         judged = self.accepted + self.rejected
         if not judged:
             return None
@@ -51,55 +52,60 @@ class Precision:
         return exact.quantize(Decimal("0.001"), ROUND_HALF_UP)
 
 
-def precision(rows: Iterable[tuple[Finding, str]]) -> list[Precision]:
-    """Findings with their outcomes; one that was said again counts once."""
+def compute_precision(rows: Iterable[tuple[Finding, str]]) -> list[Precision]:
+    """Count findings with their outcomes, each fingerprint once."""
     seen: Mapping[str, tuple[Finding, str]] = {
-        finding.fingerprint: (finding, word) for finding, word in rows if word in SHOWN
+        finding.fingerprint: (finding, outcome)
+        for finding, outcome in rows
+        if outcome in SHOWN_OUTCOMES
     }
     groups: dict[tuple[str, Severity], list[str]] = {}
-    for finding, word in seen.values():
-        groups.setdefault((finding.kind, finding.severity), []).append(word)
+    for finding, outcome in seen.values():
+        groups.setdefault((finding.kind, finding.severity), []).append(outcome)
     return [
         Precision(
             kind,
             severity,
-            len(words),
-            sum(word in ACCEPTED for word in words),
-            sum(word in REJECTED for word in words),
+            len(outcomes),
+            sum(outcome in ACCEPTED for outcome in outcomes),
+            sum(outcome in REJECTED for outcome in outcomes),
         )
-        for (kind, severity), words in sorted(
+        for (kind, severity), outcomes in sorted(
             groups.items(), key=lambda group: (group[0][0], group[0][1].rank)
         )
     ]
 
 
 @dataclass(frozen=True)
-class Found:
+class FindingOutcomeRow:
     finding: Finding
     pull_requests: tuple[int, ...]
     outcome: str  # fixed, posted, deleted, refuted, unposted, unplaced, malformed, or a signal's
 
 
-def findings(ledgers: Sequence[Ledger]) -> list[Found]:
-    rows = [found for ledger in ledgers for found in _in(ledger)]
+def list_findings(ledgers: Sequence[Ledger]) -> list[FindingOutcomeRow]:
+    """All recorded findings, the most severe first."""
+    rows = [row for ledger in ledgers for row in _findings_in(ledger)]
     return sorted(rows, key=lambda row: (row.finding.severity.rank, row.finding.path))
 
 
-def _in(ledger: Ledger) -> Iterator[Found]:
-    view = ledger.view()
-    judged = status_by_finding(view)
-    for finding in ledger.findings(answered for _, answered in view.answers()):
-        pulls = tuple(sorted({pr for pr, key in view.posts if key == finding.fingerprint}))
-        yield Found(finding, pulls, _outcome(view, finding, pulls, judged.get(finding.id)))
+def _findings_in(ledger: Ledger) -> Iterator[FindingOutcomeRow]:
+    state = ledger.view()
+    statuses = status_by_finding(state)
+    for finding in ledger.findings(answer for _, answer in state.answers()):
+        pulls = tuple(sorted({pr for pr, key in state.posts if key == finding.fingerprint}))
+        yield FindingOutcomeRow(
+            finding, pulls, _outcome(state, finding, pulls, statuses.get(finding.id))
+        )
 
 
 def _outcome(
-    view: LedgerState, finding: Finding, pulls: Sequence[int], look: VerificationStatus | None
+    state: LedgerState, finding: Finding, pulls: Sequence[int], status: VerificationStatus | None
 ) -> str:
-    signals = [one for one in view.signals if one.fingerprint == finding.fingerprint]
-    found = outcome(signals, [view.posts[(pr, finding.fingerprint)] for pr in pulls])
+    signals = [signal for signal in state.signals if signal.fingerprint == finding.fingerprint]
+    outcome = final_outcome(signals, [state.posts[(pr, finding.fingerprint)] for pr in pulls])
     if finding.is_malformed:
         return "malformed"
-    if look is VerificationStatus.REFUTED and not found:
+    if status is VerificationStatus.REFUTED and not outcome:
         return "refuted"
-    return found or ("unplaced" if finding.task is None else "unposted")
+    return outcome or ("unplaced" if finding.task is None else "unposted")

@@ -1,12 +1,12 @@
-"""What the ledger holds about one pull request: its answers, how far they reach, what they cost."""
+"""The ledger's record of one pull request: its answers, their coverage and their cost."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from claude_batch.costs.budgets import periods
-from claude_batch.costs.receipts import ZERO, MonthToDate, Receipt, receipt, reserved_for_lost
+from claude_batch.costs.budgets import start_of_day_and_month
+from claude_batch.costs.receipts import ZERO, MonthToDate, Receipt, build_receipt, sum_lost_reservations
 from claude_batch.diff.model import Diff, SkippedFile
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.relocation import PreviousPlans
@@ -18,63 +18,65 @@ from claude_batch.pull_requests.summary import ReviewCoverage
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.outcomes import VERIFICATION_TIMEOUT
 
-# A second look may take six hours; until then a finding that waits for it is still news.
+# A second look may take six hours; until then a finding that waits for it is unpublished.
 RECENT = timedelta(hours=8)
 
 
-def has_news(view: LedgerState, pr: int, now: datetime) -> bool:
-    """Whether anything was planned or answered since we last wrote on this pull request."""
-    plan = view.plan(pr)
+def has_news(state: LedgerState, pr: int, now: datetime) -> bool:
+    """True if anything was planned or answered since the last post on this pull request."""
+    plan = state.plan(pr)
     if plan is None:
         return False
-    posted = [post.at for (number, _), post in view.posts.items() if number == pr]
+    posted = [post.at for (number, _), post in state.posts.items() if number == pr]
     ids = {task.id for file in plan.files for task in file.tasks}
     answers = [
-        at
-        for row in view.rows
+        time
+        for row in state.rows
         if row.answered and any(task.id in ids for task in row.asked.tasks)
-        for at in _news_of(row.answered, now)
+        for time in _publishing_times(row.answered, now)
     ]
     return not posted or max([plan.at, *answers]) > max(posted) or now - max(posted) < RECENT
 
 
-def _news_of(answered: AnswerRecorded, now: datetime) -> Iterator[datetime]:
-    """Its findings may have waited for a second look, and are said without it in the end."""
-    yield answered.at
-    if answered.findings and answered.at + VERIFICATION_TIMEOUT <= now:
-        yield answered.at + VERIFICATION_TIMEOUT
+def _publishing_times(answer: AnswerRecorded, now: datetime) -> Iterator[datetime]:
+    yield answer.at
+    # A finding that waited for its second look is published without it after the timeout.
+    if answer.findings and answer.at + VERIFICATION_TIMEOUT <= now:
+        yield answer.at + VERIFICATION_TIMEOUT
 
 
 @dataclass(frozen=True)
 class PullRequestRecord:
-    """`current`: the tasks of today's diff; `planned`: those of every plan for it."""
+    """`current_tasks`: those of the current diff; `planned_tasks`: those of all its plans."""
 
-    view: LedgerState
+    state: LedgerState
     pr: int
-    current: frozenset[TaskId]
+    current_tasks: frozenset[TaskId]
 
     @property
-    def planned(self) -> frozenset[TaskId]:
-        plans = [plan for plan in self.view.plans if plan.pr == self.pr]
+    def planned_tasks(self) -> frozenset[TaskId]:
+        plans = [plan for plan in self.state.plans if plan.pr == self.pr]
         return frozenset(task.id for plan in plans for file in plan.files for task in file.tasks)
 
     def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
-        """Those about any task of this pull request, whoever paid for them."""
-        return self.view.answers_of(self.current | self.planned)
+        """The answers for any task of this pull request, also those that others paid for."""
+        return self.state.answers_of(self.current_tasks | self.planned_tasks)
 
-    def concerning(self, own: Iterable[Finding], others: Iterable[Finding]) -> Iterator[Finding]:
-        """Of all that those answers said, what is about this pull request.
+    def relevant_findings(
+        self, own: Iterable[Finding], others: Iterable[Finding]
+    ) -> Iterator[Finding]:
+        """The findings about this pull request.
 
-        `own` are the findings of answers that it asked for itself: only there an unplaced one is
-        known to be about it.
+        `own` are findings of its own requests, `others` of requests of other pull requests.
         """
-        ids = self.current | self.planned
+        ids = self.current_tasks | self.planned_tasks
+        # Only in its own answers a finding without a task is known to be about it.
         yield from (finding for finding in own if finding.task is None or finding.task in ids)
         yield from (finding for finding in others if finding.task in ids)
 
-    def past(self, diff: Diff, readers: Readers) -> PreviousPlans:
-        """What places the findings whose tasks are no longer in `diff`."""
-        plans = [plan for plan in self.view.plans if plan.pr == self.pr]
+    def previous_plans(self, diff: Diff, readers: Readers) -> PreviousPlans:
+        """The plans that locate findings whose tasks are not in `diff`."""
+        plans = [plan for plan in self.state.plans if plan.pr == self.pr]
         asked = {
             task.id: task
             for request, _ in self.answers()
@@ -83,62 +85,67 @@ class PullRequestRecord:
         }
         return PreviousPlans(plans, asked, diff, readers)
 
-    def own(self) -> list[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]]:
-        """What it asked for itself, with what came back. A row that was folded without its intent
-        says its lane itself."""
-        bare = [
-            (unfold_request(row), row) for row in self.view.settled.values() if row.pr == self.pr
+    def own_requests(self) -> list[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]]:
+        """Its own requests with their answers."""
+        folded = [
+            (unfold_request(row), row) for row in self.state.settled.values() if row.pr == self.pr
         ]
-        sendings = self.view.batch_records.values()
-        return bare + [
-            (asked, sending.answers[n])
-            for sending in sendings
-            for n, asked in sending.requests.items()
-            if asked.pr == self.pr and n in sending.answers
+        batches = self.state.batch_records.values()
+        return folded + [
+            (request, batch.answers[n])
+            for batch in batches
+            for n, request in batch.requests.items()
+            if request.pr == self.pr and n in batch.answers
         ]
 
     def coverage(self, head: str, left_out: Sequence[SkippedFile]) -> ReviewCoverage:
-        standing = {task: self.view.task_status(task) for task in self.current}
-        tally = list(standing.values())
-        asked = {
-            task.id for row in self.view.rows if row.asked.pr == self.pr for task in row.asked.tasks
+        statuses = {task: self.state.task_status(task) for task in self.current_tasks}
+        tally = list(statuses.values())
+        own_tasks = {
+            task.id
+            for row in self.state.rows
+            if row.asked.pr == self.pr
+            for task in row.asked.tasks
         }
-        answered = [task for task, how in standing.items() if how is TaskStatus.ANSWERED]
+        answered = [task for task, status in statuses.items() if status is TaskStatus.ANSWERED]
         return ReviewCoverage(
             head=head,
             answered=len(answered),
-            reused=sum(task not in asked for task in answered),
+            reused=sum(task not in own_tasks for task in answered),
             pending=tally.count(TaskStatus.IN_FLIGHT) + tally.count(TaskStatus.NEW),
             failed=tally.count(TaskStatus.FAILED),
             left_out=tuple(left_out),
         )
 
     def receipt(self, month_budget: Decimal | None = None) -> Receipt:
-        """`month_budget`: the limit in dollars that the month to date is held against."""
-        own = self.own()
-        answers = [answered for _, answered in own]
-        return receipt(answers, self._reused_usd(), reserved_for_lost(own)).model_copy(
+        """`month_budget`: the limit in dollars that is shown beside the month to date."""
+        own = self.own_requests()
+        answers = [answer for _, answer in own]
+        return build_receipt(answers, self._reused_usd(), sum_lost_reservations(own)).model_copy(
             update={"month": self._month(answers, month_budget)}
         )
 
     def _month(
         self, own: Sequence[AnswerRecorded | FoldedRequest], budget: Decimal | None
     ) -> MonthToDate | None:
-        """Up to the newest answer of its own and no further: what others pay later must not edit
-        the comment."""
         if not own:
             return None
-        until = max(answered.at for answered in own)
-        _, start = periods(until)
-        answers = [row.answered for row in self.view.rows if row.answered]
-        paid = [one.usd for one in answers if one.usd is not None and start <= one.at <= until]
+        # Up to its newest answer: later costs of other pull requests must not edit the comment.
+        until = max(answer.at for answer in own)
+        _, start = start_of_day_and_month(until)
+        answers = [row.answered for row in self.state.rows if row.answered]
+        paid = [
+            answer.usd
+            for answer in answers
+            if answer.usd is not None and start <= answer.at <= until
+        ]
         return MonthToDate(day=until.astimezone(UTC).date(), usd=sum(paid, ZERO), budget_usd=budget)
 
     def _reused_usd(self) -> Decimal:
-        """The share of other pull requests' answers that served this one."""
+        """The cost of the tasks that other pull requests had paid for."""
         total = ZERO
-        for asked, answered in self.view.answers_of(self.current):
-            if asked.pr != self.pr and answered.usd is not None:
-                served = sum(task.id in self.current for task in asked.tasks)
-                total += answered.usd * served / len(asked.tasks)
+        for request, answer in self.state.answers_of(self.current_tasks):
+            if request.pr != self.pr and answer.usd is not None:
+                reused = sum(task.id in self.current_tasks for task in request.tasks)
+                total += answer.usd * reused / len(request.tasks)
         return total

@@ -1,4 +1,4 @@
-"""What to post, what to update and what to leave. Computed whole, before anything is sent."""
+"""Plan what to post and to edit on a pull request, before anything is sent."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,11 +11,12 @@ from claude_batch.findings.finding import Severity
 from claude_batch.findings.placement import Dropped, Placed
 from claude_batch.github_api.models import DraftCheck, DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
-from claude_batch.pull_requests import comment, marker, summary
+from claude_batch.pull_requests import marker, summary
+from claude_batch.pull_requests.comment import render_comment
 from claude_batch.pull_requests.selection import Selection
 from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage
 
-PER_REVIEW = 30  # above, reviews were refused as "submitted too quickly" (reviewdog#355)
+COMMENTS_PER_REVIEW = 30  # above, reviews were refused as "submitted too quickly" (reviewdog#355)
 CHECK = "claude-batch"
 
 
@@ -29,7 +30,7 @@ class NewComment:
 
 @dataclass(frozen=True, slots=True)
 class ExistingComment:
-    """A comment of ours that stands on the pull request, with the body that it is to have."""
+    """A posted comment of ours, with the body that it should have now."""
 
     fingerprint: str
     id: int
@@ -38,33 +39,31 @@ class ExistingComment:
 
 @dataclass(frozen=True)
 class ExistingComments:
-    """What stands on a pull request. `posts`: those of the ledger for it, by key."""
+    """The comments on a pull request, and the ledger's record of ours."""
 
-    comments: Sequence[RemoteComment]  # all, of the review and of the conversation
-    posts: Mapping[str, Post]
-    login: str | None  # ours; None: not known, then only the ledger tells
-    refused: Collection[str] = ()  # fingerprints of comments that were not taken
+    comments: Sequence[RemoteComment]  # review comments, and those of the conversation
+    posts: Mapping[str, Post]  # by key
+    login: str | None  # ours; None if unknown: then only the ledger tells which are ours
+    refused: Collection[str] = ()  # fingerprints of comments that GitHub refused
 
 
 @dataclass(frozen=True)
 class ReviewPlan:
     create: tuple[NewComment, ...]
     edit: tuple[ExistingComment, ...]
-    found: tuple[
-        ExistingComment, ...
-    ]  # stand already and the ledger does not know: to be recorded only
+    unrecorded: tuple[ExistingComment, ...]  # posted, but not in the ledger
     unchanged: int
     dropped: tuple[Dropped, ...]
-    summary: str | None  # what the summary comment is to say; None: there is none and needs none
-    summary_id: int | None  # where it stands already
+    summary: str | None  # the body of the summary comment; None if none is needed
+    summary_id: int | None  # of the summary comment that exists
     summary_due: bool
     check: DraftCheck
     check_due: bool
 
 
 def plan_review(
-    chosen: Selection,
-    remote: ExistingComments,
+    selection: Selection,
+    existing: ExistingComments,
     diff: Diff,
     coverage: ReviewCoverage,
     receipt: Receipt,
@@ -72,51 +71,56 @@ def plan_review(
     fail_on: Severity | None = None,
     unverified: Collection[str] = (),
 ) -> ReviewPlan:
-    """`chosen.dropped` holds whatever was dropped before; `unverified` are finding ids."""
-    ours = _standing(remote)
-    deleted = _deleted(remote, ours)
-    comments = _comments(chosen, remote, ours, deleted, Commentable(diff), unverified)
-    told = FindingOutcome(
-        len(comments.known) + len(comments.create), comments.folded, comments.dropped, unverified
+    """`selection.dropped` includes the unplaced findings; `unverified` are finding ids."""
+    ours = _present_comments(existing)
+    deleted = _deleted(existing, ours)
+    comments = _comments(selection, existing, ours, deleted, Commentable(diff), unverified)
+    outcome = FindingOutcome(
+        len(comments.known) + len(comments.create),
+        comments.summarized,
+        comments.dropped,
+        unverified,
     )
-    stands = ours.get(marker.SUMMARY)
-    wanted = (told.standing or stands) and marker.SUMMARY not in deleted
-    text = summary.summary(told, coverage, receipt) if wanted else None
+    summary_comment = ours.get(marker.SUMMARY)
+    wanted = (outcome.shown or summary_comment) and marker.SUMMARY not in deleted
+    text = summary.render_summary(outcome, coverage, receipt) if wanted else None
     check = DraftCheck(
         name=CHECK,
         head_sha=coverage.head,
-        conclusion="failure" if _failing(chosen, deleted, fail_on) else "neutral",
-        title=summary.check_title(told, coverage),
-        summary=summary.check_summary(told, coverage, receipt, whole=text is None),
+        conclusion="failure" if _has_failing_finding(selection, deleted, fail_on) else "neutral",
+        title=summary.render_check_title(outcome, coverage),
+        summary=summary.render_check_summary(outcome, coverage, receipt, whole=text is None),
     )
     edit = tuple(
-        one for one in comments.known if _edit_due(one.fingerprint, one.body, ours, remote)
+        known
+        for known in comments.known
+        if _is_edit_due(known.fingerprint, known.body, ours, existing)
     )
     return ReviewPlan(
         create=comments.create,
         edit=edit,
-        found=tuple(one for one in comments.known if not _is_recorded(one, remote)),
+        unrecorded=tuple(known for known in comments.known if not _is_recorded(known, existing)),
         unchanged=len(comments.known) - len(edit),
         dropped=comments.dropped,
         summary=text,
-        summary_id=stands.id if stands else None,
+        summary_id=summary_comment.id if summary_comment else None,
         summary_due=text is not None
-        and (stands is None or _edit_due(marker.SUMMARY, text, ours, remote)),
+        and (summary_comment is None or _is_edit_due(marker.SUMMARY, text, ours, existing)),
         check=check,
-        check_due=_check_due(check, remote),
+        check_due=_is_check_due(check, existing),
     )
 
 
-def reviews(comments: Sequence[NewComment]) -> Iterator[tuple[NewComment, ...]]:
-    for at in range(0, len(comments), PER_REVIEW):
-        yield tuple(comments[at : at + PER_REVIEW])
+def split_into_reviews(comments: Sequence[NewComment]) -> Iterator[tuple[NewComment, ...]]:
+    for start in range(0, len(comments), COMMENTS_PER_REVIEW):
+        yield tuple(comments[start : start + COMMENTS_PER_REVIEW])
 
 
-def check(comments: Iterable[DraftComment], diff: Diff) -> list[str]:
-    """What GitHub would refuse. One bad comment takes its whole review with it."""
+def find_refused(comments: Iterable[DraftComment], diff: Diff) -> list[str]:
+    """The comments that GitHub would refuse, with reasons. One of them fails its whole review."""
     lines = Commentable(diff)
-    faults = ((one, comment_fault(one, lines)) for one in comments)
-    return [f"{one.path}:{one.line}: {fault}" for one, fault in faults if fault]
+    faults = ((draft, comment_fault(draft, lines)) for draft in comments)
+    return [f"{draft.path}:{draft.line}: {fault}" for draft, fault in faults if fault]
 
 
 def comment_fault(draft: DraftComment, lines: Commentable) -> str | None:
@@ -124,19 +128,19 @@ def comment_fault(draft: DraftComment, lines: Commentable) -> str | None:
     fault = lines.fault(draft.path, draft.side, draft.first_line, draft.line)
     if fault:
         return fault
-    if len(draft.body) > marker.LIMIT:
+    if len(draft.body) > marker.MAX_BODY:
         return "the body is too long"
     return None if marker.read(draft.body) else "the body has no marker"
 
 
-def sha_of(what: str | DraftCheck) -> str:
-    """As a Post keeps it."""
-    if isinstance(what, DraftCheck):
-        what = "\0".join([what.name, what.conclusion, what.title, what.summary])
-    return hashlib.sha256(_normal(what).encode()).hexdigest()
+def body_digest(body: str | DraftCheck) -> str:
+    """The SHA-256 of a body or a check run, as the ledger records it."""
+    if isinstance(body, DraftCheck):
+        body = "\0".join([body.name, body.conclusion, body.title, body.summary])
+    return hashlib.sha256(_normalize(body).encode()).hexdigest()
 
 
-def _normal(body: str) -> str:
+def _normalize(body: str) -> str:
     return body.replace("\r\n", "\n").strip()
 
 
@@ -144,115 +148,118 @@ def _normal(body: str) -> str:
 class _Comments:
     create: tuple[NewComment, ...]
     known: tuple[ExistingComment, ...]
-    folded: tuple[Placed, ...]
+    summarized: tuple[Placed, ...]
     dropped: tuple[Dropped, ...]
 
 
 def _comments(
-    chosen: Selection,
-    remote: ExistingComments,
+    selection: Selection,
+    existing: ExistingComments,
     ours: Mapping[str, RemoteComment],
     deleted: Collection[str],
     lines: Commentable,
     unverified: Collection[str],
 ) -> _Comments:
-    """Each chosen finding goes one way; one that stands at its line is not folded any more."""
-    create, known, folded = [], [], []
-    dropped = list(chosen.dropped)
-    inline = {one.finding.fingerprint for one in chosen.inline}
-    for one in [*chosen.inline, *chosen.summarized]:
-        key = one.finding.fingerprint
-        body = comment.body(one, unverified=one.finding.id in unverified)
-        draft = DraftComment(one.path, one.side, one.first_line, one.line, body)
+    """Sort the selected findings. One that has an inline comment stays inline."""
+    create, known, summarized = [], [], []
+    dropped = list(selection.dropped)
+    inline = {placed.finding.fingerprint for placed in selection.inline}
+    for placed in [*selection.inline, *selection.summarized]:
+        key = placed.finding.fingerprint
+        body = render_comment(placed, unverified=placed.finding.id in unverified)
+        draft = DraftComment(placed.path, placed.side, placed.first_line, placed.line, body)
         if key in ours:
             known.append(ExistingComment(key, ours[key].id, body))
         elif key in deleted:
-            dropped.append(Dropped(one.finding, "silenced"))
+            dropped.append(Dropped(placed.finding, "silenced"))
         elif key not in inline:
-            folded.append(one)
-            dropped.append(Dropped(one.finding, "over_limit"))
-        elif key in remote.refused or comment_fault(draft, lines):
-            dropped.append(Dropped(one.finding, "outside_diff"))
+            summarized.append(placed)
+            dropped.append(Dropped(placed.finding, "over_limit"))
+        elif key in existing.refused or comment_fault(draft, lines):
+            dropped.append(Dropped(placed.finding, "outside_diff"))
         else:
             create.append(NewComment(key, draft))
-    return _Comments(tuple(create), tuple(known), tuple(folded), tuple(dropped))
+    return _Comments(tuple(create), tuple(known), tuple(summarized), tuple(dropped))
 
 
-def ours(remote: ExistingComments) -> dict[int, str]:
-    """The review comments of ours with their fingerprints, also those whose thread is resolved."""
+def our_review_comments(existing: ExistingComments) -> dict[int, str]:
+    """Our review comments, resolved ones too: their fingerprints by id."""
     return {
-        one.id: key
-        for one, key in _marked(remote)
-        if key != marker.SUMMARY and one.path is not None
+        comment.id: key
+        for comment, key in _our_comments(existing)
+        if key != marker.SUMMARY and comment.path is not None
     }
 
 
-def _marked(remote: ExistingComments) -> Iterator[tuple[RemoteComment, str]]:
-    """What the ledger has by its id, then what has our marker and our login, oldest first."""
+def _our_comments(existing: ExistingComments) -> Iterator[tuple[RemoteComment, str]]:
+    """Our comments with their keys: those in the ledger, then those with our marker and login."""
     recorded = {
         (post.what == "summary", post.remote_id): key
-        for key, post in remote.posts.items()
+        for key, post in existing.posts.items()
         if post.what in ("comment", "summary")
     }
     later = []
-    for one in sorted(remote.comments, key=lambda one: one.id):
-        in_conversation = one.path is None
-        known = recorded.get((in_conversation, one.id))
-        is_ours = remote.login is not None and one.login == remote.login
-        key = known or (marker.read(one.body) if is_ours else None)
-        if key and (key == marker.SUMMARY) == in_conversation and one.in_reply_to is None:
+    for comment in sorted(existing.comments, key=lambda comment: comment.id):
+        in_conversation = comment.path is None
+        known = recorded.get((in_conversation, comment.id))
+        is_ours = existing.login is not None and comment.login == existing.login
+        key = known or (marker.read(comment.body) if is_ours else None)
+        if key and (key == marker.SUMMARY) == in_conversation and comment.in_reply_to is None:
             if known:
-                yield one, key
+                yield comment, key
             else:
-                later.append((one, key))
+                later.append((comment, key))
     yield from later
 
 
-def _standing(remote: ExistingComments) -> dict[str, RemoteComment]:
-    """By key, without those whose thread we have resolved: what comes back is said anew."""
-    standing: dict[str, RemoteComment] = {}
-    for one, key in _marked(remote):
-        post = remote.posts.get(key)
-        resolved = post and post.state == "resolved" and post.remote_id == one.id
+def _present_comments(existing: ExistingComments) -> dict[str, RemoteComment]:
+    """Our comments by key, without those that we resolved: such a finding is posted anew."""
+    present: dict[str, RemoteComment] = {}
+    for comment, key in _our_comments(existing):
+        post = existing.posts.get(key)
+        resolved = post and post.state == "resolved" and post.remote_id == comment.id
         if not resolved:
-            standing.setdefault(key, one)
-    return standing
+            present.setdefault(key, comment)
+    return present
 
 
-def _deleted(remote: ExistingComments, standing: Collection[str]) -> set[str]:
-    """What a person has deleted stays deleted."""
+def _deleted(existing: ExistingComments, present: Collection[str]) -> set[str]:
+    """The keys of comments that a person deleted. They are not posted again."""
     return {
         key
-        for key, post in remote.posts.items()
-        if key not in standing and post.state != "resolved"
+        for key, post in existing.posts.items()
+        if key not in present and post.state != "resolved"
     }
 
 
-def _is_recorded(known: ExistingComment, remote: ExistingComments) -> bool:
-    post = remote.posts.get(known.fingerprint)
+def _is_recorded(known: ExistingComment, existing: ExistingComments) -> bool:
+    post = existing.posts.get(known.fingerprint)
     return post is not None and post.remote_id == known.id
 
 
-def _edit_due(
-    key: str, body: str, ours: Mapping[str, RemoteComment], remote: ExistingComments
+def _is_edit_due(
+    key: str, body: str, ours: Mapping[str, RemoteComment], existing: ExistingComments
 ) -> bool:
-    """A body that lost our marker was rewritten by a person, and is left to them."""
-    stands, post = ours[key], remote.posts.get(key)
-    if marker.read(stands.body) is None or (post and post.sha == sha_of(body)):
+    current, post = ours[key], existing.posts.get(key)
+    # A body without our marker was rewritten by a person, and stays as it is.
+    if marker.read(current.body) is None or (post and post.sha == body_digest(body)):
         return False
-    return _normal(stands.body) != _normal(body)
+    return _normalize(current.body) != _normalize(body)
 
 
-def _failing(chosen: Selection, deleted: Collection[str], fail_on: Severity | None) -> bool:
-    findings = (one.finding for one in [*chosen.inline, *chosen.summarized])
+def _has_failing_finding(
+    selection: Selection, deleted: Collection[str], fail_on: Severity | None
+) -> bool:
+    findings = (placed.finding for placed in [*selection.inline, *selection.summarized])
     return fail_on is not None and any(
-        one.severity.rank <= fail_on.rank and one.fingerprint not in deleted for one in findings
+        finding.severity.rank <= fail_on.rank and finding.fingerprint not in deleted
+        for finding in findings
     )
 
 
-def _check_due(check: DraftCheck, remote: ExistingComments) -> bool:
-    """Only an app, such as the one behind a workflow's token, may write checks."""
-    if remote.login is not None and not remote.login.endswith("[bot]"):
+def _is_check_due(check: DraftCheck, existing: ExistingComments) -> bool:
+    # Only an app, such as the one behind a workflow's token, may write check runs.
+    if existing.login is not None and not existing.login.endswith("[bot]"):
         return False
-    post = remote.posts.get("check")
-    return post is None or (post.head, post.sha) != (check.head_sha, sha_of(check))
+    post = existing.posts.get("check")
+    return post is None or (post.head, post.sha) != (check.head_sha, body_digest(check))

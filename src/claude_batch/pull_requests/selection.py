@@ -1,4 +1,4 @@
-"""Which findings are worth saying, and which of them as comments of their own."""
+"""Select the findings to post, and split them into inline comments and the summary."""
 
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Selection(NamedTuple):
     inline: list[Placed]
     summarized: list[Placed]
     dropped: list[Dropped]
-    waiting: tuple[Placed, ...] = ()  # for a second look
+    waiting: tuple[Placed, ...] = ()  # for their second look
 
 
 def select_findings(
@@ -25,31 +25,33 @@ def select_findings(
     *,
     max_comments: int,
     silenced: Collection[str],
-    trust: VerificationState = UNVERIFIED_ALLOWED,
+    verification: VerificationState = UNVERIFIED_ALLOWED,
 ) -> Selection:
-    """`silenced` are fingerprints. The worthiest `max_comments` come inline, the others are folded,
-    as is what is unverified and not grave. What waits keeps its place: no other takes it."""
+    """The `max_comments` findings with the highest score are inline, the others in the summary.
+
+    `silenced` are fingerprints. Unverified findings of low severity are never inline. A finding
+    that waits for its second look keeps its place among the inline ones.
+    """
     kept: list[Placed] = []
     dropped: list[Dropped] = []
-    said = _Duplicates()
-    for one in sorted(placed, key=_worthiest_first):
-        finding = one.finding
-        if finding.id in trust.refuted:
+    duplicates = _Duplicates()
+    for candidate in sorted(placed, key=_by_score):
+        finding = candidate.finding
+        if finding.id in verification.refuted:
             dropped.append(Dropped(finding, "refuted"))
         elif finding.fingerprint in silenced:
             dropped.append(Dropped(finding, "silenced"))
         elif finding.is_faint:
             dropped.append(Dropped(finding, "low_confidence"))
-        elif said.already(one):
+        elif duplicates.includes(candidate):
             dropped.append(Dropped(finding, "duplicate"))
         else:
-            kept.append(one)
-    able = [one for one in kept if _may_be_inline(one.finding, trust)]
-    inline = able[:max_comments]
-    waiting = tuple(one for one in kept if one.finding.id in trust.waiting)
+            kept.append(candidate)
+    inline = [each for each in kept if _may_be_inline(each.finding, verification)][:max_comments]
+    waiting = tuple(each for each in kept if each.finding.id in verification.waiting)
     return Selection(
-        [one for one in inline if one not in waiting],
-        [one for one in kept if one not in inline and one not in waiting],
+        [each for each in inline if each not in waiting],
+        [each for each in kept if each not in inline and each not in waiting],
         dropped,
         waiting,
     )
@@ -59,31 +61,34 @@ def _may_be_inline(finding: Finding, trust: VerificationState) -> bool:
     return finding.id not in trust.unverified or finding.severity in POST_WHEN_UNVERIFIED
 
 
-def _score(one: Placed) -> int:
-    """The expected value of saying it: twice as much for each step of severity, times how likely
-    it is to be right."""
-    severity, confidence = one.finding.severity, list(Confidence).index(one.finding.confidence)
+def _score(placed: Placed) -> int:
+    """The value of posting a finding: its confidence, doubled for each step of severity."""
+    severity = placed.finding.severity
+    confidence = list(Confidence).index(placed.finding.confidence)
     return (len(Confidence) - confidence) << (len(Severity) - severity.rank)
 
 
-def _worthiest_first(one: Placed) -> tuple[int, int, str, int, str]:
-    return -_score(one), one.finding.severity.rank, one.path, one.first_line, one.finding.id
+def _by_score(placed: Placed) -> tuple[int, int, str, int, str]:
+    finding = placed.finding
+    return -_score(placed), finding.severity.rank, placed.path, placed.first_line, finding.id
 
 
 class _Duplicates:
-    """The same fingerprint, or the same category on lines that overlap, is the same thing."""
+    """Findings seen so far: two with one fingerprint, or with one category on overlapping lines,
+    are duplicates."""
 
     def __init__(self) -> None:
         self.fingerprints: set[str] = set()
         self.spans: dict[tuple[str, Side, Category], list[range]] = {}
 
-    def already(self, one: Placed) -> bool:
-        """Remembers `one` if not."""
-        spans = self.spans.setdefault((one.path, one.side, one.finding.category), [])
-        span = range(one.first_line, one.line + 1)
+    def includes(self, placed: Placed) -> bool:
+        """True if a duplicate was seen; else `placed` is remembered."""
+        finding = placed.finding
+        spans = self.spans.setdefault((placed.path, placed.side, finding.category), [])
+        span = range(placed.first_line, placed.line + 1)
         overlaps = any(span.start < other.stop and other.start < span.stop for other in spans)
-        if overlaps or one.finding.fingerprint in self.fingerprints:
+        if overlaps or finding.fingerprint in self.fingerprints:
             return True
-        self.fingerprints.add(one.finding.fingerprint)
+        self.fingerprints.add(finding.fingerprint)
         spans.append(span)
         return False

@@ -1,4 +1,4 @@
-"""The Markdown of the one summary comment, of the check run and of the step summary."""
+"""The Markdown of the summary comment, the check run and the step summary of a submit."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -6,41 +6,41 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from claude_batch.costs.receipts import MonthToDate, Receipt, twice
+from claude_batch.costs.receipts import MonthToDate, Receipt, describe_double_payment
 from claude_batch.diff.model import SkippedFile
 from claude_batch.findings.finding import Finding, label
 from claude_batch.findings.placement import REASONS, Dropped, Placed, Reason
 from claude_batch.formatting import count, dollars
 from claude_batch.ledger.events import Estimate
 from claude_batch.markdown import code_span, cut, escape_line
-from claude_batch.pull_requests.marker import SUMMARY, marked
+from claude_batch.pull_requests.marker import SUMMARY, append_marker
 
-# Together below what GitHub takes, whatever the lists hold.
+# In characters, together below GitHub's limit for a comment.
 ROOM_FOR_FINDINGS = 36_000
 ROOM_FOR_FILES = 12_000
-NAMED = 20  # files of each reason
+MAX_NAMED_FILES = 20  # of each reason
 
-# These are listed with their text; the others are counted.
+# Findings dropped for these reasons are listed with their text, the others are counted.
 LISTED: tuple[Reason, ...] = ("unplaced", "outside_diff")
 
-IN_WORDS: dict[Reason, str] = {
-    "changed_meanwhile": "the code has changed meanwhile",
-    "refuted": "a second look refuted it",
-    "silenced": "somebody asked for silence",
-    "duplicate": "said already",
+REASON_TEXT: dict[Reason, str] = {
+    "changed_meanwhile": "code changed since the review",
+    "refuted": "refuted by the second look",
+    "silenced": "silenced by a reviewer",
+    "duplicate": "duplicate",
     "low_confidence": "low severity and low confidence",
-    "malformed": "the answer was malformed",
-    "closed": "the pull request is closed",
+    "malformed": "malformed answer",
+    "closed": "pull request closed",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewCoverage:
-    """How far the review of a head has come, in tasks."""
+    """The progress of a review of one head, in tasks."""
 
     head: str
     answered: int
-    reused: int = 0  # of those answered: known before this pull request asked
+    reused: int = 0  # of those answered: paid for by other pull requests
     pending: int = 0
     failed: int = 0
     waiting: int = 0  # findings whose second look is open
@@ -49,38 +49,40 @@ class ReviewCoverage:
 
 @dataclass(frozen=True, slots=True)
 class FindingOutcome:
-    """What became of the findings."""
+    """The findings of a pull request, by where they are shown."""
 
     inline: int
-    folded: tuple[Placed, ...]
+    summarized: tuple[Placed, ...]
     dropped: tuple[Dropped, ...]
-    unverified: Collection[str] = ()  # finding ids: a second look was due and did not come
+    unverified: Collection[str] = ()  # finding ids: their second look did not come in time
 
     @property
     def listed(self) -> tuple[Dropped, ...]:
         return tuple(one for one in self.dropped if one.reason in LISTED)
 
     @property
-    def standing(self) -> int:
-        return self.inline + len(self.folded) + len(self.listed)
+    def shown(self) -> int:
+        return self.inline + len(self.summarized) + len(self.listed)
 
 
-def summary(told: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt) -> str:
+def render_summary(outcome: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt) -> str:
     """The body of the summary comment."""
-    return marked("\n\n".join(["## claude-batch", *_parts(told, coverage, receipt)]), SUMMARY)
+    return append_marker(
+        "\n\n".join(["## claude-batch", *_parts(outcome, coverage, receipt)]), SUMMARY
+    )
 
 
-def check_title(told: FindingOutcome, coverage: ReviewCoverage) -> str:
-    found = count(told.standing, "finding") if told.standing else "Nothing found"
+def render_check_title(outcome: FindingOutcome, coverage: ReviewCoverage) -> str:
+    found = count(outcome.shown, "finding") if outcome.shown else "Nothing found"
     pending = coverage.pending + coverage.waiting
     return f"{found}, {pending:,} pending" if pending else found
 
 
-def check_summary(
-    told: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt, *, whole: bool
+def render_check_summary(
+    outcome: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt, *, whole: bool
 ) -> str:
-    """`whole` when there is no summary comment: lists and receipt stand once."""
-    parts = _parts(told, coverage, receipt)
+    """The counts; with lists and receipt if `whole`, for a head without a summary comment."""
+    parts = _parts(outcome, coverage, receipt)
     return "\n\n".join(parts) if whole else parts[0]
 
 
@@ -91,14 +93,14 @@ def render_submit_summary(
     expires_at: datetime | None,
     steps: Sequence[str] = (),
 ) -> str:
-    """After a submit. Without batches there was nothing to send. `steps` of the ladder."""
+    """The step summary of a submit. `batches` are ids, `steps` the steps of the budget ladder."""
     new = count(coverage.pending, "task")
     known = f"{coverage.answered:,} already known"
     parts = ["## claude-batch", f"{new} sent for review, {known}."]
     if not batches:
-        parts[-1] = f"Nothing to send: {count(coverage.answered, 'task')} known, none new."
+        parts[-1] = f"Nothing to send: {count(coverage.answered, 'task')} already known, none new."
     if steps:
-        parts.append("Over budget, so: " + "; ".join(map(code_span, steps)) + ".")
+        parts.append("Over budget, reduced by: " + "; ".join(map(code_span, steps)) + ".")
     if estimate:
         parts.append(
             f"Estimated: {dollars(estimate.usd)} ({dollars(estimate.usd_standard)} without "
@@ -107,8 +109,8 @@ def render_submit_summary(
     if expires_at:
         parts.append(
             "Most batches end within an hour; this one ends or expires by "
-            f"{expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. The findings are posted by the "
-            "first collecting run after that."
+            f"{expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. The first collecting run after that "
+            "posts the findings."
         )
     if batches:
         commands = "\n".join(f"    claude-batch cancel {batch}" for batch in batches)
@@ -116,26 +118,26 @@ def render_submit_summary(
     return "\n\n".join([*parts, *_not_reviewed(coverage.left_out)])
 
 
-def _parts(told: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt) -> list[str]:
+def _parts(outcome: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt) -> list[str]:
     return [
-        _counts(told, coverage),
-        *_folded(told),
-        *_dropped(told.dropped),
+        _counts(outcome, coverage),
+        *_finding_list(outcome),
+        *_drop_counts(outcome.dropped),
         *_not_reviewed(coverage.left_out),
         *_receipt(receipt),
     ]
 
 
-def _counts(told: FindingOutcome, coverage: ReviewCoverage) -> str:
-    below = told.standing - told.inline
-    found = f"{count(told.standing, 'finding')} at {coverage.head[:10]}"
-    if told.standing:
-        found += f": {told.inline:,} at the lines, {below:,} below"
+def _counts(outcome: FindingOutcome, coverage: ReviewCoverage) -> str:
+    summarized = outcome.shown - outcome.inline
+    found = f"{count(outcome.shown, 'finding')} at {coverage.head[:10]}"
+    if outcome.shown:
+        found += f": {outcome.inline:,} inline, {summarized:,} in this summary"
     done = f"{count(coverage.answered, 'task')} reviewed"
     if coverage.reused:
-        done += f", {coverage.reused:,} of them known before"
+        done += f", {coverage.reused:,} of them reused"
     if coverage.pending:
-        done += f", {coverage.pending:,} still under way"
+        done += f", {coverage.pending:,} pending"
     if coverage.failed:
         done += f", {coverage.failed:,} failed"
     if coverage.waiting:
@@ -143,20 +145,23 @@ def _counts(told: FindingOutcome, coverage: ReviewCoverage) -> str:
     return f"{found}. {done}."
 
 
-def _folded(told: FindingOutcome) -> list[str]:
-    rows = [_item(one.finding, f"{one.path}:{_span(one)}", told) for one in told.folded] + [
-        _item(one.finding, one.finding.path, told) for one in told.listed
+def _finding_list(outcome: FindingOutcome) -> list[str]:
+    rows = [
+        *(_item(one.finding, f"{one.path}:{_span(one)}", outcome) for one in outcome.summarized),
+        *(_item(one.finding, one.finding.path, outcome) for one in outcome.listed),
     ]
     if not rows:
         return []
-    title = count(len(rows), "finding") + " not at the lines"
-    return [_details(title, _within(rows, ROOM_FOR_FINDINGS, "`claude-batch findings` lists all"))]
+    title = count(len(rows), "finding") + " without an inline comment"
+    return [
+        _details(title, _cut_rows(rows, ROOM_FOR_FINDINGS, "`claude-batch findings` lists all"))
+    ]
 
 
-def _item(finding: Finding, where: str, told: FindingOutcome) -> str:
+def _item(finding: Finding, where: str, outcome: FindingOutcome) -> str:
     title, text = escape_line(finding.title), escape_line(finding.body, 600)
-    said = label(finding, unverified=finding.id in told.unverified)
-    return f"- {code_span(where)} {said}: **{title}** {text}".rstrip()
+    severity = label(finding, unverified=finding.id in outcome.unverified)
+    return f"- {code_span(where)} {severity}: **{title}** {text}".rstrip()
 
 
 def _span(placed: Placed) -> str:
@@ -165,35 +170,36 @@ def _span(placed: Placed) -> str:
     return f"{placed.first_line}-{placed.line}"
 
 
-def _dropped(dropped: Iterable[Dropped]) -> list[str]:
-    counts = Counter(one.reason for one in dropped)
-    said = [f"{counts[r]:,} ({IN_WORDS[r]})" for r in REASONS if counts[r] and r in IN_WORDS]
-    return [f"Not shown: {', '.join(said)}."] if said else []
+def _drop_counts(dropped: Iterable[Dropped]) -> list[str]:
+    counts = Counter(finding.reason for finding in dropped)
+    reasons = [reason for reason in REASONS if counts[reason] and reason in REASON_TEXT]
+    parts = [f"{counts[reason]:,} ({REASON_TEXT[reason]})" for reason in reasons]
+    return [f"Not shown: {', '.join(parts)}."] if parts else []
 
 
 def _not_reviewed(left_out: Iterable[SkippedFile]) -> list[str]:
-    files = sorted(left_out, key=lambda one: (one.reason, one.path))
+    files = sorted(left_out, key=lambda file: (file.reason, file.path))
     if not files:
         return []
-    groups = groupby(files, key=lambda one: one.reason)
-    rows = [_named(reason, [one.path for one in group]) for reason, group in groups]
+    groups = groupby(files, key=lambda file: file.reason)
+    rows = [_file_list(reason, [file.path for file in group]) for reason, group in groups]
     title = count(len(files), "file") + " not reviewed"
-    return [_details(title, _within(rows, ROOM_FOR_FILES, "`claude-batch show` lists all"))]
+    return [_details(title, _cut_rows(rows, ROOM_FOR_FILES, "`claude-batch show` lists all"))]
 
 
-def _named(reason: str, paths: Sequence[str]) -> str:
-    names = ", ".join(code_span(cut(path, 200)) for path in paths[:NAMED])
-    more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
+def _file_list(reason: str, paths: Sequence[str]) -> str:
+    names = ", ".join(code_span(cut(path, 200)) for path in paths[:MAX_NAMED_FILES])
+    more = f" and {len(paths) - MAX_NAMED_FILES:,} more" if len(paths) > MAX_NAMED_FILES else ""
     return f"- {escape_line(reason)}: {names}{more}"
 
 
-def _within(rows: Sequence[str], room: int, rest: str) -> str:
+def _cut_rows(rows: Sequence[str], room: int, hint: str) -> str:
     shown: list[str] = []
     used = 0
     for row in rows:
         used += len(row) + 1
         if used > room:
-            shown.append(f"- and {len(rows) - len(shown):,} more; {rest}")
+            shown.append(f"- and {len(rows) - len(shown):,} more; {hint}")
             break
         shown.append(row)
     return "\n".join(shown)
@@ -217,16 +223,16 @@ def _receipt(receipt: Receipt) -> list[str]:
         ("At standard price", dollars(receipt.usd_standard)),
         ("Saved by batching", dollars(receipt.saved_by_batch)),
         ("Saved by caching", dollars(receipt.saved_by_cache)),
-        ("Not asked again", dollars(receipt.saved_by_dedupe)),
+        ("Saved by reuse", dollars(receipt.saved_by_dedupe)),
         *_month(receipt.month),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     parts = [f"| Receipt | |\n|---|---:|\n{table}"]
     if receipt.unpriced:
         answers = count(receipt.unpriced, "answer")
-        parts.append(f"{answers} without a known price or usage: not in these sums.")
+        parts.append(f"{answers} without a known price or usage, not in these sums.")
     if receipt.lost_usd:
-        parts.append(f"Lost in the lane `now`: {twice(receipt.lost_usd)}.")
+        parts.append(f"Lost in the lane `now`: {describe_double_payment(receipt.lost_usd)}.")
     return parts
 
 
