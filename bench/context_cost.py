@@ -171,12 +171,12 @@ def after_each_part(rows: Sequence[Measured]) -> Iterator[str]:
     each, share = looks // requests, looks / diff
     label = "second look, one finding a request"
     yield tables.row([label, f"{each:,}", f"{_tokens(looks) // requests:,}", f"{share:.2f}"])
-    said = estimate.output_tokens(sum(row.tasks for row in rows), Config().effort)
+    said = estimate.estimate_output_tokens(sum(row.tasks for row in rows), Config().effort)
     yield tables.row(["output, thinking included (assumed)", "", f"{said // requests:,}", ""])
 
 
 def _tokens(size: int) -> int:
-    return estimate.input_tokens(size, Config().model)
+    return estimate.estimate_input_tokens(size, Config().model)
 
 
 def main(paths: Sequence[str]) -> int:

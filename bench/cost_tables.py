@@ -8,7 +8,7 @@ from itertools import takewhile
 from bench import tables
 from bench.stories import Moved, Rebase
 from bench.wire import Arrived, Push
-from claude_batch.costs.prices import BATCH, Rates
+from claude_batch.costs.prices import BATCH_FACTOR, Rates
 
 HIT_RATES = (0.30, 0.64, 0.98)  # assumed
 Story = Sequence[Push]  # all pushes of one pull request
@@ -47,7 +47,7 @@ def equivalent(first: First, rates: Rates, hits: float | None) -> float:
     if hits is not None:
         cost = hits * float(rates.cache_read) + (1 - hits) * float(rates.cache_write_1h)
         weight = cost / float(rates.input)
-    return float(BATCH) * (first.push.sent - cached + weight * cached)
+    return float(BATCH_FACTOR) * (first.push.sent - cached + weight * cached)
 
 
 def _group(request: Arrived) -> Group:
@@ -147,6 +147,6 @@ def whole_histories(projects: Sequence[Mapping[int, Sequence[Story]]]) -> Iterat
         stories = [story for project in projects for story in project[each]]
         pushes = [push for story in stories for push in story]
         diff, sent = _diff(pushes), sum(push.sent for push in pushes)
-        half = tables.ratio(float(BATCH) * sent, diff)
+        half = tables.ratio(float(BATCH_FACTOR) * sent, diff)
         figures = len(pushes), f"{diff:,}", f"{sent:,}", tables.ratio(sent, diff), f"**{half}**"
         yield tables.row([each, len(stories), *figures])

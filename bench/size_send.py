@@ -213,7 +213,7 @@ def bodies(url: str) -> None:
 
     claude = _claude(url)
     with Watch():
-        kept = map(BodySpool().keep, _bodies())
+        kept = map(BodySpool().store, _bodies())
         claude.create_batch((f"{'0' * 16}-{body.start}-{body.sha[:16]}", body) for body in kept)
 
 
@@ -248,7 +248,7 @@ def hunks(url: str) -> None:
     while sum(one.body.size for one in made) < BYTES:
         asked = tuple(map(task, range(20 * len(made), 20 * len(made) + 20)))
         with watch:
-            made.append(request.build_request(kind, RequestTasks(asked), config, 16_000, file.keep))
+            made.append(request.build_request(kind, RequestTasks(asked), config, 16_000, file.store))
     with watch:
         claude.create_batch(
             (f"{'0' * 16}-{n}-{one.body.sha[:16]}", one.body) for n, one in enumerate(made)

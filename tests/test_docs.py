@@ -24,11 +24,11 @@ from claude_batch.config import loader as config_table
 from claude_batch.config.model import Config
 from claude_batch.costs import estimates as estimate
 from claude_batch.costs import prompt_cache as prefix
-from claude_batch.costs.prices import BATCH, Prices
+from claude_batch.costs.prices import BATCH_FACTOR, Prices
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.ledger.usage_history import LEAST, SPAN
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
-from claude_batch.submission.send import LONGEST_HOLD
+from claude_batch.submission.send import MAX_PRIMER_WAIT
 from scratch import Work
 
 ROOT = Path(__file__).parents[1]
@@ -337,7 +337,7 @@ def test_the_prices_are_those_of_the_table() -> None:
     for model, standard, batch in rows(COSTS, "model"):
         rates = prices.rates(model.split("`")[1], at=PRICED_ON, prompt_tokens=1)
         assert numbers(standard) == [rates.input, rates.output]
-        assert numbers(batch) == [rates.input * BATCH, rates.output * BATCH]
+        assert numbers(batch) == [rates.input * BATCH_FACTOR, rates.output * BATCH_FACTOR]
 
 
 def test_the_estimate_is_computed_as_the_page_says() -> None:
@@ -350,10 +350,10 @@ def test_the_estimate_is_computed_as_the_page_says() -> None:
 
     chars, tasks, effort, model = 22_000, 8, "medium", "claude-sonnet-5-5"
     assert f"{chars:,} characters and {tasks} tasks, at effort `{effort}`, to `{model}`" in text
-    made = estimate.estimate(
+    made = estimate.estimate_request(
         Prices.load(), model, effort, chars=chars, tasks=tasks, at=PRICED_ON, batch=True
     )
-    most = estimate.reserved_tokens(chars), estimate.max_tokens(chars, tasks, effort)
+    most = estimate.max_input_tokens(chars), estimate.max_tokens(chars, tasks, effort)
     expected = made.input_tokens, made.output_tokens
     computed = [
         ["expected", *expected, made.usd],
@@ -382,7 +382,7 @@ def test_the_cache_saves_what_the_page_says() -> None:
     assert told
     tokens, number, model = int(told[1].replace(",", "")), int(told[2]), told[3]
     rates = Prices.load().rates(model, at=PRICED_ON, prompt_tokens=1)
-    plain = (number * tokens * rates.input).scaleb(-6) * BATCH
+    plain = (number * tokens * rates.input).scaleb(-6) * BATCH_FACTOR
 
     def saving(hits: Decimal, requests: int) -> Decimal:
         return prefix.CachePricing(rates, 1, hits, len).saving(tokens, requests)
@@ -390,11 +390,11 @@ def test_the_cache_saves_what_the_page_says() -> None:
     for hits, *figures in rows(text, "hits"):
         saved = saving(Decimal(hits.removesuffix(" %")) / 100, number)
         assert [Decimal(figure) for figure in figures] == [plain, plain - saved, saved]
-    least = next(n for n in range(1, 99) if saving(prefix.ASSUMED_HITS, n) >= prefix.WORTH)
+    least = next(n for n in range(1, 99) if saving(prefix.ASSUMED_HIT_RATE, n) >= prefix.MIN_SAVING)
     said = " ".join(text.split())
-    assert f"At {prefix.ASSUMED_HITS:.0%}, {least} requests are".replace("%", " %") in said
-    assert f"saves at least {prefix.WORTH} dollars" in said
-    assert f"or after {LONGEST_HOLD.seconds // 60} minutes" in said
+    assert f"At {prefix.ASSUMED_HIT_RATE:.0%}, {least} requests are".replace("%", " %") in said
+    assert f"saves at least {prefix.MIN_SAVING} dollars" in said
+    assert f"or after {MAX_PRIMER_WAIT.seconds // 60} minutes" in said
     assert f"From {LEAST} such answers within {prefix.RECENT.days} days on" in said
     assert f"the newest {SPAN} of them" in said
     minimums = {one.cache_minimum or 0 for one in Prices.load().models.values()}

@@ -14,12 +14,12 @@ from claude_batch.errors import CannotSubmit
 def test_bodies_are_read_again_in_any_order() -> None:
     contents = [b"", b"a", b"b" * 3_000_000, "é".encode()]
     file = BodySpool()
-    kept = [file.keep(content) for content in contents]
+    kept = [file.store(content) for content in contents]
     for content, body in reversed(list(zip(contents, kept, strict=True))):
         assert body.read() == body.read() == content
         assert (body.size, body.sha) == (len(content), hashlib.sha256(content).hexdigest())
         assert (body.size, body.sha) == (InMemoryBody(content).size, InMemoryBody(content).sha)
-    assert file.keep(b"last").read() == b"last", "reading has not moved the end"
+    assert file.store(b"last").read() == b"last", "reading has not moved the end"
 
 
 @given(st.lists(st.tuples(st.sampled_from([0, 1, 100, BLOCK - 1, BLOCK]), st.integers(0, 9))))
@@ -27,7 +27,7 @@ def test_reading_between_keeping_changes_nothing(steps: list[tuple[int, int]]) -
     file, kept = BodySpool(), list[tuple[bytes, SpooledBody]]()
     for number, (size, earlier) in enumerate(steps):
         content = bytes([number % 256]) * size
-        kept.append((content, file.keep(content)))
+        kept.append((content, file.store(content)))
         expected, body = kept[earlier % len(kept)]
         assert body.read() == expected
     assert all(body.read() == expected for expected, body in kept)
@@ -39,15 +39,15 @@ def test_less_than_a_block_opens_no_file() -> None:
 
     file = BodySpool(closed)
     contents = [bytes([number]) * 100 for number in range(256)]
-    kept = [file.keep(content) for content in contents]
+    kept = [file.store(content) for content in contents]
     assert [body.read() for body in kept] == contents
     with pytest.raises(CannotSubmit, match="opened"):
-        file.keep(b"x" * BLOCK)
+        file.store(b"x" * BLOCK)
 
 
 def test_nothing_has_a_name_and_the_last_body_closes_the_file(tmp_path: Path) -> None:
     opened = tempfile.TemporaryFile(dir=tmp_path, buffering=0)  # noqa: SIM115 - BodyFile closes it
-    body = BodySpool(lambda: opened).keep(b"x" * BLOCK)  # type: ignore[arg-type,return-value]
+    body = BodySpool(lambda: opened).store(b"x" * BLOCK)  # type: ignore[arg-type,return-value]
     assert list(tmp_path.iterdir()) == []
     assert body.read() == b"x" * BLOCK, "a body keeps its file"
     del body
@@ -57,7 +57,7 @@ def test_nothing_has_a_name_and_the_last_body_closes_the_file(tmp_path: Path) ->
 def test_a_full_disk_is_one_sentence() -> None:
     full = BodySpool(lambda: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115
     with pytest.raises(CannotSubmit) as caught:
-        full.keep(b"x" * BLOCK)
+        full.store(b"x" * BLOCK)
     assert caught.value.problem == (
         "the requests could not be stored in a temporary file: No space left on device"
     )

@@ -11,7 +11,7 @@ import pytest
 from claude_batch.anthropic_api.client import MAX_BYTES, AnthropicClient, RemoteModel
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.request_body import BatchPayload, InMemoryBody
-from claude_batch.anthropic_api.results import Outcome, Usage, parse_line, parse_message
+from claude_batch.anthropic_api.results import Outcome, Usage, parse_result_line, parse_message
 from claude_batch.errors import CannotCollect, CannotSubmit, SubmitUnclear
 from claude_batch.findings.parsing import validate_review
 from claude_batch.sandbox.anthropic_server.server import BatchesServer, Call, Fault, Faults, failing
@@ -63,8 +63,8 @@ def edge(slept: list[float]) -> Iterator[Edge]:
             sleep=slept.append,
             timeout=timeout,
             answer_timeout=timeout,
-            luck=lambda: luck,
-            most=most,
+            jitter=lambda: luck,
+            max_bytes=most,
         )
         claudes.append(made)
         return claudes[-1], servers[-1]
@@ -79,12 +79,12 @@ def edge(slept: list[float]) -> Iterator[Edge]:
 def test_from_create_to_results(edge: Edge) -> None:
     claude, server = edge()
     before = datetime.now(UTC)
-    created = claude.create([("a", BODY), ("b", BODY)])
+    created = claude.create_batch([("a", BODY), ("b", BODY)])
     assert (created.status, created.requests, created.archived) == ("in_progress", 2, False)
     assert before <= created.created_at <= datetime.now(UTC)
     assert created.expires_at - created.created_at == timedelta(days=1)
-    assert claude.status(created.id).status == "ended"
-    answers = [parse_line(line, validate_review) for line in claude.results(created.id)]
+    assert claude.retrieve_batch(created.id).status == "ended"
+    answers = [parse_result_line(line, validate_review) for line in claude.stream_results(created.id)]
     assert sorted(answer.custom_id for answer in answers) == ["a", "b"]
     assert {answer.outcome for answer in answers} == {Outcome.SUCCEEDED}
     sent = [(custom_id, params) for _, custom_id, params in server.submitted()]
@@ -93,7 +93,7 @@ def test_from_create_to_results(edge: Edge) -> None:
 
 def test_a_batch_is_sent_with_its_length_and_once(edge: Edge) -> None:
     claude, server = edge()
-    claude.create((name, BODY) for name in "abc")
+    claude.create_batch((name, BODY) for name in "abc")
     (logged,) = server.log
     row = len(PARAMS) + len('{"custom_id":"a","params":}')
     assert logged.body_bytes == len('{"requests":[]}') + 3 * row + 2
@@ -160,7 +160,7 @@ def test_a_refusal_is_plain_and_sent_once(
 ) -> None:
     claude, server = edge(faults=lambda call: fault)
     with pytest.raises(CannotSubmit) as caught:
-        claude.create([("a", BODY)]) if lane == "batch" else claude.ask(PARAMS)
+        claude.create_batch([("a", BODY)]) if lane == "batch" else claude.create_message(PARAMS)
     assert type(caught.value) is CannotSubmit
     assert (caught.value.problem, caught.value.remedy) == (problem, remedy)
     assert (len(server.log), slept) == (1, [])
@@ -187,7 +187,7 @@ def test_what_may_have_been_accepted_is_unclear_and_never_repeated(
 ) -> None:
     claude, server = edge(faults=lambda call: fault, timeout=0.3)
     with pytest.raises(SubmitUnclear) as caught:
-        claude.create([("a", BODY)]) if lane == "batch" else claude.ask(PARAMS)
+        claude.create_batch([("a", BODY)]) if lane == "batch" else claude.create_message(PARAMS)
     assert "`claude-batch collect` looks whether it was accepted" in caught.value.remedy
     assert (len(server.log), slept) == (1, [])
 
@@ -196,15 +196,15 @@ def test_a_batch_whose_answer_was_lost_can_be_found(edge: Edge) -> None:
     claude, _ = edge(faults=failing("POST", "/batches", Fault(after=True)))
     since = datetime.now(UTC)
     with pytest.raises(SubmitUnclear):
-        claude.create([("a", BODY), ("b", BODY)])
-    assert [batch.requests for batch in claude.recent(since).batches] == [2]
+        claude.create_batch([("a", BODY), ("b", BODY)])
+    assert [batch.requests for batch in claude.list_batches(since).batches] == [2]
 
 
 def test_a_server_that_is_not_there_got_nothing(edge: Edge) -> None:
     claude, server = edge()
     server.stop()
     with pytest.raises(CannotSubmit) as caught:
-        claude.create([("a", BODY)])
+        claude.create_batch([("a", BODY)])
     assert type(caught.value) is CannotSubmit
     assert caught.value.problem.startswith("the connection to the Anthropic API failed: ")
 
@@ -215,10 +215,10 @@ def test_no_redirect_is_followed(edge: Edge) -> None:
         faults=lambda call: Fault(307, headers={"location": elsewhere.url + call.path})
     )
     with pytest.raises(CannotSubmit, match="307") as caught:
-        claude.create([("a", BODY)])
+        claude.create_batch([("a", BODY)])
     assert caught.value.remedy.startswith("set ANTHROPIC_BASE_URL to the address")
     with pytest.raises(CannotCollect, match="307"):
-        claude.status(BatchId("b"))
+        claude.retrieve_batch(BatchId("b"))
     assert elsewhere.log == []
 
 
@@ -226,11 +226,11 @@ def test_the_limit_is_of_what_goes_over_the_wire(edge: Edge) -> None:
     """`most` small, so that the edge of the limit is seen to the byte."""
     size = BatchPayload([("a", BODY), ("b", BODY)]).size
     exact, server = edge(most=size)
-    assert exact.create([("a", BODY), ("b", BODY)]).requests == 2
+    assert exact.create_batch([("a", BODY), ("b", BODY)]).requests == 2
     assert server.log[0].body_bytes == size
     below, server = edge(most=size - 1)
     with pytest.raises(CannotSubmit):
-        below.create([("a", BODY), ("b", BODY)])
+        below.create_batch([("a", BODY), ("b", BODY)])
     assert server.log == []
 
 
@@ -238,7 +238,7 @@ def test_a_batch_above_the_limit_is_not_sent(edge: Edge) -> None:
     claude, server = edge()
     large = InMemoryBody(b"x" * 8_000_000)
     with pytest.raises(CannotSubmit) as caught:
-        claude.create((f"n{n}", large) for n in range(33))
+        claude.create_batch((f"n{n}", large) for n in range(33))
     assert caught.value.problem == "a batch of 264 MB was not sent: the API takes 256 MB"
     assert server.log == []
 
@@ -265,7 +265,7 @@ def test_a_batch_above_the_limit_is_not_sent(edge: Edge) -> None:
 def test_what_is_missing_is_said_at_first_use(environ: Mapping[str, str], problem: str) -> None:
     claude = AnthropicClient(environ, sleep=lambda seconds: None)
     with pytest.raises(CannotSubmit) as caught:
-        claude.create([("a", BODY)])
+        claude.create_batch([("a", BODY)])
     assert caught.value.problem == problem
 
 
@@ -273,10 +273,10 @@ def test_a_key_or_a_token_with_its_newline(edge: Edge) -> None:
     keys = frozenset({"right"})
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
         claude, _ = edge({"ANTHROPIC_API_KEY": "", name: "right\n"}, keys=keys)
-        assert claude.recent(datetime.now(UTC)).batches == ()
+        assert claude.list_batches(datetime.now(UTC)).batches == ()
     claude, _ = edge({"ANTHROPIC_API_KEY": "wrong"}, keys=keys)
     with pytest.raises(CannotCollect, match="401 authentication_error"):
-        claude.recent(datetime.now(UTC))
+        claude.list_batches(datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -293,24 +293,24 @@ def test_reading_is_patient(
     edge: Edge, slept: list[float], faults: list[Fault], waits: list[float]
 ) -> None:
     claude, _ = edge(faults=reading(faults))
-    batch = claude.create([("a", BODY)]).id
-    assert claude.status(batch).requests == 1
+    batch = claude.create_batch([("a", BODY)]).id
+    assert claude.retrieve_batch(batch).requests == 1
     assert slept == waits
 
 
 def test_who_failed_together_does_not_come_back_together(edge: Edge, slept: list[float]) -> None:
     faults = [Fault(500), Fault(503), Fault(429, headers={"retry-after": "10"})]
     claude, _ = edge(faults=reading(faults), luck=1.0)
-    batch = claude.create([("a", BODY)]).id
-    claude.status(batch)
+    batch = claude.create_batch([("a", BODY)]).id
+    claude.retrieve_batch(batch)
     assert slept == [0.5, 1, 11]
 
 
 def test_a_date_to_come_back_at_counts_from_the_answers_own(edge: Edge, slept: list[float]) -> None:
     later = formatdate(time.time() + 30, usegmt=True)
     claude, _ = edge(faults=reading([Fault(429, headers={"retry-after": later})]))
-    batch = claude.create([("a", BODY)]).id
-    claude.status(batch)
+    batch = claude.create_batch([("a", BODY)]).id
+    claude.retrieve_batch(batch)
     assert 25 < slept[0] <= 31
 
 
@@ -318,7 +318,7 @@ def test_how_soon_to_look_again_is_the_servers_word(edge: Edge) -> None:
     raw = json.dumps(WIRE | {"id": "b", "processing_status": "in_progress"}).encode()
     told = [Fault(200, body=raw, headers={"retry-after": "10"}), Fault(200, body=raw)]
     claude, _ = edge(faults=reading(told))
-    assert [claude.status(BatchId("b")).ask_again for _ in told] == [10, None]
+    assert [claude.retrieve_batch(BatchId("b")).retry_after for _ in told] == [10, None]
 
 
 def reading(faults: list[Fault]) -> Faults:
@@ -339,7 +339,7 @@ def reading(faults: list[Fault]) -> Faults:
 )
 def test_reading_ends_with_a_reason(edge: Edge, fault: Fault, calls: int) -> None:
     claude, server = edge(faults=lambda call: fault)
-    for read in (claude.status, claude.cancel, lambda batch: list(claude.results(batch))):
+    for read in (claude.retrieve_batch, claude.cancel_batch, lambda batch: list(claude.stream_results(batch))):
         server.log.clear()
         with pytest.raises(CannotCollect, match="No batch"):
             read(BatchId("msgbatch_x"))
@@ -349,14 +349,14 @@ def test_reading_ends_with_a_reason(edge: Edge, fault: Fault, calls: int) -> Non
 def test_an_answer_in_another_format_is_said(edge: Edge) -> None:
     claude, _ = edge(faults=lambda call: Fault(200, body=b"<html>"))
     with pytest.raises(CannotCollect, match="not its own format"):
-        claude.status(BatchId("b"))
+        claude.retrieve_batch(BatchId("b"))
 
 
 def test_a_cut_stream_starts_over_and_yields_nothing_twice(edge: Edge, slept: list[float]) -> None:
     cuts = [Fault(cut=100), Fault(cut=100_000), Fault(cut=300)]
     claude, _ = edge(faults=failing("GET", "/results", *cuts))
-    batch = claude.create((f"n{n}", BODY) for n in range(500)).id
-    names = [json.loads(line)["custom_id"] for line in claude.results(batch)]
+    batch = claude.create_batch((f"n{n}", BODY) for n in range(500)).id
+    names = [json.loads(line)["custom_id"] for line in claude.stream_results(batch)]
     assert sorted(names) == sorted(f"n{n}" for n in range(500))
     assert slept == [1, 2, 4]
 
@@ -366,8 +366,8 @@ def test_a_stream_that_ends_early_without_an_error_is_noticed(
 ) -> None:
     short = Fault(200, body=b'{"custom_id":"a","result":{"type":"canceled"}}\n{"custom_id":"b","re')
     claude, _ = edge(faults=failing("GET", "/results", short))
-    batch = claude.create([("a", BODY), ("b", BODY)]).id
-    assert len(list(claude.results(batch))) == 2
+    batch = claude.create_batch([("a", BODY), ("b", BODY)]).id
+    assert len(list(claude.stream_results(batch))) == 2
     assert slept == [1]
 
 
@@ -381,10 +381,10 @@ def test_results_are_fetched_from_our_own_address(edge: Edge) -> None:
         return None
 
     claude, _ = edge(faults=faults)
-    batch = claude.create([("a", BODY)]).id
+    batch = claude.create_batch([("a", BODY)]).id
     ended = WIRE | {"id": batch}
-    assert claude.status(batch).status == "ended"
-    assert len(list(claude.results(batch))) == 1
+    assert claude.retrieve_batch(batch).status == "ended"
+    assert len(list(claude.stream_results(batch))) == 1
     assert foreign.log == []
 
 
@@ -394,60 +394,60 @@ def test_recent_reads_pages_until_they_are_older(edge: Edge) -> None:
     claude, server = edge(now=lambda: times[0])
     for n in range(250):
         times[0] = now + timedelta(minutes=n)
-        claude.create([("a", BODY)])
+        claude.create_batch([("a", BODY)])
     server.log.clear()
-    assert len(claude.recent(now + timedelta(minutes=100)).batches) == 150
+    assert len(claude.list_batches(now + timedelta(minutes=100)).batches) == 150
     assert len(server.log) == 2
-    found = claude.recent(now).batches
+    found = claude.list_batches(now).batches
     assert len({batch.id for batch in found}) == 250
     assert list(found) == sorted(found, key=lambda batch: batch.created_at, reverse=True)
-    assert claude.recent(now + timedelta(days=1)).batches == ()
+    assert claude.list_batches(now + timedelta(days=1)).batches == ()
 
 
 def test_a_listing_says_when_it_was_made(edge: Edge) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     claude, _ = edge(now=lambda: now)
-    assert claude.recent(now).at == now
+    assert claude.list_batches(now).listed_at == now
 
 
 def test_a_full_disk_is_one_sentence(edge: Edge) -> None:
     claude, server = edge()
-    batch = claude.create([("a", BODY)]).id
+    batch = claude.create_batch([("a", BODY)]).id
     given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
     full = AnthropicClient(
         given,
         sleep=lambda seconds: None,
-        spool=lambda: open("/dev/full", "r+b", buffering=0),  # noqa: SIM115
+        open_spool=lambda: open("/dev/full", "r+b", buffering=0),  # noqa: SIM115
     )
     with closing(full), pytest.raises(CannotCollect) as caught:
-        list(full.results(batch))
+        list(full.stream_results(batch))
     assert caught.value.problem == (
         "the results could not be stored in a temporary file: No space left on device"
     )
-    assert len(list(claude.results(batch))) == 1
+    assert len(list(claude.stream_results(batch))) == 1
 
 
 def test_cancel_twice_is_the_same_as_once(edge: Edge) -> None:
     claude, _ = edge(seconds=3600)
-    batch = claude.create([("a", BODY)]).id
-    assert claude.cancel(batch).status == "canceling"
-    again = claude.cancel(batch)
+    batch = claude.create_batch([("a", BODY)]).id
+    assert claude.cancel_batch(batch).status == "canceling"
+    again = claude.cancel_batch(batch)
     assert (again.status, again.counts["canceled"]) == ("ended", 1)
 
 
 def test_an_archived_batch_says_so(edge: Edge) -> None:
     times = [datetime(2026, 11, 22, 10, tzinfo=UTC)]
     claude, _ = edge(now=lambda: times[0])
-    batch = claude.create([("a", BODY)]).id
+    batch = claude.create_batch([("a", BODY)]).id
     times[0] += timedelta(days=30)
-    assert claude.status(batch).archived
+    assert claude.retrieve_batch(batch).archived
     with pytest.raises(CannotCollect, match="no longer available"):
-        list(claude.results(batch))
+        list(claude.stream_results(batch))
 
 
 def test_the_lane_now(edge: Edge) -> None:
     claude, server = edge()
-    answer = parse_message("a", claude.ask(PARAMS), validate_review)
+    answer = parse_message("a", claude.create_message(PARAMS), validate_review)
     assert (answer.outcome, answer.model) == (Outcome.SUCCEEDED, "claude-sonnet-5-5")
     assert answer.usage == Usage(input=1, output=8)
     assert [logged.path for logged in server.log] == ["/v1/messages"]
@@ -456,10 +456,10 @@ def test_the_lane_now(edge: Edge) -> None:
 def test_models(edge: Edge, slept: list[float]) -> None:
     claude, _ = edge()
     retires = datetime(2027, 1, 15, tzinfo=UTC)
-    assert claude.model("claude-haiku-4-5") == RemoteModel(
+    assert claude.retrieve_model("claude-haiku-4-5") == RemoteModel(
         "claude-haiku-4-5", "deprecated", retires, 200_000, 64_000, True, True
     )
-    assert claude.model("claude-unknown") is None
+    assert claude.retrieve_model("claude-unknown") is None
     assert slept == []
 
 
@@ -483,7 +483,7 @@ def test_federation_needs_no_key(edge: Edge, tmp_path: Path) -> None:
         keys=frozenset({"minted"}),
         faults=faults,
     )
-    assert claude.recent(datetime.now(UTC)).batches == ()
+    assert claude.list_batches(datetime.now(UTC)).batches == ()
 
 
 def test_federation_that_fails_sent_nothing(edge: Edge, tmp_path: Path) -> None:
@@ -496,7 +496,7 @@ def test_federation_that_fails_sent_nothing(edge: Edge, tmp_path: Path) -> None:
         }
     )
     with pytest.raises(CannotSubmit) as caught:
-        claude.create([("a", BODY)])
+        claude.create_batch([("a", BODY)])
     assert type(caught.value) is CannotSubmit
     assert caught.value.problem.startswith("the Anthropic credentials cannot be used: ")
     assert server.log == []
@@ -521,14 +521,14 @@ def official(slept: list[float]) -> AnthropicClient:
 @pytest.mark.vcr
 @pytest.mark.default_cassette("basic_batch_completion.yaml")
 def test_a_recorded_batch(official: AnthropicClient) -> None:
-    created = official.create([("0", BODY), ("1", BODY), ("2", BODY)])
+    created = official.create_batch([("0", BODY), ("1", BODY), ("2", BODY)])
     assert created.id == "msgbatch_01MxdL3LT4Dizo9t3j6FY9Ap"
     assert created.counts["processing"] == 3
-    assert official.status(created.id).status == "in_progress"
-    ended = official.status(created.id)
+    assert official.retrieve_batch(created.id).status == "in_progress"
+    ended = official.retrieve_batch(created.id)
     assert (ended.status, ended.counts["succeeded"]) == ("ended", 3)
     assert ended.created_at == datetime(2025, 1, 12, 5, 59, 14, 154311, UTC)
-    answers = [parse_line(line, None) for line in official.results(created.id)]
+    answers = [parse_result_line(line, None) for line in official.stream_results(created.id)]
     assert [(answer.custom_id, answer.outcome) for answer in answers] == [
         ("0", Outcome.SUCCEEDED),
         ("1", Outcome.SUCCEEDED),
@@ -546,37 +546,37 @@ def test_a_recorded_batch(official: AnthropicClient) -> None:
 @pytest.mark.vcr
 @pytest.mark.default_cassette("basic_batch_reasoning_completion.yaml")
 def test_a_recorded_batch_with_thinking(official: AnthropicClient) -> None:
-    batch = official.create([("0", BODY), ("1", BODY)]).id
-    lines = list(official.results(batch))
+    batch = official.create_batch([("0", BODY), ("1", BODY)]).id
+    lines = list(official.stream_results(batch))
     blocks = [json.loads(line)["result"]["message"]["content"] for line in lines]
     assert [[block["type"] for block in content] for content in blocks] == [
         ["thinking", "text"],
         ["thinking", "text"],
     ]
-    answers = [parse_line(line, None) for line in lines]
+    answers = [parse_result_line(line, None) for line in lines]
     assert [answer.text for answer in answers] == [content[1]["text"] for content in blocks]
-    assert {parse_line(line, validate_review).outcome for line in lines} == {Outcome.UNREADABLE}
+    assert {parse_result_line(line, validate_review).outcome for line in lines} == {Outcome.UNREADABLE}
 
 
 @pytest.mark.vcr
 @pytest.mark.default_cassette("batch_cancel.yaml")
 def test_a_recorded_cancel(official: AnthropicClient) -> None:
-    batch = official.create([("0", BODY)]).id
-    assert official.status(batch).status == "in_progress"
-    assert official.cancel(batch).status == "canceling"
+    batch = official.create_batch([("0", BODY)]).id
+    assert official.retrieve_batch(batch).status == "in_progress"
+    assert official.cancel_batch(batch).status == "canceling"
 
 
 @pytest.mark.vcr
 @pytest.mark.default_cassette("batch_cancel.yaml")
 def test_what_was_not_recorded_fails(official: AnthropicClient) -> None:
     with pytest.raises(CannotCollect):
-        official.status(BatchId("msgbatch_another"))
+        official.retrieve_batch(BatchId("msgbatch_another"))
 
 
 def test_recorded_results_of_other_years() -> None:
     state = json.loads((RECORDINGS / "state-capitals-anthropic.json").read_text())
     answers = [
-        parse_line(json.dumps({"custom_id": str(n), "result": result}).encode(), None)
+        parse_result_line(json.dumps({"custom_id": str(n), "result": result}).encode(), None)
         for n, result in enumerate(state["results"])
     ]
     assert [(answer.text, answer.usage) for answer in answers] == [
@@ -585,7 +585,7 @@ def test_recorded_results_of_other_years() -> None:
         ("Sacramento", Usage(input=23, output=7)),
         ("Austin", Usage(input=25, output=5)),
     ]
-    cited = parse_line((RECORDINGS / "msgbatch_01YFCujNum1PSgW5xSjfsSt2_0.json").read_bytes(), None)
+    cited = parse_result_line((RECORDINGS / "msgbatch_01YFCujNum1PSgW5xSjfsSt2_0.json").read_bytes(), None)
     assert cited.usage == Usage(input=2117, output=82)
     assert str(cited.text).startswith("Here's a summary of the document:\n\nThe document is a")
     assert str(cited.text).endswith("and its broad impact.")

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from claude_batch.cli.output import json_documents as report
-from claude_batch.exports.export import export
+from claude_batch.exports.export import export_findings
 from claude_batch.findings.parsing import MAX_FINDINGS
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.pull_requests.outcomes import list_findings
@@ -158,7 +158,7 @@ def test_findings_without_words_are_counted_and_nowhere_shown(told: Open) -> Non
         assert "4 (malformed answer)" in str(check(pull).body)
         assert {found.outcome for found in list_findings([pull.rig.ledger])} == {"malformed"}
         work_tree = WorkTree(pull.shop.work)
-        assert export([pull.rig.ledger], work_tree, "markdown") == "No findings.\n"
+        assert export_findings([pull.rig.ledger], work_tree, "markdown") == "No findings.\n"
 
 
 OURS = {"<details", "</details", "<summary", "</summary"}

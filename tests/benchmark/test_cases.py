@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.benchmark.cases import Case, Golden, Replay, read_cases, score
+from claude_batch.benchmark.cases import BenchmarkCase, ExpectedComment, ReplayedCase, parse_cases, score
 from claude_batch.diff.model import Side
 from claude_batch.errors import BadUsage
 from claude_batch.findings.placement import Placed
@@ -19,15 +19,15 @@ def placed(first: int, last: int, path: str = "a.py", side: Side = Side.RIGHT) -
     return Placed(finding(), path, side, first, last)
 
 
-def case(*comments: dict[str, object]) -> Case:
+def case(*comments: dict[str, object]) -> BenchmarkCase:
     row = {"githubPrUrl": URL, "target_commit": "a" * 40, "source_commit": "b" * 40}
-    return read_cases("cases.json", json.dumps([{**row, "comments": comments}]).encode())[0]
+    return parse_cases("cases.json", json.dumps([{**row, "comments": comments}]).encode())[0]
 
 
-def replay(known: Case, *inline: Placed, said: int | None = None, missing: int = 0) -> Replay:
+def replay(known: BenchmarkCase, *inline: Placed, said: int | None = None, missing: int = 0) -> ReplayedCase:
     usage = Usage(input=1_000, output=100)
     count = len(inline) if said is None else said
-    return Replay(known, count, inline, inline, usage, Decimal("0.0015"), missing)
+    return ReplayedCase(known, count, inline, inline, usage, Decimal("0.0015"), missing)
 
 
 def test_a_case_in_the_form_of_aacr_bench():
@@ -42,7 +42,7 @@ def test_a_case_in_the_form_of_aacr_bench():
         }
     )
     assert known.repository == "octo/shop"
-    assert known.comments == (Golden(path="a.py", side=Side.RIGHT, from_line=3, to_line=5),)
+    assert known.comments == (ExpectedComment(path="a.py", side=Side.RIGHT, from_line=3, to_line=5),)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_a_case_in_the_form_of_aacr_bench():
     ],
 )
 def test_a_hit_is_the_same_file_and_side_and_lines_that_overlap(one, hit):
-    golden = Golden(path="a.py", from_line=3, to_line=5)
-    assert golden.is_hit_by(one) is hit
+    golden = ExpectedComment(path="a.py", from_line=3, to_line=5)
+    assert golden.is_matched_by(one) is hit
 
 
 def test_a_comment_on_the_whole_file_is_hit_by_nothing():
-    assert not Golden(path="a.py").is_hit_by(placed(1, 1))
+    assert not ExpectedComment(path="a.py").is_matched_by(placed(1, 1))
 
 
 def test_precision_and_recall_count_different_things():
@@ -79,7 +79,7 @@ def test_precision_and_recall_count_different_things():
 
 
 def test_a_pull_request_without_any_answer_is_not_scored():
-    silent = Replay(case(), 0, (), (), Usage(), Decimal(0), 3)
+    silent = ReplayedCase(case(), 0, (), (), Usage(), Decimal(0), 3)
     found = score([silent])
     assert (found.pull_requests, found.missing) == (0, 3)
     assert found.precision is found.recall is found.placement is None
@@ -88,5 +88,5 @@ def test_a_pull_request_without_any_answer_is_not_scored():
 @pytest.mark.parametrize("text", ["{", "{}", '[{"githubPrUrl": 3}]', '[{"target_commit": "main"}]'])
 def test_what_is_no_set_of_cases_is_said_in_two_sentences(text):
     with pytest.raises(BadUsage, match=r"cases\.json does not hold cases") as caught:
-        read_cases("cases.json", text.encode())
+        parse_cases("cases.json", text.encode())
     assert "AACR-Bench" in caught.value.remedy

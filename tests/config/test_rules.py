@@ -68,13 +68,13 @@ def test_an_instruction_is_for_the_files_that_its_rule_names() -> None:
 
 def test_each_model_gets_requests_of_its_own_in_one_batch() -> None:
     made = claimant(rules=[{"below": 2_000, "model": HAIKU}]).plan(LedgerState(), subject(*ALL))
-    (parcel,) = made.parcels
-    asked = {draft.asked.model: draft.asked for draft in parcel.drafts}
+    (parcel,) = made.batches
+    asked = {draft.event.model: draft.event for draft in parcel.requests}
     assert {model: len(one.tasks) for model, one in asked.items()} == {HAIKU: 1, SONNET: 3}
-    for draft in parcel.drafts:
-        assert f'"model":"{draft.asked.model}"'.encode() in draft.body.read()
-    dear = claimant().plan(LedgerState(), subject(SMALL)).parcels[0].drafts[0].estimate
-    cheap = next(one for one in parcel.drafts if one.asked.model == HAIKU).estimate
+    for draft in parcel.requests:
+        assert f'"model":"{draft.event.model}"'.encode() in draft.body.read()
+    dear = claimant().plan(LedgerState(), subject(SMALL)).batches[0].requests[0].estimate
+    cheap = next(one for one in parcel.requests if one.event.model == HAIKU).estimate
     assert cheap.usd_max < dear.usd_max / 10
 
 
@@ -84,8 +84,8 @@ def test_a_cheaper_step_of_the_ladder_leaves_what_a_rule_names() -> None:
         ladder=[HAIKU],
         budget={"pull_request": 0.1, "month": False},
     ).plan(LedgerState(), subject(*ALL))
-    assert made.steps
-    assert {draft.asked.model for draft in made.parcels[0].drafts} == {HAIKU, OPUS}
+    assert made.ladder_steps
+    assert {draft.event.model for draft in made.batches[0].requests} == {HAIKU, OPUS}
 
 
 def test_a_model_without_a_price_is_refused_before_anything_is_read() -> None:

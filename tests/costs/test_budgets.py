@@ -4,16 +4,16 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.config.model import Budget
-from claude_batch.costs.budgets import check, periods
+from claude_batch.costs.budgets import check_budget, start_of_day_and_month
 from claude_batch.errors import BudgetExceeded
 
 LIMITS = Budget(pull_request=Decimal("1.00"), day=Decimal(5), month=Decimal(25))
 
 
 def ask(wanted: str, pr: str | None = "0", day: str = "0", month: str = "0") -> None:
-    check(
+    check_budget(
         LIMITS,
-        wanted=Decimal(wanted),
+        usd_max=Decimal(wanted),
         spent_pr=None if pr is None else Decimal(pr),
         spent_day=Decimal(day),
         spent_month=Decimal(month),
@@ -57,10 +57,10 @@ def test_no_limit_never_stops_and_a_limit_of_zero_always_does() -> None:
     nothing = Decimal(0)
     free = Budget(pull_request=None, day=None, month=None)
     much = Decimal(10**9)
-    check(free, wanted=much, spent_pr=much, spent_day=much, spent_month=much)
+    check_budget(free, usd_max=much, spent_pr=much, spent_day=much, spent_month=much)
     shut = Budget(month=nothing)
     with pytest.raises(BudgetExceeded):
-        check(shut, wanted=Decimal("1e-9"), spent_pr=None, spent_day=nothing, spent_month=nothing)
+        check_budget(shut, usd_max=Decimal("1e-9"), spent_pr=None, spent_day=nothing, spent_month=nothing)
 
 
 def test_who_wants_nothing_is_within_a_budget_that_is_used_up() -> None:
@@ -69,7 +69,7 @@ def test_who_wants_nothing_is_within_a_budget_that_is_used_up() -> None:
 
 def test_days_and_months_are_those_of_utc() -> None:
     now = datetime(2026, 12, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
-    assert periods(now) == (
+    assert start_of_day_and_month(now) == (
         datetime(2026, 11, 30, tzinfo=UTC),
         datetime(2026, 11, 1, tzinfo=UTC),
     )

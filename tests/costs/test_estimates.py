@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.costs.estimates import estimate, input_tokens, max_tokens, reserved_tokens, total
+from claude_batch.costs.estimates import estimate_request, estimate_input_tokens, max_tokens, max_input_tokens, sum_estimates
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BadConfig
 from claude_batch.ledger.events import Estimate
@@ -15,7 +15,7 @@ PRICES = Prices.load()
 
 def made(model: str = "claude-sonnet-5-5", effort: str | None = "medium", **more: int) -> Estimate:
     sizes = {"chars": 22_000, "tasks": 4} | more
-    return estimate(PRICES, model, effort, at=TODAY, batch=True, **sizes)  # type: ignore[arg-type]
+    return estimate_request(PRICES, model, effort, at=TODAY, batch=True, **sizes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def made(model: str = "claude-sonnet-5-5", effort: str | None = "medium", **more
     ],
 )
 def test_tokens_of_characters_by_tokenizer(chars: int, model: str, tokens: int) -> None:
-    assert input_tokens(chars, model) == tokens
+    assert estimate_input_tokens(chars, model) == tokens
 
 
 def test_the_reserve_is_for_the_densest_text() -> None:
-    assert [reserved_tokens(chars) for chars in (0, 1, 17, 18)] == [0, 1, 10, 11]
+    assert [max_input_tokens(chars) for chars in (0, 1, 17, 18)] == [0, 1, 10, 11]
 
 
 def test_an_estimate_to_the_last_digit() -> None:
@@ -76,9 +76,9 @@ def test_the_limit_grows_with_chars_tasks_and_effort_up_to_what_all_models_take(
 
 def test_a_total_is_the_sum_and_nothing_is_zero() -> None:
     one = made()
-    assert total([one, one]).usd_max == one.usd_max * 2
-    assert total([one, one]).input_tokens == 20_000
-    assert total([]) == Estimate(
+    assert sum_estimates([one, one]).usd_max == one.usd_max * 2
+    assert sum_estimates([one, one]).input_tokens == 20_000
+    assert sum_estimates([]) == Estimate(
         input_tokens=0,
         output_tokens=0,
         usd=Decimal(0),

@@ -2,9 +2,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.costs.entries import entries
-from claude_batch.costs.forecast import Month, month, sentences
-from claude_batch.costs.spending import Accuracy, accuracy
+from claude_batch.costs.entries import list_cost_entries
+from claude_batch.costs.forecast import MonthForecast, forecast_month, describe_month
+from claude_batch.costs.spending import EstimateAccuracy, measure_accuracy
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, at, failed, intent, settled
 
@@ -32,7 +32,7 @@ def test_a_line_through_what_was_paid() -> None:
             asked("open", 0, "t", minute=-7 * DAY),
         ]
     )
-    found = month([view], NOV_16, BUDGET)
+    found = forecast_month([view], NOV_16, BUDGET)
     assert (found.start.isoformat(), found.end.isoformat()) == (
         "2026-11-01T00:00:00+00:00",
         "2026-12-01T00:00:00+00:00",
@@ -53,7 +53,7 @@ def told(**more: object) -> list[str]:
         "forecast_usd": None,
         "budget_usd": None,
     }
-    return sentences(Month(**(given | more)))
+    return describe_month(MonthForecast(**(given | more)))
 
 
 def test_a_month_in_words() -> None:
@@ -80,18 +80,18 @@ def test_a_month_in_words() -> None:
 
 def test_nothing_is_foretold_on_the_first_day() -> None:
     view = LedgerState.of(paid("today", -20.9, "1.00"))  # 1 November, 12:24
-    found = month([view], datetime(2026, 11, 1, 23, tzinfo=UTC), None)
+    found = forecast_month([view], datetime(2026, 11, 1, 23, tzinfo=UTC), None)
     assert (found.usd, found.forecast_usd, found.previous_usd) == (Decimal("1.00"), None, None)
 
 
 def test_a_month_counts_what_it_does_not_know() -> None:
     unpriced = [intent("i"), asked("i", 0, "t"), answered("i", usd=None, usd_standard=None)]
-    found = month([LedgerState.of(unpriced)], at(DAY), BUDGET)
+    found = forecast_month([LedgerState.of(unpriced)], at(DAY), BUDGET)
     assert (found.usd, found.unknown, found.reserved_usd) == (Decimal(0), 1, Decimal(0))
 
 
 def test_an_empty_ledger() -> None:
-    found = month([], NOV_16, BUDGET)
+    found = forecast_month([], NOV_16, BUDGET)
     assert (found.usd, found.forecast_usd, found.previous_usd) == (0, 0, None)
 
 
@@ -110,11 +110,11 @@ def test_the_error_of_estimates_by_kind_and_model() -> None:
         ]
     )
     model = "claude-sonnet-5-5"
-    found = accuracy(entries([view]))
+    found = measure_accuracy(list_cost_entries([view]))
     assert found == (
-        Accuracy("docs", model, 1, Decimal("0.01"), Decimal("0.008")),
-        Accuracy("review", model, 2, Decimal("0.02"), Decimal("0.04")),
-        Accuracy("tests", model, 1, Decimal("0.01"), Decimal(0)),
+        EstimateAccuracy("docs", model, 1, Decimal("0.01"), Decimal("0.008")),
+        EstimateAccuracy("review", model, 2, Decimal("0.02"), Decimal("0.04")),
+        EstimateAccuracy("tests", model, 1, Decimal("0.01"), Decimal(0)),
     )
     assert [one.error_percent for one in found] == [25, -50, None]
 
@@ -129,5 +129,5 @@ def test_the_wait_for_an_answer_and_a_clock_that_went_backwards() -> None:
             settled("c", 0, "t"),
         ]
     )
-    waits = {entry.asked.intent: entry.waited for entry in entries([view])}
+    waits = {entry.request.intent: entry.wait for entry in list_cost_entries([view])}
     assert waits == {"a": at(0) - at(0), "b": None, "c": None}

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs import estimates as estimate
 from claude_batch.costs.prompt_cache import (
-    ASSUMED_HITS,
+    ASSUMED_HIT_RATE,
     RECENT,
-    WORTH,
+    MIN_SAVING,
     CachedPrefix,
     CachePricing,
-    hit_rate,
+    measure_hit_rate,
     plan_cached_prefixes,
 )
 from claude_batch.ledger.events import AnyEvent
@@ -34,7 +34,7 @@ TOKENS = st.integers(1, 50_000)
 NUMBERS = st.integers(1, 500)
 
 
-def terms(model: str = MODEL, hits: Decimal = ASSUMED_HITS) -> CachePricing:
+def terms(model: str = MODEL, hits: Decimal = ASSUMED_HIT_RATE) -> CachePricing:
     rates = PRICES.rates(model, at=TODAY, prompt_tokens=0)
     return CachePricing(rates, PRICES.cache_minimum(model), hits, lambda text: len(text) * 100)
 
@@ -50,7 +50,7 @@ class TestSaving:
         self, model: str, tokens: int, number: int, hits: Decimal
     ) -> None:
         def bill(**classes: int) -> Decimal:
-            return PRICES.rates(model, at=TODAY, prompt_tokens=0).of(Usage(**classes)) / 2
+            return PRICES.rates(model, at=TODAY, prompt_tokens=0).cost(Usage(**classes)) / 2
 
         plain = number * bill(input=tokens)
         follower = hits * bill(cache_read=tokens) + (1 - hits) * bill(cache_write_1h=tokens)
@@ -81,19 +81,19 @@ class TestSaving:
 
 class TestPays:
     def test_from_five_cents_on(self) -> None:
-        number = next(n for n in range(1, 1_000) if terms().saving(10_000, n) >= WORTH)
+        number = next(n for n in range(1, 1_000) if terms().saving(10_000, n) >= MIN_SAVING)
         assert number == 26
-        assert terms().pays(10_000, number)
-        assert not terms().pays(10_000, number - 1)
+        assert terms().is_worth_priming(10_000, number)
+        assert not terms().is_worth_priming(10_000, number - 1)
 
     def test_from_the_models_minimum_on(self) -> None:
-        assert terms().minimum == 512
-        assert terms().pays(512, 10_000)
-        assert not terms().pays(511, 10_000)
-        assert not terms("claude-haiku-4-5").pays(4_095, 10_000)
+        assert terms().min_tokens == 512
+        assert terms().is_worth_priming(512, 10_000)
+        assert not terms().is_worth_priming(511, 10_000)
+        assert not terms("claude-haiku-4-5").is_worth_priming(4_095, 10_000)
 
     def test_not_where_nobody_knows_the_minimum(self) -> None:
-        assert not replace(terms(), minimum=None).pays(10_000, 10_000)
+        assert not replace(terms(), min_tokens=None).is_worth_priming(10_000, 10_000)
 
 
 class TestMarks:
@@ -106,7 +106,7 @@ class TestMarks:
         long, short, rare = "a" * 100, "b" * 10, "c" * 100
         found = self.marks(long, short, long, rare, *[short, long] * 50)
         primer = CachedPrefix(10_000, Decimal(0), is_primer=True)
-        follower = CachedPrefix(10_000, ASSUMED_HITS, is_primer=False)
+        follower = CachedPrefix(10_000, ASSUMED_HIT_RATE, is_primer=False)
         assert found == [primer, None, follower, None] + [None, follower] * 50
 
     def test_two_groups_have_two_primers(self) -> None:
@@ -119,11 +119,11 @@ class TestMarks:
         assert self.marks(*["a" * 100] * 20, models=(MODEL, "claude-sonnet-5")) == [None] * 40
 
     def test_how_a_prompt_is_expected_to_be_billed(self) -> None:
-        follower = CachedPrefix(1_000, ASSUMED_HITS, is_primer=False)
-        assert follower.classes(5_000) == Usage(input=4_000, cache_read=640, cache_write_1h=360)
+        follower = CachedPrefix(1_000, ASSUMED_HIT_RATE, is_primer=False)
+        assert follower.expected_usage(5_000) == Usage(input=4_000, cache_read=640, cache_write_1h=360)
         primer = CachedPrefix(1_000, Decimal(0), is_primer=True)
-        assert primer.classes(5_000) == Usage(input=4_000, cache_write_1h=1_000)
-        assert primer.classes(900) == Usage(cache_write_1h=900)
+        assert primer.expected_usage(5_000) == Usage(input=4_000, cache_write_1h=1_000)
+        assert primer.expected_usage(900) == Usage(cache_write_1h=900)
 
 
 def past(number: int, usage: Usage, start: int = 0, **more: object) -> list[AnyEvent]:
@@ -143,10 +143,10 @@ class TestHitRate:
     HALF = Usage(input=1_000, cache_read=300, cache_write_1h=200, cache_write_5m=100)
 
     def rate(self, *events: AnyEvent, minute: float = 1_000) -> Decimal:
-        return hit_rate(LedgerState.of(events), at(minute))
+        return measure_hit_rate(LedgerState.of(events), at(minute))
 
     def test_twenty_answers_are_believed(self) -> None:
-        assert self.rate(*past(LEAST - 1, self.HALF)) == ASSUMED_HITS
+        assert self.rate(*past(LEAST - 1, self.HALF)) == ASSUMED_HIT_RATE
         assert self.rate(*past(LEAST, self.HALF)) == Decimal("0.5")
 
     def test_folded_ones_count_too(self) -> None:
@@ -167,7 +167,7 @@ class TestHitRate:
         never = past(LEAST, Usage(cache_write_1h=1_000))
         assert self.rate(*never) == 0
         later = LEAST + RECENT / timedelta(minutes=1)
-        assert self.rate(*never, minute=later) == ASSUMED_HITS
+        assert self.rate(*never, minute=later) == ASSUMED_HIT_RATE
 
 
 @given(
@@ -180,10 +180,10 @@ def test_no_bill_is_above_what_is_reserved(
     model: str, chars: int, mark: CachedPrefix | None, shares: list[int]
 ) -> None:
     """However a prompt of at most so many tokens is split into classes."""
-    made = estimate.estimate(
-        PRICES, model, "medium", chars=chars, tasks=3, at=TODAY, batch=True, mark=mark
+    made = estimate.estimate_request(
+        PRICES, model, "medium", chars=chars, tasks=3, at=TODAY, batch=True, cached_prefix=mark
     )
-    most, whole = estimate.reserved_tokens(chars), max(sum(shares), 1)
+    most, whole = estimate.max_input_tokens(chars), max(sum(shares), 1)
     into, read, write = (most * share // whole for share in shares)
     if mark is None:
         into, read, write = into + read + write, 0, 0
@@ -195,11 +195,11 @@ def test_no_bill_is_above_what_is_reserved(
 
 @pytest.mark.parametrize("is_primer", [True, False])
 def test_an_estimate_shows_the_hits_that_are_expected(is_primer: bool) -> None:
-    hits = Decimal(0) if is_primer else ASSUMED_HITS
+    hits = Decimal(0) if is_primer else ASSUMED_HIT_RATE
     mark = CachedPrefix(4_000, hits, is_primer)
     plain, marked = (
-        estimate.estimate(
-            PRICES, MODEL, "low", chars=22_000, tasks=1, at=TODAY, batch=True, mark=one
+        estimate.estimate_request(
+            PRICES, MODEL, "low", chars=22_000, tasks=1, at=TODAY, batch=True, cached_prefix=one
         )
         for one in (None, mark)
     )

@@ -6,7 +6,7 @@ import pytest
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.costs.prices import Prices
-from claude_batch.costs.receipts import Receipt, receipt
+from claude_batch.costs.receipts import Receipt, build_receipt
 from claude_batch.formatting import dollars
 from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, IntentId
 from claude_batch.tasks.task import TaskId
@@ -38,12 +38,12 @@ def answered(
 
 
 def test_nothing_costs_nothing() -> None:
-    assert receipt([]) == Receipt()
+    assert build_receipt([]) == Receipt()
 
 
 def test_a_receipt_is_the_sum_of_what_was_recorded() -> None:
     """Haiku in a batch, Sonnet at once, and a request that expired unbilled."""
-    made = receipt(
+    made = build_receipt(
         [
             answered("claude-haiku-5-5", Usage(input=10_000, output=1_500)),
             answered("claude-sonnet-5-5", Usage(input=1_000, output=100), batch=False),
@@ -68,7 +68,7 @@ def test_a_receipt_is_the_sum_of_what_was_recorded() -> None:
 @pytest.mark.parametrize("batch", [True, False])
 def test_the_savings_are_those_of_the_price_list(batch: bool) -> None:
     cost = PRICES.cost("claude-opus-5-5", CACHED, at=NOW, batch=batch)
-    made = receipt([answered("claude-opus-5-5", CACHED, batch)])
+    made = build_receipt([answered("claude-opus-5-5", CACHED, batch)])
     assert made.saved_by_batch == cost.saved_by_batch
     assert made.saved_by_cache == cost.saved_by_cache
     assert made.saved_usd == made.saved_by_batch + made.saved_by_cache
@@ -76,7 +76,7 @@ def test_the_savings_are_those_of_the_price_list(batch: bool) -> None:
 
 
 def test_an_answer_without_a_price_is_counted_and_not_taken_for_free() -> None:
-    made = receipt([answered("claude-next", Usage(input=5), priced=False)])
+    made = build_receipt([answered("claude-next", Usage(input=5), priced=False)])
     assert (made.unpriced, made.usd, made.input_tokens) == (1, Decimal(0), 5)
     assert made.models == ("claude-next",)
 
@@ -102,7 +102,7 @@ def test_a_settled_row_counts_like_an_answer(lane: str, by_batch: str) -> None:
             "usd_estimated": "0.01",
         }
     )
-    assert receipt([row]).saved_by_batch == Decimal(by_batch)
+    assert build_receipt([row]).saved_by_batch == Decimal(by_batch)
 
 
 @pytest.mark.parametrize(

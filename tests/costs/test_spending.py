@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.costs.spending import By, as_csv, spending
+from claude_batch.costs.spending import GroupBy, render_spending_csv, build_spending_report
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
@@ -36,8 +36,8 @@ VIEW = LedgerState.of(
         ("model", {"claude-haiku-5-5": ("0.02", 1), "claude-sonnet-5-5": ("0.12", 3)}),
     ],
 )
-def test_receipts_in_groups(by: By, groups: dict[str, tuple[str, int]]) -> None:
-    found = spending([VIEW], by, None)
+def test_receipts_in_groups(by: GroupBy, groups: dict[str, tuple[str, int]]) -> None:
+    found = build_spending_report([VIEW], by, None)
     assert {one.name: (one.receipt.usd, one.receipt.requests) for one in found.groups} == {
         name: (Decimal(usd), requests) for name, (usd, requests) in groups.items()
     }
@@ -48,17 +48,17 @@ def test_receipts_in_groups(by: By, groups: dict[str, tuple[str, int]]) -> None:
 
 
 def test_since_a_time() -> None:
-    found = spending([VIEW], "day", at(60))
+    found = build_spending_report([VIEW], "day", at(60))
     assert [one.name for one in found.groups] == ["2026-11-23"]
-    assert spending([VIEW], "day", at(60 * 48)).groups == ()
+    assert build_spending_report([VIEW], "day", at(60 * 48)).groups == ()
 
 
 def test_several_ledgers_are_one_sum() -> None:
-    assert spending([VIEW, VIEW], "day", None).total.receipt.usd == Decimal("0.28")
+    assert build_spending_report([VIEW, VIEW], "day", None).total.receipt.usd == Decimal("0.28")
 
 
 def test_csv() -> None:
-    assert as_csv(spending([VIEW], "kind", None)) == (
+    assert render_spending_csv(build_spending_report([VIEW], "kind", None)) == (
         "kind,usd,usd_standard,saved_usd,requests,input_tokens,output_tokens,"
         "cache_read_tokens,cache_write_tokens,usd_estimated,unknown\n"
         "review,0.04,0.08,0.04,3,200,80,0,0,0.03,0\n"
@@ -68,9 +68,9 @@ def test_csv() -> None:
 
 
 def test_nothing_paid_is_a_total_of_nothing() -> None:
-    found = spending([], "model", None)
+    found = build_spending_report([], "model", None)
     assert found.groups == ()
-    assert as_csv(found).endswith("total,0,0,0,0,0,0,0,0,0,0\n")
+    assert render_spending_csv(found).endswith("total,0,0,0,0,0,0,0,0,0,0\n")
 
 
 def test_an_answer_without_a_price_is_unknown_and_not_free() -> None:
@@ -83,14 +83,14 @@ def test_an_answer_without_a_price_is_unknown_and_not_free() -> None:
             failed("i1", 2),  # expired: not billed
         ]
     )
-    found = spending([view], "kind", None)
+    found = build_spending_report([view], "kind", None)
     assert found.total.unknown == 2
-    assert as_csv(found).endswith("total,0,0,0,3,100,40,0,0,0.03,2\n")
+    assert render_spending_csv(found).endswith("total,0,0,0,3,100,40,0,0,0.03,2\n")
 
 
 def test_a_folded_request_keeps_its_lane() -> None:
     view = LedgerState.of([settled("i1", 0, "t1"), settled("i2", 0, "t2", lane="now")])
-    saved = spending([view], "kind", None).total.receipt
+    saved = build_spending_report([view], "kind", None).total.receipt
     assert (saved.saved_by_batch, saved.saved_by_cache) == (Decimal("0.02"), Decimal("0.02"))
 
 
@@ -116,8 +116,8 @@ def test_what_was_not_asked_again_counts_where_it_was_wanted() -> None:
             second("p3", 40, "c2"),
         ]
     )
-    found = spending([view], "pull_request", None)
+    found = build_spending_report([view], "pull_request", None)
     saved = {one.name: one.receipt.saved_by_dedupe for one in found.groups}
     assert saved == {"7": Decimal(0), "8": Decimal("0.04")}
     assert found.total.receipt.saved_by_dedupe == Decimal("0.04")
-    assert spending([view], "day", at(35)).total.receipt.saved_by_dedupe == Decimal("0.02")
+    assert build_spending_report([view], "day", at(35)).total.receipt.saved_by_dedupe == Decimal("0.02")

@@ -138,8 +138,8 @@ def is_whole(pull: PullRig) -> None:
     sent = Counter(content(params) for _, _, params in pull.rig.server.submitted())
     assert set(sent.values()) == {1}, "paid twice"
     assert sorted(pull.reviewed()) == STANDS
-    assert len(pull.forge.comments(pull.number)) == 1
-    head = pull.forge.pull(pull.number).head_sha
+    assert len(pull.forge.list_comments(pull.number)) == 1
+    head = pull.forge.get_pull_request(pull.number).head_sha
     assert pull.shop.ask("GET", f"/commits/{head}/check-runs").body["total_count"] == 1
 
 

@@ -115,7 +115,7 @@ def test_told_to_end_at_each_stage_and_run_again(tmp_path: Path, number: int) ->
         cut_short(place, switch, Killer("POST", "/reviews", 1, number), "publish", "--pr", pull)
         place.run("publish", "--pr", pull)
         place.run("publish", "--pr", pull)
-        comments = place.shop.forge().review_comments(int(pull))
+        comments = place.shop.forge().list_review_comments(int(pull))
         assert len({one.body for one in comments}) == len(comments) == 4
         assert place.created() == 1
 

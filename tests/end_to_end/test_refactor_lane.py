@@ -74,13 +74,13 @@ def test_one_draft_pull_request_per_patch_set(place: Place) -> None:
     assert branch.startswith("claude-batch/refactor-")
     assert file_at(place, branch, "src/stock.py") == NEW
     assert file_at(place, branch, "cart.py") == file_at(place, "main", "cart.py")
-    pull = place.shop.forge().pull(row["pull_request"])
+    pull = place.shop.forge().get_pull_request(row["pull_request"])
     assert (pull.draft, pull.head_ref, pull.base_ref) == (True, branch, "main")
     assert "`src/stock.py`: An empty literal says the same" in pull.body
 
     again = place.json("ci", environ=night(place))
     assert again["publish"]["pull_requests"] == []
-    assert len(place.shop.forge().open_pulls()) == 1
+    assert len(place.shop.forge().list_open_pull_requests()) == 1
 
 
 def test_what_changed_meanwhile_is_reported_and_the_rest_goes_three_ways(place: Place) -> None:
@@ -110,7 +110,7 @@ def test_without_the_right_to_open_one_a_patch_is_kept(tmp_path: Path) -> None:
         place.shop.git("apply", "--check", str(patch))
         place.shop.git("apply", str(patch))
         assert (place.shop.work / "src/stock.py").read_text() == NEW
-        assert place.shop.forge().open_pulls() == []
+        assert place.shop.forge().list_open_pull_requests() == []
 
 
 def test_on_a_laptop_apply_puts_them_into_the_work_tree(place: Place) -> None:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from claude_batch.errors import BadUsage, CannotRead
-from claude_batch.exports.apply import Applied, apply
+from claude_batch.exports.apply import ApplyResult, apply_suggestions
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.sandbox.anthropic_server.server import Reply
 from rig import Rig, anchors, finding, open_rig
@@ -46,8 +46,8 @@ def reviewed(work: Work) -> Open:
     return opened
 
 
-def run(rig: Rig, prefix: str | None = None, *, write: bool = True) -> Applied:
-    return apply([rig.ledger], WorkTree(rig.folder), prefix, write=write)
+def run(rig: Rig, prefix: str | None = None, *, write: bool = True) -> ApplyResult:
+    return apply_suggestions([rig.ledger], WorkTree(rig.folder), prefix, write=write)
 
 
 def test_all_that_fit(reviewed: Open, work: Work) -> None:
@@ -55,7 +55,7 @@ def test_all_that_fit(reviewed: Open, work: Work) -> None:
         done = run(rig)
         assert (work.path / "a.py").read_text() == "a = 11\nb = 2\nc = 33\nd = 44\n"
         assert len(done.findings) == 2
-        assert done.refused == ()
+        assert done.rejected == ()
         work.git("apply", "--check", "--reverse", "-", stdin=done.patch)
 
 
@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_said_and_left(
             work.write({"a.py": text})
         done = run(rig)
         assert (done.findings, done.patch) == ((), b"")
-        ((_, said),) = done.refused
+        ((_, said),) = done.rejected
         assert why in said
         assert text is None or (work.path / "a.py").read_text() == text
 
@@ -120,12 +120,12 @@ def test_of_two_for_the_same_lines_the_first_stays(reviewed: Open, work: Work) -
         done = run(rig)
         assert (work.path / "a.py").read_text().startswith("a = 11\n")
         assert [one.body for one in done.findings] == ["0", "2"], "two said the same"
-        assert [one.body for one, _ in done.refused] == ["1"]
+        assert [one.body for one, _ in done.rejected] == ["1"]
 
 
 def test_what_would_no_longer_parse_is_refused(reviewed: Open, work: Work) -> None:
     with reviewed(("b = 2", "b = (2")) as rig:
-        ((_, why),) = run(rig).refused
+        ((_, why),) = run(rig).rejected
         assert "parse" in why
         assert (work.path / "a.py").read_text() == TEXT
 

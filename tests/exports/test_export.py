@@ -4,8 +4,8 @@ from collections.abc import Iterator
 import pytest
 
 from claude_batch.batches.retry import retry
-from claude_batch.exports.export import export
-from claude_batch.exports.formats import Form
+from claude_batch.exports.export import export_findings
+from claude_batch.exports.formats import DocumentFormat
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.ledger.events import Post, Stamp
 from claude_batch.ledger.store import Write
@@ -26,7 +26,7 @@ def rig(work: Work) -> Iterator[Rig]:
 
 
 def items(rig: Rig) -> list[dict[str, object]]:
-    text = export([rig.ledger], WorkTree(rig.folder), "json")
+    text = export_findings([rig.ledger], WorkTree(rig.folder), "json")
     found: list[dict[str, object]] = json.loads(text)["items"]
     return found
 
@@ -50,8 +50,8 @@ def test_code_that_has_changed_has_no_line(rig: Rig, work: Work, text: str | Non
 
 
 @pytest.mark.parametrize("form", ["sarif", "rdjsonl", "markdown", "json"])
-def test_every_form_names_the_finding(rig: Rig, form: Form) -> None:
-    text = export([rig.ledger], WorkTree(rig.folder), form)
+def test_every_form_names_the_finding(rig: Rig, form: DocumentFormat) -> None:
+    text = export_findings([rig.ledger], WorkTree(rig.folder), form)
     assert "About b = 2" in text or "About `b = 2`" in text
     assert text.endswith("\n")
 

@@ -2,7 +2,7 @@ import json
 
 from claude_batch import __version__
 from claude_batch.diff.model import Side
-from claude_batch.exports.formats import export
+from claude_batch.exports.formats import render_findings
 from claude_batch.findings.finding import Category, Severity
 from claude_batch.findings.placement import Dropped
 from responses import finding, placed
@@ -15,7 +15,7 @@ UNPLACED = [Dropped(finding(3, title="Some\u202ewhere", body="", task=None), "un
 
 
 def test_sarif() -> None:
-    assert json.loads(export("sarif", PLACED, UNPLACED)) == {
+    assert json.loads(render_findings("sarif", PLACED, UNPLACED)) == {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [
@@ -122,7 +122,7 @@ def test_sarif() -> None:
 
 
 def test_sarif_of_lines_that_go_takes_their_newline() -> None:
-    log = json.loads(export("sarif", [placed(1, (2, 3), suggestion="")], []))
+    log = json.loads(render_findings("sarif", [placed(1, (2, 3), suggestion="")], []))
     (fix,) = log["runs"][0]["results"][0]["fixes"]
     assert fix["artifactChanges"][0]["replacements"] == [
         {
@@ -133,7 +133,7 @@ def test_sarif_of_lines_that_go_takes_their_newline() -> None:
 
 
 def test_rdjsonl() -> None:
-    first, second, third = map(json.loads, export("rdjsonl", PLACED, UNPLACED).splitlines())
+    first, second, third = map(json.loads, render_findings("rdjsonl", PLACED, UNPLACED).splitlines())
     span = {"start": {"line": 2}, "end": {"line": 3}}
     assert first == {
         "message": "Title 1\n\nBody 1.",
@@ -155,7 +155,7 @@ def test_rdjsonl() -> None:
 
 def test_markdown() -> None:
     assert (
-        export("markdown", PLACED, UNPLACED)
+        render_findings("markdown", PLACED, UNPLACED)
         == """\
 ### Title 1
 
@@ -181,7 +181,7 @@ Body 2.
 
 
 def test_json() -> None:
-    assert json.loads(export("json", PLACED[:1], UNPLACED)) == {
+    assert json.loads(render_findings("json", PLACED[:1], UNPLACED)) == {
         "items": [
             {
                 "id": "0000000000000001",
@@ -217,7 +217,7 @@ def test_json() -> None:
 
 
 def test_nothing_to_export_is_a_document_too() -> None:
-    assert export("markdown", [], []) == "No findings.\n"
-    assert export("rdjsonl", [], []) == ""
-    assert json.loads(export("json", [], [])) == {"items": [], "total": 0}
-    assert json.loads(export("sarif", [], []))["runs"][0]["results"] == []
+    assert render_findings("markdown", [], []) == "No findings.\n"
+    assert render_findings("rdjsonl", [], []) == ""
+    assert json.loads(render_findings("json", [], [])) == {"items": [], "total": 0}
+    assert json.loads(render_findings("sarif", [], []))["runs"][0]["results"] == []

@@ -3,12 +3,14 @@
 act is no referee of rights: it ignores `permissions` and gives secrets to forks.
 """
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,7 @@ import yaml
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.github_server.server import GitHubServer
-from claude_batch.setup.init import COLLECT, SUBMIT, init
+from claude_batch.setup.init import COLLECT, SUBMIT, set_up_repository
 
 ROOT = Path(__file__).parents[2]
 ACT = Path(sys.executable).parent / "act"
@@ -52,14 +54,14 @@ out = {"argv": sys.argv[1:], "path": sys.path, "env": seen}
 out |= {"cwd": os.getcwd(), "here": os.listdir()}
 Path(os.environ["SEEN"]).write_text(json.dumps(out))
 with open(os.environ["GITHUB_OUTPUT"], "a") as file:
-    file.write("findings=3\\nsaved-usd=0.12\\n")
+    file.write("batches=1\\nfindings=2\\nposted=3\\nusd=0.4\\nsaved-usd=0.5\\n")
 """
 
 
 @pytest.fixture
 def consumer(work: Any) -> Any:
     """A repository that has been set up by init, with code that would like to be imported."""
-    init(WorkTree(work.path), resolve=lambda url, ref: None, agree=lambda plan: True)
+    set_up_repository(WorkTree(work.path), resolve=lambda url, ref: None, agree=lambda plan: True)
     traps = ("pip", "venv", "json", "ensurepip", "claude_batch", "sitecustomize", "pydantic")
     work.commit({f"{name}.py": "raise SystemExit('the code under review ran')\n" for name in traps})
     work.git("remote", "add", "origin", "https://github.com/octo/shop.git")
@@ -193,44 +195,125 @@ def test_another_label_and_a_fork_start_no_job(act, action_with_stand_in, tmp_pa
     assert not (tmp_path / "seen.json").exists()
 
 
-def test_inputs_and_outputs_reach_each_other(consumer, act, action_with_stand_in, tmp_path):
-    consumer.commit(
-        {
-            ".github/workflows/own.yml": """\
+OWN_WORKFLOW = """\
 on: push
 jobs:
   one:
     runs-on: ubuntu-24.04
+    ENVIRONMENT
     steps:
       - uses: actions/checkout@v7
       - uses: org/claude-batch@v1
         id: review
-        with:
-          anthropic-base-url: http://127.0.0.1:1/$(touch owned)
-          fail-on: '"; touch owned; "'
-          working-directory: sub
+        INPUTS
       - run: |
-          printf '%s %s' "$FINDINGS" "$SAVED" > "$SEEN.outputs"
+          printf '%s' "$OUTPUTS" > "$SEEN.outputs"
           find . -name owned >> "$SEEN.outputs"
         env:
-          FINDINGS: ${{ steps.review.outputs.findings }}
-          SAVED: ${{ steps.review.outputs.saved-usd }}
-""",
-            "sub/readme": "x",
-        }
-    )
-    wanted = ["ANTHROPIC_BASE_URL", "CLAUDE_BATCH_FAIL_ON"]
-    environ = {"SEEN": str(tmp_path / "seen.json"), "WANTED": json.dumps(wanted)}
+          OUTPUTS: >-
+            ${{ steps.review.outputs.batches }} ${{ steps.review.outputs.findings }}
+            ${{ steps.review.outputs.posted }} ${{ steps.review.outputs.usd }}
+            ${{ steps.review.outputs.saved-usd }}
+"""
 
-    act(".github/workflows/own.yml", "push", {}, action=action_with_stand_in, environ=environ)
 
-    seen = json.loads((tmp_path / "seen.json").read_text())
-    assert seen["env"] == {
+@pytest.fixture
+def run_own_workflow(consumer, act, action_with_stand_in, tmp_path) -> Callable[..., Any]:
+    """Run OWN_WORKFLOW with these inputs and this environment of the job.
+
+    Returns what the program saw; `wanted` are the variables to look at.
+    """
+
+    def run(wanted: list[str], inputs: Mapping[str, str], job: Mapping[str, str] = {}) -> Any:
+        text = OWN_WORKFLOW.replace("ENVIRONMENT", f"env: {json.dumps(job)}")
+        text = text.replace("INPUTS", f"with: {json.dumps(inputs)}")
+        consumer.commit({".github/workflows/own.yml": text, "sub/readme": "x"})
+        environ = {"SEEN": str(tmp_path / "seen.json"), "WANTED": json.dumps(wanted)}
+        workflow = ".github/workflows/own.yml"
+        act(workflow, "push", {}, action=action_with_stand_in, environ=environ)
+        return json.loads((tmp_path / "seen.json").read_text())
+
+    return run
+
+
+def test_each_input_and_output_arrives_under_its_own_name(run_own_workflow, tmp_path):
+    variables = {
+        "ANTHROPIC_API_KEY": "key-of-the-input",
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:1/$(touch owned)",
+        "GITHUB_TOKEN": "token-of-the-input",
+        "CLAUDE_BATCH_MODEL": "a-model",
+        "CLAUDE_BATCH_BUDGET": "0.25",
         "CLAUDE_BATCH_FAIL_ON": '"; touch owned; "',
+        "CLAUDE_BATCH_LABEL": "a-label",
     }
+    names = ["anthropic-api-key", "anthropic-base-url", "github-token"]
+    names += ["model", "budget", "fail-on", "label"]
+    inputs = dict(zip(names, variables.values(), strict=True)) | {"working-directory": "sub"}
+
+    seen = run_own_workflow(list(variables), inputs)
+
+    assert seen["env"] == variables
     assert Path(seen["cwd"]).name == "sub"
-    assert (tmp_path / "seen.json.outputs").read_text() == "3 0.12"
+    assert (tmp_path / "seen.json.outputs").read_text() == "1 2 3 0.4 0.5"
+
+
+def test_the_key_of_the_jobs_environment_is_used(run_own_workflow):
+    names = ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"]
+    job = {"ANTHROPIC_API_KEY": "key-of-the-job", "ANTHROPIC_BASE_URL": "http://127.0.0.1:2"}
+    assert run_own_workflow(names, {}, job)["env"] == job
+
+
+def test_an_empty_key_or_address_is_not_set(run_own_workflow):
+    names = ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"]
+    inputs = {"anthropic-api-key": "", "anthropic-base-url": ""}
+    assert run_own_workflow(names, inputs)["env"] == dict.fromkeys(names)
+
+
+def wheel(folder: Path, requires: str = "") -> Path:
+    """A package of one empty module."""
+    path = folder / "sample_package-1.0-py3-none-any.whl"
+    metadata = "Metadata-Version: 2.1\nName: sample-package\nVersion: 1.0\n" + requires
+    files = {
+        "sample_package.py": "",
+        "sample_package-1.0.dist-info/METADATA": metadata,
+        "sample_package-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n",
+        "sample_package-1.0.dist-info/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pinned", "fault"),
+    [
+        ("--hash=sha256:{digest}", ""),
+        ("--hash=sha256:" + "0" * 64, "THESE PACKAGES DO NOT MATCH THE HASHES"),
+        ("", "Hashes are required in --require-hashes mode"),
+    ],
+)
+def test_only_packages_with_the_right_hash_are_installed(
+    act, action_with_stand_in, tmp_path, pinned, fault
+):
+    """The first one names a dependency that does not exist: no dependency is looked for."""
+    package = wheel(tmp_path, "Requires-Dist: no-such-package-claude-batch\n")
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    line = f"sample-package @ {package.as_uri()} {pinned.format(digest=digest)}\n"
+    (action_with_stand_in / "requirements" / "base.txt").write_text(line)
+    environ = {"SEEN": str(tmp_path / "seen.json"), "WANTED": "[]"}
+
+    log = act(
+        COLLECT,
+        "workflow_dispatch",
+        {},
+        action=action_with_stand_in,
+        environ=environ,
+        code=1 if fault else 0,
+    )
+
+    assert any(fault in entry.get("msg", "") for entry in log)
+    assert (tmp_path / "seen.json").exists() is not bool(fault)
 
 
 def test_an_old_python_is_said(consumer, act, action_with_stand_in, tmp_path):
@@ -244,12 +327,13 @@ def test_an_old_python_is_said(consumer, act, action_with_stand_in, tmp_path):
         "claude-batch needs Python 3.11 or newer: set the input `python`" in line.get("msg", "")
         for line in log
     )
+    assert any(line.get("msg") == "exit status 3" for line in log)
 
 
 def test_a_pull_request_is_submitted_collected_and_commented_on(tmp_path, work, run_act):
     """Both workflows of init, the real action, git over HTTP without stored credentials."""
     work.commit({"shop.py": "def total(prices):\n    return sum(prices)\n"})
-    init(WorkTree(work.path), resolve=lambda url, ref: None, agree=lambda plan: True)
+    set_up_repository(WorkTree(work.path), resolve=lambda url, ref: None, agree=lambda plan: True)
     work.commit()
     work.git("checkout", "-q", "-b", "topic")
     work.commit({"shop.py": SUSPICIOUS})

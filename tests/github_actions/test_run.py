@@ -22,7 +22,7 @@ from claude_batch.errors import (
     ClaudeBatchError,
     SubmitUnclear,
 )
-from claude_batch.github_actions.run import CiResult, Verbs, ci
+from claude_batch.github_actions.run import CiResult, Verbs, run_ci
 from claude_batch.ledger.events import Plan
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.submission.planner import SubmissionPlan, SubmitResult
@@ -90,7 +90,7 @@ def payload(action: str, **pull: Any) -> dict[str, Any]:
 
 
 def run(event: str, said: dict[str, Any], calls: Calls) -> CiResult:
-    return ci(event, said, LABEL, "skip", calls.verbs())
+    return run_ci(event, said, LABEL, "skip", calls.verbs())
 
 
 @pytest.mark.parametrize(

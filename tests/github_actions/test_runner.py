@@ -11,7 +11,7 @@ from claude_batch.github_actions.runner import SUMMARY_BYTES, Runner, stop_comma
 
 
 def runner(**environ: str) -> Runner:
-    made = Runner.of({"GITHUB_EVENT_NAME": "push"} | environ)
+    made = Runner.from_environ({"GITHUB_EVENT_NAME": "push"} | environ)
     assert made
     return made
 
@@ -23,8 +23,8 @@ def outputs(path: Path) -> Mapping[str, str]:
 
 
 def test_without_an_event_there_is_no_runner() -> None:
-    assert Runner.of({}) is None
-    assert Runner.of({"GITHUB_EVENT_NAME": "", "CI": "true"}) is None
+    assert Runner.from_environ({}) is None
+    assert Runner.from_environ({"GITHUB_EVENT_NAME": "", "CI": "true"}) is None
 
 
 def test_what_the_environment_says(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_the_environment_says(tmp_path: Path) -> None:
 
 def test_an_environment_that_says_little() -> None:
     made = runner()
-    assert made.payload() == {}
+    assert made.load_payload() == {}
     made.write_outputs({"usd": "1"})
     made.write_summary("text")
 
@@ -51,7 +51,7 @@ def test_an_environment_that_says_little() -> None:
 def test_the_payload(tmp_path: Path) -> None:
     path = tmp_path / "event.json"
     path.write_text(json.dumps({"action": "opened", "title": "é"}))
-    assert runner(GITHUB_EVENT_PATH=str(path)).payload() == {"action": "opened", "title": "é"}
+    assert runner(GITHUB_EVENT_PATH=str(path)).load_payload() == {"action": "opened", "title": "é"}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_event_file_that_is_no_use(tmp_path: Path, content: bytes | None, pro
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CannotRead) as caught:
-        runner(GITHUB_EVENT_PATH=str(path)).payload()
+        runner(GITHUB_EVENT_PATH=str(path)).load_payload()
     assert f"the event file {path} {problem}" in caught.value.problem
 
 

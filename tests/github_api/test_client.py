@@ -41,7 +41,7 @@ def posts(shop: Shop, end: str) -> int:
 class TestReading:
     def test_a_pull_request(self, shop: Shop) -> None:
         number, head = shop.feature()
-        pull = shop.forge().pull(number)
+        pull = shop.forge().get_pull_request(number)
         assert (pull.number, pull.state, pull.merged, pull.draft) == (1, "open", False, False)
         assert (pull.author, pull.from_fork) == ("octocat", False)
         assert (pull.head_sha, pull.head_ref, pull.base_ref) == (head, "feature", "main")
@@ -54,14 +54,14 @@ class TestReading:
         number = shop.hub.open_pull(
             "Bump", "mona:topic", author="renovate[bot]", draft=True, labels=["deps", "now"]
         )
-        pull = shop.forge().pull(number)
+        pull = shop.forge().get_pull_request(number)
         assert (pull.from_fork, pull.draft) == (True, True)
         assert pull.labels == ("deps", "now")
 
     def test_a_merged_one_and_a_closed_one(self, shop: Shop) -> None:
         number, _ = shop.feature()
         shop.hub.merge(number)
-        pull = shop.forge().pull(number)
+        pull = shop.forge().get_pull_request(number)
         assert (pull.state, pull.merged) == ("closed", True)
 
     def test_open_ones_take_one_request(self, shop: Shop) -> None:
@@ -69,10 +69,10 @@ class TestReading:
         shop.git("push", "-q", "origin", "feature:other")
         other = shop.hub.open_pull("Other", "other")
         before = len(shop.hub.log)
-        assert [pull.number for pull in shop.forge().open_pulls()] == [other, number]
+        assert [pull.number for pull in shop.forge().list_open_pull_requests()] == [other, number]
         assert len(shop.hub.log) == before + 1
-        assert [pull.number for pull in shop.forge().pulls_of_branch("other")] == [other]
-        assert shop.forge().pulls_of_branch("none") == []
+        assert [pull.number for pull in shop.forge().list_pull_requests_of_branch("other")] == [other]
+        assert shop.forge().list_pull_requests_of_branch("none") == []
 
     def test_the_merge_base(self, shop: Shop) -> None:
         _, head = shop.feature()
@@ -80,25 +80,25 @@ class TestReading:
         shop.git("checkout", "-q", "--detach", "origin/main")
         ahead = shop.commit({"more.py": "x = 1\n"})
         shop.git("push", "-q", "origin", "HEAD:main")
-        assert shop.forge().merge_base(ahead, head) == base
-        assert shop.forge().merge_base("main", "feature") == base
+        assert shop.forge().find_merge_base(ahead, head) == base
+        assert shop.forge().find_merge_base("main", "feature") == base
 
     def test_no_merge_base(self, shop: Shop) -> None:
         _, head = shop.feature()
         shop.git("checkout", "-q", "--orphan", "island")
         shop.commit({"lone.py": "x = 1\n"})
         shop.git("push", "-q", "origin", "island")
-        assert shop.forge().merge_base("island", head) is None
-        assert shop.forge().merge_base("1" * 40, head) is None
+        assert shop.forge().find_merge_base("island", head) is None
+        assert shop.forge().find_merge_base("1" * 40, head) is None
 
     def test_who_writes(self, shop: Shop) -> None:
-        assert shop.forge().login() == ACTIONS_BOT
-        assert shop.forge("ghp_mona").login() == "mona"
-        assert shop.forge().can_write() is True
-        assert shop.forge("ghs_reader").can_write() is False
+        assert shop.forge().get_login() == ACTIONS_BOT
+        assert shop.forge("ghp_mona").get_login() == "mona"
+        assert shop.forge().has_push_access() is True
+        assert shop.forge("ghs_reader").has_push_access() is False
 
     def test_requests_name_the_version_and_never_log_the_token(self, shop: Shop) -> None:
-        shop.forge().open_pulls()
+        shop.forge().list_open_pull_requests()
         assert shop.hub.log[-1].headers["x-github-api-version"] == "2022-11-28"
         assert TOKEN not in repr(shop.hub.log[-1])
 
@@ -107,7 +107,7 @@ class TestReading:
         for n in range(230):
             shop.ask("POST", f"/issues/{number}/comments", {"body": f"comment {n}"})
         before = len(shop.hub.log)
-        found = shop.forge().comments(number)
+        found = shop.forge().list_comments(number)
         assert [each.body for each in found] == [f"comment {n}" for n in range(230)]
         assert len(shop.hub.log) == before + 3
 
@@ -127,7 +127,7 @@ class TestPosting:
         sent = next(each.body for each in shop.hub.log if each.path.endswith("/reviews"))
         assert "start_line" not in sent["comments"][0]
         assert sent["comments"][1]["start_line"] == 51
-        assert shop.forge().review_comments(number) == stands
+        assert shop.forge().list_review_comments(number) == stands
 
     def test_a_later_review_returns_its_own_comments(self, shop: Shop) -> None:
         number, head = shop.feature()
@@ -141,7 +141,7 @@ class TestPosting:
         text = (shop.work / "cart.py").read_text()
         shop.commit({"cart.py": "first = 0\n" + text.replace("'ten'", "'zehn'")})
         shop.git("push", "-q", "origin", "feature")
-        assert [each.line for each in shop.forge().review_comments(number)] == [None, 53]
+        assert [each.line for each in shop.forge().list_review_comments(number)] == [None, 53]
 
     def test_comments_and_edits(self, shop: Shop) -> None:
         number, head = shop.feature()
@@ -151,8 +151,8 @@ class TestPosting:
         forge.edit_comment(made.id, "receipt, 2")
         [remark] = forge.post_review(number, head, "", [at(10)])
         forge.edit_review_comment(remark.id, "better")
-        assert [each.body for each in forge.comments(number)] == ["receipt, 2"]
-        assert [each.body for each in forge.review_comments(number)] == ["better"]
+        assert [each.body for each in forge.list_comments(number)] == ["receipt, 2"]
+        assert [each.body for each in forge.list_review_comments(number)] == ["better"]
 
     def test_a_pause_between_writes(self, shop: Shop) -> None:
         number, _ = shop.feature()
@@ -164,8 +164,8 @@ class TestPosting:
     def test_a_check_run_is_made_once(self, shop: Shop) -> None:
         _, head = shop.feature()
         forge = shop.forge()
-        first = forge.check_run(DraftCheck("claude-batch", head, "neutral", "2 tasks", "wait"))
-        again = forge.check_run(DraftCheck("claude-batch", head, "success", "done", "$0.02"))
+        first = forge.write_check_run(DraftCheck("claude-batch", head, "neutral", "2 tasks", "wait"))
+        again = forge.write_check_run(DraftCheck("claude-batch", head, "success", "done", "$0.02"))
         assert again == first
         run = shop.ask("GET", f"/check-runs/{first}").body
         assert (run["conclusion"], run["output"]["title"]) == ("success", "done")
@@ -175,15 +175,15 @@ class TestRefusals:
     def test_no_token(self, shop: Shop) -> None:
         forge = GitHubClient({"GITHUB_API_URL": shop.hub.url}, shop.hub.repository, sleep=print)
         with pytest.raises(CannotPublish, match="neither GITHUB_TOKEN nor GH_TOKEN") as caught:
-            forge.open_pulls()
+            forge.list_open_pull_requests()
         assert "github.token" in caught.value.remedy
 
     def test_the_other_token(self, shop: Shop) -> None:
-        assert shop.forge("", GH_TOKEN="ghp_mona").login() == "mona"
+        assert shop.forge("", GH_TOKEN="ghp_mona").get_login() == "mona"
 
     def test_a_wrong_token(self, shop: Shop) -> None:
         with pytest.raises(CannotPublish, match="Bad credentials") as caught:
-            shop.forge("ghp_wrong").login()
+            shop.forge("ghp_wrong").get_login()
         assert "expired" in caught.value.remedy
 
     def test_a_token_that_expires_on_the_way(self, shop: Shop) -> None:
@@ -198,19 +198,19 @@ class TestRefusals:
             shop.forge("ghs_reader").post_review(number, head, "hello", [at(10)])
         assert "`pull-requests: write`" in caught.value.remedy
         with pytest.raises(CannotPublish) as caught:
-            shop.forge("ghs_reader").check_run(DraftCheck("x", head, "neutral", "t", "s"))
+            shop.forge("ghs_reader").write_check_run(DraftCheck("x", head, "neutral", "t", "s"))
         assert "`checks: write`" in caught.value.remedy
 
     def test_no_such_pull_request(self, shop: Shop) -> None:
         with pytest.raises(CannotPublish, match="cannot read pull request 7: Not Found") as caught:
-            shop.forge().pull(7)
+            shop.forge().get_pull_request(7)
         assert "may see it" in caught.value.remedy
 
     def test_a_comment_outside_the_diff_refuses_the_review(self, shop: Shop) -> None:
         number, head = shop.feature()
         with pytest.raises(ReviewRefused, match="line must be part of the diff"):
             shop.forge().post_review(number, head, "", [at(10), at(30)])
-        assert shop.forge().review_comments(number) == []
+        assert shop.forge().list_review_comments(number) == []
 
     def test_a_head_that_is_gone_is_no_comments_fault(self, shop: Shop) -> None:
         number, _ = shop.feature()
@@ -228,13 +228,13 @@ class TestRefusals:
     def test_a_read_is_repeated(self, shop: Shop) -> None:
         number, _ = shop.feature()
         shop.hub.fault = Script().expect("GET", "/pulls/1$", bad_gateway(after=False), times=2)
-        assert shop.forge().pull(number).number == number
+        assert shop.forge().get_pull_request(number).number == number
         assert len(shop.slept) == 2
 
     def test_a_read_is_not_repeated_for_ever(self, shop: Shop) -> None:
         shop.hub.fault = Script().expect("GET", "/pulls$", bad_gateway(after=False), times=9)
         with pytest.raises(CannotPublish, match="could not be reached or broke off"):
-            shop.forge().open_pulls()
+            shop.forge().list_open_pull_requests()
 
     @pytest.mark.parametrize("after", [False, True])
     def test_a_post_is_never_repeated(self, shop: Shop, after: bool) -> None:
@@ -244,7 +244,7 @@ class TestRefusals:
         with pytest.raises(CannotPublish, match="502, so it may or may not have been done"):
             shop.forge().post_review(number, head, "once", [at(10)])
         assert posts(shop, "/reviews") == 1
-        assert len(shop.forge().review_comments(number)) == after
+        assert len(shop.forge().list_review_comments(number)) == after
 
     @pytest.mark.parametrize("status", [403, 429])
     def test_a_limit_on_writing_is_not_waited_for(self, shop: Shop, status: int) -> None:
@@ -260,20 +260,20 @@ class TestRefusals:
     def test_a_limit_on_reading_is_waited_for(self, shop: Shop, status: int) -> None:
         number, _ = shop.feature()
         shop.hub.fault = Script().expect("GET", "/pulls/1$", secondary_limit(7, status))
-        assert shop.forge().pull(number).number == number
+        assert shop.forge().get_pull_request(number).number == number
         assert shop.slept == [7]
 
     def test_a_limit_without_a_time_is_waited_for(self, shop: Shop) -> None:
         number, _ = shop.feature()
         shop.hub.fault = Script().expect("GET", "/pulls/1$", secondary_limit(None))
-        assert shop.forge().pull(number).number == number
+        assert shop.forge().get_pull_request(number).number == number
         assert shop.slept == [60]
 
     def test_a_long_limit_is_left_to_the_next_run(self, shop: Shop) -> None:
         long = secondary_limit(int(LONGEST_WAIT) + 1)
         shop.hub.fault = Script().expect("GET", "/pulls/1$", long, times=2)
         with pytest.raises(CannotPublish, match="rate limit is used up") as caught:
-            shop.forge().pull(1)
+            shop.forge().get_pull_request(1)
         assert "wait 121 seconds" in caught.value.remedy
         assert shop.slept == []
 
@@ -290,7 +290,7 @@ class TestRefusals:
         strange = Trouble(Reply(200, {"hello": "world"}))
         shop.hub.fault = lambda _: strange
         forge = shop.forge()
-        for call in (lambda: forge.pull(1), forge.open_pulls, lambda: forge.comments(1)):
+        for call in (lambda: forge.get_pull_request(1), forge.list_open_pull_requests, lambda: forge.list_comments(1)):
             with pytest.raises(CannotPublish, match="does not answer as GitHub does"):
                 call()
         shop.hub.log.clear()  # the referee would rightly object
@@ -311,9 +311,9 @@ class TestThreads:
         talk.hub.react(first.id, "mona", "-1")
         talk.hub.react(second.id, "tess", "eyes")
         forge = talk.forge()
-        assert [each.thumbs for each in forge.review_comments(number)] == [True, False]
-        assert forge.reactions(first.id) == [Reaction(first.id, "mona", "-1")]
-        assert [forge.may_write(each) for each in ("mona", "tess", "acme", "mona", "x[bot]")] == [
+        assert [each.has_thumbs for each in forge.list_review_comments(number)] == [True, False]
+        assert forge.list_reactions(first.id) == [Reaction(first.id, "mona", "-1")]
+        assert [forge.has_write_access(each) for each in ("mona", "tess", "acme", "mona", "x[bot]")] == [
             True,
             False,
             True,
@@ -328,27 +328,27 @@ class TestThreads:
         first, second = talk.forge().post_review(number, head, "", [at(10), at(11)])
         talk.hub.resolve(second.id, "mona")
         forge = talk.forge()
-        one, two = forge.threads(number)
-        assert (one.comment, one.resolved, one.resolver) == (first.id, False, None)
-        assert (two.comment, two.resolved, two.resolver) == (second.id, True, "mona")
-        forge.resolve(one.id)
-        forge.resolve(one.id)
-        assert forge.threads(number)[0].resolver == "github-actions"
+        one, two = forge.list_threads(number)
+        assert (one.first_comment_id, one.resolved, one.resolver) == (first.id, False, None)
+        assert (two.first_comment_id, two.resolved, two.resolver) == (second.id, True, "mona")
+        forge.resolve_thread(one.id)
+        forge.resolve_thread(one.id)
+        assert forge.list_threads(number)[0].resolver == "github-actions"
 
     def test_all_pages_of_threads(self, talk: Shop) -> None:
         number, head = talk.feature()
         for _ in range(4):
             talk.forge().post_review(number, head, "", [at(10)] * 30)
-        assert len({each.id for each in talk.forge().threads(number)}) == 120
+        assert len({each.id for each in talk.forge().list_threads(number)}) == 120
         assert posts(talk, "/graphql") == 2
 
     def test_a_token_without_the_permission(self, talk: Shop) -> None:
         number, head = talk.feature()
         talk.forge().post_review(number, head, "", [at(10)])
         reader = talk.forge("ghs_reader")
-        [thread] = reader.threads(number)
+        [thread] = reader.list_threads(number)
         with pytest.raises(ThreadsRefused) as caught:
-            reader.resolve(thread.id)
+            reader.resolve_thread(thread.id)
         assert caught.value.problem == (
             "cannot resolve a thread: Resource not accessible by integration"
         )
@@ -368,17 +368,17 @@ class TestThreads:
         number, _ = talk.feature()
         talk.hub.fault = lambda each: Trouble(reply) if each.path == "/graphql" else None
         with pytest.raises(ThreadsRefused, match="cannot see which threads of 1 are resolved"):
-            talk.forge().threads(number)
+            talk.forge().list_threads(number)
 
     def test_a_server_without_reactions_and_permissions(self, talk: Shop) -> None:
         gone = Trouble(Reply(404, {"message": "Not Found"}))
         talk.hub.fault = lambda each: gone if each.path.endswith(("ions", "ission")) else None
         forge = talk.forge()
-        assert (forge.reactions(7), forge.may_write("acme")) == ([], False)
+        assert (forge.list_reactions(7), forge.has_write_access("acme")) == ([], False)
 
     def test_an_enterprise_server(self, talk: Shop) -> None:
         number, head = talk.feature()
         [first] = talk.forge().post_review(number, head, "", [at(10)])
         forge = talk.forge(GITHUB_API_URL=f"{talk.hub.url}/api/v3")
-        assert [each.comment for each in forge.threads(number)] == [first.id]
+        assert [each.first_comment_id for each in forge.list_threads(number)] == [first.id]
         assert talk.hub.log[-1].path == "/api/graphql"

@@ -1,7 +1,7 @@
 import pytest
 
 from claude_batch.errors import ReviewRefused
-from claude_batch.github_api.errors import GitHubError, Operation, explain, said_in
+from claude_batch.github_api.errors import GitHubError, Operation, explain, error_text
 
 READ = Operation("cannot read it", "contents: read")
 REVIEW = Operation("cannot post it", "pull-requests: write", writes=True, is_review=True)
@@ -62,4 +62,4 @@ def test_a_review_at_fault_is_an_error_of_its_own() -> None:
     ],
 )
 def test_what_github_says(data: object, said: str) -> None:
-    assert said_in(data, 500) == said
+    assert error_text(data, 500) == said

@@ -78,10 +78,10 @@ def estimated(past: list[AnyEvent]) -> SubmissionPlan:
 
 
 def test_an_estimate_says_what_it_rests_on() -> None:
-    (first,) = estimated([]).parcels[0].drafts
+    (first,) = estimated([]).batches[0].requests
     past = events(LEAST, Usage(input=1_100, output=84))
     made = estimated(past)
-    (then,) = made.parcels[0].drafts
+    (then,) = made.batches[0].requests
     assert (estimated([]).basis, made.basis) == ("defaults", "history")
     assert (first.estimate.output_tokens, then.estimate.output_tokens) == (650, 42)
     tokens = first.estimate.input_tokens
@@ -91,10 +91,10 @@ def test_an_estimate_says_what_it_rests_on() -> None:
 
 
 def test_the_ledger_keeps_tokens_by_length_so_that_nothing_is_corrected_twice() -> None:
-    (then,) = estimated(events(LEAST, Usage(input=1_500, output=84))).parcels[0].drafts
-    (first,) = estimated([]).parcels[0].drafts
-    assert then.asked.estimate.input_tokens == first.asked.estimate.input_tokens
-    assert then.asked.estimate.usd == then.estimate.usd
+    (then,) = estimated(events(LEAST, Usage(input=1_500, output=84))).batches[0].requests
+    (first,) = estimated([]).batches[0].requests
+    assert then.event.estimate.input_tokens == first.event.estimate.input_tokens
+    assert then.event.estimate.usd == then.estimate.usd
 
 
 def test_an_estimate_never_exceeds_its_most() -> None:

@@ -39,7 +39,7 @@ HEAD: dict[str, str | bytes] = {
 
 def sent(ready: SubmitInput, view: LedgerState | None = None) -> list[str]:
     claim = ready.claimant.plan(view or LedgerState.of(()), ready.subject)
-    drafts = [draft for parcel in claim.parcels for draft in parcel.drafts]
+    drafts = [draft for parcel in claim.batches for draft in parcel.requests]
     return [content(json.loads(draft.body.read())) for draft in drafts]
 
 
@@ -92,17 +92,17 @@ def test_nothing_is_read_for_what_is_known(work: Work) -> None:
     ready = prepare(CliContext(work.path, environ()), Range("main", "feature"), {})
     first = ready.claimant.plan(LedgerState.of(()), ready.subject)
     reads: list[str] = []
-    material = ready.subject.material
+    material = ready.subject.context_source
     watched = replace(
         material,
         papers=lambda: reads.append("papers") or material.papers(),
         blobs=lambda oids: reads.append("blobs") or material.blobs(oids),
     )
     again = ready.claimant.plan(
-        LedgerState.of(first.write.events), replace(ready.subject, material=watched)
+        LedgerState.of(first.write.events), replace(ready.subject, context_source=watched)
     )
-    assert first.parcels
-    assert not again.parcels
+    assert first.batches
+    assert not again.batches
     assert reads == []
 
 

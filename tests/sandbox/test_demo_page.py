@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from claude_batch.pull_requests.marker import marked
+from claude_batch.pull_requests.marker import append_marker
 from claude_batch.sandbox.demo.conversation import Said
 from claude_batch.sandbox.demo.page import page
 from claude_batch.sandbox.demo.page_markdown import rendered
@@ -125,7 +125,7 @@ def test_nothing_is_fetched() -> None:
 
 
 def test_a_review_comment_under_its_file_and_hunk() -> None:
-    text = show(remark(1001, marked("high · bug\n\n**Unsafe**\n\nRead on.", "a" * 16)))
+    text = show(remark(1001, append_marker("high · bug\n\n**Unsafe**\n\nRead on.", "a" * 16)))
     assert "reviewed <time" in text
     assert " · 1 thread</p>" in text
     assert '<section class="file"><h2><code>shop/table.py</code></h2>' in text
@@ -295,7 +295,7 @@ def test_a_carriage_return_does_not_show_and_a_hidden_character_does() -> None:
 
 
 def test_the_summary_comment() -> None:
-    body = marked(
+    body = append_marker(
         "## claude-batch\n\n2 findings.\n\n<details>\n<summary>1 finding not at the lines</summary>"
         "\n\n- `a.py:1` low: **Title** Text\n\n</details>\n\n"
         "| Receipt | |\n|---|---:|\n| **Paid** | **$0.01** |\n| <code>a\\|b</code> | 2 |",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from claude_batch.pull_requests.marker import marked
+from claude_batch.pull_requests.marker import append_marker
 from claude_batch.sandbox.demo.conversation import Said
 from claude_batch.sandbox.demo.page import POLICY, page
 
@@ -37,12 +37,12 @@ HUNK = """\
  import yaml
 +LONG = "a line that is wider than a telephone, and so has to be broken somewhere, somehow, by it"
 +table = yaml.load(text)"""
-FINDING = marked(
+FINDING = append_marker(
     "high · security\n\n**YAML that can make any object**\n\nUse `yaml.safe_load`.\n\n"
     "```suggestion\ntable = yaml.safe_load(text)\n```",
     "0" * 16,
 )
-SUMMARY = marked(
+SUMMARY = append_marker(
     "## claude-batch\n\n1 finding.\n\n"
     "<details>\n<summary>1 file not reviewed</summary>\n\n- binary: `logo.png`\n\n</details>\n\n"
     "| Receipt | |\n|---|---:|\n| Model | `claude-sonnet-5-5` |\n| **Paid** | **$0.0104** |",

@@ -14,7 +14,7 @@ from claude_batch.prompts.kinds import kind_of
 from claude_batch.pull_requests.selection import Selection, select_findings
 from claude_batch.sandbox.anthropic_server.reviewer import review
 from claude_batch.sandbox.demo.sample import Sample, make_sample
-from claude_batch.submission.requests import build, group_tasks
+from claude_batch.submission.requests import build_request, group_tasks
 from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 from shop import environ
 
@@ -42,7 +42,7 @@ def chosen(sample: Sample, look: DiscoveredChanges) -> Selection:
     tasks = look.tasks([review_kind])
     said = []
     for number, packed in enumerate(group_tasks(tasks, [])):
-        request = build(review_kind, packed, config, 4096)
+        request = build_request(review_kind, packed, config, 4096)
         text = review(json.loads(request.body.read())).text
         said += read_findings(text, f"r{number}", request.tasks, "review")
     head = sample.path.joinpath

@@ -9,7 +9,7 @@ from claude_batch.config import loader as config_table
 from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage, CannotRead, CannotRecord
 from claude_batch.git.work_tree import WorkTree
-from claude_batch.setup.init import COLLECT, CONFIG, FILES, HOOKS, SUBMIT, SetupPlan, init
+from claude_batch.setup.init import COLLECT, CONFIG, FILES, HOOKS, SUBMIT, SetupPlan, set_up_repository
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -25,7 +25,7 @@ def offline(url: str, ref: str) -> str | None:
 
 
 def run(root: Path, resolve=online, agree=lambda plan: True, **options: str) -> SetupPlan:
-    return init(WorkTree(root), resolve=resolve, agree=agree, **options)
+    return set_up_repository(WorkTree(root), resolve=resolve, agree=agree, **options)
 
 
 def states(plan: SetupPlan) -> dict[str, str]:

@@ -88,3 +88,22 @@ def test_the_hook_runs_where_nothing_is_installed(work, published, tmp_path):
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(Spool(work.path / ".git").notes()) == 1
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 0), (("--strict",), 3), (("--wrong",), 2)])
+@pytest.mark.parametrize("linked", [False, True])
+def test_the_script_passes_on_arguments_and_exit_status(
+    published, tmp_path, arguments, code, linked
+):
+    """Outside a repository, where nothing can be noted; also through a symlink."""
+    script = published.path / "hooks" / "queue"
+    if linked:
+        (tmp_path / "bin").mkdir()
+        link = tmp_path / "bin" / "claude-batch-queue"
+        link.symlink_to(script)
+        script = link
+    outside = tmp_path / "no-repository"
+    outside.mkdir()
+    done = subprocess.run([script, *arguments], cwd=outside, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert done.stderr

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from claude_batch.setup.pre_commit_config import with_hook
+from claude_batch.setup.pre_commit_config import add_hook
 from claude_batch.setup.workflows import Action
 
 COMMIT = "3d3c42e5aac5ba805825da76410c181273ba90b1"
@@ -51,7 +51,7 @@ exclude: ^docs/
 
 
 def test_it_is_appended_and_the_rest_stays():
-    assert with_hook(INDENTED, OURS) == INDENTED_AFTER
+    assert add_hook(INDENTED, OURS) == INDENTED_AFTER
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,17 @@ def test_it_is_appended_and_the_rest_stays():
     ],
 )
 def test_whatever_the_layout_one_entry_more_is_all_that_changes(text):
-    after = with_hook(text, OURS)
+    after = add_hook(text, OURS)
     before = yaml.safe_load(text)
     assert yaml.safe_load(after) == before | {"repos": [*(before["repos"] or []), ENTRY]}
-    assert with_hook(after, OURS) == after
+    assert add_hook(after, OURS) == after
     assert ("\r\n" in after) == ("\r\n" in text)
     assert after.count("\n") == len(after.splitlines())
 
 
 @pytest.mark.parametrize("text", ["", "\n"])
 def test_an_empty_file_becomes_a_whole_one(text):
-    assert yaml.safe_load(with_hook(text, OURS)) == {"repos": [ENTRY]}
+    assert yaml.safe_load(add_hook(text, OURS)) == {"repos": [ENTRY]}
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_an_empty_file_becomes_a_whole_one(text):
     ],
 )
 def test_a_layout_that_we_do_not_understand_is_left_alone(text):
-    assert with_hook(text, OURS) is None
+    assert add_hook(text, OURS) is None
 
 
 @pytest.mark.parametrize("line", ["id: claude-batch-queue", "id: 'claude-batch-queue'"])
 def test_a_hook_that_is_there_is_not_added_again(line):
     text = f"repos:\n  - repo: local\n    hooks:\n      - {line}\n"
-    assert with_hook(text, OURS) == text
+    assert add_hook(text, OURS) == text
 
 
 def test_a_hook_that_is_commented_out_is_not_there():
     text = "repos:\n  # - id: claude-batch-queue\n"
-    assert yaml.safe_load(with_hook(text, OURS)) == {"repos": [ENTRY]}
+    assert yaml.safe_load(add_hook(text, OURS)) == {"repos": [ENTRY]}

@@ -76,9 +76,10 @@ def test_who_publishes_too_slowly_stops_before_another_run_says_the_same(
             pull.publish()
         assert len(said) == 2
         assert len(pull.reviewed()) == 1
-        assert len(pull.forge.comments(pull.number)) == 1
+        assert len(pull.forge.list_comments(pull.number)) == 1
         checks = pull.shop.ask(
-            "GET", f"/commits/{pull.forge.pull(pull.number).head_sha}/check-runs?filter=all"
+            "GET",
+            f"/commits/{pull.forge.get_pull_request(pull.number).head_sha}/check-runs?filter=all",
         )
         assert checks.body["total_count"] == 1
 

@@ -11,8 +11,8 @@ import pytest
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.batches.batching import LEASE
 from claude_batch.config.model import Budget, Config, OwnKind, PathRule
-from claude_batch.costs.receipts import receipt
-from claude_batch.costs.spending import spending
+from claude_batch.costs.receipts import build_receipt
+from claude_batch.costs.spending import build_spending_report
 from claude_batch.errors import CannotCollect, CannotSubmit
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.store import Write
@@ -98,7 +98,7 @@ class TestPrimed:
             tokens(block["text"])
             for block in (params["system"][0], params["messages"][0]["content"][0])
         )
-        found = receipt(row.answered for row in rig.view.rows if row.answered)
+        found = build_receipt(row.answered for row in rig.view.rows if row.answered)
         assert (found.cache_write_tokens, found.cache_read_tokens) == (prefix, 9 * prefix)
         # Dollars per million at standard price: input 8, write for an hour 16, read 0.20.
         million = Decimal(1_000_000)
@@ -107,7 +107,7 @@ class TestPrimed:
         assert found.usd_standard == Decimal(8 * uncached + 40 * found.output_tokens) / million
         assert found.usd == found.saved_by_batch
         assert found.usd == (found.usd_standard - found.saved_by_cache) / 2
-        assert spending([rig.view], "pull_request", None).groups[0].receipt == found
+        assert build_spending_report([rig.view], "pull_request", None).groups[0].receipt == found
 
     def test_no_bill_is_above_what_was_reserved(self, rig: Rig) -> None:
         rig.submit_and_go_on(parts_of(rig))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from claude_batch.batches.cancel import close_pull_request
-from claude_batch.batches.collect_result import Followed
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.events import Plan, Stamp
@@ -71,7 +71,7 @@ def opened(
         yield pull, reviewer
 
 
-def resubmit(pull: PullRig) -> Followed:
+def resubmit(pull: PullRig) -> CollectResult:
     rig = pull.rig
     looker = ChangeFinder(Repository.open(pull.shop.work, environ()))
 
@@ -116,11 +116,11 @@ def test_exactly_what_expired_or_failed_in_passing(tmp_path: Path) -> None:
         (sent,) = resubmit(pull).sent
         again = {path for paths, times in reviewer.asked.items() for path in paths if times > 1}
         assert (sent.follows, again) == ("retry", set()), "nothing is answered yet"
-        assert resubmit(pull) == Followed(), "it is under way"
+        assert resubmit(pull) == CollectResult(), "it is under way"
         pull.rig.collect()
         again = {path for paths, times in reviewer.asked.items() for path in paths if times > 1}
         assert again == {"expired.py", "busy.py", "prose.py"}
-        assert resubmit(pull) == Followed()
+        assert resubmit(pull) == CollectResult()
         assert plans(pull) == before, "publish shows the same plan"
         failed = [one for one in pull.scene().tasks if one.path == "invalid.py"]
         assert {pull.rig.view.task_status(one.id) for one in failed} == {TaskStatus.FAILED}
@@ -132,7 +132,7 @@ def test_at_most_twice_in_all(tmp_path: Path) -> None:
     with opened(tmp_path, {"slow.py": [EXPIRED] * 9}) as (pull, reviewer):
         assert len(resubmit(pull).sent) == 1
         pull.rig.collect()
-        assert resubmit(pull) == Followed()
+        assert resubmit(pull) == CollectResult()
         assert reviewer.asked["slow.py",] == 2
         assert pull.submit().sent == ()
 
@@ -170,7 +170,7 @@ def test_a_closed_pull_request_is_left_alone(tmp_path: Path) -> None:
         close_pull_request(
             rig.ledger, rig.claude, pull.number, True, Stamp(rig.run, REPO, rig.clock)
         )
-        assert resubmit(pull) == Followed()
+        assert resubmit(pull) == CollectResult()
 
 
 def test_a_head_that_is_gone_waits_for_the_next_push(tmp_path: Path) -> None:

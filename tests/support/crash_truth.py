@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.anthropic_api.results import BatchResult, parse_line, parse_message
-from claude_batch.costs.receipts import ZERO, reserved_for_lost, twice
+from claude_batch.anthropic_api.results import BatchResult, parse_result_line, parse_message
+from claude_batch.costs.receipts import ZERO, sum_lost_reservations, describe_double_payment
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.pull_requests import marker as marker
@@ -26,7 +26,7 @@ def said(trial: Trial) -> Counter[Words]:
     """All that stands on GitHub: kind, path, line and who resolved its thread; pull requests by
     their titles, and the branches that they could come from."""
     shop = trial.place.shop
-    pulls = shop.forge().open_pulls()
+    pulls = shop.forge().list_open_pull_requests()
     words: list[Words] = [
         (one.kind, one.path, one.line, one.resolved_by or "")
         for pull in pulls
@@ -58,10 +58,10 @@ def now_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
     yield from (f"paid {n} times: {key}" for key, n in asked.items() if n > 2)
     answers = (parse_message("", paid.answered, None) for paid in trial.paid)
     billed = sum((_usd(answer, batch=False) for answer in answers), _billed(trial))
-    lost = reserved_for_lost((row.asked, row.answered) for row in view.rows if row.answered)
+    lost = sum_lost_reservations((row.asked, row.answered) for row in view.rows if row.answered)
     if not recorded(view) <= billed <= recorded(view) + lost:
         yield f"{billed} were billed, the ledger has {recorded(view)} and at most {lost} more"
-    if billed > recorded(view) and not any(twice(lost) in body for body in _bodies(trial)):
+    if billed > recorded(view) and not any(describe_double_payment(lost) in body for body in _bodies(trial)):
         yield f"no receipt says that {lost} may have been paid twice"
 
 
@@ -110,7 +110,7 @@ def _twice(what: str, counted: Counter[str]) -> Iterator[str]:
 
 
 def _bodies(trial: Trial) -> list[str]:
-    hub, pulls = trial.place.shop.hub, trial.place.shop.forge().open_pulls()
+    hub, pulls = trial.place.shop.hub, trial.place.shop.forge().list_open_pull_requests()
     return [one.body for pull in pulls for one in hub.conversation(pull.number)]
 
 
@@ -118,9 +118,9 @@ def _billed(trial: Trial) -> Decimal:
     """All batches, by the usage that the server tells."""
     claude = AnthropicClient(trial.place.environ, sleep=lambda seconds: None)
     batches = dict.fromkeys(batch for batch, *_ in trial.place.batches.submitted())
-    lines = [line for batch in batches for line in claude.results(BatchId(batch))]
+    lines = [line for batch in batches for line in claude.stream_results(BatchId(batch))]
     claude.close()
-    return sum((_usd(parse_line(line, None)) for line in lines), ZERO)
+    return sum((_usd(parse_result_line(line, None)) for line in lines), ZERO)
 
 
 def _usd(answer: BatchResult, *, batch: bool = True) -> Decimal:

@@ -226,7 +226,7 @@ class PullRig:
     def look(self) -> DiscoveredChanges:
         repository = Repository.open(self.shop.work, environ())
         looker = ChangeFinder(repository)
-        comparison = looker.compare_pull(self.forge, self.forge.pull(self.number))
+        comparison = looker.compare_pull(self.forge, self.forge.get_pull_request(self.number))
         return looker.diff(comparison, self.rig.config.exclude)
 
     def submit(self) -> SubmitResult:
@@ -247,7 +247,7 @@ class PullRig:
 
     def scene(self) -> PullRequestState:
         look, repository = self.look(), Repository.open(self.shop.work, environ())
-        pull, config = self.forge.pull(self.number), self.rig.config
+        pull, config = self.forge.get_pull_request(self.number), self.rig.config
         if not self.looks_again:
             config = config.model_copy(update={"verify": None})
         return PullRequestState(
@@ -264,10 +264,10 @@ class PullRig:
 
     def reviewed(self) -> list[tuple[str, int | None]]:
         """Path and line of each review comment that stands."""
-        return [(str(one.path), one.line) for one in self.forge.review_comments(self.number)]
+        return [(str(one.path), one.line) for one in self.forge.list_review_comments(self.number)]
 
     def summary(self) -> str:
-        (one,) = self.forge.comments(self.number)
+        (one,) = self.forge.list_comments(self.number)
         return one.body
 
 

@@ -137,7 +137,7 @@ def test_a_pull_request_starts_where_it_left_its_base(
         shop.git("push", "-q", "origin", "main")
         forge = shop.forge()
         found = ChangeFinder(Repository.open(shop.work, environ()))
-        comparison = found.compare_pull(forge, forge.pull(number))
+        comparison = found.compare_pull(forge, forge.get_pull_request(number))
         assert (comparison.base, comparison.head) == (base, head)
         assert comparison.label == f"pull request {number}"
         paths = {change.path for change in found.diff(comparison, []).files}

@@ -21,7 +21,7 @@ from claude_batch import http_headers as patience
 from claude_batch.anthropic_api.errors import LOOK_FIRST, OTHERWISE, ApiError
 from claude_batch.anthropic_api.models import (
     BatchId,
-    Listing,
+    BatchListing,
     RemoteBatch,
     RemoteModel,
     Wire,
@@ -73,9 +73,9 @@ class AnthropicClient:
         sleep: Callable[[float], None],
         timeout: float = READING,
         answer_timeout: float = ANSWERING,
-        luck: Callable[[], float] = random.random,
-        most: int = MAX_BYTES,
-        spool: Callable[[], RawIOBase] = open_unnamed,
+        jitter: Callable[[], float] = random.random,
+        max_bytes: int = MAX_BYTES,
+        open_spool: Callable[[], RawIOBase] = open_unnamed,
     ) -> None:
         """Timeouts are in seconds and per socket operation; `most` bytes are sent as one batch.
         A missing key is found at first use."""
@@ -83,9 +83,9 @@ class AnthropicClient:
         self._sleep = sleep
         self._timeout = timeout
         self._answer_timeout = answer_timeout
-        self._spool = spool
-        self._luck = luck
-        self._most = most
+        self._spool = open_spool
+        self._luck = jitter
+        self._most = max_bytes
 
     def close(self) -> None:
         """Ends kept-alive connections; the next call opens new ones."""
@@ -97,7 +97,7 @@ class AnthropicClient:
         """Raises CannotSubmit where there is no usable key; asks nobody."""
         _ = self._client
 
-    def create(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch:
+    def create_batch(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch:
         """Send bodies, each with its custom_id, as one batch, in one try.
 
         Raises SubmitUnclear when the batch may exist all the same, else CannotSubmit.
@@ -111,13 +111,13 @@ class AnthropicClient:
             )
         return _paid(self._send(BATCHES, envelope, self._timeout), WireBatch).ours()
 
-    def ask(self, params: bytes) -> bytes:
+    def create_message(self, params: bytes) -> bytes:
         """One request of the lane now, in one try: the message as JSON. Raises like `create`."""
         message = self._send("/v1/messages", params, self._answer_timeout)
         _paid(message, WireMessage)
         return message
 
-    def count(self, message: bytes) -> int | None:
+    def count_tokens(self, message: bytes) -> int | None:
         """Tokens in of a message, free of charge; None: there is no key, or nobody answers."""
         try:
             answer = self._send("/v1/messages/count_tokens", message, CONNECTING)
@@ -125,12 +125,12 @@ class AnthropicClient:
         except CannotSubmit:
             return None  # an estimate does without, and says so
 
-    def status(self, batch: BatchId) -> RemoteBatch:
+    def retrieve_batch(self, batch: BatchId) -> RemoteBatch:
         answer = self._fetch("get", f"{BATCHES}/{batch}")
         found = _read(answer.content, WireBatch).ours()
-        return replace(found, ask_again=patience.retry_after(answer.headers))
+        return replace(found, retry_after=patience.retry_after(answer.headers))
 
-    def cancel(self, batch: BatchId) -> RemoteBatch:
+    def cancel_batch(self, batch: BatchId) -> RemoteBatch:
         """Twice is the same as once: an ended batch is told as it stands."""
         import anthropic
 
@@ -140,12 +140,12 @@ class AnthropicClient:
         except CannotCollect as refusal:
             if not isinstance(refusal.__cause__, anthropic.BadRequestError):
                 raise
-            found = self.status(batch)
+            found = self.retrieve_batch(batch)
             if found.status != "ended":
                 raise
             return found
 
-    def recent(self, since: datetime) -> Listing:
+    def list_batches(self, since: datetime) -> BatchListing:
         """Batches of the key's workspace that were created at or after `since`, newest first."""
         found: list[RemoteBatch] = []
         answer = self._fetch("get", f"{BATCHES}?limit={PAGE}")
@@ -155,11 +155,11 @@ class AnthropicClient:
             new = [batch.ours() for batch in page.data if batch.created_at >= since]
             found += new
             if not page.has_more or not new or len(new) < len(page.data):
-                return Listing(tuple(found), at)
+                return BatchListing(tuple(found), at)
             after = f"{BATCHES}?limit={PAGE}&after_id={page.data[-1].id}"
             answer = self._fetch("get", after)
 
-    def results(self, batch: BatchId) -> Iterator[bytes]:
+    def stream_results(self, batch: BatchId) -> Iterator[bytes]:
         """The raw lines, in no order. The stream has no resume: a cut one is fetched anew.
 
         The path is built here. `results_url` is absolute, and the SDK would follow it, with the
@@ -173,7 +173,7 @@ class AnthropicClient:
                     if line.strip():
                         yield line.rstrip(b"\r\n")
 
-    def model(self, name: str) -> RemoteModel | None:
+    def retrieve_model(self, name: str) -> RemoteModel | None:
         """None: the API does not know it."""
         try:
             answer = self._fetch("get", f"/v1/models/{name}", patient=False)

@@ -19,15 +19,15 @@ class RemoteBatch:
     requests: int
     counts: Mapping[str, int]  # processing, succeeded, errored, canceled, expired
     archived: bool  # its results are gone
-    ask_again: float | None = None  # seconds that the API wants between two looks at it
+    retry_after: float | None = None  # seconds that the API wants between two looks at it
 
 
 @dataclass(frozen=True)
-class Listing:
+class BatchListing:
     """`at` is when it was made, by the service's clock; None: no answer said so."""
 
     batches: tuple[RemoteBatch, ...]
-    at: datetime | None = None
+    listed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

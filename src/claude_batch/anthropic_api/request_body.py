@@ -28,7 +28,7 @@ class BodySpool:
         self._written = self._end = 0
         self._seen, self._seen_start = b"", 0  # what was read last: others of it come next
 
-    def keep(self, content: bytes) -> "SpooledBody":
+    def store(self, content: bytes) -> "SpooledBody":
         """Raises CannotSubmit where there is no room for it."""
         kept = SpooledBody(self, self._end, len(content), hashlib.sha256(content).digest())
         self._tail.append(content)
@@ -75,7 +75,7 @@ class BodySpool:
 class SpooledBody(NamedTuple):
     """A body's place. Not a dataclass: 100,000 of these are made."""
 
-    home: BodySpool
+    spool: BodySpool
     start: int
     size: int
     digest: bytes
@@ -85,7 +85,7 @@ class SpooledBody(NamedTuple):
         return self.digest.hex()
 
     def read(self) -> bytes:
-        return self.home.read(self.start, self.size)
+        return self.spool.read(self.start, self.size)
 
 
 class Body(Protocol):

@@ -14,7 +14,6 @@ from claude_batch.batches import recovery as doubt
 from claude_batch.batches.collect_result import (
     Answers,
     CollectResult,
-    Followed,
     Progress,
     merge_results,
 )
@@ -226,23 +225,10 @@ def _progress(start: LedgerState, view: LedgerState, tasks: AbstractSet[TaskId] 
     )
 
 
-@dataclass(frozen=True)
-class Verbs:
-    collect: Callable[[], CollectResult]  # one round, or as long as anything is open
-    follow_ups: Sequence[Callable[[], Followed]]
-
-
-def collect(verbs: Verbs, *, wait: bool) -> CollectResult:
-    """With `wait` until nothing is open and nothing follows any more."""
-    rounds = [_round(verbs)]
-    while wait and rounds[-1].sent:
-        rounds.append(_round(verbs))
-    return merge_results(rounds)
-
-
-def _round(verbs: Verbs) -> CollectResult:
-    done = verbs.collect()
-    afterwards = [follow_up() for follow_up in verbs.follow_ups]
-    return merge_results(
-        [done, *(CollectResult((), one.answers, one.notes, one.sent) for one in afterwards)]
-    )
+def collect(steps: Sequence[Callable[[], CollectResult]], *, wait: bool) -> CollectResult:
+    """Run the steps: collecting, retries, second looks. With `wait`, repeat while they send."""
+    results: list[CollectResult] = []
+    while True:
+        results += (done := [step() for step in steps])
+        if not wait or not any(result.sent for result in done):
+            return merge_results(results)

@@ -9,7 +9,7 @@ from typing import overload
 
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.batching import SentBatch
-from claude_batch.costs.receipts import ZERO, Receipt, receipt
+from claude_batch.costs.receipts import ZERO, Receipt, build_receipt
 from claude_batch.ledger.events import AnswerRecorded
 
 NO_RECEIPT = Receipt()
@@ -71,7 +71,7 @@ class AnswerTally:
         cls, answers: Iterable[AnswerRecorded], lost_usd: Decimal = ZERO
     ) -> "AnswerTally":
         made = cls()
-        made.receipt = receipt(map(made._add, answers), lost_usd=lost_usd)
+        made.receipt = build_receipt(map(made._add, answers), lost_usd=lost_usd)
         return made
 
     def _add(self, answered: AnswerRecorded) -> AnswerRecorded:
@@ -85,10 +85,12 @@ class AnswerTally:
 
 @dataclass(frozen=True)
 class CollectResult:
-    batches: tuple[tuple[str, str], ...]  # id (the intent's while it has none), status
-    answers: Sequence[AnswerRecorded]  # those recorded by this run
-    notes: tuple[str, ...]
-    sent: tuple[SentBatch, ...] = ()  # what followed: second looks
+    """The result of a collect run, or of one of its steps."""
+
+    batches: tuple[tuple[str, str], ...] = ()  # id (the intent's while it has none), status
+    answers: Sequence[AnswerRecorded] = ()  # recorded by this run
+    notes: tuple[str, ...] = ()
+    sent: tuple[SentBatch, ...] = ()  # second looks and retries
     lost_usd: Decimal = ZERO  # the most that lost answers among `answers` may have cost
 
     @cached_property
@@ -117,12 +119,3 @@ def merge_results(parts: Iterable[CollectResult]) -> CollectResult:
         tuple(sent for one in rows for sent in one.sent),
         sum((one.lost_usd for one in rows), ZERO),
     )
-
-
-@dataclass(frozen=True)
-class Followed:
-    """What was sent after collecting, and the answers that came at once (lane now)."""
-
-    sent: tuple[SentBatch, ...] = ()
-    answers: tuple[AnswerRecorded, ...] = ()
-    notes: tuple[str, ...] = ()

@@ -69,7 +69,7 @@ class Shown:
 def status(ledger: Ledger, now: datetime) -> Status:
     view = ledger.view()
     standings = {task: view.task_status(task) for task in _tasks(view)}
-    _, month = budget.periods(now)
+    _, month = budget.start_of_day_and_month(now)
     return Status(
         tuple(_row(sending, now) for sending in view.open_batches()),
         sum(standing is TaskStatus.IN_FLIGHT for standing in standings.values()),

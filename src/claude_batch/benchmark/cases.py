@@ -27,7 +27,7 @@ def _side(value: object) -> object:
     return str(value).upper()
 
 
-class Golden(BaseModel):
+class ExpectedComment(BaseModel):
     """A comment that a good review makes. Lines are of the file on its side."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -37,20 +37,20 @@ class Golden(BaseModel):
     from_line: int | None = None
     to_line: int | None = None
 
-    def is_hit_by(self, placed: Placed) -> bool:
+    def is_matched_by(self, placed: Placed) -> bool:
         last = self.to_line or self.from_line
         if last is None or placed.path != self.path or placed.side is not self.side:
             return False
         return placed.first_line <= last and (self.from_line or last) <= placed.line
 
 
-class Case(BaseModel):
+class BenchmarkCase(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     url: str = Field(alias="githubPrUrl")
     base: str = Field(alias="target_commit", pattern=r"^[0-9a-f]{40,64}$")
     head: str = Field(alias="source_commit", pattern=r"^[0-9a-f]{40,64}$")
-    comments: tuple[Golden, ...] = ()
+    comments: tuple[ExpectedComment, ...] = ()
 
     @property
     def repository(self) -> str:
@@ -59,10 +59,10 @@ class Case(BaseModel):
         return match[1] if match else self.url
 
 
-CASES: TypeAdapter[tuple[Case, ...]] = TypeAdapter(tuple[Case, ...])
+CASES: TypeAdapter[tuple[BenchmarkCase, ...]] = TypeAdapter(tuple[BenchmarkCase, ...])
 
 
-def read_cases(name: str, data: bytes) -> tuple[Case, ...]:
+def parse_cases(name: str, data: bytes) -> tuple[BenchmarkCase, ...]:
     """Raises BadUsage."""
     try:
         return CASES.validate_json(data)
@@ -71,20 +71,20 @@ def read_cases(name: str, data: bytes) -> tuple[Case, ...]:
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayedCase:
     """One pull request with what was answered about it."""
 
-    case: Case
-    said: int  # findings in the answers
+    case: BenchmarkCase
+    finding_count: int  # findings in the answers
     placed: tuple[Placed, ...]
     inline: tuple[Placed, ...]  # what would be posted at lines
     usage: Usage
     usd: Decimal
-    missing: int = 0  # requests without a recorded answer
+    missing_answers: int = 0  # requests without a recorded answer
 
 
 @dataclass(frozen=True)
-class Score:
+class BenchmarkScore:
     pull_requests: int
     golden: int
     said: int
@@ -115,14 +115,14 @@ class Score:
         return _share(self.inline, self.pull_requests)
 
 
-def score(replays: Sequence[Replay]) -> Score:
+def score(replays: Sequence[ReplayedCase]) -> BenchmarkScore:
     """Over pull requests that have at least one recorded answer."""
     counted = [one for one in replays if one.usage.prompt or one.usage.output]
     usages = [one.usage for one in counted]
-    return Score(
+    return BenchmarkScore(
         pull_requests=len(counted),
         golden=sum(len(one.case.comments) for one in counted),
-        said=sum(one.said for one in counted),
+        said=sum(one.finding_count for one in counted),
         placed=sum(len(one.placed) for one in counted),
         inline=sum(len(one.inline) for one in counted),
         hits=sum(_is_hit(placed, one.case.comments) for one in counted for placed in one.inline),
@@ -130,16 +130,16 @@ def score(replays: Sequence[Replay]) -> Score:
         input_tokens=sum(usage.prompt for usage in usages),
         output_tokens=sum(usage.output for usage in usages),
         usd=sum((one.usd for one in counted), Decimal(0)),
-        missing=sum(one.missing for one in replays),
+        missing=sum(one.missing_answers for one in replays),
     )
 
 
-def _is_hit(placed: Placed, goldens: Iterable[Golden]) -> bool:
-    return any(golden.is_hit_by(placed) for golden in goldens)
+def _is_hit(placed: Placed, goldens: Iterable[ExpectedComment]) -> bool:
+    return any(golden.is_matched_by(placed) for golden in goldens)
 
 
-def _is_found(golden: Golden, inline: Iterable[Placed]) -> bool:
-    return any(golden.is_hit_by(placed) for placed in inline)
+def _is_found(golden: ExpectedComment, inline: Iterable[Placed]) -> bool:
+    return any(golden.is_matched_by(placed) for placed in inline)
 
 
 def _share(part: int, whole: int) -> float | None:

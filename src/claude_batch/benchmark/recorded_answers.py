@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from claude_batch.anthropic_api.results import BatchResult, InvalidResponse, parse_line
+from claude_batch.anthropic_api.results import BatchResult, InvalidResponse, parse_result_line
 from claude_batch.errors import CannotRead, CannotRecord, file_errors
 from claude_batch.findings.parsing import validate_review
 
@@ -22,7 +22,7 @@ class AnswerFile:
         with file_errors(CannotRead, f"{self.path} could not be read", "name a readable file"):
             lines = self.path.read_bytes().splitlines()
         try:
-            rows = [parse_line(line, validate_review) for line in lines if line]
+            rows = [parse_result_line(line, validate_review) for line in lines if line]
         except InvalidResponse as error:
             raise CannotRead(
                 f"{self.path} holds a line that is no result: {error}",

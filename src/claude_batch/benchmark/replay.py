@@ -7,7 +7,7 @@ from decimal import Decimal
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.results import BatchResult, Outcome, Usage
 from claude_batch.batches.batching import PreparedRequest
-from claude_batch.benchmark.cases import Case, Replay
+from claude_batch.benchmark.cases import BenchmarkCase, ReplayedCase
 from claude_batch.benchmark.recorded_answers import AnswerFile
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.findings.parsing import read_findings
@@ -24,7 +24,7 @@ POLL = 20.0  # seconds
 class Opened:
     """A case's pull request, read from its repository."""
 
-    case: Case
+    case: BenchmarkCase
     subject: ReviewScope
     read_head: Callable[[str], bytes | None]
 
@@ -33,16 +33,16 @@ class Opened:
 class Bench:
     """`open_case` raises ClaudeBatchError where a repository or a commit is missing."""
 
-    open_case: Callable[[Case], Opened]
+    open_case: Callable[[BenchmarkCase], Opened]
     claimant: SubmissionPlanner
     answers: AnswerFile
     skipped: dict[str, str] = field(default_factory=dict)  # url -> why
 
-    def replay(self, cases: Iterable[Case]) -> list[Replay]:
+    def replay(self, cases: Iterable[BenchmarkCase]) -> list[ReplayedCase]:
         return [self._replay(opened) for opened in self._opened(cases)]
 
     def produce(
-        self, cases: Iterable[Case], claude: AnthropicClient, sleep: Callable[[float], None]
+        self, cases: Iterable[BenchmarkCase], claude: AnthropicClient, sleep: Callable[[float], None]
     ) -> int:
         """Asks for every answer that is not in the file, as one batch; how many were asked."""
         wanted = {
@@ -53,13 +53,13 @@ class Bench:
         }
         if not wanted:
             return 0
-        batch = claude.create(wanted.items())
-        while claude.status(batch.id).status != "ended":
+        batch = claude.create_batch(wanted.items())
+        while claude.retrieve_batch(batch.id).status != "ended":
             sleep(POLL)
-        self.answers.add(claude.results(batch.id))
+        self.answers.add(claude.stream_results(batch.id))
         return len(wanted)
 
-    def _opened(self, cases: Iterable[Case]) -> Iterator[Opened]:
+    def _opened(self, cases: Iterable[BenchmarkCase]) -> Iterator[Opened]:
         """One case that cannot be read does not keep the others from being replayed."""
         for case in cases:
             try:
@@ -70,9 +70,9 @@ class Bench:
     def _drafts(self, opened: Opened) -> Sequence[PreparedRequest]:
         """With nothing known: what a first push would send."""
         claim = self.claimant.plan(LedgerState(), opened.subject)
-        return [draft for parcel in claim.parcels for draft in parcel.drafts]
+        return [draft for parcel in claim.batches for draft in parcel.requests]
 
-    def _replay(self, opened: Opened) -> Replay:
+    def _replay(self, opened: Opened) -> ReplayedCase:
         known, drafts = self.answers.known(), self._drafts(opened)
         pairs = [(draft, known[name(draft)]) for draft in drafts if name(draft) in known]
         findings = [
@@ -80,14 +80,14 @@ class Bench:
             for draft, raw in pairs
             if raw.outcome is Outcome.SUCCEEDED
             for finding in read_findings(
-                raw.text or "", draft.custom_id, draft.asked.tasks, draft.asked.kind
+                raw.text or "", draft.custom_id, draft.event.tasks, draft.event.kind
             )
         ]
         placed, _ = place(findings, opened.subject.tasks, opened.read_head)
         chosen = select_findings(
             placed, max_comments=self.claimant.config.max_comments, silenced=()
         )
-        return Replay(
+        return ReplayedCase(
             opened.case,
             len(findings),
             tuple(placed),
@@ -112,7 +112,7 @@ class Bench:
 
 def name(draft: PreparedRequest) -> str:
     """The same for the same request, whenever it is made."""
-    return f"bench-{draft.asked.sha[:32]}"
+    return f"bench-{draft.event.sha[:32]}"
 
 
 def _sum(usages: Iterable[Usage | None]) -> Usage:

@@ -52,7 +52,7 @@ class CliContext:
 
     @cached_property
     def runner(self) -> Runner | None:
-        return Runner.of(self.environ)
+        return Runner.from_environ(self.environ)
 
     @cached_property
     def repository(self) -> Repository:
@@ -126,7 +126,7 @@ class CliContext:
 
     def claimant(self, settings: Config, wanted: Sequence[Kind] = ()) -> SubmissionPlanner:
         chosen = tuple(wanted) or kinds(settings)
-        prices, keep = self.prices(settings), BodySpool().keep
+        prices, keep = self.prices(settings), BodySpool().store
         return SubmissionPlanner(settings, chosen, prices, self.now(), new_id, keep)
 
     def shared(self, settings: Config) -> GitLedger:

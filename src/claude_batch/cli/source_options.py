@@ -147,7 +147,7 @@ def _default(world: CliContext) -> Source:
 def event_pull(world: CliContext) -> int | None:
     if world.runner is None or not world.runner.event.startswith("pull_request"):
         return None
-    number = world.runner.payload().get("number")
+    number = world.runner.load_payload().get("number")
     return number if isinstance(number, int) else None
 
 
@@ -173,7 +173,7 @@ def prepare(world: CliContext, source: Source, flags: dict[str, object]) -> Subm
 
 
 def _pull(world: CliContext, source: PullRequestSource, flags: dict[str, object]) -> SubmitInput:
-    pull = world.forge.pull(source.number)
+    pull = world.forge.get_pull_request(source.number)
     looker = ChangeFinder(world.repository)
     comparison = looker.compare_pull(world.forge, pull)
     config = world.config(pull.base_sha, flags)
@@ -217,13 +217,13 @@ def choose_ledger(
         ledger.marker_seen = lambda: pull is not None and _has_our_mark(world.forge, pull)
         return ledger, ready.subject
     ids = {task.id for task in ready.subject.tasks}
-    return ledger, replace(ready.subject, elsewhere=world.known_elsewhere(ready.config, ids))
+    return ledger, replace(ready.subject, known_elsewhere=world.known_elsewhere(ready.config, ids))
 
 
 def _has_our_mark(forge: GitHubClient, pull: int) -> bool:
     """Whether we have said something there: then there was a ledger."""
-    login = forge.login()
-    return any(one.login == login and marker.read(one.body) for one in forge.comments(pull))
+    login = forge.get_login()
+    return any(one.login == login and marker.read(one.body) for one in forge.list_comments(pull))
 
 
 def _ready(
@@ -242,6 +242,6 @@ def _ready(
         comparison=look.comparison,
         tasks=look.tasks(kinds(config)),
         skipped=look.skipped,
-        material=material,
+        context_source=material,
     )
     return SubmitInput(subject, world.claimant(config), config, pr is not None, notes)

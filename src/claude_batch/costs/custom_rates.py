@@ -12,7 +12,7 @@ def apply_custom_rates(prices: Prices, custom_rates: Mapping[str, CustomRates]) 
     table does not have and that is not priced in full."""
     models = dict(prices.models)
     for name, deal in custom_rates.items():
-        key = prices.name_of(name)
+        key = prices.canonical_name(name)
         models[key or name] = _over(models[key], deal) if key else _new(name, deal, prices)
     if not custom_rates:
         return prices
@@ -20,13 +20,13 @@ def apply_custom_rates(prices: Prices, custom_rates: Mapping[str, CustomRates]) 
     return Prices(as_of=prices.as_of, source=prices.source, models=models)
 
 
-def apply_to(rates: Rates, base: Rates, deal: CustomRates) -> Rates:
+def apply_to(rates: Rates, base: Rates, custom: CustomRates) -> Rates:
     """`rates` with a contract's own prices. A named class keeps its proportion to `base`, so a long
     prompt costs as many times more as it does in the list."""
     made = {}
     for name in Rates.model_fields:
-        listed, own, usual = getattr(rates, name), getattr(deal, name), getattr(base, name)
-        made[name] = listed * (1 - deal.discount) if own is None else own * listed / usual
+        listed, own, usual = getattr(rates, name), getattr(custom, name), getattr(base, name)
+        made[name] = listed * (1 - custom.discount) if own is None else own * listed / usual
     return Rates(**made)
 
 

@@ -34,18 +34,18 @@ class CostKey:
 
 @dataclass(frozen=True, slots=True)
 class CostEntry:
-    asked: RequestRecorded  # of a folded request: what `fold.asked_of` says
+    request: RequestRecorded  # of a folded request: what `fold.asked_of` says
     answer: AnswerRecorded | FoldedRequest
-    batched: bool
-    waited: timedelta | None  # from its batch's creation to the record of its answer; None: unknown
+    in_batch: bool
+    wait: timedelta | None  # from its batch's creation to the record of its answer; None: unknown
 
     @property
-    def spot(self) -> CostKey:
-        model = self.answer.model or self.asked.model
-        return CostKey(self.answer.at, self.asked.repo, self.asked.pr, self.asked.kind, model)
+    def key(self) -> CostKey:
+        model = self.answer.model or self.request.model
+        return CostKey(self.answer.at, self.request.repo, self.request.pr, self.request.kind, model)
 
     @property
-    def is_unknown(self) -> bool:
+    def is_unpriced(self) -> bool:
         """It may have been billed, and nothing says how much."""
         return is_unpriced(self.answer)
 
@@ -54,11 +54,11 @@ class CostEntry:
 class ReusedTask:
     """A task of a submission that had been answered before, and its share of that answer."""
 
-    spot: CostKey
+    key: CostKey
     usd: Decimal
 
 
-def entries(views: Iterable[LedgerState]) -> list[CostEntry]:
+def list_cost_entries(views: Iterable[LedgerState]) -> list[CostEntry]:
     return [entry for view in views for entry in _entries(view)]
 
 
@@ -81,7 +81,7 @@ def _waited(sending: BatchRecord, answer: AnswerRecorded) -> timedelta | None:
     return answer.at - began if answer.at >= began else None
 
 
-def reuses(views: Iterable[LedgerState]) -> list[ReusedTask]:
+def list_reused_tasks(views: Iterable[LedgerState]) -> list[ReusedTask]:
     """A submission that is repeated for the same head counts once."""
     return [
         reuse
@@ -92,7 +92,7 @@ def reuses(views: Iterable[LedgerState]) -> list[ReusedTask]:
 
 
 def _reuses(view: LedgerState, plan: Plan) -> Iterator[ReusedTask]:
-    for task in (task for file in plan.files for task in file.tasks):
+    for task in plan.tasks:
         served = _answer_before(view, task.id, plan.at)
         if served and served[1].usd is not None:
             asked, answered = served

@@ -42,27 +42,27 @@ PLAIN = ("input",)
 MARKED = ("input", "cache_read", "cache_write_1h")
 
 
-def input_tokens(chars: int, model: str) -> int:
+def estimate_input_tokens(chars: int, model: str) -> int:
     """What a prompt of so many characters is expected to have."""
     return _ceil(chars * 10, EXPECTED_OLDER if model.startswith(OLDER) else EXPECTED)
 
 
-def reserved_tokens(chars: int) -> int:
+def max_input_tokens(chars: int) -> int:
     """What it has at most, for budgets."""
     return _ceil(chars * 10, AT_MOST_PER_TOKEN)
 
 
-def output_tokens(tasks: int, effort: str | None) -> int:
+def estimate_output_tokens(tasks: int, effort: str | None) -> int:
     return tasks * (OUTPUT_PER_TASK + THINKING_PER_TASK[effort or UNSAID])
 
 
 def max_tokens(chars: int, tasks: int, effort: str | None) -> int:
     """The limit that a request is sent with, thinking included; grows with each argument."""
-    room = LIMIT_BASE + LIMIT_FACTOR * output_tokens(tasks, effort) + reserved_tokens(chars) // 4
+    room = LIMIT_BASE + LIMIT_FACTOR * estimate_output_tokens(tasks, effort) + max_input_tokens(chars) // 4
     return min(room, LIMIT_MAX)
 
 
-def estimate(  # noqa: PLR0913 - one request has this many sides that cost money
+def estimate_request(  # noqa: PLR0913 - one request has this many sides that cost money
     prices: Prices,
     model: str,
     effort: str | None,
@@ -71,10 +71,10 @@ def estimate(  # noqa: PLR0913 - one request has this many sides that cost money
     tasks: int,
     at: date,
     batch: bool,
-    limit: int | None = None,
-    output: int | None = None,
-    prompt: int | None = None,
-    mark: CachedPrefix | None = None,
+    output_limit: int | None = None,
+    expected_output: int | None = None,
+    expected_input: int | None = None,
+    cached_prefix: CachedPrefix | None = None,
 ) -> Estimate:
     """Of one request. Raises UnknownModel.
 
@@ -84,13 +84,13 @@ def estimate(  # noqa: PLR0913 - one request has this many sides that cost money
     where more is known than the length and the number of tasks; never more than the most. With a
     `mark` the most is that of a prompt which is, as a whole, of the dearest class that may come.
     """
-    said = output_tokens(tasks, effort) if output is None else output
-    heard = input_tokens(chars, model) if prompt is None else prompt
-    most_in, most_out = reserved_tokens(chars), limit or max_tokens(chars, tasks, effort)
+    said = estimate_output_tokens(tasks, effort) if expected_output is None else expected_output
+    heard = estimate_input_tokens(chars, model) if expected_input is None else expected_input
+    most_in, most_out = max_input_tokens(chars), output_limit or max_tokens(chars, tasks, effort)
     into, out = min(heard, most_in), min(said, most_out)
-    expected = mark.classes(into) if mark else Usage(input=into)
+    expected = cached_prefix.expected_usage(into) if cached_prefix else Usage(input=into)
     cost = prices.cost(model, expected.model_copy(update={"output": out}), at=at, batch=batch)
-    possible = MARKED if mark else PLAIN
+    possible = MARKED if cached_prefix else PLAIN
     return Estimate(
         input_tokens=into,
         output_tokens=out,
@@ -103,7 +103,7 @@ def estimate(  # noqa: PLR0913 - one request has this many sides that cost money
     )
 
 
-def total(estimates: Iterable[Estimate]) -> Estimate:
+def sum_estimates(estimates: Iterable[Estimate]) -> Estimate:
     """Of all requests together; zero for none."""
     rows = list(estimates)
     return Estimate(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from claude_batch.costs.budgets import periods
-from claude_batch.costs.entries import CostEntry, entries
+from claude_batch.costs.budgets import start_of_day_and_month
+from claude_batch.costs.entries import CostEntry, list_cost_entries
 from claude_batch.costs.receipts import ZERO
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import LedgerState
@@ -15,7 +15,7 @@ SOONEST = timedelta(days=1)  # a line through less than a day says nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
+class MonthForecast:
     """`previous_usd`: in the same part of the month before; None: the ledger is younger."""
 
     start: datetime
@@ -36,28 +36,28 @@ class Month:
         return int(share.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def month(views: Sequence[LedgerState], now: datetime, budget_usd: Decimal | None) -> Month:
+def forecast_month(views: Sequence[LedgerState], now: datetime, budget_usd: Decimal | None) -> MonthForecast:
     """The forecast is a straight line through what was paid so far; None on the first day."""
-    _, start = periods(now)
+    _, start = start_of_day_and_month(now)
     end = (start + timedelta(days=32)).replace(day=1)
     elapsed = now - start
-    found = entries(views)
+    found = list_cost_entries(views)
     current = [entry for entry in found if entry.answer.at >= start]
     usd = _paid(current)
     pace = _seconds(end - start) / _seconds(elapsed) if elapsed >= SOONEST else None
-    return Month(
+    return MonthForecast(
         start=start,
         end=end,
         usd=usd,
         reserved_usd=_reserved(views),
-        unknown=sum(entry.is_unknown for entry in current),
+        unknown=sum(entry.is_unpriced for entry in current),
         previous_usd=_previous(found, start, elapsed),
         forecast_usd=None if pace is None else (usd * pace).quantize(Decimal("0.0001")),
         budget_usd=budget_usd,
     )
 
 
-def sentences(found: Month) -> list[str]:
+def describe_month(found: MonthForecast) -> list[str]:
     """For people, on the terminal and on the page."""
     budget = "" if found.budget_usd is None else f", of {dollars(found.budget_usd)} a month"
     rows = [
@@ -73,7 +73,7 @@ def sentences(found: Month) -> list[str]:
     return rows
 
 
-def _ahead(found: Month) -> str:
+def _ahead(found: MonthForecast) -> str:
     if found.forecast_usd is None:
         return "it is too early in the month for a forecast"
     said = f"at this pace {dollars(found.forecast_usd)} by the end of the month"
@@ -82,7 +82,7 @@ def _ahead(found: Month) -> str:
     return said
 
 
-def _trend(found: Month) -> str:
+def _trend(found: MonthForecast) -> str:
     change = found.change_percent
     return "" if change is None else f" ({change:+,} %)"
 

@@ -16,14 +16,14 @@ from claude_batch.errors import BadConfig
 
 # "All usage is charged at 50%", every token class, cache classes included.
 # https://platform.claude.com/docs/en/build-with-claude/batch-processing
-BATCH = Decimal("0.5")
+BATCH_FACTOR = Decimal("0.5")
 
 
 class UnknownModel(BadConfig):
     """There is no price for a model. Its tokens are shown as unpriced, never as free."""
 
 
-class PriceTable(BaseModel):
+class _PriceModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -49,7 +49,7 @@ class Cost:
 Price = Annotated[Decimal, Field(gt=0)]
 
 
-class Rates(PriceTable):
+class Rates(_PriceModel):
     """Dollars per million tokens, standard price."""
 
     input: Price
@@ -58,7 +58,7 @@ class Rates(PriceTable):
     cache_write_5m: Price
     cache_write_1h: Price
 
-    def of(self, usage: Usage) -> Decimal:
+    def cost(self, usage: Usage) -> Decimal:
         """What these tokens cost by their classes."""
         return (
             self.input * usage.input
@@ -68,19 +68,19 @@ class Rates(PriceTable):
             + self.cache_write_1h * usage.cache_write_1h
         ).scaleb(-6)
 
-    def uncached(self, usage: Usage) -> Decimal:
+    def uncached_cost(self, usage: Usage) -> Decimal:
         """What they cost if the whole prompt were plain input."""
         return (self.input * usage.prompt + self.output * usage.output).scaleb(-6)
 
 
-class LongPrompt(PriceTable):
+class LongPrompt(_PriceModel):
     """A prompt of more than `above` tokens has these rates for every token, output too."""
 
     above: int
     rates: Rates
 
 
-class Period(PriceTable):
+class Period(_PriceModel):
     """`since` None: as far back as the model goes."""
 
     since: date | None = None
@@ -88,7 +88,7 @@ class Period(PriceTable):
     long_prompt: LongPrompt | None = None
 
 
-class ModelPrice(PriceTable):
+class ModelPrice(_PriceModel):
     """`cache_minimum`: a prefix of fewer tokens is silently not cached. None: nobody knows."""
 
     aliases: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class Prices(BaseModel):
             named.update(dict.fromkeys(entry.aliases, entry))
         return named
 
-    def name_of(self, model: str) -> str | None:
+    def canonical_name(self, model: str) -> str | None:
         """What the table calls it; None: it has no such model."""
         known = (name for name, entry in self.models.items() if model in (name, *entry.aliases))
         return next(known, None)
@@ -155,9 +155,9 @@ class Prices(BaseModel):
     def cost(self, model: str, usage: Usage, *, at: date, batch: bool) -> Cost:
         """Of one request: tiers go by the size of its prompt. Raises UnknownModel."""
         rates = self.rates(model, at=at, prompt_tokens=usage.prompt)
-        cached = rates.of(usage)
-        usd = cached * BATCH if batch else cached
-        return Cost(usd=usd, usd_standard=rates.uncached(usage), saved_by_batch=cached - usd)
+        cached = rates.cost(usage)
+        usd = cached * BATCH_FACTOR if batch else cached
+        return Cost(usd=usd, usd_standard=rates.uncached_cost(usage), saved_by_batch=cached - usd)
 
     def _unknown(self, model: str) -> UnknownModel:
         listed = ", ".join(sorted(self.models))

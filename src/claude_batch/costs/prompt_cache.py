@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.costs.prices import BATCH, Rates
+from claude_batch.costs.prices import BATCH_FACTOR, Rates
 from claude_batch.ledger.usage_history import LEAST, SPAN
 from claude_batch.ledger.view import LedgerState
 
 # Hits are best effort: 30 to 98 % by the documentation, of which this is the middle.
-ASSUMED_HITS = Decimal("0.64")
+ASSUMED_HIT_RATE = Decimal("0.64")
 
 # Older answers say nothing: else a low rate, which stops priming, could never be seen to rise.
 RECENT = timedelta(days=30)
-WORTH = Decimal("0.05")  # dollars; for less nobody waits
+MIN_SAVING = Decimal("0.05")  # dollars; for less nobody waits
 PromptPrefix = tuple[str, str]  # model, text
 
 
@@ -30,13 +30,13 @@ class CachedPrefix:
     """The first `tokens` of a request are to be cached for an hour."""
 
     tokens: int
-    hits: Decimal  # the share of them that is expected to be read; the primer reads nothing
+    hit_rate: Decimal  # the share of them that is expected to be read; the primer reads nothing
     is_primer: bool
 
-    def classes(self, prompt: int) -> Usage:
+    def expected_usage(self, prompt: int) -> Usage:
         """A prompt of so many tokens, as it is expected to be billed."""
         cached = min(self.tokens, prompt)
-        read = int(cached * self.hits)
+        read = int(cached * self.hit_rate)
         return Usage(input=prompt - cached, cache_read=read, cache_write_1h=cached - read)
 
 
@@ -46,24 +46,24 @@ class CachePricing:
     `length`: of a text in tokens."""
 
     rates: Rates
-    minimum: int | None
-    hits: Decimal
-    length: Callable[[str], int]
+    min_tokens: int | None
+    hit_rate: Decimal
+    count_tokens: Callable[[str], int]
 
     def saving(self, tokens: int, requests: int) -> Decimal:
         """Dollars that so many requests in batches cost less for these shared tokens if the first
         of them is the primer; below zero they cost more."""
         read, write = self.rates.cache_read, self.rates.cache_write_1h
-        follower = self.hits * read + (1 - self.hits) * write
+        follower = self.hit_rate * read + (1 - self.hit_rate) * write
         primed = write + (requests - 1) * follower
-        return (tokens * (requests * self.rates.input - primed)).scaleb(-6) * BATCH
+        return (tokens * (requests * self.rates.input - primed)).scaleb(-6) * BATCH_FACTOR
 
-    def pays(self, tokens: int, requests: int) -> bool:
-        is_cached = self.minimum is not None and tokens >= self.minimum
-        return is_cached and self.saving(tokens, requests) >= WORTH
+    def is_worth_priming(self, tokens: int, requests: int) -> bool:
+        is_cached = self.min_tokens is not None and tokens >= self.min_tokens
+        return is_cached and self.saving(tokens, requests) >= MIN_SAVING
 
 
-def hit_rate(view: LedgerState, now: datetime) -> Decimal:
+def measure_hit_rate(view: LedgerState, now: datetime) -> Decimal:
     """Of the tokens that recent answers read from the cache or wrote to it, those that were read.
 
     A primer can only write, so it says nothing of what its followers find.
@@ -76,7 +76,7 @@ def hit_rate(view: LedgerState, now: datetime) -> Decimal:
     ]
     newest = [usage for *_, usage in sorted(recent, key=lambda row: row[:3])[-SPAN:]]
     if len(newest) < LEAST:
-        return ASSUMED_HITS
+        return ASSUMED_HIT_RATE
     return Decimal(sum(usage.cache_read for usage in newest)) / sum(map(_cached, newest))
 
 
@@ -85,12 +85,12 @@ def _cached(usage: Usage) -> int:
 
 
 def plan_cached_prefixes(
-    starts: Iterable[PromptPrefix], terms_of: Callable[[str], CachePricing]
+    prefixes: Iterable[PromptPrefix], pricing_for: Callable[[str], CachePricing]
 ) -> Iterator[CachedPrefix | None]:
     """Of each request by what it starts with; None: it is sent without a mark."""
     same: dict[PromptPrefix, PromptPrefix] = {}
-    each = [same.setdefault(start, start) for start in starts]
-    worth = dict(_worth(Counter(each), terms_of))
+    each = [same.setdefault(start, start) for start in prefixes]
+    worth = dict(_worth(Counter(each), pricing_for))
     primed: set[PromptPrefix] = set()
     for start in each:
         if start not in worth:
@@ -109,6 +109,6 @@ def _worth(
     for start, number in groups.items():
         model, text = start
         terms = terms_of(model)
-        tokens = terms.length(text)
-        if terms.pays(tokens, number):
-            yield start, CachedPrefix(tokens, terms.hits, is_primer=False)
+        tokens = terms.count_tokens(text)
+        if terms.is_worth_priming(tokens, number):
+            yield start, CachedPrefix(tokens, terms.hit_rate, is_primer=False)

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.costs.prices import BATCH
+from claude_batch.costs.prices import BATCH_FACTOR
 from claude_batch.formatting import dollars
 from claude_batch.ledger.events import (
     AnswerRecorded,
@@ -53,14 +53,14 @@ class Receipt(Model):
         return self.usd_standard - self.usd
 
 
-def reserved_for_lost(
+def sum_lost_reservations(
     pairs: Iterable[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]],
 ) -> Decimal:
     """What was reserved for requests whose answers were lost."""
     return sum((asked.estimate.usd_max for asked, answer in pairs if is_lost(answer)), ZERO)
 
 
-def receipt(
+def build_receipt(
     answers: Iterable[AnswerRecorded | FoldedRequest],
     reused_usd: Decimal = ZERO,
     lost_usd: Decimal = ZERO,
@@ -77,7 +77,7 @@ def receipt(
         if row.usd is not None and row.usd_standard is not None:
             usd += row.usd
             usd_standard += row.usd_standard
-            by_batch += row.usd * (1 / BATCH - 1) if _in_batch(row) else ZERO
+            by_batch += row.usd * (1 / BATCH_FACTOR - 1) if _in_batch(row) else ZERO
         if row.usage is not None:
             tokens.update(_tokens(row.usage))
             models.update([row.model] if row.model else [])
@@ -108,6 +108,6 @@ def _tokens(usage: Usage) -> dict[str, int]:
     }
 
 
-def twice(most: Decimal) -> str:
+def describe_double_payment(most: Decimal) -> str:
     """What to say of lost answers."""
     return f"possibly paid twice, at most {dollars(most)} more"

@@ -10,12 +10,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from operator import itemgetter
 from typing import Literal
 
-from claude_batch.costs.entries import CostEntry, CostKey, ReusedTask, entries, reuses
-from claude_batch.costs.receipts import ZERO, Receipt, receipt, reserved_for_lost
+from claude_batch.costs.entries import CostEntry, CostKey, ReusedTask, list_cost_entries, list_reused_tasks
+from claude_batch.costs.receipts import ZERO, Receipt, build_receipt, sum_lost_reservations
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import LedgerState
 
-By = Literal["day", "repository", "pull_request", "kind", "model"]
+GroupBy = Literal["day", "repository", "pull_request", "kind", "model"]
 
 COLUMNS = (
     "usd",
@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SpendingGroup:
     name: str
     receipt: Receipt
     usd_estimated: Decimal  # what submit had said
@@ -38,29 +38,29 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Spending:
-    by: By
+class SpendingReport:
+    group_by: GroupBy
     since: datetime | None
-    groups: tuple[Group, ...]
-    total: Group
+    groups: tuple[SpendingGroup, ...]
+    total: SpendingGroup
 
 
-def spending(views: Iterable[LedgerState], by: By, since: datetime | None) -> Spending:
+def build_spending_report(views: Iterable[LedgerState], by: GroupBy, since: datetime | None) -> SpendingReport:
     """Of answers recorded, and tasks not asked again, at or after `since`; None: of all."""
     views = list(views)
-    found = [one for one in entries(views) if since is None or one.answer.at >= since]
-    reused = [one for one in reuses(views) if since is None or one.spot.at >= since]
+    found = [one for one in list_cost_entries(views) if since is None or one.answer.at >= since]
+    reused = [one for one in list_reused_tasks(views) if since is None or one.key.at >= since]
     named: dict[str, tuple[list[CostEntry], list[ReusedTask]]] = defaultdict(lambda: ([], []))
     for paid in found:
-        named[KEYS[by](paid.spot)][0].append(paid)
+        named[GROUP_NAMES[by](paid.key)][0].append(paid)
     for saved in reused:
-        named[KEYS[by](saved.spot)][1].append(saved)
+        named[GROUP_NAMES[by](saved.key)][1].append(saved)
     groups = tuple(_group(name, *rows) for name, rows in sorted(named.items(), key=itemgetter(0)))
-    return Spending(by, since, groups, _group("total", found, reused))
+    return SpendingReport(by, since, groups, _group("total", found, reused))
 
 
-KEYS: dict[By, Callable[[CostKey], str]] = {
-    "day": lambda spot: day(spot.at),
+GROUP_NAMES: dict[GroupBy, Callable[[CostKey], str]] = {
+    "day": lambda spot: utc_day(spot.at),
     "repository": lambda spot: spot.repo,
     "pull_request": lambda spot: f"{spot.pr}" if spot.pr else "none",
     "kind": lambda spot: spot.kind,
@@ -68,34 +68,34 @@ KEYS: dict[By, Callable[[CostKey], str]] = {
 }
 
 
-def day(at: datetime) -> str:
+def utc_day(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d}"
 
 
-def _group(name: str, found: list[CostEntry], reused: list[ReusedTask]) -> Group:
-    return Group(
+def _group(name: str, found: list[CostEntry], reused: list[ReusedTask]) -> SpendingGroup:
+    return SpendingGroup(
         name=name,
-        receipt=receipt(
+        receipt=build_receipt(
             (one.answer for one in found),
             sum((one.usd for one in reused), ZERO),
-            reserved_for_lost((one.asked, one.answer) for one in found),
+            sum_lost_reservations((one.request, one.answer) for one in found),
         ),
-        usd_estimated=sum((one.asked.estimate.usd for one in found), ZERO),
-        unknown=sum(one.is_unknown for one in found),
+        usd_estimated=sum((one.request.estimate.usd for one in found), ZERO),
+        unknown=sum(one.is_unpriced for one in found),
     )
 
 
-def amount(usd: Decimal, unknown: int) -> str:
+def format_paid(usd: Decimal, unknown: int) -> str:
     """What was paid, where some of it may have no known price."""
     if not unknown:
         return dollars(usd)
     return f"{dollars(usd)} + unknown" if usd else "unknown"
 
 
-def as_csv(found: Spending) -> str:
+def render_spending_csv(found: SpendingReport) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([found.by, *COLUMNS, "usd_estimated", "unknown"])
+    writer.writerow([found.group_by, *COLUMNS, "usd_estimated", "unknown"])
     for group in (*found.groups, found.total):
         figures = [getattr(group.receipt, column) for column in COLUMNS]
         money = [format(one, "f") if isinstance(one, Decimal) else one for one in figures]
@@ -105,7 +105,7 @@ def as_csv(found: Spending) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class EstimateAccuracy:
     """Of requests that were billed at a known price."""
 
     kind: str
@@ -123,17 +123,17 @@ class Accuracy:
         return int(share.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def accuracy(found: Iterable[CostEntry]) -> tuple[Accuracy, ...]:
+def measure_accuracy(found: Iterable[CostEntry]) -> tuple[EstimateAccuracy, ...]:
     named: dict[tuple[str, str], list[CostEntry]] = {}
     for entry in found:
         if entry.answer.usd is not None:
-            named.setdefault((entry.spot.kind, entry.spot.model), []).append(entry)
+            named.setdefault((entry.key.kind, entry.key.model), []).append(entry)
     return tuple(
-        Accuracy(
+        EstimateAccuracy(
             kind=kind,
             model=model,
             requests=len(rows),
-            usd_estimated=sum((row.asked.estimate.usd for row in rows), ZERO),
+            usd_estimated=sum((row.request.estimate.usd for row in rows), ZERO),
             usd=sum((row.answer.usd or ZERO for row in rows), ZERO),
         )
         for (kind, model), rows in sorted(named.items())

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.costs.spending import day
+from claude_batch.costs.spending import utc_day
 from claude_batch.errors import CannotRead
 from claude_batch.formatting import first_error
 
@@ -25,21 +25,21 @@ REMEDY = (
     "with the columns of docs/costs.md"
 )
 
-Key = tuple[str, str, str]  # day, model, service tier
+UsageKey = tuple[str, str, str]  # day, model, service tier
 
 
-class Reported(BaseModel):
+class _ReportModel(BaseModel):
     """A part of somebody else's document: what we do not compare may stand there."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class CacheCreation(Reported):
+class CacheCreation(_ReportModel):
     ephemeral_5m_input_tokens: Count
     ephemeral_1h_input_tokens: Count
 
 
-class UsageResult(Reported):
+class UsageResult(_ReportModel):
     model: Annotated[str, Field(min_length=1)]
     service_tier: Annotated[str, Field(min_length=1)]
     uncached_input_tokens: Count
@@ -48,17 +48,17 @@ class UsageResult(Reported):
     cache_creation: CacheCreation
 
 
-class Bucket(Reported):
+class Bucket(_ReportModel):
     starting_at: AwareDatetime
     results: tuple[UsageResult, ...]
 
 
-class Report(Reported):
+class Report(_ReportModel):
     data: tuple[Bucket, ...]
     has_more: bool = False
 
 
-class CsvRow(Reported):
+class CsvRow(_ReportModel):
     date: date
     model: Annotated[str, Field(min_length=1)]
     service_tier: Annotated[str, Field(min_length=1)]
@@ -69,7 +69,7 @@ class CsvRow(Reported):
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenCounts:
     """`writes` None: cache writes of 5 minutes and 1 hour are not told apart."""
 
     input: int = 0
@@ -78,11 +78,11 @@ class Tokens:
     cache_write: int = 0
     writes: tuple[int, int] | None = (0, 0)
 
-    def __add__(self, other: "Tokens") -> "Tokens":
+    def __add__(self, other: "TokenCounts") -> "TokenCounts":
         writes = None
         if self.writes is not None and other.writes is not None:
             writes = (self.writes[0] + other.writes[0], self.writes[1] + other.writes[1])
-        return Tokens(
+        return TokenCounts(
             self.input + other.input,
             self.output + other.output,
             self.cache_read + other.cache_read,
@@ -107,11 +107,11 @@ class Tokens:
 @dataclass(frozen=True, slots=True)
 class UsageReport:
     days: frozenset[str]
-    tokens: Mapping[Key, Tokens]
-    is_cut: bool  # there are further pages
+    tokens: Mapping[UsageKey, TokenCounts]
+    has_more: bool  # there are further pages
 
 
-def read(name: str, data: bytes) -> UsageReport:
+def parse_usage_report(name: str, data: bytes) -> UsageReport:
     """The Admin API's JSON, or CSV. Raises CannotRead."""
     try:
         text = data.decode("utf-8-sig")
@@ -128,21 +128,21 @@ def read(name: str, data: bytes) -> UsageReport:
 
 def _of_json(text: str) -> UsageReport:
     report = Report.model_validate_json(text)
-    found: dict[Key, Tokens] = {}
+    found: dict[UsageKey, TokenCounts] = {}
     for bucket in report.data:
         for row in bucket.results:
             short = row.cache_creation.ephemeral_5m_input_tokens
             long = row.cache_creation.ephemeral_1h_input_tokens
-            tokens = Tokens(
+            tokens = TokenCounts(
                 row.uncached_input_tokens,
                 row.output_tokens,
                 row.cache_read_input_tokens,
                 short + long,
                 (short, long),
             )
-            add(found, (day(bucket.starting_at), row.model, row.service_tier), tokens)
+            add_tokens(found, (utc_day(bucket.starting_at), row.model, row.service_tier), tokens)
     return UsageReport(
-        frozenset(day(bucket.starting_at) for bucket in report.data), found, report.has_more
+        frozenset(utc_day(bucket.starting_at) for bucket in report.data), found, report.has_more
     )
 
 
@@ -154,24 +154,24 @@ def _of_csv(name: str, text: str) -> UsageReport:
             f"{name} is neither the JSON of a usage report nor CSV with a column {missing[0]!r}",
             REMEDY,
         )
-    found: dict[Key, Tokens] = {}
+    found: dict[UsageKey, TokenCounts] = {}
     for line in reader:
         row = CsvRow.model_validate(line)
-        tokens = Tokens(
+        tokens = TokenCounts(
             row.input_tokens,
             row.output_tokens,
             row.cache_read_input_tokens,
             row.cache_creation_input_tokens,
             None,
         )
-        add(found, (row.date.isoformat(), row.model, row.service_tier), tokens)
-    return UsageReport(frozenset(key[0] for key in found), found, is_cut=False)
+        add_tokens(found, (row.date.isoformat(), row.model, row.service_tier), tokens)
+    return UsageReport(frozenset(key[0] for key in found), found, has_more=False)
 
 
-def tokens_of(usage: Usage) -> Tokens:
+def tokens_of(usage: Usage) -> TokenCounts:
     writes = (usage.cache_write_5m, usage.cache_write_1h)
-    return Tokens(usage.input, usage.output, usage.cache_read, sum(writes), writes)
+    return TokenCounts(usage.input, usage.output, usage.cache_read, sum(writes), writes)
 
 
-def add(found: dict[Key, Tokens], key: Key, tokens: Tokens) -> None:
+def add_tokens(found: dict[UsageKey, TokenCounts], key: UsageKey, tokens: TokenCounts) -> None:
     found[key] = found[key] + tokens if key in found else tokens

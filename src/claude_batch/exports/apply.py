@@ -16,35 +16,35 @@ from claude_batch.verification.outcomes import VerificationStatus, status_by_fin
 
 
 @dataclass(frozen=True)
-class Applied:
+class ApplyResult:
     findings: tuple[Finding, ...]
-    refused: tuple[tuple[Finding, str], ...]  # and why
+    rejected: tuple[tuple[Finding, str], ...]  # and why
     patch: bytes
 
 
-def apply(
-    ledgers: Sequence[Ledger], work_tree: WorkTree, prefix: str | None, *, write: bool
-) -> Applied:
+def apply_suggestions(
+    ledgers: Sequence[Ledger], work_tree: WorkTree, id_prefix: str | None, *, write: bool
+) -> ApplyResult:
     """All suggestions that fit and were not refuted, or the one whose finding's id starts with
     `prefix`."""
     wanted = [
         (finding, task)
         for ledger in ledgers
-        for finding, task in _suggestions(ledger, named=prefix is not None)
+        for finding, task in _suggestions(ledger, named=id_prefix is not None)
     ]
-    if prefix is not None:
-        wanted = [(finding, task) for finding, task in wanted if finding.id.startswith(prefix)]
+    if id_prefix is not None:
+        wanted = [(finding, task) for finding, task in wanted if finding.id.startswith(id_prefix)]
         if not wanted:
             raise BadUsage(
-                f"no suggestion is called {prefix!r}", "see `claude-batch findings` for the ids"
+                f"no suggestion is called {id_prefix!r}", "see `claude-batch findings` for the ids"
             )
     by_path: dict[str, list[tuple[Finding, AnchoredTask]]] = {}
     for finding, task in wanted:
         by_path.setdefault(finding.path, []).append((finding, task))
     parts = [_file(work_tree, path, group, write=write) for path, group in by_path.items()]
-    return Applied(
+    return ApplyResult(
         tuple(finding for part in parts for finding in part.findings),
-        tuple(pair for part in parts for pair in part.refused),
+        tuple(pair for part in parts for pair in part.rejected),
         b"".join(part.patch for part in parts),
     )
 
@@ -61,10 +61,10 @@ def _suggestions(ledger: Ledger, *, named: bool) -> Iterator[tuple[Finding, Anch
 
 def _file(
     work_tree: WorkTree, path: str, group: Sequence[tuple[Finding, AnchoredTask]], *, write: bool
-) -> Applied:
+) -> ApplyResult:
     before = work_tree.read_bytes(path)
     if before is None:
-        return Applied((), tuple((finding, "the file is gone") for finding, _ in group), b"")
+        return ApplyResult((), tuple((finding, "the file is gone") for finding, _ in group), b"")
     proofs = [(finding, _proved(before, finding, task)) for finding, task in group]
     good = dict.fromkeys(proof for _, proof in proofs if isinstance(proof, Suggestion))
     combined = combine(before, good)
@@ -73,7 +73,7 @@ def _file(
     refused = [(finding, proof.reason) for finding, proof in proofs if isinstance(proof, Rejected)]
     reasons = dict(combined.rejected)
     refused += [(finding, reasons[proof]) for finding, proof in proofs if proof in reasons]
-    return Applied(
+    return ApplyResult(
         tuple(finding for finding, proof in proofs if proof in combined.accepted),
         tuple(refused),
         make_patch(path, before, combined.after),

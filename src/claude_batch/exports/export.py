@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from claude_batch.exports.formats import Form
-from claude_batch.exports.formats import export as render
+from claude_batch.exports.formats import DocumentFormat
+from claude_batch.exports.formats import render_findings as render
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import Dropped, Placed
@@ -15,7 +15,7 @@ from claude_batch.ledger.store import Ledger
 from claude_batch.verification.outcomes import VerificationStatus, status_by_finding
 
 
-def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
+def export_findings(ledgers: Sequence[Ledger], work_tree: WorkTree, document_format: DocumentFormat) -> str:
     placed: list[Placed] = []
     unplaced: list[Dropped] = []
     read = cache(work_tree.read_bytes)
@@ -26,7 +26,7 @@ def export(ledgers: Sequence[Ledger], work_tree: WorkTree, form: Form) -> str:
             placed.append(found)
         else:
             unplaced.append(Dropped(finding, "changed_meanwhile" if task else "unplaced"))
-    return render(form, placed, unplaced)
+    return render(document_format, placed, unplaced)
 
 
 def _findings(ledger: Ledger) -> Iterator[tuple[Finding, AnchoredTask | None]]:

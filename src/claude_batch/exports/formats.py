@@ -5,30 +5,30 @@ from collections.abc import Sequence
 from typing import Literal
 
 from claude_batch.diff.model import Side
-from claude_batch.exports.sarif import LEVELS, message, sarif
+from claude_batch.exports.sarif import LEVELS, message_text, build_sarif
 from claude_batch.findings.finding import Finding, label
 from claude_batch.findings.placement import Dropped, Placed
 from claude_batch.markdown import code_block, code_span, escape_block, escape_line, strip_hidden
 
-Form = Literal["sarif", "rdjsonl", "markdown", "json"]
-REVIEWDOG = {"error": "ERROR", "warning": "WARNING", "note": "INFO"}
+DocumentFormat = Literal["sarif", "rdjsonl", "markdown", "json"]
+REVIEWDOG_SEVERITIES = {"error": "ERROR", "warning": "WARNING", "note": "INFO"}
 
 
-def export(form: Form, placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
+def render_findings(form: DocumentFormat, placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
     """One document, ended by a newline (rdjsonl: a line for each finding)."""
     match form:
         case "sarif":
-            return _pretty(sarif(placed, unplaced).document())
+            return _pretty(build_sarif(placed, unplaced).document())
         case "rdjsonl":
-            return rdjsonl(placed, unplaced)
+            return render_rdjsonl(placed, unplaced)
         case "markdown":
-            return markdown(placed, unplaced)
+            return render_markdown(placed, unplaced)
         case "json":
             items = [*map(_placed_item, placed), *map(_dropped_item, unplaced)]
             return _pretty({"items": items, "total": len(items)})
 
 
-def rdjsonl(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
+def render_rdjsonl(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
     """https://github.com/reviewdog/reviewdog/tree/master/proto/rdf"""
     rows = [_diagnostic(one.finding, one.path, one) for one in placed]
     rows += [_diagnostic(one.finding, one.finding.path, None) for one in unplaced]
@@ -38,9 +38,9 @@ def rdjsonl(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
 def _diagnostic(finding: Finding, path: str, placed: Placed | None) -> dict[str, object]:
     location: dict[str, object] = {"path": _printable(path)}
     row: dict[str, object] = {
-        "message": message(finding),
+        "message": message_text(finding),
         "location": location,
-        "severity": REVIEWDOG[LEVELS[finding.severity]],
+        "severity": REVIEWDOG_SEVERITIES[LEVELS[finding.severity]],
         "source": {"name": "claude-batch"},
         "code": {"value": finding.category},
     }
@@ -56,7 +56,7 @@ def _printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def markdown(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
+def render_markdown(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> str:
     if not placed and not unplaced:
         return "No findings.\n"
     parts = []

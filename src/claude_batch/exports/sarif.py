@@ -122,7 +122,7 @@ class Log(Sarif):
         return {"$schema": SCHEMA} | self.model_dump(by_alias=True, exclude_none=True)
 
 
-def sarif(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> Log:
+def build_sarif(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> Log:
     results = (*map(_placed_result, placed), *map(_dropped_result, unplaced))
     used = {result.rule_id for result in results}
     rules = tuple(Rule(id=category) for category in Category if category in used)
@@ -153,7 +153,7 @@ def _result(
     return Result(
         rule_id=finding.category,
         level=LEVELS[finding.severity],
-        message=Text(text=message(finding)),
+        message=Text(text=message_text(finding)),
         locations=(Location(physical_location=physical),),
         partial_fingerprints={"claudeBatch/v1": finding.fingerprint},
         fixes=fixes,
@@ -188,6 +188,6 @@ def _fix(one: Placed, text: str) -> Fix:
     return Fix(artifact_changes=(change,))
 
 
-def message(finding: Finding) -> str:
+def message_text(finding: Finding) -> str:
     """Plain text: other tools do their own escaping."""
     return f"{strip_hidden(finding.title).strip()}\n\n{strip_hidden(finding.body).strip()}".strip()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from claude_batch.anthropic_api.results import ValidResponse, _plain, lower, validated
+from claude_batch.anthropic_api.results import ValidResponse, printable_excerpt, lowercase, validate_json
 from claude_batch.diff.model import Side
 from claude_batch.findings.anchors import AnchoredTask, AnchorError, LineRange, resolve_anchors
 from claude_batch.findings.finding import (
@@ -31,9 +31,9 @@ class ResponseFinding(BaseModel):
 
     start: str = Field(alias="from")
     end: str = Field(alias="to")
-    severity: Annotated[Severity, BeforeValidator(lower)]
-    confidence: Annotated[Confidence, BeforeValidator(lower)]
-    category: Annotated[Category, BeforeValidator(lower)]
+    severity: Annotated[Severity, BeforeValidator(lowercase)]
+    confidence: Annotated[Confidence, BeforeValidator(lowercase)]
+    category: Annotated[Category, BeforeValidator(lowercase)]
     title: str
     body: str
     replacement: str | None
@@ -47,7 +47,7 @@ class ReviewResponse(BaseModel):
 
 def validate_review(text: str) -> ValidResponse:
     """Check the text of a review and count its findings. Raises Unparsable."""
-    count = len(validated(text, ReviewResponse).findings)
+    count = len(validate_json(text, ReviewResponse).findings)
     if count <= MAX_FINDINGS:
         return ValidResponse(count)
     remark = f"{count - MAX_FINDINGS} findings beyond the first {MAX_FINDINGS} were left out"
@@ -63,7 +63,7 @@ def read_findings(
     anchors do not hold is unplaced. Its fingerprint is made of the request and its index: nothing
     says that two findings without a place are the same.
     """
-    said = validated(text, ReviewResponse)
+    said = validate_json(text, ReviewResponse)
     return tuple(
         _finding(_bounded(one, index), custom_id, index, tasks, kind)
         for index, one in enumerate(said.findings)
@@ -113,7 +113,7 @@ def _finding(
 
 def _words(said: ResponseFinding) -> tuple[str, str]:
     """Title and body; neither where there is no letter to read."""
-    body = _plain(said.body, MAX_BODY)
+    body = printable_excerpt(said.body, MAX_BODY)
     titles = _title(said.title), _title(body)
     title = next((title for title in titles if any(map(str.isalnum, title))), "")
     return title, body if title else ""
@@ -126,4 +126,4 @@ def _hashes(task: AnchoredTask, where: LineRange) -> str:
 
 
 def _title(text: str) -> str:
-    return _plain(" ".join(text[: 8 * MAX_TITLE].split()), MAX_TITLE)
+    return printable_excerpt(" ".join(text[: 8 * MAX_TITLE].split()), MAX_TITLE)

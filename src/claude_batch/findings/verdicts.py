@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from claude_batch.anthropic_api.results import InvalidResponse, lower, validated
+from claude_batch.anthropic_api.results import InvalidResponse, lowercase, validate_json
 
 LABEL = 8  # characters of a finding's id; the model copies it once for each claim
 
@@ -14,7 +14,7 @@ class SaidVerdict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     claim: str
-    verdict: Annotated[Literal["holds", "refuted", "unsure"], BeforeValidator(lower)]
+    verdict: Annotated[Literal["holds", "refuted", "unsure"], BeforeValidator(lowercase)]
 
 
 class Verdicts(BaseModel):
@@ -35,7 +35,7 @@ def read_verdicts(text: str, about: Sequence[str]) -> tuple[str, ...]:
     claim refute it only together, and an answer that leaves a claim out is no answer.
     """
     said: dict[str, set[str]] = {}
-    for one in validated(text, Verdicts).verdicts:
+    for one in validate_json(text, Verdicts).verdicts:
         said.setdefault(one.claim.strip(), set()).add(one.verdict)
     labels = [label(finding) for finding in about]
     missing = [name for name in labels if name not in said or labels.count(name) > 1]

@@ -23,7 +23,7 @@ class Annotation:
     title: str | None = None
 
 
-def annotation(said: Annotation) -> str:
+def render_annotation(said: Annotation) -> str:
     """One line, to be printed outside of a stop-commands guard."""
     properties = {
         "file": said.file,
@@ -32,14 +32,14 @@ def annotation(said: Annotation) -> str:
         "title": said.title,
     }
     listed = ",".join(
-        f"{key}={escaped(str(value), IN_PROPERTIES)}"
+        f"{key}={escape(str(value), IN_PROPERTIES)}"
         for key, value in properties.items()
         if value is not None
     )
-    return f"::{said.level}{' ' * bool(listed)}{listed}::{escaped(said.message, IN_MESSAGES)}"
+    return f"::{said.level}{' ' * bool(listed)}{listed}::{escape(said.message, IN_MESSAGES)}"
 
 
-def annotations(wanted: Iterable[Annotation]) -> list[str]:
+def render_annotations(wanted: Iterable[Annotation]) -> list[str]:
     """At most PER_LEVEL lines of each level; where there are more, the last one counts them."""
     by_level: dict[Level, list[Annotation]] = {}
     for said in wanted:
@@ -47,12 +47,12 @@ def annotations(wanted: Iterable[Annotation]) -> list[str]:
     lines = []
     for level, rows in by_level.items():
         shown = rows if len(rows) <= PER_LEVEL else rows[: PER_LEVEL - 1]
-        lines += [annotation(said) for said in shown]
+        lines += [render_annotation(said) for said in shown]
         if len(shown) < len(rows):
-            lines.append(annotation(Annotation(level, f"and {len(rows) - len(shown)} more")))
+            lines.append(render_annotation(Annotation(level, f"and {len(rows) - len(shown)} more")))
     return lines
 
 
-def escaped(text: str, table: dict[str, str]) -> str:
+def escape(text: str, table: dict[str, str]) -> str:
     """All at once: a % that an escape brought in is not escaped again."""
     return text.translate({ord(char): code for char, code in table.items()})

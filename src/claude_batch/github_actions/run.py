@@ -16,13 +16,13 @@ from claude_batch.errors import (
     ClaudeBatchError,
 )
 from claude_batch.github_actions.events import (
-    Cancel,
-    Collect,
+    ClosePullRequest,
+    CollectBatches,
     CollectAndPublish,
-    Nothing,
-    Skip,
-    Submit,
-    decide,
+    DoNothing,
+    SkipPullRequest,
+    SubmitPullRequest,
+    decide_action,
 )
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.submission.planner import SubmitResult
@@ -35,7 +35,7 @@ class CiResult:
     warnings: list[ClaudeBatchError] = field(default_factory=list)
     submission: SubmitResult | None = None
     collection: CollectResult | None = None
-    published: list[PublishResult] | None = None
+    publications: list[PublishResult] | None = None
 
 
 # The world said no. Usage, configuration and our own bugs are not in the list: those are red.
@@ -53,7 +53,7 @@ class Verbs:
     compact: Callable[[], int]  # log files that were folded, where that is due
 
 
-def ci(
+def run_ci(
     event: str,
     payload: Mapping[str, object],
     label: str,
@@ -61,29 +61,29 @@ def ci(
     verbs: Verbs,
 ) -> CiResult:
     """Each step goes on where the one before it met an outage: paid work is still collected."""
-    trip = decide(event, payload, label, forks)
+    trip = decide_action(event, payload, label, forks)
     done = CiResult(event)
     match trip:
-        case Submit(pr, lane):
+        case SubmitPullRequest(pr, lane):
             with _Tolerant(done):
                 done.submission = verbs.submit(pr, lane)
-        case Cancel(pr, merged):
+        case ClosePullRequest(pr, merged):
             with _Tolerant(done):
                 ended = [f"batch {batch}: {status}" for batch, status in verbs.close(pr, merged)]
                 done.notes += ended or [f"nothing is open for pull request {pr} alone"]
-        case Collect() | CollectAndPublish():
+        case CollectBatches() | CollectAndPublish():
             with _Tolerant(done):
                 done.collection = verbs.collect()
             if isinstance(trip, CollectAndPublish):
                 with _Tolerant(done):
-                    done.published = verbs.publish()
-                done.warnings += [one.error for one in done.published or () if one.error]
+                    done.publications = verbs.publish()
+                done.warnings += [one.error for one in done.publications or () if one.error]
                 with _Tolerant(done):
                     folded = verbs.compact()
                     done.notes += [f"{folded:,} old files of the ledger were folded"] * bool(folded)
-        case Skip(pr, reason):
+        case SkipPullRequest(pr, reason):
             done.notes.append(f"pull request {pr} is left alone: {reason}")
-        case Nothing(reason):
+        case DoNothing(reason):
             done.notes.append(reason)
         case _:
             assert_never(trip)

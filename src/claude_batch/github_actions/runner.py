@@ -28,7 +28,7 @@ class Runner:
     summary_path: Path | None
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> "Runner | None":
+    def from_environ(cls, environ: Mapping[str, str]) -> "Runner | None":
         """None where no event started us: on somebody's own machine."""
         if not environ.get("GITHUB_EVENT_NAME"):
             return None
@@ -39,7 +39,7 @@ class Runner:
             summary_path=_path(environ, "GITHUB_STEP_SUMMARY"),
         )
 
-    def payload(self) -> Mapping[str, object]:
+    def load_payload(self) -> Mapping[str, object]:
         """The event. Empty where no file is named; raises CannotRead where it cannot be read."""
         if self.event_path is None:
             return {}

@@ -17,14 +17,14 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from claude_batch.errors import CannotPublish, ThreadsRefused
-from claude_batch.github_api.errors import GitHubError, Operation, explain, said_in
+from claude_batch.github_api.errors import GitHubError, Operation, explain, error_text
 from claude_batch.github_api.models import (
     DraftCheck,
     DraftComment,
-    Pull,
+    PullRequest,
     Reaction,
     RemoteComment,
-    Thread,
+    ReviewThread,
 )
 from claude_batch.github_api.schemas import (
     RESOLVE,
@@ -147,7 +147,7 @@ class GitHubClient:
     def _writing(self, what: str, permission: str) -> AbstractContextManager[None]:
         return _translated(Operation(f"cannot {what}", permission, writes=True), self._url)
 
-    def login(self) -> str:
+    def get_login(self) -> str:
         """Who writes. The token of a workflow may not ask, and is github-actions[bot]."""
         from github import GithubException
 
@@ -159,39 +159,39 @@ class GitHubClient:
                     raise
                 return ACTIONS_BOT
 
-    def can_write(self) -> bool | None:
+    def has_push_access(self) -> bool | None:
         """Whether the token may push. None: GitHub does not say."""
         with self._asking(f"read {self._name}", "metadata: read"):
             answer = RepositoryAnswer.model_validate(self._ask(self._at(""))[1])
             return answer.permissions.get("push")
 
-    def clock(self, now: Callable[[], datetime]) -> Callable[[], datetime]:
+    def get_clock(self, now: Callable[[], datetime]) -> Callable[[], datetime]:
         """`now`, set right by GitHub's clock: those of runners may be hours off."""
         with self._asking(f"read {self._name}", "metadata: read"):
             at = date_of(self._ask(self._at(""))[0])
         ahead = at - now() if at else timedelta()
         return lambda: now() + ahead
 
-    def pull(self, number: int) -> Pull:
+    def get_pull_request(self, number: int) -> PullRequest:
         with self._asking(f"read pull request {number}", "pull-requests: read"):
             answer = self._ask(self._at(f"/pulls/{number}"))[1]
             return PullAnswer.model_validate(answer).value()
 
-    def open_pulls(self) -> list[Pull]:
+    def list_open_pull_requests(self) -> list[PullRequest]:
         with self._asking("list the open pull requests", "pull-requests: read"):
             return self._pulls(state="open")
 
-    def pulls_of_branch(self, branch: str, state: Literal["open", "all"] = "open") -> list[Pull]:
+    def list_pull_requests_of_branch(self, branch: str, state: Literal["open", "all"] = "open") -> list[PullRequest]:
         """From a branch of this repository, newest first."""
         head = f"{self._name.split('/')[0]}:{branch}"
         with self._asking(f"list the pull requests of {branch}", "pull-requests: read"):
             return self._pulls(state=state, head=head)
 
-    def _pulls(self, **query: str) -> list[Pull]:
+    def _pulls(self, **query: str) -> list[PullRequest]:
         answers = list(self._list(self._at("/pulls"), **query))
         return [each.value() for each in PULLS.validate_python(answers)]
 
-    def merge_base(self, base: str, head: str) -> str | None:
+    def find_merge_base(self, base: str, head: str) -> str | None:
         """None: no common ancestor, or GitHub does not know one of the two."""
         from github import GithubException
 
@@ -205,18 +205,18 @@ class GitHubClient:
                 return None
             return CompareAnswer.model_validate(answer).merge_base_commit.sha
 
-    def review_comments(self, number: int) -> list[RemoteComment]:
+    def list_review_comments(self, number: int) -> list[RemoteComment]:
         with self._asking(f"list the review comments of {number}", "pull-requests: read"):
             return [each.value() for each in self._comments(f"/pulls/{number}/comments")]
 
-    def comments(self, number: int) -> list[RemoteComment]:
+    def list_comments(self, number: int) -> list[RemoteComment]:
         with self._asking(f"list the comments of {number}", "pull-requests: read"):
             return [each.value() for each in self._comments(f"/issues/{number}/comments")]
 
     def _comments(self, path: str) -> list[CommentAnswer]:
         return COMMENTS.validate_python(list(self._list(self._at(path))))
 
-    def reactions(self, comment_id: int) -> list[Reaction]:
+    def list_reactions(self, comment_id: int) -> list[Reaction]:
         """To a review comment; none where a server does not know of reactions."""
         from github import GithubException
 
@@ -230,7 +230,7 @@ class GitHubClient:
                 return []
             return [each.value(comment_id) for each in answers]
 
-    def may_write(self, login: str) -> bool:
+    def has_write_access(self, login: str) -> bool:
         """Whether GitHub says that this person has write access; asked once for each."""
         if login not in self._may_write:
             self._may_write[login] = self._permission(login) in ("write", "admin")
@@ -249,11 +249,11 @@ class GitHubClient:
                     raise
                 return "none"
 
-    def threads(self, number: int) -> list[Thread]:
+    def list_threads(self, number: int) -> list[ReviewThread]:
         """Raises ThreadsRefused: one can publish without seeing them."""
         owner, _, name = self._name.partition("/")
         named: dict[str, Any] = {"owner": owner, "name": name, "number": number}
-        found: list[Thread] = []
+        found: list[ReviewThread] = []
         with self._querying(f"see which threads of {number} are resolved"):
             after = None
             while True:
@@ -265,7 +265,7 @@ class GitHubClient:
                 if not page.pageInfo.hasNextPage:
                     return found
 
-    def resolve(self, thread_id: str) -> None:
+    def resolve_thread(self, thread_id: str) -> None:
         """Twice is fine. Raises ThreadsRefused."""
         with self._querying("resolve a thread"):
             self._before_writing()
@@ -310,7 +310,7 @@ class GitHubClient:
             found = self._comments(f"/pulls/{number}/comments")
             return [each.value() for each in found if each.pull_request_review_id == made.id]
 
-    def open_pull(self, title: str, head: str, base: str, body: str, *, draft: bool) -> Pull:
+    def create_pull_request(self, title: str, head: str, base: str, body: str, *, draft: bool) -> PullRequest:
         with self._writing("open a pull request", "pull-requests: write"):
             asked = {"title": title, "head": head, "base": base, "body": body, "draft": draft}
             return PullAnswer.model_validate(self._send("POST", self._at("/pulls"), asked)).value()
@@ -328,7 +328,7 @@ class GitHubClient:
         with self._writing(f"edit comment {comment_id}", "pull-requests: write"):
             self._send("PATCH", self._at(f"/pulls/comments/{comment_id}"), {"body": body})
 
-    def check_run(self, check: DraftCheck) -> int:
+    def write_check_run(self, check: DraftCheck) -> int:
         """The id of the check run of that name on that commit: updated, else created."""
         runs = self._at(f"/commits/{check.head_sha}/check-runs")
         with self._asking(f"list the checks of {check.head_sha}", "checks: read"):
@@ -417,7 +417,7 @@ def _refused(error: "GithubException") -> GitHubError:
     limited = isinstance(error, RateLimitExceededException) or error.status == 429
     return GitHubError(
         status=error.status,
-        message=said_in(error.data, error.status),
+        message=error_text(error.data, error.status),
         is_rate_limit=limited or (error.status == 403 and wait is not None),
         wait=wait,
     )

@@ -65,7 +65,7 @@ def explain(refusal: GitHubError, asked: Operation) -> CannotPublish:
     return CannotPublish(problem, remedy.format(permission=asked.permission))
 
 
-def said_in(data: object, status: int) -> str:
+def error_text(data: object, status: int) -> str:
     """The message of an answer's JSON, with the entries of its list of errors."""
     answer: Mapping[str, object] = data if isinstance(data, dict) else {}
     errors = answer.get("errors")

@@ -6,7 +6,7 @@ from claude_batch.diff.model import Side
 
 
 @dataclass(frozen=True, slots=True)
-class Pull:
+class PullRequest:
     number: int
     state: str  # open, closed
     merged: bool
@@ -33,24 +33,24 @@ class RemoteComment:
     line: int | None = None
     side: Side = Side.RIGHT
     in_reply_to: int | None = None
-    thumbs: bool = True  # False: GitHub says that nobody gave one, so there is none to ask for
+    has_thumbs: bool = True  # False: GitHub says that nobody gave one, so there is none to ask for
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
     """What somebody thinks of a comment."""
 
-    comment: int
+    comment_id: int
     login: str
     content: str  # +1, -1, laugh, …
 
 
 @dataclass(frozen=True, slots=True)
-class Thread:
+class ReviewThread:
     """A thread of review comments, known by its first one."""
 
     id: str
-    comment: int
+    first_comment_id: int
     resolved: bool
     resolver: str | None  # an app's login may stand here without its [bot]
 

@@ -6,7 +6,7 @@ Other fields are ignored: GitHub adds some every month.
 from pydantic import BaseModel, Field
 
 from claude_batch.diff.model import Side
-from claude_batch.github_api.models import Pull, Reaction, RemoteComment, Thread
+from claude_batch.github_api.models import PullRequest, Reaction, RemoteComment, ReviewThread
 
 
 class UserAnswer(BaseModel):
@@ -52,8 +52,8 @@ class PullAnswer(BaseModel):
     body: str | None
     labels: list[Named]
 
-    def value(self) -> Pull:
-        return Pull(
+    def value(self) -> PullRequest:
+        return PullRequest(
             number=self.number,
             state=self.state,
             merged=self.merged_at is not None,
@@ -97,7 +97,7 @@ class CommentAnswer(BaseModel):
             line=self.line,
             side=self.side or Side.RIGHT,
             in_reply_to=self.in_reply_to_id,
-            thumbs=self.reactions is None or bool(self.reactions.up or self.reactions.down),
+            has_thumbs=self.reactions is None or bool(self.reactions.up or self.reactions.down),
         )
 
 
@@ -146,11 +146,11 @@ class ThreadAnswer(BaseModel):
     resolvedBy: UserAnswer | None
     comments: Comments
 
-    def value(self) -> Thread:
+    def value(self) -> ReviewThread:
         """Comment 0 is nobody's: a thread whose comments are hidden from us."""
         first = next((each.databaseId for each in self.comments.nodes), None)
         resolver = self.resolvedBy.login if self.resolvedBy else None
-        return Thread(self.id, first or 0, self.isResolved, resolver)
+        return ReviewThread(self.id, first or 0, self.isResolved, resolver)
 
 
 class ThreadsAnswer(BaseModel):

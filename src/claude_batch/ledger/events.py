@@ -5,7 +5,7 @@ by which run and for which repository. Facts about the same thing only ever add 
 union of two writers' files is the right state, whatever the order.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.findings.anchors import AnchoredTask
-from claude_batch.tasks.plan import STRICT, PlannedFile
+from claude_batch.tasks.plan import STRICT, PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 
 SCHEMA = 1
@@ -70,8 +70,16 @@ class Plan(Event):
     reused: int  # tasks that the ledger knew: answered or in flight
 
     @property
+    def tasks(self) -> Iterator[PlannedTask]:
+        return (task for file in self.files for task in file.tasks)
+
+    @property
+    def task_ids(self) -> set[TaskId]:
+        return {task.id for task in self.tasks}
+
+    @property
     def kinds(self) -> set[str]:
-        return {task.kind for file in self.files for task in file.tasks}
+        return {task.kind for task in self.tasks}
 
 
 class Intent(Event):

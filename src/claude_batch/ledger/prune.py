@@ -82,6 +82,6 @@ def _planners(view: LedgerState) -> dict[TaskId, set[int | None]]:
     """What one pull request paid for may serve another that is still open."""
     found: dict[TaskId, set[int | None]] = {}
     for plan in view.plans:
-        for task in (task for file in plan.files for task in file.tasks):
-            found.setdefault(task.id, set()).add(plan.pr)
+        for task in plan.task_ids:
+            found.setdefault(task, set()).add(plan.pr)
     return found

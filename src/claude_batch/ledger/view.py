@@ -335,9 +335,7 @@ def due(view: LedgerState) -> list[tuple[Plan, frozenset[str]]]:
     speaker: dict[str, Plan] = {}
     for plan in view.plans:
         if plan.pr is None and plan.head:
-            speaker |= {
-                task.id: plan for file in plan.files for task in file.tasks if task.kind == KIND
-            }
+            speaker |= {task.id: plan for task in plan.tasks if task.kind == KIND}
     grouped: dict[str, set[str]] = {}
     for task, plan in speaker.items():
         grouped.setdefault(plan.id, set()).add(task)

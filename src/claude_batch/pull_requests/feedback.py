@@ -151,11 +151,7 @@ class CurrentFindings:
 
     def _asked_together(self, finding: Finding) -> set[TaskId]:
         """The tasks of the plans that contain the finding's task: they are about other lines."""
-        plans = [
-            {task.id for file in plan.files for task in file.tasks}
-            for plan in self.state.plans
-            if plan.pr == self.pr
-        ]
+        plans = [plan.task_ids for plan in self.state.plans if plan.pr == self.pr]
         return {task for plan in plans if finding.task in plan for task in plan}
 
 

@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from claude_batch.costs.budgets import start_of_day_and_month
-from claude_batch.costs.receipts import ZERO, MonthToDate, Receipt, build_receipt, sum_lost_reservations
+from claude_batch.costs.receipts import (
+    ZERO,
+    MonthToDate,
+    Receipt,
+    build_receipt,
+    sum_lost_reservations,
+)
 from claude_batch.diff.model import Diff, SkippedFile
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.relocation import PreviousPlans
@@ -28,7 +34,7 @@ def has_news(state: LedgerState, pr: int, now: datetime) -> bool:
     if plan is None:
         return False
     posted = [post.at for (number, _), post in state.posts.items() if number == pr]
-    ids = {task.id for file in plan.files for task in file.tasks}
+    ids = plan.task_ids
     answers = [
         time
         for row in state.rows
@@ -56,7 +62,7 @@ class PullRequestRecord:
     @property
     def planned_tasks(self) -> frozenset[TaskId]:
         plans = [plan for plan in self.state.plans if plan.pr == self.pr]
-        return frozenset(task.id for plan in plans for file in plan.files for task in file.tasks)
+        return frozenset(task for plan in plans for task in plan.task_ids)
 
     def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
         """The answers for any task of this pull request, also those that others paid for."""

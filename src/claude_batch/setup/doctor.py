@@ -14,14 +14,14 @@ from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.store import Ledger
 from claude_batch.submission import budget_ladder as ladder
 
-Verdict = Literal["ok", "warning", "fault"]
+CheckStatus = Literal["ok", "warning", "fault"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DoctorCheck:
     name: str
-    verdict: Verdict
-    said: str
+    status: CheckStatus
+    message: str
     remedy: str = ""
 
 
@@ -31,72 +31,72 @@ class DoctorInputs:
 
     config: Callable[[], Config]
     ledger: Callable[[], Ledger]
-    claude: Callable[[], AnthropicClient]
-    forge: Callable[[], GitHubClient]
+    anthropic: Callable[[], AnthropicClient]
+    github: Callable[[], GitHubClient]
     prices: Prices
 
 
-def doctor(patient: DoctorInputs) -> list[Check]:
+def run_checks(inputs: DoctorInputs) -> list[DoctorCheck]:
     """One fault does not keep the other checks from being made."""
     examinations = {
-        "configuration": lambda: _config(patient.config(), patient.prices),
-        "model": lambda: _model(patient.claude(), patient.config().model),
-        "github": lambda: _github(patient.forge()),
-        "ledger": lambda: _ledger(patient.ledger()),
+        "configuration": lambda: _config(inputs.config(), inputs.prices),
+        "model": lambda: _model(inputs.anthropic(), inputs.config().model),
+        "github": lambda: _github(inputs.github()),
+        "ledger": lambda: _ledger(inputs.ledger()),
     }
     return [check for name, examine in examinations.items() for check in _run_check(name, examine)]
 
 
-def _run_check(name: str, examine: Callable[[], Iterator[Check]]) -> list[Check]:
+def _run_check(name: str, examine: Callable[[], Iterator[DoctorCheck]]) -> list[DoctorCheck]:
     try:
         return list(examine())
     except ClaudeBatchError as error:
-        return [Check(name, "fault", error.problem, error.remedy)]
+        return [DoctorCheck(name, "fault", error.problem, error.remedy)]
 
 
-def _config(config: Config, prices: Prices) -> Iterator[Check]:
+def _config(config: Config, prices: Prices) -> Iterator[DoctorCheck]:
     names = [kind.name if isinstance(kind, OwnKind) else kind for kind in config.kinds]
-    yield Check("configuration", "ok", f"kinds {', '.join(names)}")
+    yield DoctorCheck("configuration", "ok", f"kinds {', '.join(names)}")
     if config.budget.month is None and config.budget.pull_request is None:
         remedy = "set `budget.month` in the configuration"
-        yield Check("budget", "warning", "there is no limit on what may be spent", remedy)
+        yield DoctorCheck("budget", "warning", "there is no limit on what may be spent", remedy)
     negotiated = apply_custom_rates(prices, config.prices)
-    others = (*ladder.models(config.ladder), *routing.models(config.rules))
+    others = (*ladder.step_models(config.ladder), *routing.models(config.rules))
     for model in filter(None, (config.model, config.verify, *others)):
         negotiated.rates(model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
     own = f", with your own rates of {', '.join(config.prices)}" if config.prices else ""
-    yield Check("prices", "ok", f"as of {prices.as_of}{own}")
+    yield DoctorCheck("prices", "ok", f"as of {prices.as_of}{own}")
 
 
-def _model(claude: AnthropicClient, name: str) -> Iterator[Check]:
-    found = claude.model(name)
+def _model(claude: AnthropicClient, name: str) -> Iterator[DoctorCheck]:
+    found = claude.retrieve_model(name)
     if found is None:
-        yield Check("model", "fault", f"the API does not know {name!r}", "set another `model`")
+        yield DoctorCheck("model", "fault", f"the API does not know {name!r}", "set another `model`")
     elif found.batch is False or found.structured_outputs is False:
         said = f"{name} takes no batches, or no schema for its answers"
-        yield Check("model", "fault", said, "set another `model`")
+        yield DoctorCheck("model", "fault", said, "set another `model`")
     elif found.lifecycle != "active":
         said = f"{name} is {found.lifecycle}; it retires at {found.retires_at}"
-        yield Check("model", "warning", said, "set a newer `model`")
+        yield DoctorCheck("model", "warning", said, "set a newer `model`")
     else:
-        yield Check("model", "ok", f"{name} is {found.lifecycle}")
+        yield DoctorCheck("model", "ok", f"{name} is {found.lifecycle}")
 
 
-def _github(forge: GitHubClient) -> Iterator[Check]:
-    login, may = forge.login(), forge.can_write()
+def _github(forge: GitHubClient) -> Iterator[DoctorCheck]:
+    login, may = forge.get_login(), forge.has_push_access()
     if may is False:
         remedy = "give the job `contents: write`, `pull-requests: write` and `checks: write`"
-        yield Check("github", "fault", f"{login} may not write to this repository", remedy)
+        yield DoctorCheck("github", "fault", f"{login} may not write to this repository", remedy)
     else:
         known = "may write" if may else "GitHub does not say what it may do"
-        yield Check("github", "ok", f"{login}: {known}")
+        yield DoctorCheck("github", "ok", f"{login}: {known}")
 
 
-def _ledger(ledger: Ledger) -> Iterator[Check]:
+def _ledger(ledger: Ledger) -> Iterator[DoctorCheck]:
     view = ledger.view()
-    yield Check("ledger", "ok", f"{len(view.rows)} requests, {len(view.open_batches())} open")
+    yield DoctorCheck("ledger", "ok", f"{len(view.rows)} requests, {len(view.open_batches())} open")
     for damage in view.damaged:
         remedy = (
             "`claude-batch doctor --repair` puts back what git still has; see docs/ledger-format.md"
         )
-        yield Check("ledger", "warning", f"damaged: {damage}", remedy)
+        yield DoctorCheck("ledger", "warning", f"damaged: {damage}", remedy)

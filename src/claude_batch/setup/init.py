@@ -55,7 +55,7 @@ class SetupPlan:
         return tuple(file for file in self.files if file.after is not None)
 
 
-def plan(read: Callable[[str], str | None], action: Action) -> SetupPlan:
+def plan_setup(read: Callable[[str], str | None], action: Action) -> SetupPlan:
     """`read` gives a file of the work tree by name; None: there is none."""
     files = (
         _config(read(CONFIG), read(PYPROJECT) or ""),
@@ -71,14 +71,14 @@ def _config(there: str | None, project: str) -> SetupFile:
         return SetupFile(CONFIG, SetupChange.unchanged, note="this is your configuration")
     if "[tool.claude-batch" in project:
         return SetupFile(CONFIG, SetupChange.unchanged, note=f"{PYPROJECT} has the configuration")
-    return SetupFile(CONFIG, SetupChange.create, after=workflow.template("claude-batch.toml"))
+    return SetupFile(CONFIG, SetupChange.create, after=workflow.load_template("claude-batch.toml"))
 
 
 def _workflow(name: str, template: str, there: str | None, action: Action) -> SetupFile:
-    wanted = workflow.workflow(template, action)
+    wanted = workflow.render_workflow(template, action)
     if there is None:
         return SetupFile(name, SetupChange.create, after=wanted)
-    if workflow.without_pins(there) == workflow.without_pins(wanted):
+    if workflow.remove_pins(there) == workflow.remove_pins(wanted):
         return SetupFile(name, SetupChange.unchanged)
     return SetupFile(
         name, SetupChange.left_alone, note="it differs from ours; delete it and run init for ours"
@@ -86,9 +86,9 @@ def _workflow(name: str, template: str, there: str | None, action: Action) -> Se
 
 
 def _hook(there: str | None, action: Action) -> SetupFile:
-    wanted = hook_config.with_hook(there or "", action)
+    wanted = hook_config.add_hook(there or "", action)
     if wanted is None:
-        lines = hook_config.entry(action, "  ")
+        lines = hook_config.render_hook(action, "  ")
         return SetupFile(HOOKS, SetupChange.left_alone, note=f"add this under `repos`:\n{lines}")
     if there is None:
         return SetupFile(HOOKS, SetupChange.create, after=wanted)
@@ -108,7 +108,7 @@ def _remedies(files: Iterable[SetupFile], action: Action) -> Iterable[str]:
         yield "commit these files on the default branch; schedules run only there"
 
 
-def init(
+def set_up_repository(
     work_tree: WorkTree,
     *,
     resolve: Callable[[str, str], str | None],
@@ -123,7 +123,7 @@ def init(
     wanted = Action.parse(action)
     if not wanted.is_pinned:
         wanted = replace(wanted, commit=resolve(wanted.url, wanted.ref))
-    made = plan(work_tree.read, wanted)
+    made = plan_setup(work_tree.read, wanted)
     if made.writes and agree(made):
         for file in made.writes:
             work_tree.write(file.name, file.after or "")

@@ -11,12 +11,12 @@ NEXT_KEY = re.compile(r"(?!- |-$)[^\s#]")
 ITEM = re.compile(r"( *)-(?: |$)")
 
 
-def with_hook(text: str, action: Action) -> str | None:
+def add_hook(text: str, action: Action) -> str | None:
     """The same text where the hook is there already; None where we do not see how to add it."""
     if MENTIONED.search(text):
         return text
     if not text.strip():
-        return f"repos:\n{entry(action, '  ')}"
+        return f"repos:\n{render_hook(action, '  ')}"
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     starts = [number for number, line in enumerate(lines) if REPOS.fullmatch(line)]
@@ -26,7 +26,7 @@ def with_hook(text: str, action: Action) -> str | None:
     end = _end_of_items(lines, starts[0] + 1)
     items = filter(None, map(ITEM.match, lines[starts[0] + 1 : end]))
     indent = next((item[1] for item in items), "  ")
-    added = entry(action, indent).removesuffix("\n").split("\n")
+    added = render_hook(action, indent).removesuffix("\n").split("\n")
     return newline.join([*lines[:end], *added, *lines[end:], ""])
 
 
@@ -41,7 +41,7 @@ def _end_of_items(lines: list[str], start: int) -> int:
     return end
 
 
-def entry(action: Action, indent: str) -> str:
+def render_hook(action: Action, indent: str) -> str:
     lines = _published(action) if action.slug else LOCAL
     return "".join(f"{indent}{line}\n" for line in lines)
 

@@ -54,14 +54,14 @@ class Action:
         return f"{self.slug}@{self.version}" if self.slug else "./"
 
 
-def template(name: str) -> str:
+def load_template(name: str) -> str:
     return files("claude_batch").joinpath("setup", "templates", name).read_text("utf-8")
 
 
-def workflow(name: str, action: Action) -> str:
-    return template(name).replace("@CHECKOUT@", CHECKOUT).replace("@ACTION@", action.uses)
+def render_workflow(name: str, action: Action) -> str:
+    return load_template(name).replace("@CHECKOUT@", CHECKOUT).replace("@ACTION@", action.uses)
 
 
-def without_pins(text: str) -> str:
+def remove_pins(text: str) -> str:
     """For comparison: a newer pin, or CRLF of a checkout, is no other workflow."""
     return PINNED.sub(r"\1", text.replace("\r\n", "\n"))

@@ -108,7 +108,11 @@ class SubmissionPlanner:
     def plan(self, state: LedgerState, scope: ReviewScope) -> SubmissionPlan:
         """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
         self._check_settings()
-        hits = prefix.hit_rate(state, self.now) if self.waits_for_primers else prefix.ASSUMED_HITS
+        hits = (
+            prefix.measure_hit_rate(state, self.now)
+            if self.waits_for_primers
+            else prefix.ASSUMED_HIT_RATE
+        )
         work = PendingWork.from_state(state, scope, self.token_ratios, hits)
         spent = self._spent(state, scope.pr)
         offer, steps = self._apply_ladder(work, spent)
@@ -186,7 +190,7 @@ class SubmissionPlanner:
         most = sum((one.estimate.usd_max for one in expected), Decimal(0))
         refused = None
         try:
-            budget.check(self.config.budget, wanted=most, **spent)
+            budget.check_budget(self.config.budget, usd_max=most, **spent)
         except BudgetExceeded as refusal:
             refused = refusal
         return Candidate(self, tuple(tasks), tuple(zip(made, expected, strict=True)), most, refused)
@@ -210,9 +214,9 @@ class SubmissionPlanner:
         return best or self._candidate(work, work.new, spent)
 
     def _spent(self, state: LedgerState, pr: int | None) -> SpentDollars:
-        day, month = budget.periods(self.now)
+        day, month = budget.start_of_day_and_month(self.now)
         return SpentDollars(
-            spent_pr=state.spent(budget.EVER, pr) if pr else None,
+            spent_pr=state.spent(budget.BEGINNING_OF_TIME, pr) if pr else None,
             spent_day=state.spent(day),
             spent_month=state.spent(month),
         )

@@ -10,7 +10,7 @@ from claude_batch.batches.batching import PreparedRequest, RequestEstimate
 from claude_batch.config import rules as routing
 from claude_batch.config.model import Config
 from claude_batch.costs import prompt_cache as prefix
-from claude_batch.costs.estimates import estimate_request, input_tokens, max_tokens
+from claude_batch.costs.estimates import estimate_input_tokens, estimate_request, max_tokens
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.prompt_cache import CachedPrefix, CachePricing
 from claude_batch.ledger.events import IntentId, RequestRecorded, Stamp
@@ -80,7 +80,7 @@ class RequestBuilder:
             rates,
             self.prices.cache_minimum(model),
             work.cache_hit_rate,
-            lambda text: work.history.input_tokens(input_tokens(len(text), model), model),
+            lambda text: work.history.input_tokens(estimate_input_tokens(len(text), model), model),
         )
 
     def _packs(
@@ -119,7 +119,7 @@ class RequestBuilder:
 
     def estimate(self, made: Request, history: History) -> RequestEstimate:
         config, tasks, chars = self.config, len(made.tasks), made.body.size
-        by_length = input_tokens(chars, made.model)
+        by_length = estimate_input_tokens(chars, made.model)
         output = history.output_tokens(made.kind.name, made.model, config.effort, tasks)
         return RequestEstimate(
             estimate_request(
@@ -131,9 +131,9 @@ class RequestBuilder:
                 at=self.now.date(),
                 batch=config.lane == "batch",
                 output_limit=made.max_tokens,
-                output=output,
-                prompt=history.input_tokens(by_length, made.model),
-                mark=made.cached_prefix,
+                expected_output=output,
+                expected_input=history.input_tokens(by_length, made.model),
+                cached_prefix=made.cached_prefix,
             ),
             "defaults" if output is None else "history",
             history.input_basis(made.model),

@@ -8,7 +8,7 @@ from datetime import datetime
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches import recovery as doubt
 from claude_batch.batches.batching import SentBatch
-from claude_batch.batches.collect_result import Followed
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.errors import BudgetExceeded, CannotFetch, CannotRead, CannotSubmit
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.store import Ledger
@@ -23,14 +23,8 @@ def due_resubmissions(state: LedgerState, now: datetime) -> list[Resubmission]:
     return [
         Resubmission(plan, tasks, "split" if tasks <= state.truncated_tasks(tasks) else "retry")
         for plan in _latest(state)
-        if (
-            tasks := frozenset(task for task in _planned(plan) if _can_be_retried(state, task, now))
-        )
+        if (tasks := frozenset(task for task in plan.task_ids if _can_be_retried(state, task, now)))
     ]
-
-
-def _planned(plan: Plan) -> set[TaskId]:
-    return {task.id for file in plan.files for task in file.tasks}
 
 
 def _latest(view: LedgerState) -> Iterator[Plan]:
@@ -107,13 +101,14 @@ class Resubmitter:
     submit: Callable[[ReviewScope], SubmitResult]
     now: Callable[[], datetime]
 
-    def send(self) -> Followed:
-        """Trouble with one plan is a note; its tasks wait for the next collect or submit."""
+    def send(self) -> CollectResult:
+        """Submit what is due. A failure of one plan is a note of the result, and its tasks wait
+        for the next collect or submit."""
         sent: list[SentBatch] = []
         notes: list[str] = []
-        for again in due_resubmissions(self.ledger.view(), self.now()):
+        for resubmission in due_resubmissions(self.ledger.view(), self.now()):
             try:
-                sent += self.submit(self.load_scope(again)).sent
-            except (BudgetExceeded, CannotFetch, CannotRead, CannotSubmit) as refusal:
-                notes.append(f"{again.plan.label} is not asked again: {refusal.problem}")
-        return Followed(tuple(sent), notes=tuple(notes))
+                sent += self.submit(self.load_scope(resubmission)).sent
+            except (BudgetExceeded, CannotFetch, CannotRead, CannotSubmit) as error:
+                notes.append(f"{resubmission.plan.label} is not asked again: {error.problem}")
+        return CollectResult(sent=tuple(sent), notes=tuple(notes))

@@ -56,7 +56,7 @@ class PendingWork:
         state: LedgerState,
         scope: ReviewScope,
         token_ratios: Mapping[str, Pair] | None = None,
-        cache_hit_rate: Decimal = prefix.ASSUMED_HITS,
+        cache_hit_rate: Decimal = prefix.ASSUMED_HIT_RATE,
     ) -> "PendingWork":
         tasks = unique(scope.tasks)
         known = state.known_tasks(task.id for task in tasks) | scope.known_elsewhere

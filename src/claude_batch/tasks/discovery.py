@@ -13,7 +13,7 @@ from claude_batch.git.earlier_commits import EarlierCommits, Readers
 from claude_batch.git.hook_queue import Note
 from claude_batch.git.repository import Repository, edits
 from claude_batch.github_api.client import GitHubClient
-from claude_batch.github_api.models import Pull
+from claude_batch.github_api.models import PullRequest
 from claude_batch.tasks.plan import PlannedDiff
 from claude_batch.tasks.sources import Range, Staged
 from claude_batch.tasks.task import Kind, Task, tasks_of
@@ -73,8 +73,8 @@ class ChangeFinder:
             )
         return self.repository.compare_range(base, source.head)
 
-    def compare_pull(self, forge: GitHubClient, pull: Pull) -> Comparison:
-        hint = forge.merge_base(pull.base_sha, pull.head_sha)
+    def compare_pull(self, forge: GitHubClient, pull: PullRequest) -> Comparison:
+        hint = forge.find_merge_base(pull.base_sha, pull.head_sha)
         label = f"pull request {pull.number}"
         return self.repository.compare_commits(pull.base_sha, pull.head_sha, label, hint)
 

@@ -1,4 +1,4 @@
-"""The code that a finding is about, from the two blobs of its file: no diff is made again."""
+"""The code excerpt of a finding, rebuilt from the two blobs of its file without a diff."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CONTEXT_LINES = 20  # lines of the new file on each side
 
 @dataclass(frozen=True, slots=True)
 class CodeExcerpt:
-    """A task's hunk and the lines of the new file next to it."""
+    """A task's hunk and the lines of the new file around it."""
 
     hunk: Hunk
     above: tuple[bytes, ...] = ()
@@ -22,22 +22,23 @@ class CodeExcerpt:
 def build_excerpt(
     task: AnchoredTask, planned: PlannedTask, old: bytes, new: bytes
 ) -> CodeExcerpt | None:
-    """None where the blobs do not hold the lines that were asked about, by their hashes.
+    """Build the excerpt; None if the hashes of the reviewed lines do not match the blobs.
 
-    `old` and `new` are the files' bytes, empty for one that does not exist.
+    `old` and `new` are the bytes of the two files, empty for a file that does not exist.
     """
     if not task.has_hashes:
         return None
-    rows, after = _split_lines(new), max(planned.new_start - 1, 0)
-    above = tuple(rows[max(0, after - CONTEXT_LINES) : after])
-    body = list(
-        _matching_lines(task, _split_lines(old)[max(planned.old_start - 1, 0) :], rows[after:])
-    )
+    old_lines, new_lines = _split_lines(old), _split_lines(new)
+    old_start, start = max(planned.old_start - 1, 0), max(planned.new_start - 1, 0)
+    body = list(_matching_lines(task, old_lines[old_start:], new_lines[start:]))
     if len(body) < len(task.signs):
         return None
-    after += sum(sign != "-" for sign in task.signs)
-    hunk = Hunk(planned.old_start, planned.new_start, b"\n".join(body))
-    return CodeExcerpt(hunk, above, tuple(rows[after : after + CONTEXT_LINES]))
+    end = start + sum(sign != "-" for sign in task.signs)
+    return CodeExcerpt(
+        Hunk(planned.old_start, planned.new_start, b"\n".join(body)),
+        above=tuple(new_lines[max(0, start - CONTEXT_LINES) : start]),
+        below=tuple(new_lines[end : end + CONTEXT_LINES]),
+    )
 
 
 def _split_lines(content: bytes) -> list[bytes]:
@@ -45,12 +46,12 @@ def _split_lines(content: bytes) -> list[bytes]:
 
 
 def _matching_lines(task: AnchoredTask, old: list[bytes], new: list[bytes]) -> Iterator[bytes]:
-    """Row for row, and no further than the hashes agree."""
-    at_old = at_new = 0
-    for at, sign in enumerate(task.signs):
-        side, place = (old, at_old) if sign == "-" else (new, at_new)
-        if place >= len(side) or line_hash(side[place]) != task.hash_at(at):
+    """Yield the hunk's lines with their signs, up to the first line whose hash differs."""
+    old_index = new_index = 0
+    for position, sign in enumerate(task.signs):
+        lines, index = (old, old_index) if sign == "-" else (new, new_index)
+        if index >= len(lines) or line_hash(lines[index]) != task.hash_at(position):
             return
-        yield sign.encode() + side[place]
-        at_old += sign != "+"
-        at_new += sign != "-"
+        yield sign.encode() + lines[index]
+        old_index += sign != "+"
+        new_index += sign != "-"

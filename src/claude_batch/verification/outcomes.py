@@ -1,4 +1,4 @@
-"""What second looks say about findings, and which findings are due for one."""
+"""The state of second looks: the status of each finding, and the findings that are due."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,13 +11,10 @@ from claude_batch.findings.finding import Finding, Severity, finding_id
 from claude_batch.ledger.events import AnswerRecorded, RequestRecorded
 from claude_batch.ledger.view import LedgerState, RequestRecord
 
-# From the answer that holds the finding. Longer nothing waits for a second look, so later none is
-# sent either.
+# Counted from the answer that holds the finding. Publishing waits no longer for a second look, so
+# a later one is not sent.
 VERIFICATION_TIMEOUT = timedelta(hours=6)
-POST_WHEN_UNVERIFIED = (
-    Severity.CRITICAL,
-    Severity.HIGH,
-)  # posted also when nobody has looked again
+POST_WHEN_UNVERIFIED = (Severity.CRITICAL, Severity.HIGH)  # posted also without a verdict
 
 
 class VerificationStatus(StrEnum):
@@ -27,42 +24,41 @@ class VerificationStatus(StrEnum):
     FAILED = "failed"
 
 
+# Ascending: of several second looks at one finding the last one counts.
 PRECEDENCE = (
     VerificationStatus.FAILED,
     VerificationStatus.OPEN,
     VerificationStatus.REFUTED,
     VerificationStatus.UPHELD,
-)  # of two looks at one the last counts
+)
 
 
 @dataclass(frozen=True)
 class VerificationState:
-    """Finding ids. Who is in none of them may be posted as it is."""
+    """Ids of findings. A finding in none of the sets may be posted as it is."""
 
     refuted: frozenset[str] = frozenset()
     waiting: frozenset[str] = frozenset()
     unverified: frozenset[str] = frozenset()
 
 
-UNVERIFIED_ALLOWED = VerificationState()  # without second looks every finding is posted as it is
+UNVERIFIED_ALLOWED = VerificationState()  # used when the second look is switched off
 
 
 def is_postable(finding: Finding) -> bool:
-    """Whether it would be considered for posting."""
+    """Whether the finding may be posted: only such findings get a second look."""
     return finding.task is not None and not finding.is_faint and not finding.is_malformed
 
 
 def status_by_finding(state: LedgerState) -> dict[str, VerificationStatus]:
-    """By finding id; a finding whose look was never sent has none."""
-    found: dict[str, VerificationStatus] = {}
-    for row in state.rows:
-        for finding in row.asked.about if row.asked.purpose == "verify" else ():
-            look = _status(row, finding)
-            if look and (
-                finding not in found or PRECEDENCE.index(look) > PRECEDENCE.index(found[finding])
-            ):
-                found[finding] = look
-    return found
+    """Map finding ids to the status of their second look; findings without one are absent."""
+    statuses: dict[str, VerificationStatus] = {}
+    for request in state.rows:
+        for finding in request.asked.about if request.asked.purpose == "verify" else ():
+            status = _status(request, finding)
+            if status:
+                statuses[finding] = max(status, statuses.get(finding, status), key=PRECEDENCE.index)
+    return statuses
 
 
 def _status(request: RequestRecord, finding: str) -> VerificationStatus | None:
@@ -70,35 +66,31 @@ def _status(request: RequestRecord, finding: str) -> VerificationStatus | None:
         return VerificationStatus.OPEN if request.is_open else None
     if request.answered.outcome is not Outcome.SUCCEEDED:
         return VerificationStatus.FAILED
-    return (
-        VerificationStatus.REFUTED
-        if finding in request.answered.refuted
-        else VerificationStatus.UPHELD
-    )
+    if finding in request.answered.refuted:
+        return VerificationStatus.REFUTED
+    return VerificationStatus.UPHELD
 
 
 def recent_findings(
     state: LedgerState, now: datetime
 ) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
-    """The requests of the last six hours by the findings of their answers. Nothing is read: an
-    answer says how many findings it has, and their ids follow from its request."""
+    """Map the ids of findings younger than VERIFICATION_TIMEOUT to their request and answer."""
+    # No finding has to be read for it: the answer has their number, and their ids follow from the
+    # custom_id of the request.
     return {
-        finding_id(custom_id(row.asked.intent, row.asked.n, row.asked.sha), index): (
-            row.asked,
-            row.answered,
-        )
-        for row in state.rows
-        if row.asked.purpose != "verify"
-        and row.answered
-        and now - row.answered.at < VERIFICATION_TIMEOUT
-        for index in range(row.answered.findings)
+        finding_id(custom_id(asked.intent, asked.n, asked.sha), index): (asked, request.answered)
+        for request in state.rows
+        if (asked := request.asked).purpose != "verify"
+        and request.answered
+        and now - request.answered.at < VERIFICATION_TIMEOUT
+        for index in range(request.answered.findings)
     }
 
 
 def due_findings(
     state: LedgerState, now: datetime
 ) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
-    """Findings that nobody looks at a second time yet, of pull requests that are still open."""
+    """The recent findings without a second look, of pull requests that are not closed."""
     known = status_by_finding(state)
     return {
         finding: (asked, answered)
@@ -110,15 +102,16 @@ def due_findings(
 def load_verification_state(
     state: LedgerState, findings: Iterable[Finding], now: datetime
 ) -> VerificationState:
-    known, fresh = status_by_finding(state), recent_findings(state, now)
+    """Sort the postable findings by the status of their second look."""
+    statuses, recent = status_by_finding(state), recent_findings(state, now)
     refuted, waiting, unverified = set(), set(), set()
     for finding in filter(is_postable, findings):
-        match known.get(finding.id):
+        match statuses.get(finding.id):
             case VerificationStatus.UPHELD:
                 pass
             case VerificationStatus.REFUTED:
                 refuted.add(finding.id)
-            case VerificationStatus.OPEN | None if finding.id in fresh:
+            case VerificationStatus.OPEN | None if finding.id in recent:
                 waiting.add(finding.id)
             case _:
                 unverified.add(finding.id)

@@ -126,7 +126,7 @@ class VerificationPlanner:
             at=self.now.date(),
             batch=question.claims[0].lane == "batch",
             output_limit=question.max_tokens,
-            output=question.output_tokens,
+            expected_output=question.output_tokens,
         )
 
 

@@ -58,7 +58,7 @@ class VerificationRequest:
     def output_tokens(self) -> int:
         if _can_disable_thinking(self.model):
             return OUTPUT_PER_CLAIM * len(self.claims)
-        return estimate.output_tokens(len(self.claims), "low")
+        return estimate.estimate_output_tokens(len(self.claims), "low")
 
 
 def build_requests(claims: Iterable[Claim], model: str) -> Iterator[VerificationRequest]:

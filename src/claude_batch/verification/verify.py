@@ -1,12 +1,12 @@
-"""What follows a collect: second looks at fresh findings, in a batch of their own."""
+"""Send second looks at new findings after a collect, in batches of their own."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.batching import PlannedBatch, SentBatch
-from claude_batch.batches.collect_result import Followed
+from claude_batch.batches.collect_result import CollectResult
 from claude_batch.batches.record_answers import load_findings
 from claude_batch.config.model import Config
 from claude_batch.costs.prices import Prices, UnknownModel
@@ -38,93 +38,96 @@ class Verifier:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
-    def send(self) -> Followed:
-        """Claim, send, record, as `submit` does. What cannot be sent is a note: the answers that
-        it is about have been collected all the same."""
+    def send(self) -> CollectResult:
+        """Record and send the second looks that are due. A failure is a note of the result."""
         if self.config.verify is None:
-            return Followed()
-        view = self.ledger.view()
+            return CollectResult()
         sender = BatchSender(self.ledger, self.anthropic, self.prices, self.now)
-        planner = VerificationPlanner(self.config, self.prices, self.run, self.now(), self.new_id)
         try:
-            cases = list(self._load_claims(view))
-            steps = (
-                sender.claim(lambda view: planner.plan(view, cases))
-                if cases
-                else VerificationPlan()
-            )
-        except (CannotCollect, CannotSubmit, UnknownModel) as refusal:
-            return Followed(notes=(f"no second look: {refusal.problem}",))
-        notes = [f"no second look: {refusal.problem}" for refusal in steps.refused]
+            plan = self._plan(sender)
+        except (CannotCollect, CannotSubmit, UnknownModel) as error:
+            return CollectResult(notes=(f"no second look: {error.problem}",))
+        notes = [f"no second look: {refusal.problem}" for refusal in plan.refused]
         sent: list[SentBatch] = []
         try:
-            for one in sender.send(steps.batches):
-                sent.append(one)
-        except CannotSubmit as refusal:
-            notes.append(f"a second look could not be sent: {refusal.problem}")
-        return Followed(tuple(sent), tuple(self._immediate_answers(steps.batches)), tuple(notes))
+            for batch in sender.send(plan.batches):
+                sent.append(batch)
+        except CannotSubmit as error:
+            notes.append(f"a second look could not be sent: {error.problem}")
+        answers = tuple(self._immediate_answers(plan.batches))
+        return CollectResult(answers=answers, notes=tuple(notes), sent=tuple(sent))
 
-    def _immediate_answers(self, parcels: Iterable[PlannedBatch]) -> Iterator[AnswerRecorded]:
-        now = [parcel.intent.id for parcel in parcels if parcel.intent.lane == "now"]
-        view = self.ledger.view() if now else None
-        for intent in now:
-            yield from view.batch_records[intent].answers.values() if view else ()
+    def _plan(self, sender: BatchSender) -> VerificationPlan:
+        claims = list(self._load_claims(self.ledger.view()))
+        if not claims:
+            return VerificationPlan()
+        planner = VerificationPlanner(self.config, self.prices, self.run, self.now(), self.new_id)
+        return sender.claim(lambda state: planner.plan(state, claims))
 
-    def _load_claims(self, view: LedgerState) -> Iterator[Claim]:
-        """Findings with their evidence; one whose code cannot be had stays unverified."""
-        wanted = due_findings(view, self.now())
-        answers = {(one.intent, one.n): one for _, one in wanted.values()}
+    def _immediate_answers(self, batches: Iterable[PlannedBatch]) -> Iterator[AnswerRecorded]:
+        """The answers of the lane now, which are recorded while it sends."""
+        intents = [batch.intent.id for batch in batches if batch.intent.lane == "now"]
+        records = self.ledger.view().batch_records if intents else {}
+        for intent in intents:
+            yield from records[intent].answers.values()
+
+    def _load_claims(self, state: LedgerState) -> Iterator[Claim]:
+        """The due findings with their evidence. One whose code is missing stays unverified."""
+        due = due_findings(state, self.now())
+        answers = {(answer.intent, answer.n): answer for _, answer in due.values()}
         findings = load_findings(
-            self.ledger, view, list(answers.values()), self.anthropic.stream_results
+            self.ledger, state, list(answers.values()), self.anthropic.stream_results
         )
-        fresh = [one for one in findings if one.id in wanted and is_postable(one)]
-        places = _task_locations(view)
-        stands = [places[one.task] for one in fresh if one.task in places]
-        content = self._read_blobs(stands)
-        for finding in fresh:
-            found = places.get(finding.task) if finding.task else None
-            if found:
-                yield from _build_claims(view, finding, wanted[finding.id][0], found, content)
+        locations = _task_locations(state)
+        located = [
+            (finding, locations[finding.task])
+            for finding in findings
+            if finding.id in due and is_postable(finding) and finding.task in locations
+        ]
+        blobs = self._read_blobs([location for _, location in located])
+        for finding, location in located:
+            yield from _build_claims(state, finding, due[finding.id][0], location, blobs)
 
-    def _read_blobs(self, stands: list[TaskLocation]) -> dict[str, bytes]:
-        """Blobs by id. A pull request's commits are fetched where they are not here yet."""
-        blobs = {oid for _, file, _ in stands for oid in (file.old_blob, file.new_blob)}
-        wanted = {oid for oid in blobs if oid.strip("0")}
-        found = self.repository.read(wanted)
-        plans = [plan for plan, file, _ in stands if {file.old_blob, file.new_blob} - found.keys()]
-        for head in dict.fromkeys((plan.base, plan.head) for plan in plans):
+    def _read_blobs(self, locations: Sequence[TaskLocation]) -> dict[str, bytes]:
+        """Read blobs by id, after fetching the commits of plans whose blobs are missing here."""
+        oids = {oid for _, file, _ in locations for oid in (file.old_blob, file.new_blob)}
+        wanted = {oid for oid in oids if oid.strip("0")}
+        blobs = self.repository.read(wanted)
+        plans = [
+            plan for plan, file, _ in locations if {file.old_blob, file.new_blob} - blobs.keys()
+        ]
+        for commits in dict.fromkeys((plan.base, plan.head) for plan in plans):
             try:
-                self.repository.bring([oid for oid in head if oid])
+                self.repository.bring([oid for oid in commits if oid])
             except CannotFetch:
-                continue  # a force push may have taken the commit away, and the code with it
-        return found | self.repository.read(wanted - found.keys())
+                continue  # a force push may have removed the commit, and the code with it
+        return blobs | self.repository.read(wanted - blobs.keys())
 
 
-def _task_locations(view: LedgerState) -> dict[TaskId, TaskLocation]:
-    """Where each task stood in the latest plan that has it."""
+def _task_locations(state: LedgerState) -> dict[TaskId, TaskLocation]:
+    """The place of each task in the latest plan that has it."""
     return {
         task.id: (plan, file, task)
-        for plan in view.plans
+        for plan in state.plans
         for file in plan.files
         for task in file.tasks
     }
 
 
 def _build_claims(
-    view: LedgerState,
+    state: LedgerState,
     finding: Finding,
-    origin: RequestRecorded,
-    stands: TaskLocation,
-    content: dict[str, bytes],
+    request: RequestRecorded,
+    location: TaskLocation,
+    blobs: dict[str, bytes],
 ) -> Iterator[Claim]:
-    _, file, planned = stands
-    sides = [content.get(oid) if oid.strip("0") else b"" for oid in (file.old_blob, file.new_blob)]
-    old, new = sides
+    _, file, planned = location
+    old, new = (blobs.get(oid) if oid.strip("0") else b"" for oid in (file.old_blob, file.new_blob))
     if old is None or new is None or not (file.old_blob or file.new_blob):
         return
-    for task in origin.tasks:
+    for task in request.tasks:
         if task.id == finding.task:
             code = build_excerpt(task, planned, old, new)
-            lane = view.batch_records[origin.intent].intent.lane
+            lane = state.batch_records[request.intent].intent.lane
             if code and finding.last < len(code.hunk.lines):
-                yield Claim(finding, origin, lane, task, code)
+                yield Claim(finding, request, lane, task, code)

@@ -28,8 +28,8 @@ def apply(
     """Apply suggestions to the work tree."""
     world = CliContext(directory)
     tree = world.work_tree("apply")
-    done = verb.apply(world.ledgers(world.config()), tree, prefix, write=not patch)
-    for finding, why in done.refused:
+    done = verb.apply_suggestions(world.ledgers(world.config()), tree, prefix, write=not patch)
+    for finding, why in done.rejected:
         print_status(f"not applied: {words.finding(finding, finding.path)}: {why}")
     if patch and form is Format.text:
         sys.stdout.buffer.write(done.patch)
@@ -37,7 +37,7 @@ def apply(
     show(
         {
             "applied": [{"id": one.id, "path": one.path} for one in done.findings],
-            "refused": [{"id": one.id, "path": one.path, "reason": w} for one, w in done.refused],
+            "refused": [{"id": one.id, "path": one.path, "reason": w} for one, w in done.rejected],
             "patch": done.patch.decode("utf-8", "replace"),
         },
         lambda: "\n".join(

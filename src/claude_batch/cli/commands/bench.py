@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.benchmark.cases import Case, read_cases, score
+from claude_batch.benchmark.cases import BenchmarkCase, parse_cases, score
 from claude_batch.benchmark.recorded_answers import AnswerFile
 from claude_batch.benchmark.replay import Bench, Opened
 from claude_batch.cli.context import CliContext
@@ -42,7 +42,7 @@ def bench(
     """Replay pull requests with known findings."""
     if produce and answers is None:
         raise BadUsage("--produce has nowhere to keep the answers", "name a file with --answers")
-    cases = [case for file in files for case in read_cases(str(file), _read(file))]
+    cases = [case for file in files for case in parse_cases(str(file), _read(file))]
     world = CliContext(repos)
     flags: dict[str, object] = {
         "kinds": tuple(kind) if kind else None,
@@ -62,7 +62,7 @@ def bench(
     show(document, lambda: words.score(result, bencher.skipped), form)
 
 
-def open_case(world: CliContext, repos: Path, case: Case, flags: dict[str, object]) -> Opened:
+def open_case(world: CliContext, repos: Path, case: BenchmarkCase, flags: dict[str, object]) -> Opened:
     """The pull request of a case. Nothing of its repository's own configuration is read."""
     places = (repos / case.repository, repos / f"{case.repository}.git")
     found = next((place for place in places if place.is_dir()), None)
@@ -80,7 +80,7 @@ def open_case(world: CliContext, repos: Path, case: Case, flags: dict[str, objec
         comparison=comparison,
         tasks=look.tasks(claimant.kinds),
         skipped=look.skipped,
-        material=material_of(there, comparison.base),
+        context_source=material_of(there, comparison.base),
     )
     return Opened(case, subject, looker.head(case.head))
 

@@ -13,7 +13,7 @@ from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Config, Lane
-from claude_batch.costs.estimates import total
+from claude_batch.costs.estimates import sum_estimates
 from claude_batch.costs.receipts import build_receipt
 from claude_batch.diff.model import SkippedFile
 from claude_batch.errors import BadUsage, CannotFetch
@@ -143,7 +143,7 @@ def _submitted(done: SubmitResult) -> str:
     return render_submit_summary(
         coverage,
         batches,
-        total(estimates) if estimates else None,
+        sum_estimates(estimates) if estimates else None,
         max(ends) if ends else None,
         done.plan.ladder_steps,
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.batches.collect import Collector, Verbs
+from claude_batch.batches.collect import Collector
 from claude_batch.batches.collect import collect as trip
 from claude_batch.batches.collect_result import CollectResult, Progress, merge_results
 from claude_batch.cli.context import CliContext, kinds_beside, new_id
@@ -85,7 +85,8 @@ def _one(
         partial(_ask, world, config, ledger),
         world.now,
     )
-    return trip(Verbs(collected, (again.send, looks.send) if submit else ()), wait=wait)
+    steps = (collected, again.send, looks.send) if submit else (collected,)
+    return trip(steps, wait=wait)
 
 
 def _subject(world: CliContext, config: Config, again: Resubmission) -> ReviewScope:

@@ -15,12 +15,12 @@ from claude_batch.cli.output import cost_json as spending_report
 from claude_batch.cli.output import cost_text as cost_words
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Config
-from claude_batch.costs import reconciliation, usage_report
-from claude_batch.costs.entries import entries
-from claude_batch.costs.forecast import month
-from claude_batch.costs.page import page
-from claude_batch.costs.spending import accuracy, as_csv, spending
-from claude_batch.errors import BadUsage, CannotRead
+from claude_batch.costs import invoice_check, usage_report
+from claude_batch.costs.entries import list_cost_entries
+from claude_batch.costs.forecast import forecast_month
+from claude_batch.costs.pages.cost_page import render_cost_page
+from claude_batch.costs.spending import measure_accuracy, render_spending_csv, build_spending_report
+from claude_batch.errors import BadUsage, CannotRead, file_errors
 from claude_batch.ledger.view import LedgerState
 
 app = command()
@@ -66,12 +66,12 @@ def cost(
         raise BadUsage("--out is for the HTML page", "add --format html, or leave --out away")
     if form is CostFormat.html and report:
         raise BadUsage("there is no page for --reconcile", "choose text, json or csv")
-    exported = usage_report.read(str(report), _read(report)) if report else None
+    exported = usage_report.parse_usage_report(str(report), _read(report)) if report else None
     world = CliContext(directory)
     config = world.config()
     views = [ledger.view() for ledger in world.ledgers(config)]
     if exported:
-        found = reconciliation.reconcile(entries(views), exported, world.prices(config))
+        found = invoice_check.check_invoice(list_cost_entries(views), exported, world.prices(config))
         text = _reconciled(found, form)
     elif form is CostFormat.html:
         target = out or PAGE
@@ -89,36 +89,36 @@ def _spent(
     config: Config,
     form: CostFormat,
 ) -> str:
-    found = spending(views, by.value, since)
+    found = build_spending_report(views, by.value, since)
     if form is CostFormat.csv:
-        return as_csv(found)
-    running = month(views, utc_now(), config.budget.month)
-    rows = [row for row in entries(views) if since is None or row.answer.at >= since]
+        return render_spending_csv(found)
+    running = forecast_month(views, utc_now(), config.budget.month)
+    rows = [row for row in list_cost_entries(views) if since is None or row.answer.at >= since]
     if form is CostFormat.json:
-        return document(spending_report.spending(found, running, accuracy(rows)))
-    return cost_words.cost(found, running, accuracy(rows))
+        return document(spending_report.spending(found, running, measure_accuracy(rows)))
+    return cost_words.cost(found, running, measure_accuracy(rows))
 
 
 def _page(
     views: Sequence[LedgerState], by: Grouping, since: datetime | None, config: Config
 ) -> str:
     at = utc_now()
-    return page(
-        spending(views, by.value, since),
-        spending(views, "day", since),
-        [row for row in entries(views) if since is None or row.answer.at >= since],
-        month(views, at, config.budget.month),
+    return render_cost_page(
+        build_spending_report(views, by.value, since),
+        build_spending_report(views, "day", since),
+        [row for row in list_cost_entries(views) if since is None or row.answer.at >= since],
+        forecast_month(views, at, config.budget.month),
         config.budget,
         at,
     )
 
 
-def _reconciled(found: reconciliation.Reconciliation, form: CostFormat) -> str:
+def _reconciled(found: invoice_check.InvoiceCheck, form: CostFormat) -> str:
     match form:
         case CostFormat.json:
             return document(spending_report.reconciliation(found))
         case CostFormat.csv:
-            return reconciliation.as_csv(found)
+            return invoice_check.render_invoice_csv(found)
         case _:
             return cost_words.reconciliation(found)
 
@@ -133,9 +133,5 @@ def _day(text: str | None) -> datetime | None:
 
 
 def _read(path: Path) -> bytes:
-    try:
+    with file_errors(CannotRead, f"{path} could not be read", "name an exported usage report"):
         return path.read_bytes()
-    except OSError as error:
-        raise CannotRead(
-            f"{path} could not be read: {error.strerror}", "name an exported usage report"
-        ) from error

@@ -63,7 +63,7 @@ def verbs(at: Stage) -> Verbs:
 
     def published() -> PublishResult:
         print_status("publish: posting on the pull request ...")
-        done = publish.run(world, [world.forge.pull(at.pull)], {})
+        done = publish.run(world, [world.forge.get_pull_request(at.pull)], {})
         if done[0].error:
             raise done[0].error
         print_status(words.publication(done))

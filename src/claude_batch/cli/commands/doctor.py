@@ -12,7 +12,7 @@ from claude_batch.ledger.git_store import EMAIL
 from claude_batch.ledger.repair import LedgerHistory, Repair
 from claude_batch.ledger.repair import repair as mend
 from claude_batch.setup import doctor as verb
-from claude_batch.setup.doctor import Check, DoctorInputs
+from claude_batch.setup.doctor import DoctorCheck, DoctorInputs
 
 app = command()
 
@@ -30,13 +30,13 @@ def doctor(
     patient = DoctorInputs(
         config=world.config,
         ledger=lambda: world.shared(world.config()),
-        claude=lambda: world.claude,
-        forge=lambda: world.forge,
+        anthropic=lambda: world.claude,
+        github=lambda: world.forge,
         prices=Prices.load(),
     )
     repairs = _repaired(world) if repair else []
-    checks = verb.doctor(patient)
-    healthy = all(check.verdict != "fault" for check in checks)
+    checks = verb.run_checks(patient)
+    healthy = all(check.status != "fault" for check in checks)
     said = {"ok": healthy, "checks": checks} | ({"repairs": repairs} if repair else {})
     lines = [*(line for one in repairs for line in _told(one)), *map(_line, checks)]
     show(said, lambda: "\n".join(lines), form)
@@ -59,6 +59,6 @@ def _told(repair: Repair) -> Iterator[str]:
         yield f"lost: {repair.ref}: {loss.path}: {loss.said}"
 
 
-def _line(check: Check) -> str:
+def _line(check: DoctorCheck) -> str:
     remedy = f"\n  help: {check.remedy}" if check.remedy else ""
-    return f"{check.verdict}: {check.name}: {check.said}{remedy}"
+    return f"{check.status}: {check.name}: {check.message}{remedy}"

@@ -31,5 +31,5 @@ def export(
     """Write findings for other tools."""
     world = CliContext(directory)
     tree = WorkTree(world.repository.root or directory)
-    text = verb.export(world.ledgers(world.config()), tree, kind.value)
+    text = verb.export_findings(world.ledgers(world.config()), tree, kind.value)
     sys.stdout.write(text.rstrip("\n") + "\n")

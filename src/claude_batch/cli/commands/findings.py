@@ -5,7 +5,7 @@ from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
 from claude_batch.pull_requests import outcomes as verb
-from claude_batch.pull_requests.outcomes import Precision, precision
+from claude_batch.pull_requests.outcomes import Precision, compute_precision
 
 app = command()
 
@@ -17,11 +17,11 @@ def findings(form: As = Format.text, directory: Directory = HERE) -> None:
     show(listed(found), lambda: _text(found), form)
 
 
-def rows(world: CliContext) -> list[verb.Found]:
-    return verb.findings(world.ledgers(world.config()))
+def rows(world: CliContext) -> list[verb.FindingOutcomeRow]:
+    return verb.list_findings(world.ledgers(world.config()))
 
 
-def listed(found: list[verb.Found]) -> report.Json:
+def listed(found: list[verb.FindingOutcomeRow]) -> report.Json:
     shown = [
         {**row.finding.model_dump(), "pull_requests": row.pull_requests, "outcome": row.outcome}
         for row in found
@@ -29,11 +29,11 @@ def listed(found: list[verb.Found]) -> report.Json:
     return {**report.items(shown), "precision": [report.precision(row) for row in judged(found)]}
 
 
-def judged(found: list[verb.Found]) -> list[Precision]:
-    return precision((row.finding, row.outcome) for row in found)
+def judged(found: list[verb.FindingOutcomeRow]) -> list[Precision]:
+    return compute_precision((row.finding, row.outcome) for row in found)
 
 
-def _text(found: list[verb.Found]) -> str:
+def _text(found: list[verb.FindingOutcomeRow]) -> str:
     rows = [f"{words.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in found]
     shares = judged(found)
     table = ["", words.precision(shares)] if shares else []

@@ -10,7 +10,7 @@ from claude_batch.cli.options import HERE, As, Directory, Format, command, print
 from claude_batch.errors import BadUsage
 from claude_batch.git.refs import resolve_remote
 from claude_batch.setup.init import SetupPlan
-from claude_batch.setup.init import init as verb
+from claude_batch.setup.init import set_up_repository as verb
 from claude_batch.setup.workflows import DEFAULT_ACTION
 
 app = command()

@@ -14,11 +14,11 @@ from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage, CannotCollect, CannotFetch, CannotPublish, CannotRead
 from claude_batch.git.branches import Branches
 from claude_batch.git.patch import PatchFolder
-from claude_batch.github_api.models import Pull
+from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.store import Ledger
 from claude_batch.pull_requests.publish import Publisher, PublishResult, PullRequestState
 from claude_batch.pull_requests.record import has_news
-from claude_batch.pull_requests.refactorings import Refactorer, Target
+from claude_batch.pull_requests.refactorings import RefactoringPublisher, PatchTarget
 from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.task import Kind
 
@@ -52,14 +52,14 @@ def publish(
 
 
 def run(
-    world: CliContext, wanted: Sequence[Pull], flags: dict[str, object], *, dry_run: bool = False
+    world: CliContext, wanted: Sequence[PullRequest], flags: dict[str, object], *, dry_run: bool = False
 ) -> list[PublishResult]:
     """Trouble with one pull request does not keep the others waiting."""
     return [_tried(world, pull, flags, dry_run=dry_run) for pull in wanted]
 
 
 def _tried(
-    world: CliContext, pull: Pull, flags: dict[str, object], *, dry_run: bool
+    world: CliContext, pull: PullRequest, flags: dict[str, object], *, dry_run: bool
 ) -> PublishResult:
     try:
         return _one(world, pull, flags, dry_run=dry_run)
@@ -75,7 +75,7 @@ def refactorings(world: CliContext, *, dry_run: bool = False) -> list[PublishRes
     name = world.repository.default_branch(remote)
     head = world.repository.resolve(name or "HEAD")
     branch = (name or world.repository.current_branch() or "main").removeprefix(f"{remote}/")
-    refactorer = Refactorer(
+    refactorer = RefactoringPublisher(
         world.shared(settings),
         world.forge,
         Branches(world.repository.git, remote),
@@ -84,24 +84,24 @@ def refactorings(world: CliContext, *, dry_run: bool = False) -> list[PublishRes
         world.slug,
         world.now,
     )
-    target = Target(branch, head, looker.head(head), looker.readers(head))
+    target = PatchTarget(branch, head, looker.head(head), looker.readers(head))
     return refactorer.publish(target, dry_run=dry_run)
 
 
-def pulls(world: CliContext, pr: int | None) -> list[Pull]:
+def pulls(world: CliContext, pr: int | None) -> list[PullRequest]:
     """The one named; the event's; on a schedule all open ones with news; else the branch's."""
     number = pr if pr is not None else event_pull(world)
     if number is not None:
-        return [world.forge.pull(number)]
+        return [world.forge.get_pull_request(number)]
     if world.runner:
         view = world.shared(world.config()).view()
         if not view.plans:
             return []
         return [
-            pull for pull in world.forge.open_pulls() if has_news(view, pull.number, world.now())
+            pull for pull in world.forge.list_open_pull_requests() if has_news(view, pull.number, world.now())
         ]
     branch = world.repository.current_branch()
-    found = world.forge.pulls_of_branch(branch) if branch else []
+    found = world.forge.list_pull_requests_of_branch(branch) if branch else []
     if not found:
         raise BadUsage(
             "this branch has no open pull request" if branch else "HEAD is on no branch",
@@ -111,7 +111,7 @@ def pulls(world: CliContext, pr: int | None) -> list[Pull]:
 
 
 def _one(
-    world: CliContext, pull: Pull, flags: dict[str, object], *, dry_run: bool
+    world: CliContext, pull: PullRequest, flags: dict[str, object], *, dry_run: bool
 ) -> PublishResult:
     if pull.state != "open":
         settings = world.config(flags=flags)

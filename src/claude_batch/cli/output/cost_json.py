@@ -5,15 +5,15 @@ from dataclasses import asdict
 from typing import cast
 
 from claude_batch.cli.output import json_documents as report
-from claude_batch.costs.forecast import Month
-from claude_batch.costs.reconciliation import Difference, Reconciliation
-from claude_batch.costs.spending import Accuracy, Spending
-from claude_batch.costs.usage_report import Tokens
+from claude_batch.costs.forecast import MonthForecast
+from claude_batch.costs.invoice_check import InvoiceDifference, InvoiceCheck
+from claude_batch.costs.spending import EstimateAccuracy, SpendingReport
+from claude_batch.costs.usage_report import TokenCounts
 
 Json = Mapping[str, object]
 
 
-def spending(found: Spending, running: Month, accurate: Sequence[Accuracy]) -> Json:
+def spending(found: SpendingReport, running: MonthForecast, accurate: Sequence[EstimateAccuracy]) -> Json:
     """The groups as ever; the totals also say where the month leads and how far estimates were."""
     document = report.spending(found)
     totals = {
@@ -24,17 +24,17 @@ def spending(found: Spending, running: Month, accurate: Sequence[Accuracy]) -> J
     return {**document, "totals": totals}
 
 
-def reconciliation(found: Reconciliation) -> Json:
+def reconciliation(found: InvoiceCheck) -> Json:
     return {
-        "differences": [_difference(row) for row in found.rows],
+        "differences": [_difference(row) for row in found.differences],
         "usd": found.usd,
         "outside": found.outside,
-        "unsaid": found.unsaid,
-        "has_more": found.is_cut,
+        "unsaid": found.without_tokens,
+        "has_more": found.has_more,
     }
 
 
-def _difference(row: Difference) -> Json:
+def _difference(row: InvoiceDifference) -> Json:
     return {
         "date": row.day,
         "model": row.model,
@@ -46,7 +46,7 @@ def _difference(row: Difference) -> Json:
     }
 
 
-def _tokens(found: Tokens) -> Json:
+def _tokens(found: TokenCounts) -> Json:
     return {
         "input_tokens": found.input,
         "output_tokens": found.output,

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from claude_batch.batches.batching import SentBatch
 from claude_batch.batches.collect_result import CollectResult
-from claude_batch.batches.status import BatchRow, Shown, Status
-from claude_batch.benchmark.cases import Score
-from claude_batch.costs.estimates import total
+from claude_batch.batches.status import BatchSummary, Shown, Status
+from claude_batch.benchmark.cases import BenchmarkScore
+from claude_batch.costs.estimates import sum_estimates
 from claude_batch.costs.receipts import Receipt
-from claude_batch.costs.spending import Group, Spending
+from claude_batch.costs.spending import SpendingGroup, SpendingReport
 from claude_batch.github_actions.run import CiResult
 from claude_batch.pull_requests.outcomes import Precision
 from claude_batch.pull_requests.publish import PublishResult
@@ -26,24 +26,24 @@ def submission(done: SubmitResult) -> Json:
 
 
 def _batches(sent: Iterable[SentBatch]) -> list[Json]:
-    return [{"id": one.batch, "requests": one.requests, "tasks": one.tasks} for one in sent]
+    return [{"id": one.id, "requests": one.requests, "tasks": one.tasks} for one in sent]
 
 
 def estimate(done: SubmitResult) -> Json:
-    plan, whole = done.claim.plan, total(done.claim.estimates)
+    plan, whole = done.plan.plan, sum_estimates(done.plan.estimates)
     return {
         "tasks": {"planned": plan.new + plan.reused, "known": plan.reused, "new": plan.new},
-        "requests": len(done.claim.estimates),
+        "requests": len(done.plan.estimates),
         "estimate": {
             "usd": whole.usd,
             "usd_standard": whole.usd_standard,
             "usd_max": whole.usd_max,
             "input_tokens": whole.input_tokens,
             "output_tokens": whole.output_tokens,
-            "basis": done.claim.basis,
-            "input_basis": done.claim.input_basis,
+            "basis": done.plan.basis,
+            "input_basis": done.plan.input_basis,
         },
-        "ladder": list(done.claim.steps),
+        "ladder": list(done.plan.ladder_steps),
         "source": plan.label,
         "lane": done.lane,
         "left_out": plan.left_out,
@@ -58,7 +58,7 @@ def collection(done: CollectResult) -> Json:
         "refuted": done.tally.refuted,
         "submitted": [
             {**row, "follows": sent.follows}
-            for row, sent in zip(_batches(done.submitted), done.submitted, strict=True)
+            for row, sent in zip(_batches(done.sent), done.sent, strict=True)
         ],
         "receipt": receipt_of(done.receipt),
         "notes": list(done.notes),
@@ -129,7 +129,7 @@ def status(done: Sequence[Status]) -> Json:
     }
 
 
-def batch(row: BatchRow) -> Json:
+def batch(row: BatchSummary) -> Json:
     return asdict(row)
 
 
@@ -183,8 +183,8 @@ def ci(done: CiResult) -> Json:
         document["submit"] = submission(done.submission)
     if done.collection:
         document["collect"] = collection(done.collection)
-    if done.published is not None:
-        document["publish"] = publication(done.published)
+    if done.publications is not None:
+        document["publish"] = publication(done.publications)
     return document
 
 
@@ -200,15 +200,15 @@ def demo(trip: DemoResult) -> Json:
     }
 
 
-def spending(found: Spending) -> Json:
+def spending(found: SpendingReport) -> Json:
     return {
         "groups": [_group(group) for group in found.groups],
         "totals": _group(found.total),
-        "period": {"by": found.by, "since": found.since},
+        "period": {"by": found.group_by, "since": found.since},
     }
 
 
-def _group(group: Group) -> Json:
+def _group(group: SpendingGroup) -> Json:
     return {
         "name": group.name,
         "requests": group.receipt.requests,
@@ -218,7 +218,7 @@ def _group(group: Group) -> Json:
     }
 
 
-def score(found: Score) -> Json:
+def score(found: BenchmarkScore) -> Json:
     """Shares are null where there is nothing to take a share of."""
     return {
         "pull_requests": found.pull_requests,

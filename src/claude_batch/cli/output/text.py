@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from claude_batch.batches.collect_result import CollectResult
-from claude_batch.batches.status import BatchRow, Shown, Status
-from claude_batch.benchmark.cases import Score
-from claude_batch.costs.estimates import total
-from claude_batch.costs.receipts import Receipt, twice
-from claude_batch.costs.spending import Spending, amount
+from claude_batch.batches.status import BatchSummary, Shown, Status
+from claude_batch.benchmark.cases import BenchmarkScore
+from claude_batch.costs.estimates import sum_estimates
+from claude_batch.costs.receipts import Receipt, describe_double_payment
+from claude_batch.costs.spending import SpendingReport, format_paid
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import Placed
 from claude_batch.formatting import count, dollars
@@ -30,17 +30,17 @@ WHY = {
 
 
 def estimate(done: SubmitResult) -> str:
-    plan, whole = done.claim.plan, total(done.claim.estimates)
+    plan, whole = done.plan.plan, sum_estimates(done.plan.estimates)
     rows = [
         f"{plan.label}: {count(plan.new + plan.reused, 'task')}, {plan.reused:,} already known, "
         f"{plan.new:,} new",
-        *(f"over budget, so: {step}" for step in done.claim.steps),
+        *(f"over budget, so: {step}" for step in done.plan.ladder_steps),
         *_left_out(done),
     ]
     if plan.new:
         rows.append(
-            f"estimate from {done.claim.basis}: {count(len(done.claim.estimates), 'request')}, "
-            f"about {whole.input_tokens:,} tokens in{IN[done.claim.input_basis]} and "
+            f"estimate from {done.plan.basis}: {count(len(done.plan.estimates), 'request')}, "
+            f"about {whole.input_tokens:,} tokens in{IN[done.plan.input_basis]} and "
             f"{whole.output_tokens:,} out, "
             f"{dollars(whole.usd)} (at most {dollars(whole.usd_max)}; "
             f"{dollars(whole.usd_standard)} at standard price)"
@@ -52,9 +52,9 @@ def submission(done: SubmitResult) -> str:
     rows = [estimate(done)]
     for sent in done.sent:
         what = f"{count(sent.requests, 'request')}, {count(sent.tasks, 'task')}"
-        if sent.batch:
+        if sent.id:
             until = f", ends or expires by {_when(sent.expires_at)}" if sent.expires_at else ""
-            rows.append(f"sent: batch {sent.batch} ({what}){until}")
+            rows.append(f"sent: batch {sent.id} ({what}){until}")
         else:
             rows.append(f"answered at once, at standard price ({what})")
     if not done.sent:
@@ -63,7 +63,7 @@ def submission(done: SubmitResult) -> str:
 
 
 def _left_out(done: SubmitResult) -> Iterable[str]:
-    left_out = done.claim.plan.left_out
+    left_out = done.plan.plan.left_out
     for out in left_out[:SHOWN_FILES]:
         yield f"left out: {out.path}: {out.reason}"
     if len(left_out) > SHOWN_FILES:
@@ -80,10 +80,10 @@ def collection(done: CollectResult) -> str:
     if tally.refuted:
         rows.append(f"refuted by a second look: {count(tally.refuted, 'finding')}")
     rows += [
-        f"{WHY.get(sent.follows or '', 'sent')}: batch {sent.batch} "
+        f"{WHY.get(sent.follows or '', 'sent')}: batch {sent.id} "
         f"({count(sent.requests, 'request')})"
-        for sent in done.submitted
-        if sent.batch
+        for sent in done.sent
+        if sent.id
     ]
     rows += [f"{one.outcome}: {one.error}" for one in tally.failed]
     return "\n".join(rows) if rows else "nothing is open"
@@ -102,7 +102,7 @@ def paid(found: Receipt) -> list[str]:
     if found.unpriced:
         rows.append(f"unknown: {count(found.unpriced, 'answer')} without a known price or usage")
     if found.lost_usd:
-        rows.append(f"lost: {twice(found.lost_usd)}")
+        rows.append(f"lost: {describe_double_payment(found.lost_usd)}")
     return rows
 
 
@@ -148,7 +148,7 @@ def status(done: Sequence[Status]) -> str:
     )
     rows += [f"warning: {warning}" for one in done for warning in one.warnings]
     rows += [
-        f"failed: {one.path} ({one.kind}, task {one.id[:12]}): {one.why}"
+        f"failed: {one.path} ({one.kind}, task {one.id[:12]}): {one.reason}"
         for one in failed[:SHOWN_FILES]
     ]
     rows += ["`claude-batch retry` lets what failed be asked again"] if failed else []
@@ -156,7 +156,7 @@ def status(done: Sequence[Status]) -> str:
     return "\n".join(rows)
 
 
-def batch(row: BatchRow) -> str:
+def batch(row: BatchSummary) -> str:
     return (
         f"{row.id}  {row.status}  {_when(row.created_at)}  "
         f"{count(row.requests, 'request')}, {count(row.tasks, 'task')}"
@@ -193,20 +193,20 @@ def ci(done: CiResult) -> str:
     rows = [*done.notes]
     rows += [submission(done.submission)] if done.submission else []
     rows += [collection(done.collection)] if done.collection else []
-    rows += [publication(done.published)] if done.published is not None else []
+    rows += [publication(done.publications)] if done.publications is not None else []
     rows += [f"warning: {one.problem}\n   help: {one.remedy}" for one in done.warnings]
     return "\n".join(rows)
 
 
-def spending(found: Spending) -> str:
+def spending(found: SpendingReport) -> str:
     if not found.groups:
         return "nothing was paid yet"
-    heads = (found.by, "paid", "standard", "saved", "estimated", "requests")
+    heads = (found.group_by, "paid", "standard", "saved", "estimated", "requests")
     rows: list[tuple[str, ...]] = [heads]
     for group in (*found.groups, found.total):
         paid_for = group.receipt
         money = (paid_for.usd_standard, paid_for.saved_usd, group.usd_estimated)
-        figures = (amount(paid_for.usd, group.unknown), *map(dollars, money))
+        figures = (format_paid(paid_for.usd, group.unknown), *map(dollars, money))
         rows.append((group.name, *figures, f"{paid_for.requests:,}"))
     return table(rows)
 
@@ -235,7 +235,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def score(found: Score, skipped: Mapping[str, str]) -> str:
+def score(found: BenchmarkScore, skipped: Mapping[str, str]) -> str:
     rows = [
         f"{count(found.pull_requests, 'pull request')} replayed, {found.golden:,} known findings",
         f"placement: {_percent(found.placement)} of {count(found.said, 'finding')} have lines",

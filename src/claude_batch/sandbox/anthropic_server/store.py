@@ -88,7 +88,7 @@ class BatchStore:
         batch = self._batches.get(name)
         if batch is None:
             raise Refused(404, "not_found_error", f"No batch with id {name}")
-        if self.status(batch) == "ended" and batch.counts is None:
+        if self.retrieve_batch(batch) == "ended" and batch.counts is None:
             self._settle(batch)
         return batch
 
@@ -97,14 +97,14 @@ class BatchStore:
 
     def cancel(self, name: str) -> Json:
         batch = self.get(name)
-        if self.status(batch) == "ended":
+        if self.retrieve_batch(batch) == "ended":
             raise Refused(400, "invalid_request_error", f"Batch {name} has already ended")
         batch.canceled = batch.canceled or self._now()
         return self.json(batch, "", "canceling")
 
     def delete(self, name: str) -> Json:
         batch = self.get(name)
-        if self.status(batch) != "ended":
+        if self.retrieve_batch(batch) != "ended":
             raise Refused(400, "invalid_request_error", f"Batch {name} has not ended")
         batch.file.unlink()
         batch.results.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ class BatchStore:
 
     def results(self, name: str) -> bytes:
         batch = self.get(name)
-        if self.status(batch) != "ended":
+        if self.retrieve_batch(batch) != "ended":
             raise Refused(400, "invalid_request_error", f"Batch {name} has no results yet")
         if self._archived(batch):
             raise Refused(404, "not_found_error", f"The results of {name} are no longer available")
@@ -126,13 +126,13 @@ class BatchStore:
                 row: Row = json.loads(line)
                 yield row["custom_id"], row["params"]
 
-    def status(self, batch: Batch) -> str:
+    def retrieve_batch(self, batch: Batch) -> str:
         if self._now() >= self._ends(batch):
             return "ended"
         return "canceling" if batch.canceled else "in_progress"
 
     def json(self, batch: Batch, base: str, status: str | None = None) -> Json:
-        status = status or self.status(batch)
+        status = status or self.retrieve_batch(batch)
         ended, archived = status == "ended", self._archived(batch)
         counts = batch.counts if ended else Counter(processing=len(batch.offsets))
         url = f"{base}/v1/messages/batches/{batch.id}/results"

@@ -8,75 +8,75 @@ from datetime import date
 from decimal import Decimal
 
 from claude_batch.costs.entries import CostEntry
-from claude_batch.costs.prices import BATCH, Prices, UnknownModel
-from claude_batch.costs.spending import day
-from claude_batch.costs.usage_report import Key, Tokens, UsageReport, add, tokens_of
+from claude_batch.costs.prices import BATCH_FACTOR, Prices, UnknownModel
+from claude_batch.costs.spending import utc_day
+from claude_batch.costs.usage_report import UsageKey, TokenCounts, UsageReport, add_tokens, tokens_of
 
-CLASSES = ("input", "output", "cache_read", "cache_write")
+TOKEN_CLASSES = ("input", "output", "cache_read", "cache_write")
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class InvoiceDifference:
     """`usd`: what the ledger has beyond the report, at list price; None: unknown."""
 
     day: str
     model: str
     tier: str
-    ledger: Tokens
-    report: Tokens
+    ledger: TokenCounts
+    report: TokenCounts
     usd: Decimal | None
 
-    def beyond(self) -> dict[str, int]:
+    def token_differences(self) -> dict[str, int]:
         """Tokens of the ledger less those of the report, by class."""
-        return {name: getattr(self.ledger, name) - getattr(self.report, name) for name in CLASSES}
+        return {name: getattr(self.ledger, name) - getattr(self.report, name) for name in TOKEN_CLASSES}
 
     @property
     def agrees(self) -> bool:
-        return not any(self.beyond().values())
+        return not any(self.token_differences().values())
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
-    rows: tuple[Difference, ...]
+class InvoiceCheck:
+    differences: tuple[InvoiceDifference, ...]
     outside: int  # answers of the ledger on days that the report does not cover
-    unsaid: int  # answers on its days that do not say their tokens
-    is_cut: bool
+    without_tokens: int  # answers on its days that do not say their tokens
+    has_more: bool
 
     @property
     def usd(self) -> Decimal | None:
-        known = [row.usd for row in self.rows if row.usd is not None]
-        return sum(known, Decimal(0)) if len(known) == len(self.rows) else None
+        known = [row.usd for row in self.differences if row.usd is not None]
+        return sum(known, Decimal(0)) if len(known) == len(self.differences) else None
 
 
-def reconcile(found: Iterable[CostEntry], report: UsageReport, prices: Prices) -> Reconciliation:
+def check_invoice(found: Iterable[CostEntry], report: UsageReport, prices: Prices) -> InvoiceCheck:
     """Days are those on which the ledger recorded an answer, and the report's own."""
     covered, outside = [], 0
     for entry in found:
-        if day(entry.answer.at) in report.days:
+        if utc_day(entry.answer.at) in report.days:
             covered.append(entry)
         elif entry.answer.usage:
             outside += 1
-    ours: dict[Key, Tokens] = {}
+    ours: dict[UsageKey, TokenCounts] = {}
     for entry in covered:
         if entry.answer.usage:
             tier = "batch" if entry.batched else "standard"
-            key = (day(entry.answer.at), entry.spot.model, tier)
-            add(ours, key, tokens_of(entry.answer.usage))
+            key = (utc_day(entry.answer.at), entry.spot.model, tier)
+            add_tokens(ours, key, tokens_of(entry.answer.usage))
     rows = tuple(
-        _difference(key, ours.get(key, Tokens()), report.tokens.get(key, Tokens()), prices)
+        _difference(key, ours.get(key, TokenCounts()), report.tokens.get(key, TokenCounts()), prices)
         for key in sorted({*ours, *report.tokens})
     )
     unsaid = sum(entry.is_unknown and not entry.answer.usage for entry in covered)
-    return Reconciliation(rows, outside, unsaid, report.is_cut)
+    return InvoiceCheck(rows, outside, unsaid, report.has_more)
 
 
-def _difference(key: Key, ledger: Tokens, report: Tokens, prices: Prices) -> Difference:
+def _difference(key: UsageKey, ledger: TokenCounts, report: TokenCounts, prices: Prices) -> InvoiceDifference:
     said = [_usd(key, side, prices) for side in (ledger, report)]
     usd = None if said[0] is None or said[1] is None else said[0] - said[1]
-    return Difference(*key, ledger=ledger, report=report, usd=usd)
+    return InvoiceDifference(*key, ledger=ledger, report=report, usd=usd)
 
 
-def _usd(key: Key, tokens: Tokens, prices: Prices) -> Decimal | None:
+def _usd(key: UsageKey, tokens: TokenCounts, prices: Prices) -> Decimal | None:
     """At the price of short prompts: a report does not say how long each prompt was."""
     when, model, tier = key
     usage = tokens.usage()
@@ -86,17 +86,17 @@ def _usd(key: Key, tokens: Tokens, prices: Prices) -> Decimal | None:
         rates = prices.rates(model, at=date.fromisoformat(when), prompt_tokens=0)
     except UnknownModel:
         return None
-    usd = rates.of(usage)
-    return usd * BATCH if tier == "batch" else usd
+    usd = rates.cost(usage)
+    return usd * BATCH_FACTOR if tier == "batch" else usd
 
 
-def as_csv(found: Reconciliation) -> str:
+def render_invoice_csv(found: InvoiceCheck) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    sides: Sequence[str] = [f"{side}_{name}" for name in CLASSES for side in ("ledger", "report")]
+    sides: Sequence[str] = [f"{side}_{name}" for name in TOKEN_CLASSES for side in ("ledger", "report")]
     writer.writerow(["date", "model", "service_tier", *sides, "usd_beyond_report"])
-    for row in found.rows:
-        counts = [getattr(side, name) for name in CLASSES for side in (row.ledger, row.report)]
+    for row in found.differences:
+        counts = [getattr(side, name) for name in TOKEN_CLASSES for side in (row.ledger, row.report)]
         usd = "unknown" if row.usd is None else format(row.usd, "f")
         writer.writerow([row.day, row.model, row.tier, *counts, usd])
     return out.getvalue()

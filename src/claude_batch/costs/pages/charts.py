@@ -33,15 +33,15 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class Chart:
     """`show` writes an amount of its unit."""
 
     title: str
     labels: Sequence[str]
     series: Sequence[Series]
-    show: Callable[[Decimal], str]
+    format: Callable[[Decimal], str]
     limit: Limit | None = None
-    counts: bool = False  # no half of a thing on the scale
+    is_count: bool = False  # no half of a thing on the scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +66,25 @@ class Scale:
         return LEFT + self.slot * (index + 0.5)
 
 
-def bars(plot: Plot) -> str:
+def render_bar_chart(plot: Chart) -> str:
     """One group of bars for each label, one bar in it for each series."""
     scale = _scale(plot)
     return _whole(plot, [*_grid(plot, scale), *_bars(plot, scale), *_limit(plot, scale)])
 
 
-def line(plot: Plot) -> str:
+def render_line_chart(plot: Chart) -> str:
     """A point for each amount; points of neighbouring labels are joined."""
     scale = _scale(plot)
     return _whole(plot, [*_grid(plot, scale), *_lines(plot, scale), *_limit(plot, scale)])
 
 
-def _scale(plot: Plot) -> Scale:
+def _scale(plot: Chart) -> Scale:
     known = [value for series in plot.series for value in series.values if value is not None]
     low, high = min([*known, ZERO]), max([*known, ZERO])
     if plot.limit and plot.limit.value <= high * NEAR:
         high = max(high, plot.limit.value)
     step = _round_step((high - low) / STEPS or Decimal(1) / STEPS)
-    step = max(step, Decimal(1)) if plot.counts else step
+    step = max(step, Decimal(1)) if plot.is_count else step
     top = (high / step).to_integral_value(ROUND_CEILING) or Decimal(not low)
     foot = (low / step).to_integral_value(ROUND_FLOOR)
     return Scale(foot * step, top * step, step, len(plot.labels))
@@ -96,7 +96,7 @@ def _round_step(least: Decimal) -> Decimal:
     return next(power * times for times in ROUND if power * times >= least)
 
 
-def _whole(plot: Plot, marks: Sequence[str]) -> str:
+def _whole(plot: Chart, marks: Sequence[str]) -> str:
     label = escape(plot.title, quote=True)
     return "\n".join(
         [
@@ -108,12 +108,12 @@ def _whole(plot: Plot, marks: Sequence[str]) -> str:
     )
 
 
-def _grid(plot: Plot, scale: Scale) -> Iterator[str]:
+def _grid(plot: Chart, scale: Scale) -> Iterator[str]:
     for step in range(int((scale.high - scale.low) / scale.step) + 1):
         amount = scale.low + scale.step * step
         y = scale.y(amount)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield _text(plot.show(amount), LEFT - 6, y + 4, anchor="end")
+        yield _text(plot.format(amount), LEFT - 6, y + 4, anchor="end")
     every = -(-len(plot.labels) // LABELS)
     for index, label in enumerate(plot.labels):
         if index % every == 0:
@@ -121,7 +121,7 @@ def _grid(plot: Plot, scale: Scale) -> Iterator[str]:
             yield _text(_cut(label, room), scale.x(index), HEIGHT - BOTTOM + 18)
 
 
-def _bars(plot: Plot, scale: Scale) -> Iterator[str]:
+def _bars(plot: Chart, scale: Scale) -> Iterator[str]:
     width = scale.slot * 0.8 / max(len(plot.series), 1)
     for number, series in enumerate(plot.series):
         for index, value in enumerate(series.values):
@@ -136,7 +136,7 @@ def _bars(plot: Plot, scale: Scale) -> Iterator[str]:
             )
 
 
-def _lines(plot: Plot, scale: Scale) -> Iterator[str]:
+def _lines(plot: Chart, scale: Scale) -> Iterator[str]:
     for number, series in enumerate(plot.series):
         for index, value in enumerate(series.values):
             if value is None:
@@ -152,19 +152,19 @@ def _lines(plot: Plot, scale: Scale) -> Iterator[str]:
             yield f'<circle class="s{number}" cx="{x:.1f}" cy="{y:.1f}" r="3">{said}</circle>'
 
 
-def _limit(plot: Plot, scale: Scale) -> Iterator[str]:
+def _limit(plot: Chart, scale: Scale) -> Iterator[str]:
     if plot.limit and plot.limit.value <= scale.high:
         y = scale.y(plot.limit.value)
-        said = escape(f"{plot.limit.name}: {plot.show(plot.limit.value)}")
+        said = escape(f"{plot.limit.name}: {plot.format(plot.limit.value)}")
         yield (
             f'<line class="limit" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}">'
             f"<title>{said}</title></line>"
         )
 
 
-def _said(plot: Plot, series: Series, index: int) -> str:
+def _said(plot: Chart, series: Series, index: int) -> str:
     value = series.values[index]
-    amount = "unknown" if value is None else plot.show(value)
+    amount = "unknown" if value is None else plot.format(value)
     return f"<title>{escape(f'{plot.labels[index]}, {series.name}: {amount}')}</title>"
 
 

@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome, Usage
-from claude_batch.costs.entries import entries
+from claude_batch.costs.entries import list_cost_entries
 from claude_batch.costs.prices import Prices
-from claude_batch.costs.reconciliation import Reconciliation, as_csv, reconcile
-from claude_batch.costs.usage_report import read
+from claude_batch.costs.invoice_check import InvoiceCheck, render_invoice_csv, check_invoice
+from claude_batch.costs.usage_report import parse_usage_report
 from claude_batch.errors import CannotRead
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, failed, intent
@@ -56,8 +56,8 @@ def ledger() -> LedgerState:
     )
 
 
-def compared(data: bytes) -> Reconciliation:
-    return reconcile(entries([ledger()]), read("usage", data), PRICES)
+def compared(data: bytes) -> InvoiceCheck:
+    return check_invoice(list_cost_entries([ledger()]), parse_usage_report("usage", data), PRICES)
 
 
 def test_a_report_that_says_the_same() -> None:
@@ -71,9 +71,9 @@ def test_a_report_that_says_the_same() -> None:
         ),
     ]
     found = compared(document(*parts))
-    [row] = found.rows
+    [row] = found.differences
     assert row.agrees
-    assert (found.usd, found.outside, found.unsaid, found.is_cut) == (Decimal(0), 1, 1, False)
+    assert (found.usd, found.outside, found.without_tokens, found.has_more) == (Decimal(0), 1, 1, False)
 
 
 def test_what_differs_by_day_model_and_tier() -> None:
@@ -90,7 +90,7 @@ def test_what_differs_by_day_model_and_tier() -> None:
             has_more=True,
         )
     )
-    assert [(row.day, row.model, row.tier, row.beyond(), row.usd) for row in found.rows] == [
+    assert [(row.day, row.model, row.tier, row.token_differences(), row.usd) for row in found.differences] == [
         (
             "2026-11-22",
             HAIKU,
@@ -113,7 +113,7 @@ def test_what_differs_by_day_model_and_tier() -> None:
             Decimal("-0.5"),  # a million in for 1, a tenth of a million out for 0.5
         ),
     ]
-    assert (found.usd, found.is_cut) == (None, True)  # claude-next has no price
+    assert (found.usd, found.has_more) == (None, True)  # claude-next has no price
 
 
 def test_csv_in_and_out() -> None:
@@ -122,7 +122,7 @@ def test_csv_in_and_out() -> None:
         f"2026-11-23,{SONNET},batch,100,39,0,0\n"
     )
     found = compared(("\ufeff" + CSV_HEAD + rows).encode())
-    assert as_csv(found) == (
+    assert render_invoice_csv(found) == (
         "date,model,service_tier,ledger_input,report_input,ledger_output,report_output,"
         "ledger_cache_read,report_cache_read,ledger_cache_write,report_cache_write,"
         "usd_beyond_report\n"
@@ -130,12 +130,12 @@ def test_csv_in_and_out() -> None:
         f"2026-11-22,{SONNET},batch,1000500,1000500,200000,200000,70,70,30,30,unknown\n"
         f"2026-11-23,{SONNET},batch,100,100,40,39,0,0,0,0,0.000005000\n"
     )
-    assert found.rows[0].agrees
+    assert found.differences[0].agrees
     assert found.outside == 0
 
 
 def test_an_empty_bucket_covers_its_day() -> None:
-    [row] = compared(document()).rows
+    [row] = compared(document()).differences
     assert (row.model, row.report.input) == (SONNET, 0)
 
 
@@ -145,30 +145,30 @@ def test_an_empty_bucket_covers_its_day() -> None:
         (b"\xff\xfe", "usage is not UTF-8"),
         (b"", "usage is neither the JSON of a usage report nor CSV with a column 'date'"),
         (b"day,model\n", "usage is neither the JSON of a usage report nor CSV with a column"),
-        (b'{"data": [', "usage is no usage report: the document: Invalid JSON"),
-        (b'{"items": []}', "usage is no usage report: data: Field required"),
+        (b'{"data": [', "usage is not a usage report: Invalid JSON"),
+        (b'{"items": []}', "usage is not a usage report: data: Field required"),
         (
             document(result(tier=None)),
-            "usage is no usage report: data.0.results.0.service_tier: Input should be",
+            "usage is not a usage report: data.0.results.0.service_tier: Input should be",
         ),
         (
             document(result(output_tokens=-1)),
-            "usage is no usage report: data.0.results.0.output_tokens: Input should be greater",
+            "usage is not a usage report: data.0.results.0.output_tokens: Input should be greater",
         ),
         (
             (CSV_HEAD + f"2026-11-31,{SONNET},batch,1,1,0,0\n").encode(),
-            "usage is no usage report: date: Input should be a valid date",
+            "usage is not a usage report: date: Input should be a valid date",
         ),
         (
             (CSV_HEAD + f"2026-11-22,{SONNET},batch,1\n").encode(),
-            "usage is no usage report: output_tokens: Input should be a valid integer",
+            "usage is not a usage report: output_tokens: Input should be a valid integer",
         ),
         (CSV_HEAD.encode() + b"x" * 200_000, "usage is no CSV: field larger than field limit"),
     ],
 )
 def test_what_is_no_report(data: bytes, problem: str) -> None:
     with pytest.raises(CannotRead) as raised:
-        read("usage", data)
+        parse_usage_report("usage", data)
     assert raised.value.problem.startswith(problem)
     assert raised.value.remedy
 

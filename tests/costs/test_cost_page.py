@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.config.model import Budget
-from claude_batch.costs.entries import entries
-from claude_batch.costs.forecast import month
-from claude_batch.costs.page import page
-from claude_batch.costs.spending import spending
+from claude_batch.costs.entries import list_cost_entries
+from claude_batch.costs.forecast import forecast_month
+from claude_batch.costs.pages.cost_page import render_cost_page
+from claude_batch.costs.spending import build_spending_report
 from claude_batch.ledger.events import AnyEvent
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, at, intent, settled, submitted
@@ -20,11 +20,11 @@ DAY = 60 * 24
 def written(*events: AnyEvent, budget: Budget | None = None) -> str:
     views = [LedgerState.of(events)]
     budget = budget or Budget()
-    return page(
-        spending(views, "kind", None),
-        spending(views, "day", None),
-        entries(views),
-        month(views, NOW, budget.month),
+    return render_cost_page(
+        build_spending_report(views, "kind", None),
+        build_spending_report(views, "day", None),
+        list_cost_entries(views),
+        forecast_month(views, NOW, budget.month),
         budget,
         NOW,
     )
@@ -142,6 +142,6 @@ def test_an_empty_ledger_is_a_page_too() -> None:
 
 def test_the_first_day_of_a_period_is_in_the_title() -> None:
     views = [LedgerState.of(TWO_DAYS)]
-    found = spending(views, "day", at(0))
-    html = page(found, found, [], month(views, NOW, None), Budget(), NOW)
+    found = build_spending_report(views, "day", at(0))
+    html = render_cost_page(found, found, [], forecast_month(views, NOW, None), Budget(), NOW)
     assert "<h1>What claude-batch cost since 2026-11-22</h1>" in html
