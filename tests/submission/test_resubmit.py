@@ -145,7 +145,7 @@ def test_what_was_refused_together_is_asked_alone(tmp_path: Path) -> None:
         assert (sent.follows, sent.requests, alone) == ("split", tasks, ("split", tasks))
         assert tasks > 1
         pull.rig.collect()
-        assert set(map(pull.rig.view.standing, {t.id for t in pull.scene().tasks})) == {
+        assert set(map(pull.rig.view.task_status, {t.id for t in pull.scene().tasks})) == {
             TaskStatus.ANSWERED
         }
 

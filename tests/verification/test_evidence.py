@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_batch.diff.model import Hunk
-from claude_batch.diff.parser import context_hunk
+from claude_batch.diff.whole_files import context_hunk
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.tasks.plan import PlannedTask
 from claude_batch.tasks.task import TaskId
