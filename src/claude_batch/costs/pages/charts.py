@@ -1,7 +1,7 @@
-"""Plots as SVG text: no script, nothing fetched; colours come from the page's style.
+"""Charts as SVG text: no script, nothing fetched, colors from the page's style.
 
-Every mark has a <title>, which browsers show under the pointer and screen readers say; the whole
-has a label. None among values is drawn as a word: what is unknown is not zero.
+Every mark has a <title>, which browsers show under the pointer and screen readers read out.
+A value of None is drawn as a question mark: unknown is not zero.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from html import escape
 
-WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 72, 12, 16, 32
-LABELS = 8  # more would run into each other
-NEAR = 4  # a limit further above the highest mark would flatten all: it is not drawn
-CHARACTER = 7  # its width
-STEPS = 4  # about so many lines across
-ROUND = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
+WIDTH, HEIGHT = 720, 240  # pixels, as all lengths here
+LEFT, RIGHT, TOP, BOTTOM = 72, 12, 16, 32  # margins
+MAX_LABELS = 8  # more would overlap
+MAX_LIMIT_RATIO = 4  # a limit further above the highest mark would flatten all marks
+CHARACTER_WIDTH = 7
+GRID_STEPS = 4  # about the number of grid lines
+ROUND_FACTORS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 ZERO = Decimal(0)
 Amount = Decimal | None
 
@@ -28,150 +28,156 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
+    """A horizontal line, such as a budget."""
+
     name: str
     value: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`show` writes an amount of its unit."""
-
     title: str
     labels: Sequence[str]
     series: Sequence[Series]
-    format: Callable[[Decimal], str]
+    format: Callable[[Decimal], str]  # writes an amount with its unit
     limit: Limit | None = None
-    is_count: bool = False  # no half of a thing on the scale
+    is_count: bool = False  # the scale has no fractions
+
+    def show(self, value: Amount) -> str:
+        return "unknown" if value is None else self.format(value)
+
+    @property
+    def limit_label(self) -> str:
+        return f"{self.limit.name}: {self.format(self.limit.value)}" if self.limit else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From amounts to pixels; zero is always in sight."""
+    """Convert amounts to pixels. Zero is always on the scale."""
 
     low: Decimal
     high: Decimal
     step: Decimal
-    slots: int
+    slots: int  # number of labels
 
     def y(self, amount: Decimal) -> float:
         share = (amount - self.low) / (self.high - self.low)
         return HEIGHT - BOTTOM - float(share) * (HEIGHT - TOP - BOTTOM)
 
     @property
-    def slot(self) -> float:
+    def slot_width(self) -> float:
         return (WIDTH - LEFT - RIGHT) / max(self.slots, 1)
 
     def x(self, index: int) -> float:
-        """The middle of a slot."""
-        return LEFT + self.slot * (index + 0.5)
+        """Return the middle of a slot."""
+        return LEFT + self.slot_width * (index + 0.5)
 
 
-def render_bar_chart(plot: Chart) -> str:
-    """One group of bars for each label, one bar in it for each series."""
-    scale = _scale(plot)
-    return _whole(plot, [*_grid(plot, scale), *_bars(plot, scale), *_limit(plot, scale)])
+def render_bar_chart(chart: Chart) -> str:
+    """Return a chart with a group of bars per label, and a bar per series in it."""
+    scale = _scale(chart)
+    return _svg(chart, [*_grid(chart, scale), *_bars(chart, scale), *_limit(chart, scale)])
 
 
-def render_line_chart(plot: Chart) -> str:
-    """A point for each amount; points of neighbouring labels are joined."""
-    scale = _scale(plot)
-    return _whole(plot, [*_grid(plot, scale), *_lines(plot, scale), *_limit(plot, scale)])
+def render_line_chart(chart: Chart) -> str:
+    """Return a chart with a point per amount. Lines join the points of neighboring labels."""
+    scale = _scale(chart)
+    return _svg(chart, [*_grid(chart, scale), *_lines(chart, scale), *_limit(chart, scale)])
 
 
-def _scale(plot: Chart) -> Scale:
-    known = [value for series in plot.series for value in series.values if value is not None]
+def _scale(chart: Chart) -> Scale:
+    known = [value for series in chart.series for value in series.values if value is not None]
     low, high = min([*known, ZERO]), max([*known, ZERO])
-    if plot.limit and plot.limit.value <= high * NEAR:
-        high = max(high, plot.limit.value)
-    step = _round_step((high - low) / STEPS or Decimal(1) / STEPS)
-    step = max(step, Decimal(1)) if plot.is_count else step
-    top = (high / step).to_integral_value(ROUND_CEILING) or Decimal(not low)
-    foot = (low / step).to_integral_value(ROUND_FLOOR)
-    return Scale(foot * step, top * step, step, len(plot.labels))
+    if chart.limit and chart.limit.value <= high * MAX_LIMIT_RATIO:
+        high = max(high, chart.limit.value)
+    step = _round_up((high - low) / GRID_STEPS or Decimal(1) / GRID_STEPS)
+    step = max(step, Decimal(1)) if chart.is_count else step
+    steps_above = (high / step).to_integral_value(ROUND_CEILING) or Decimal(not low)
+    steps_below = (low / step).to_integral_value(ROUND_FLOOR)
+    return Scale(steps_below * step, steps_above * step, step, len(chart.labels))
 
 
-def _round_step(least: Decimal) -> Decimal:
-    """The next of 1, 2, 2.5 and 5 times a power of ten."""
-    power = Decimal(10) ** least.adjusted()
-    return next(power * times for times in ROUND if power * times >= least)
+def _round_up(amount: Decimal) -> Decimal:
+    """Return the next of 1, 2, 2.5 and 5 times a power of ten."""
+    power = Decimal(10) ** amount.adjusted()
+    return next(power * factor for factor in ROUND_FACTORS if power * factor >= amount)
 
 
-def _whole(plot: Chart, marks: Sequence[str]) -> str:
-    label = escape(plot.title, quote=True)
+def _svg(chart: Chart, marks: Sequence[str]) -> str:
+    title = escape(chart.title, quote=True)
     return "\n".join(
         [
-            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">',
-            f"<title>{label}</title>",
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">',
+            f"<title>{title}</title>",
             *marks,
             "</svg>",
         ]
     )
 
 
-def _grid(plot: Chart, scale: Scale) -> Iterator[str]:
+def _grid(chart: Chart, scale: Scale) -> Iterator[str]:
     for step in range(int((scale.high - scale.low) / scale.step) + 1):
         amount = scale.low + scale.step * step
         y = scale.y(amount)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield _text(plot.format(amount), LEFT - 6, y + 4, anchor="end")
-    every = -(-len(plot.labels) // LABELS)
-    for index, label in enumerate(plot.labels):
+        yield _text(chart.format(amount), LEFT - 6, y + 4, anchor="end")
+    every = -(-len(chart.labels) // MAX_LABELS)
+    for index, label in enumerate(chart.labels):
         if index % every == 0:
-            room = int(scale.slot * every / CHARACTER)
-            yield _text(_cut(label, room), scale.x(index), HEIGHT - BOTTOM + 18)
+            max_length = int(scale.slot_width * every / CHARACTER_WIDTH)
+            yield _text(_shorten(label, max_length), scale.x(index), HEIGHT - BOTTOM + 18)
 
 
-def _bars(plot: Chart, scale: Scale) -> Iterator[str]:
-    width = scale.slot * 0.8 / max(len(plot.series), 1)
-    for number, series in enumerate(plot.series):
+def _bars(chart: Chart, scale: Scale) -> Iterator[str]:
+    width = scale.slot_width * 0.8 / max(len(chart.series), 1)
+    for number, series in enumerate(chart.series):
         for index, value in enumerate(series.values):
-            x = scale.x(index) - scale.slot * 0.4 + width * number
+            title = _title(chart, series, index)
+            x = scale.x(index) - scale.slot_width * 0.4 + width * number
             if value is None:
-                yield _text("?", x + width / 2, scale.y(ZERO) - 4, _said(plot, series, index))
+                yield _text("?", x + width / 2, scale.y(ZERO) - 4, title)
                 continue
-            top, foot = sorted((scale.y(value), scale.y(ZERO)))
+            top, bottom = sorted((scale.y(value), scale.y(ZERO)))
             yield (
                 f'<rect class="s{number}" x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" '
-                f'height="{foot - top:.1f}">{_said(plot, series, index)}</rect>'
+                f'height="{bottom - top:.1f}">{title}</rect>'
             )
 
 
-def _lines(plot: Chart, scale: Scale) -> Iterator[str]:
-    for number, series in enumerate(plot.series):
+def _lines(chart: Chart, scale: Scale) -> Iterator[str]:
+    for number, series in enumerate(chart.series):
         for index, value in enumerate(series.values):
             if value is None:
                 continue
             x, y = scale.x(index), scale.y(value)
-            before = series.values[index - 1] if index else None
-            if before is not None:
+            previous = series.values[index - 1] if index else None
+            if previous is not None:
                 yield (
                     f'<line class="s{number}" x1="{scale.x(index - 1):.1f}" '
-                    f'y1="{scale.y(before):.1f}" x2="{x:.1f}" y2="{y:.1f}"/>'
+                    f'y1="{scale.y(previous):.1f}" x2="{x:.1f}" y2="{y:.1f}"/>'
                 )
-            said = _said(plot, series, index)
-            yield f'<circle class="s{number}" cx="{x:.1f}" cy="{y:.1f}" r="3">{said}</circle>'
+            title = _title(chart, series, index)
+            yield f'<circle class="s{number}" cx="{x:.1f}" cy="{y:.1f}" r="3">{title}</circle>'
 
 
-def _limit(plot: Chart, scale: Scale) -> Iterator[str]:
-    if plot.limit and plot.limit.value <= scale.high:
-        y = scale.y(plot.limit.value)
-        said = escape(f"{plot.limit.name}: {plot.format(plot.limit.value)}")
+def _limit(chart: Chart, scale: Scale) -> Iterator[str]:
+    if chart.limit and chart.limit.value <= scale.high:
+        y = scale.y(chart.limit.value)
         yield (
             f'<line class="limit" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}">'
-            f"<title>{said}</title></line>"
+            f"<title>{escape(chart.limit_label)}</title></line>"
         )
 
 
-def _said(plot: Chart, series: Series, index: int) -> str:
-    value = series.values[index]
-    amount = "unknown" if value is None else plot.format(value)
-    return f"<title>{escape(f'{plot.labels[index]}, {series.name}: {amount}')}</title>"
+def _title(chart: Chart, series: Series, index: int) -> str:
+    amount = chart.show(series.values[index])
+    return f"<title>{escape(f'{chart.labels[index]}, {series.name}: {amount}')}</title>"
 
 
-def _cut(label: str, room: int) -> str:
-    return label if len(label) <= room else f"{label[: room - 1]}…"
+def _shorten(label: str, max_length: int) -> str:
+    return label if len(label) <= max_length else f"{label[: max_length - 1]}…"
 
 
-def _text(text: str, x: float, y: float, said: str = "", anchor: str = "middle") -> str:
-    inner = escape(text) + said
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{inner}</text>'
+def _text(text: str, x: float, y: float, title: str = "", anchor: str = "middle") -> str:
+    content = escape(text) + title
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{content}</text>'

@@ -1,12 +1,12 @@
-"""Build the Jinja2 environment of HTML pages that work offline: one file, no script, no links."""
+"""The Jinja2 environment of HTML pages that work offline: one file, no script, nothing fetched."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# Names and comments come from others. The templates escape them, and this policy of `base.html`
-# stops a browser from running or fetching anything that escaping missed.
+# Names and comments come from other people. Templates escape them, and this policy stops a
+# browser from running or fetching anything that escaping missed.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
@@ -14,7 +14,7 @@ CONTENT_SECURITY_POLICY = (
 
 def build_environment(package: str) -> "Environment":
     """Return an environment with the templates of `package` and the shared `base.html`."""
-    # Most commands write no page, and importing Jinja2 takes tens of milliseconds.
+    # Importing Jinja2 takes tens of milliseconds, and most commands write no page.
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     shared = PackageLoader("claude_batch.costs.pages")
