@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 import yaml
 
+from claude_batch.cli.commands.ci import outputs as outputs_of_program
 from claude_batch.git.work_tree import WorkTree
+from claude_batch.github_actions.run import CiResult
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.github_server.server import GitHubServer
 from claude_batch.setup.init import COLLECT, SUBMIT, set_up_repository
@@ -371,3 +373,11 @@ def test_few_inputs_and_all_of_them_through_the_environment():
     for step in ACTION["runs"]["steps"]:
         assert "uses" not in step
         assert "${{" not in step["run"]
+
+
+def test_each_output_is_that_of_the_program_with_the_same_name():
+    """act hands on the outputs of inner steps whatever the action says, so it cannot notice."""
+    written = set(outputs_of_program(CiResult("schedule")))
+    assert {name: output["value"] for name, output in ACTION["outputs"].items()} == {
+        name: f"${{{{ steps.run.outputs.{name} }}}}" for name in written
+    }
