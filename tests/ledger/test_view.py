@@ -17,7 +17,6 @@ from claude_batch.ledger.events import (
     Post,
     PullRequestClosed,
 )
-from claude_batch.ledger.log import unfold_answer, unfold_request
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
 from ledger_events import (
@@ -158,11 +157,11 @@ def test_answers_of() -> None:
     view = LedgerState.of([*SENT, answered("i1", 0, minute=12), settled("i0", 3, "t1", "t3")])
     row = settled("i0", 3, "t1", "t3")
     assert view.answers_of([T1, T2, T3]) == [
-        (unfold_request(row), unfold_answer(row)),
+        (row.request(), row.answer()),
         (SENT[1], answered("i1", 0, minute=12)),
     ]
     assert view.answers_of([T2]) == []
-    assert unfold_request(row).tasks[1].id == T3
+    assert row.request().tasks[1].id == T3
 
 
 def test_a_folded_request_joins_its_sending() -> None:

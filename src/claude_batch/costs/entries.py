@@ -14,7 +14,6 @@ from claude_batch.ledger.events import (
     RequestRecorded,
     is_unpriced,
 )
-from claude_batch.ledger.log import unfold_request
 from claude_batch.ledger.view import LedgerState, plans_counted_once
 from claude_batch.tasks.task import TaskId
 
@@ -71,7 +70,7 @@ def _entries(view: LedgerState) -> Iterator[CostEntry]:
                 yield CostEntry(asked, answer, in_batch, _waited(sending, answer))
     for row in view.settled.values():
         yield CostEntry(
-            unfold_request(row), row, row.lane == "batch", None
+            row.request(), row, row.lane == "batch", None
         )  # folding keeps one time only
 
 

@@ -33,7 +33,6 @@ from claude_batch.ledger.events import (
     is_unpriced,
 )
 from claude_batch.ledger.files import LARGE, ParsedLog, is_older, snapshot
-from claude_batch.ledger.log import unfold_answer
 from claude_batch.ledger.usage_history import basis
 from claude_batch.ledger.view import LedgerState, TaskStatus, plan_key, plans_counted_once
 
@@ -104,30 +103,9 @@ def _fold_request(view: LedgerState, key: Key, before: datetime) -> FoldedReques
         return None
     if any(view.task_status(task.id) is TaskStatus.FAILED for task in asked.tasks):
         return None  # until it is asked again, people are told where it stands and why it failed
-    row = FoldedRequest(
-        at=answer.at,
-        run=answer.run,
-        repo=asked.repo,
-        intent=intent,
-        n=n,
-        pr=asked.pr,
-        kind=asked.kind,
-        purpose=asked.purpose,
-        model=answer.model,
-        lane=sending.intent.lane,
-        outcome=answer.outcome,
-        tasks=tuple(task.id for task in asked.tasks),
-        usage=answer.usage,
-        usd=answer.usd,
-        usd_standard=answer.usd_standard,
-        usd_estimated=asked.estimate.usd,
-        findings=answer.findings,
-        about=asked.about,
-        refuted=answer.refuted,
-        shard=answer.shard,
-    )
+    row = FoldedRequest.from_request(asked, answer, sending.intent.lane)
     batch = sending.submitted.batch if sending.submitted else None
-    is_whole = unfold_answer(row, batch) == answer and asked.at == sending.intent.at
+    is_whole = row.answer(batch) == answer and asked.at == sending.intent.at
     return row if is_whole and answer.model else None
 
 

@@ -238,6 +238,54 @@ class FoldedRequest(Event):
     refuted: tuple[str, ...] = ()
     shard: str | None = None
 
+    @classmethod
+    def from_request(
+        cls, request: RequestRecorded, answer: AnswerRecorded, lane: Literal["batch", "now"]
+    ) -> "FoldedRequest":
+        return cls(
+            **_fields(request, FROM_REQUEST),
+            **_fields(answer, FROM_ANSWER),
+            lane=lane,
+            tasks=tuple(task.id for task in request.tasks),
+            usd_estimated=request.estimate.usd,
+        )
+
+    def request(self, intent: Intent | None = None) -> RequestRecorded:
+        """The request, as far as it is kept: its tasks have ids only. `intent`, where it is still
+        known, has the time of the request; without it the time is that of the answer."""
+        usd = self.usd_estimated
+        return RequestRecorded(
+            **_fields(self, FROM_REQUEST),
+            **_fields(intent or self, ("at", "run")),
+            sha="",
+            model=self.model or "",
+            effort=None,
+            tasks=tuple(AnchoredTask(id=task, path="", signs="", hashes="") for task in self.tasks),
+            estimate=Estimate(
+                input_tokens=0, output_tokens=0, usd=usd, usd_standard=usd, usd_max=usd
+            ),
+        )
+
+    def answer(self, batch: BatchId | None = None) -> AnswerRecorded:
+        """The answer, as far as it is kept. `batch` is the batch of its intent."""
+        return AnswerRecorded(
+            **_fields(self, (*FROM_ANSWER, "repo", "intent", "n")),
+            batch=batch,
+            retriable=self.outcome is not Outcome.SUCCEEDED,
+        )
+
+
+# The fields that a folded request has from its request, and those that it has from the answer.
+FROM_REQUEST = ("repo", "intent", "n", "pr", "kind", "purpose", "about")
+FROM_ANSWER = (
+    *("at", "run", "model", "outcome", "usage", "usd", "usd_standard"),
+    *("findings", "refuted", "shard"),
+)
+
+
+def _fields(event: Event, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in names}
+
 
 AnyEvent = Annotated[
     Plan

@@ -4,16 +4,10 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import TypeVar, cast
 
-from claude_batch.anthropic_api.models import BatchId
-from claude_batch.anthropic_api.results import Outcome
-from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.ledger.events import (
     AnswerRecorded,
     AnyEvent,
-    Estimate,
     Event,
-    FoldedRequest,
-    Intent,
     IntentId,
     RequestRecorded,
     TasksReset,
@@ -71,46 +65,3 @@ def reset_times(log: EventIndex) -> dict[TaskId, datetime]:
     for event in log.once(TasksReset):
         found.update(dict.fromkeys(event.tasks, event.at))
     return found
-
-
-def unfold_request(row: FoldedRequest, intent: Intent | None = None) -> RequestRecorded:
-    """What a folded request still says about its question: its tasks have ids only. When it was
-    asked is what its intent says, where that is still there."""
-    usd = row.usd_estimated
-    return RequestRecorded(
-        at=intent.at if intent else row.at,
-        run=intent.run if intent else row.run,
-        repo=row.repo,
-        intent=row.intent,
-        n=row.n,
-        sha="",
-        pr=row.pr,
-        kind=row.kind,
-        model=row.model or "",
-        effort=None,
-        purpose=row.purpose,
-        about=row.about,
-        tasks=tuple(AnchoredTask(id=task, path="", signs="", hashes="") for task in row.tasks),
-        estimate=Estimate(input_tokens=0, output_tokens=0, usd=usd, usd_standard=usd, usd_max=usd),
-    )
-
-
-def unfold_answer(row: FoldedRequest, batch: BatchId | None = None) -> AnswerRecorded:
-    """What a folded request still says about its answer, which came in `batch`."""
-    return AnswerRecorded(
-        at=row.at,
-        run=row.run,
-        repo=row.repo,
-        intent=row.intent,
-        n=row.n,
-        batch=batch,
-        outcome=row.outcome,
-        model=row.model,
-        usage=row.usage,
-        usd=row.usd,
-        usd_standard=row.usd_standard,
-        findings=row.findings,
-        refuted=row.refuted,
-        retriable=row.outcome is not Outcome.SUCCEEDED,
-        shard=row.shard,
-    )

@@ -26,7 +26,7 @@ from claude_batch.ledger.events import (
     supersedes,
 )
 from claude_batch.ledger.lazy_rows import AnySheet
-from claude_batch.ledger.log import EventIndex, reset_times, unfold_answer, unfold_request
+from claude_batch.ledger.log import EventIndex, reset_times
 from claude_batch.tasks.task import TaskId
 
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
@@ -158,7 +158,7 @@ class LedgerState:
     def _bare(self) -> dict[RequestKey, RequestRecord]:
         """What was folded without its intent."""
         return {
-            key: RequestRecord(unfold_request(found), unfold_answer(found), False)
+            key: RequestRecord(found.request(), found.answer(), False)
             for key, found in self.settled.items()
         }
 
@@ -298,8 +298,8 @@ def _merge(
             row, sending = settled.pop(key), sendings[intent]
             batch = sending.submitted.batch if sending.submitted else None
             if n not in sending.requests:
-                sending.requests[n] = partial(unfold_request, row, sending.intent)
-            folded, raw = partial(unfold_answer, row, batch), sending.answers.get(n)
+                sending.requests[n] = partial(row.request, sending.intent)
+            folded, raw = partial(row.answer, batch), sending.answers.get(n)
             if raw is None or supersedes(folded(), raw):
                 sending.answers[n] = folded
         else:

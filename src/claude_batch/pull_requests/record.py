@@ -18,7 +18,6 @@ from claude_batch.findings.finding import Finding
 from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, RequestRecorded
-from claude_batch.ledger.log import unfold_request
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.pull_requests.summary import ReviewCoverage
 from claude_batch.tasks.task import TaskId
@@ -93,9 +92,7 @@ class PullRequestRecord:
 
     def own_requests(self) -> list[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]]:
         """Its own requests with their answers."""
-        folded = [
-            (unfold_request(row), row) for row in self.state.settled.values() if row.pr == self.pr
-        ]
+        folded = [(row.request(), row) for row in self.state.settled.values() if row.pr == self.pr]
         batches = self.state.batch_records.values()
         return folded + [
             (request, batch.answers[n])
