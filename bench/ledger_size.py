@@ -21,9 +21,10 @@ from bench.ledger_runs import END, Runs
 from bench.tables import write_targets
 from claude_batch.cli.main import GARBAGE
 from claude_batch.git import plumbing as plumbing
-from claude_batch.git.process import Git, ObjectSpool
+from claude_batch.git.objects import ObjectSpool
+from claude_batch.git.process import Git
 from claude_batch.ledger import files as ledger_files
-from claude_batch.ledger.git_store import EMAIL, WHO, GitLedger
+from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.prune import prune, squash
 from claude_batch.ledger.repair import LedgerHistory
 
@@ -77,7 +78,7 @@ def measure(folder: Path, runs: Runs, best_of: int = BEST_OF) -> Iterator[tuple[
     yield "as written", _measured(folder, remote, runs, best_of)
     prune(writer, END)
     yield "folded", _measured(folder, remote, runs, best_of)
-    squash(writer, LedgerHistory(writer.git, EMAIL))
+    squash(writer, LedgerHistory(writer.git))
     yield "folded and squashed", _measured(folder, remote, runs, best_of)
 
 
@@ -91,13 +92,14 @@ def _write(git: Git, runs: Runs) -> None:
         }
         files = {path: printed.add(content) for path, content in contents.items()}
         first = {}
+        seconds = int(at.timestamp())
         message = f"{ledger_files.title(write)}\n\nrun {runs.name}\n"
-        stamp = f"{WHO} {int(at.timestamp())} +0000"
-        made = b"".join(plumbing.import_stream(files, (), parent, stamp, message))
+        made = b"".join(plumbing.import_stream(files, (), parent, seconds, message))
         stream.append(made.partition(b"\nget-mark")[0])
         parent = ":1"
     tail = b"\nreset %b\nfrom :1\n\ncommit refs/heads/main\ncommitter %b 1 +0000\ndata 0\n\ndone\n"
-    stream.append(tail % (REF.encode(), WHO.encode()))
+    author = f"{plumbing.AUTHOR} <{plumbing.EMAIL}>"
+    stream.append(tail % (REF.encode(), author.encode()))
     git.run("fast-import", "--quiet", "--done", "--force", stdin=b"".join(stream))
     git.run("update-ref", "-d", "refs/claude-batch/build")
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from claude_batch.git.branches import WHO
+from claude_batch.git.plumbing import identity
 from claude_batch.git.process import Git, GitFailed
 
-DATES = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
+SECONDS = 1_700_000_000
 
 
 def replay(git: Git, commits: Sequence[str], onto: str) -> str | None:
@@ -32,4 +32,4 @@ def _pick(git: Git, commit: str, onto: str) -> str | None:
 def _commit(git: Git, tree: str, parent: str) -> str:
     oid = git.run("rev-parse", "--verify", tree).out.decode().strip()
     args = ("commit-tree", oid, "-p", parent, "-m", "picked")
-    return git.run(*args, extra=WHO | DATES).out.decode().strip()
+    return git.run(*args, extra=identity(SECONDS)).out.decode().strip()

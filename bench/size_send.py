@@ -233,16 +233,16 @@ def hunks(url: str) -> None:
     so that what they were made of is not measured."""
     from claude_batch.anthropic_api.request_body import BodySpool
     from claude_batch.config.model import Config
-    from claude_batch.diff.parser import context_hunk
+    from claude_batch.diff.whole_files import context_hunk
     from claude_batch.submission import requests as request
     from claude_batch.submission.requests import Request, RequestTasks
-    from claude_batch.tasks.task import Given, Task, task_id
+    from claude_batch.tasks.task import TaskFileOrigin, Task, compute_task_id
 
-    kind, config, file = _prompts_kinds.kind_of("review"), Config(), BodySpool()
+    kind, config, file = _prompts_kinds.find_kind("review"), Config(), BodySpool()
 
     def task(number: int) -> Task:
         path, hunk = f"src/f{number}.py", context_hunk(_code(number, 41).encode())
-        return Task(task_id(kind.tag, path, hunk.body), kind.name, path, hunk, Given())
+        return Task(compute_task_id(kind.tag, path, hunk.body), kind.name, path, hunk, TaskFileOrigin())
 
     claude, watch, made = _claude(url), Watch(), list[Request]()
     while sum(one.body.size for one in made) < BYTES:

@@ -30,7 +30,7 @@ ORDER = (
 
 # Only these files do I/O: all others are functions of their arguments. "*" is a whole package.
 DO_IO = {
-    "git": "process repository refs branches earlier_commits work_tree patch hook hook_queue",
+    "git": "process objects repository refs branches earlier_commits work_tree patch hook hook_queue",
     "anthropic_api": "client request_body",
     "github_api": "client",
     "ledger": "git_store repair",
@@ -59,6 +59,7 @@ SDK_HOMES = {
     "typer": "cli/",
     "rich": "cli/",
     "mcp": "cli/mcp_server.py",
+    "jinja2": "costs/pages/page_templates.py",
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "core", "common", "misc", "base"}
 VAGUE_OPENINGS = ("What", "Of", "Where", "Those", "Who", "Whether")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from claude_batch.diff.line_tracking import Edit, TrackedLines, track_lines
 from claude_batch.diff.lines import texts
-from claude_batch.git.repository import edits
+from claude_batch.git.patch import edits
 
 OLD = """\
 def total(cart):

@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.diff.model import Hunk, Line
-from claude_batch.diff.parser import context_hunk, parse_hunks
+from claude_batch.diff.parser import parse_hunks
+from claude_batch.diff.whole_files import context_hunk
 
 PATCH = b"""\
 a/f.py b/f.py

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from claude_batch.diff.model import FileChange, Hunk, Side
 from claude_batch.findings.anchors import AnchoredTask
-from claude_batch.findings.placement import Dropped, Placed, place
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding, place_findings
 from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.earlier_commits import Readers
-from claude_batch.git.repository import edits
+from claude_batch.git.patch import edits
 from claude_batch.ledger.events import Plan
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import Task, TaskId
@@ -36,29 +36,29 @@ def test_a_finding_stands_where_its_task_stands_now() -> None:
         last=3,
         replacement="    if x is None:\n        pass",
     )
-    placed, dropped = place([found], [current], head)
+    placed, dropped = place_findings([found], [current], head)
     assert placed == [
-        Placed(found, "src/a.py", Side.RIGHT, 11, 12, "    if x is None:\n        pass\n")
+        PlacedFinding(found, "src/a.py", Side.RIGHT, 11, 12, "    if x is None:\n        pass\n")
     ]
     assert dropped == []
 
 
 def test_of_equal_hunks_the_first_counts() -> None:
     first, second = task("b.py", hunk(HUNK, new=10)), task("b.py", hunk(HUNK, new=90))
-    placed, _ = place([finding(task=first.id, first=2, last=2)], [first, second], head)
+    placed, _ = place_findings([finding(task=first.id, first=2, last=2)], [first, second], head)
     assert [(one.first_line, one.line) for one in placed] == [(11, 11)]
 
 
 def test_removed_lines_are_counted_on_the_left_and_get_no_suggestion() -> None:
     current = task("src/a.py", hunk(HUNK, old=8, new=10))
     found = finding(task=current.id, first=1, last=1, side=Side.LEFT, replacement="x")
-    assert place([found], [current], head)[0] == [Placed(found, "src/a.py", Side.LEFT, 9, 9, None)]
+    assert place_findings([found], [current], head)[0] == [PlacedFinding(found, "src/a.py", Side.LEFT, 9, 9, None)]
 
 
 def test_a_range_over_removed_lines_counts_the_new_ones() -> None:
     current = task("src/a.py", hunk(HUNK, old=8, new=10))
     found = finding(task=current.id, first=0, last=3, replacement="def f(x):\n    return x or 0")
-    (placed,), _ = place([found], [current], head)
+    (placed,), _ = place_findings([found], [current], head)
     assert (placed.first_line, placed.line) == (10, 12)
     assert placed.suggestion is not None
 
@@ -67,7 +67,7 @@ def test_a_replacement_without_proof_is_left_out_and_the_finding_stays() -> None
     here, gone = task("src/a.py", hunk(HUNK, new=10)), task("gone.py", hunk(HUNK, new=10))
     broken = finding(task=here.id, first=2, last=2, replacement="    if x is None")
     unread = finding(2, task=gone.id, first=2, last=2, replacement="    if x is None:")
-    placed, dropped = place([broken, unread], [here, gone], head)
+    placed, dropped = place_findings([broken, unread], [here, gone], head)
     assert [one.suggestion for one in placed] == [None, None]
     assert dropped == []
 
@@ -80,17 +80,17 @@ def test_what_has_no_place_says_why() -> None:
     reversed_ = finding(4, task=current.id, first=3, last=2)
     other_side = finding(5, task=current.id, first=1, last=1, side=Side.RIGHT)
     untitled = finding(6, task=current.id, title=" ")
-    placed, dropped = place(
+    placed, dropped = place_findings(
         [lost, changed, beyond, reversed_, other_side, untitled], [current], head
     )
     assert placed == []
     assert dropped == [
-        Dropped(lost, "unplaced"),
-        Dropped(changed, "changed_meanwhile"),
-        Dropped(beyond, "malformed"),
-        Dropped(reversed_, "malformed"),
-        Dropped(other_side, "malformed"),
-        Dropped(untitled, "malformed"),
+        DroppedFinding(lost, "unplaced"),
+        DroppedFinding(changed, "changed_meanwhile"),
+        DroppedFinding(beyond, "malformed"),
+        DroppedFinding(reversed_, "malformed"),
+        DroppedFinding(other_side, "malformed"),
+        DroppedFinding(untitled, "malformed"),
     ]
 
 
@@ -169,8 +169,8 @@ def test_lines_below_an_edit_are_carried_with_their_suggestion() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3, replacement="line_11 = compute(11, fast)")
     new = b"import fast\n\n" + OLD
-    (placed,), _ = place([found], [], reading(new), past(new, asked=asked, now=context(new, 9, 16)))
-    assert (placed.first_line, placed.line, placed.how) == (13, 13, "walk")
+    (placed,), _ = place_findings([found], [], reading(new), past(new, asked=asked, now=context(new, 9, 16)))
+    assert (placed.first_line, placed.line, placed.method) == (13, 13, "walk")
     assert placed.suggestion == "line_11 = compute(11, fast)\n"
 
 
@@ -178,8 +178,8 @@ def test_where_the_lines_around_have_changed_the_suggestion_becomes_prose() -> N
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3, replacement="line_11 = compute(11, fast)")
     new = OLD.replace(b"line_13 = compute(13)", b"line_13 = other")
-    (placed,), _ = place([found], [], reading(new), past(new, asked=asked, now=context(new, 9, 16)))
-    assert (placed.line, placed.how, placed.suggestion) == (11, "walk", None)
+    (placed,), _ = place_findings([found], [], reading(new), past(new, asked=asked, now=context(new, 9, 16)))
+    assert (placed.line, placed.method, placed.suggestion) == (11, "walk", None)
 
 
 def test_lines_that_moved_carry_no_suggestion() -> None:
@@ -187,10 +187,10 @@ def test_lines_that_moved_carry_no_suggestion() -> None:
     wanted = finding(task=asked.id, first=2, last=3, replacement="both = compute()")
     rows = OLD.splitlines(keepends=True)
     new = b"".join([*rows[:9], *rows[11:25], *rows[9:11], *rows[25:]])
-    (placed,), _ = place(
+    (placed,), _ = place_findings(
         [wanted], [], reading(new), past(new, asked=asked, now=context(new, 20, 28))
     )
-    assert (placed.first_line, placed.line, placed.how) == (24, 25, "moved")
+    assert (placed.first_line, placed.line, placed.method) == (24, 25, "moved")
     assert placed.suggestion is None
 
 
@@ -200,9 +200,9 @@ def test_lines_that_are_gone_have_changed_meanwhile() -> None:
     edited = OLD.replace(b"compute(11)", b"compute(eleven)")
     for new in (edited, None):
         known = past(new, asked=asked, now=context(edited, 9, 16), path="b.py", old_path="b.py")
-        assert place([found], [], reading(new), known) == (
+        assert place_findings([found], [], reading(new), known) == (
             [],
-            [Dropped(found, "changed_meanwhile")],
+            [DroppedFinding(found, "changed_meanwhile")],
         )
 
 
@@ -210,10 +210,10 @@ def test_lines_that_the_diff_no_longer_shows_go_to_the_summary() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3)
     known = past(OLD, asked=asked, now=context(OLD, 20, 26))
-    assert place([found], [], reading(OLD), known) == ([], [Dropped(found, "outside_diff")])
+    assert place_findings([found], [], reading(OLD), known) == ([], [DroppedFinding(found, "outside_diff")])
     known = past(OLD, asked=asked, now=context(OLD, 8, 13))
-    (placed,), _ = place([found], [], reading(OLD), known)
-    assert (placed.line, placed.how) == (11, "blob")
+    (placed,), _ = place_findings([found], [], reading(OLD), known)
+    assert (placed.line, placed.method) == (11, "blob")
 
 
 def test_a_file_that_was_renamed_is_followed() -> None:
@@ -226,7 +226,7 @@ def test_a_file_that_was_renamed_is_followed() -> None:
         renamed="src/b.py",
     )  # fmt: skip
     for known in (by_diff, by_git):
-        (placed,), _ = place([found], [], reading(new, "src/b.py"), known)
+        (placed,), _ = place_findings([found], [], reading(new, "src/b.py"), known)
         assert (placed.path, placed.line) == ("src/b.py", 12)
 
 
@@ -235,32 +235,32 @@ def test_without_the_old_file_the_hashes_of_the_whole_hunk_decide() -> None:
     found = finding(task=asked.id, first=3, last=3, replacement="line_11 = other")
     new = b"import fast\n" + OLD
     known = past(new, asked=asked, now=context(new, 9, 16), old=None)
-    (placed,), _ = place([found], [], reading(new), known)
-    assert (placed.line, placed.how, placed.suggestion) == (12, "hashes", None)
+    (placed,), _ = place_findings([found], [], reading(new), known)
+    assert (placed.line, placed.method, placed.suggestion) == (12, "hashes", None)
     twice = new + OLD
     known = past(twice, asked=asked, now=context(twice, 9, 16), old=None)
-    assert place([found], [], reading(twice), known)[0] == []
+    assert place_findings([found], [], reading(twice), known)[0] == []
 
 
 def test_a_blob_that_is_not_what_was_reviewed_carries_nothing() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3)
     known = past(OLD, asked=asked, now=context(OLD, 8, 16), plan_starts=((9, 19),))
-    assert place([found], [], reading(OLD), known)[0] == []
+    assert place_findings([found], [], reading(OLD), known)[0] == []
     folded = past(OLD, asked=asked, now=context(OLD, 8, 16), folded=True)
-    assert place([found], [], reading(OLD), folded)[0] == []
+    assert place_findings([found], [], reading(OLD), folded)[0] == []
 
 
 def test_a_removed_line_stands_as_long_as_the_diff_shows_it_removed() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=1, last=1, side=Side.LEFT)
     still = hunk("\n line_9 = compute(9)\n-line_10 = old\n+line_10 = new\n", old=9, new=9)
-    (placed,), _ = place([found], [], reading(OLD), past(OLD, asked=asked, now=still))
-    assert (placed.side, placed.line, placed.how) == (Side.LEFT, 10, "blob")
+    (placed,), _ = place_findings([found], [], reading(OLD), past(OLD, asked=asked, now=still))
+    assert (placed.side, placed.line, placed.method) == (Side.LEFT, 10, "blob")
     restored = hunk("\n line_9 = compute(9)\n line_10 = old\n+line_10 = new\n", old=9, new=9)
-    assert place([found], [], reading(OLD), past(OLD, asked=asked, now=restored))[0] == []
+    assert place_findings([found], [], reading(OLD), past(OLD, asked=asked, now=restored))[0] == []
     elsewhere = context(OLD, 20, 26)
-    assert place([found], [], reading(OLD), past(OLD, asked=asked, now=elsewhere))[0] == []
+    assert place_findings([found], [], reading(OLD), past(OLD, asked=asked, now=elsewhere))[0] == []
 
 
 def test_of_equal_hunks_the_one_that_was_asked_about_counts() -> None:
@@ -269,7 +269,7 @@ def test_of_equal_hunks_the_one_that_was_asked_about_counts() -> None:
 
     def where(starts: tuple[tuple[int, int], ...], tasks: list[Task]) -> int:
         known = past(OLD, asked=low, now=low.hunk, plan_starts=starts)
-        (placed,), _ = place([found], tasks, reading(OLD), known)
+        (placed,), _ = place_findings([found], tasks, reading(OLD), known)
         return placed.line
 
     assert where(((60, 60), (100, 100)), [low, high]) == 31  # both are there, forty lines higher

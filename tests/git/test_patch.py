@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.diff.lines import rows_of
-from claude_batch.findings.suggestions import Suggestion, combine, validate_suggestion
+from claude_batch.findings.suggestions import Suggestion, combine_suggestions, validate_suggestion
 from claude_batch.git.patch import make_patch, make_patches
 
 
@@ -136,7 +136,7 @@ def test_edits_of_one_file_are_combined_from_the_bottom_up() -> None:
     blob = b"a = 1\nb = 2\nc = 3\n"
     top = suggest(blob, 1, 1, "a = 1\naa = 1")
     bottom = suggest(blob, 3, 3, "c = 4")
-    combined = combine(blob, [top, bottom])
+    combined = combine_suggestions(blob, [top, bottom])
     assert combined.after == b"a = 1\naa = 1\nb = 2\nc = 4\n"
     assert combined.accepted == (top, bottom)
     assert combined.rejected == ()
@@ -145,7 +145,7 @@ def test_edits_of_one_file_are_combined_from_the_bottom_up() -> None:
 def test_of_two_that_overlap_the_first_stays() -> None:
     blob = b"a = 1\nb = 2\nc = 3\n"
     first, second = suggest(blob, 1, 2, "ab = 3"), suggest(blob, 2, 3, "bc = 5")
-    combined = combine(blob, [first, second])
+    combined = combine_suggestions(blob, [first, second])
     assert combined.after == b"ab = 3\nc = 3\n"
     assert combined.rejected == ((second, "another suggestion changes the same lines"),)
 
@@ -153,6 +153,6 @@ def test_of_two_that_overlap_the_first_stays() -> None:
 def test_of_two_that_do_not_parse_together_the_first_stays() -> None:
     blob = b"if a:\n    b()\n    c()\n"
     first, second = suggest(blob, 2, 2, ""), suggest(blob, 3, 3, "")
-    combined = combine(blob, [first, second])
+    combined = combine_suggestions(blob, [first, second])
     assert combined.after == b"if a:\n    c()\n"
     assert combined.rejected == ((second, "the file would no longer parse with the others"),)

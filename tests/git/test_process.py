@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from claude_batch.errors import CannotRecord
-from claude_batch.git.process import Git, GitFailed, ObjectSpool, without_credentials
+from claude_batch.git.objects import ObjectSpool
+from claude_batch.git.process import Git, GitFailed, without_credentials
 from scratch import Work
 
 

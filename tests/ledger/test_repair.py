@@ -11,7 +11,7 @@ import pytest
 
 from claude_batch.errors import CannotRecord, LedgerIsNewer
 from claude_batch.git.process import Git
-from claude_batch.ledger.git_store import EMAIL, GitLedger
+from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.prune import Pruned, squash
 from claude_batch.ledger.repair import LedgerHistory, Repair, repair
 from claude_batch.ledger.store import Shard, Write
@@ -64,7 +64,7 @@ class Patient:
 
     @property
     def history(self) -> LedgerHistory:
-        return LedgerHistory(self.ledger.git, EMAIL)
+        return LedgerHistory(self.ledger.git)
 
     def repaired(self) -> Repair:
         return repair(self.ledger, self.history, self.told.append)

@@ -24,7 +24,6 @@ from hypothesis.stateful import (
 
 from claude_batch.errors import CannotRecord
 from claude_batch.ledger.events import IntentId, to_line
-from claude_batch.ledger.git_store import EMAIL
 from claude_batch.ledger.prune import squash
 from claude_batch.ledger.repair import LedgerHistory, repair
 from claude_batch.ledger.store import Shard, Write
@@ -185,7 +184,7 @@ class ManyHands(RuleBasedStateMachine):
     def the_history_is_squashed(self, hand: int, fate: str | None) -> None:
         """Not as long as it holds what is to be put back."""
         mine = self.hands[hand]
-        act = partial(squash, mine.ledger, LedgerHistory(mine.ledger.git, EMAIL))
+        act = partial(squash, mine.ledger, LedgerHistory(mine.ledger.git))
         if mine.store.hidden:
             with pytest.raises(CannotRecord, match="only its history holds"):
                 act()
@@ -223,7 +222,7 @@ class ManyHands(RuleBasedStateMachine):
     @rule()
     def all_is_repaired(self) -> None:
         mine = next(hand for hand in self.hands if hand.store.hidden)
-        done = repair(mine.ledger, LedgerHistory(mine.ledger.git, EMAIL), lambda sentence: None)
+        done = repair(mine.ledger, LedgerHistory(mine.ledger.git), lambda sentence: None)
         assert set(done.put_back) == mine.store.hidden.keys()
         assert done.lost == ()
         mine.store.hidden.clear()

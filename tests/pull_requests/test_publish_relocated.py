@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from claude_batch.diff.line_tracking import Edit
-from claude_batch.git.repository import Repository, edits
+from claude_batch.git.patch import edits
+from claude_batch.git.repository import Repository
 from claude_batch.tasks.discovery import ChangeFinder
 from scratch import Work
 from shop import environ
@@ -29,7 +30,7 @@ def test_a_blob_of_a_head_that_was_pushed_over_is_fetched(
     work: Work, make_work: Callable[..., Work]
 ) -> None:
     clone, old, blob, head = pushed_over(work, make_work)
-    readers = ChangeFinder(Repository.open(clone.path, environ())).readers(head)
+    readers = ChangeFinder(Repository.open(clone.path, environ())).earlier_readers(head)
     assert readers.blob(blob, None) is None
     assert readers.blob(blob, old) == (ROWS + "first = 1\n").encode()
     assert readers.renamed(old, "a.py") == "b.py"
@@ -42,7 +43,7 @@ def test_a_head_that_nobody_has_any_more_is_no_outage(
 ) -> None:
     clone, _, blob, head = pushed_over(work, make_work)
     gone = "d" * 40
-    readers = ChangeFinder(Repository.open(clone.path, environ())).readers(head)
+    readers = ChangeFinder(Repository.open(clone.path, environ())).earlier_readers(head)
     assert readers.blob(blob, gone) is None
     assert readers.renamed(gone, "a.py") is None
     assert readers.blob("0" * 40, head) is None
@@ -53,14 +54,14 @@ def test_a_remote_that_is_gone_is_no_outage_either(
 ) -> None:
     clone, old, blob, head = pushed_over(work, make_work)
     clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
-    readers = ChangeFinder(Repository.open(clone.path, environ())).readers(head)
+    readers = ChangeFinder(Repository.open(clone.path, environ())).earlier_readers(head)
     assert readers.blob(blob, old) is None
     assert readers.renamed(old, "a.py") is None
 
 
 def test_the_head_is_read_by_path(work: Work) -> None:
     head = work.commit({"a.py": ROWS})
-    read = ChangeFinder(Repository.open(work.path, environ())).head(head)
+    read = ChangeFinder(Repository.open(work.path, environ())).file_reader(head)
     assert read("a.py") == ROWS.encode()
     assert read("b.py") is None
 

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.diff.model import FileChange, Hunk
-from claude_batch.diff.parser import context_hunk, parse_hunks
-from claude_batch.tasks.task import MAX_LINES, Changed, Named, pieces, task_id, tasks_of, unique
+from claude_batch.diff.parser import parse_hunks
+from claude_batch.diff.whole_files import context_hunk
+from claude_batch.tasks.task import MAX_LINES, DiffOrigin, FileOrigin, split_hunk, compute_task_id, build_tasks, unique_tasks
 
 OLD, NEW = "1" * 40, "2" * 40
 
@@ -18,7 +19,7 @@ def change(
 
 
 def ids(found: FileChange, kind: str = "review", tag: str = "review.1") -> list[str]:
-    return [task.id for task in tasks_of(found, kind, tag)]
+    return [task.id for task in build_tasks(found, kind, tag)]
 
 
 HERE = b"@@ -1,3 +1,3 @@\n a\n-b\n+c\n d\n"
@@ -44,7 +45,7 @@ def test_an_id_changes_with_path_kind_context_or_instruction() -> None:
         *ids(change(HERE, path="src/b.py")),
         *ids(change(HERE), tag="review.2"),
         *ids(change(HERE.replace(b" d", b" e"))),
-        task_id("review.1", "src/a.py", body, "look at the locks"),
+        compute_task_id("review.1", "src/a.py", body, "look at the locks"),
     ]
     assert len(set(all_ids)) == len(all_ids)
 
@@ -55,20 +56,20 @@ def test_a_rename_alone_is_not_in_the_id_but_the_new_path_is() -> None:
 
 
 def test_fields_of_an_id_cannot_run_into_each_other() -> None:
-    assert task_id("review.1", "a", b"b") != task_id("review.", "1a", b"b")
+    assert compute_task_id("review.1", "a", b"b") != compute_task_id("review.", "1a", b"b")
 
 
 def test_a_task_knows_where_it_comes_from() -> None:
     named = FileChange(
         "a", "a", "named", 0o100644, 0o100644, NEW, NEW, hunks=(context_hunk(b"x\n"),)
     )
-    assert [task.source for task in tasks_of(named, "docs", "docs.1")] == [Named(NEW)]
-    assert next(tasks_of(change(HERE), "docs", "docs.1")).source == Changed("src/a.py", OLD, NEW)
+    assert [task.origin for task in build_tasks(named, "docs", "docs.1")] == [FileOrigin(NEW)]
+    assert next(build_tasks(change(HERE), "docs", "docs.1")).origin == DiffOrigin("src/a.py", OLD, NEW)
 
 
 def test_equal_hunks_of_a_file_are_one_question_and_the_first_stays() -> None:
-    both = list(tasks_of(change(HERE + MOVED), "review", "review.1"))
-    assert unique(both) == (both[0],)
+    both = list(build_tasks(change(HERE + MOVED), "review", "review.1"))
+    assert unique_tasks(both) == (both[0],)
 
 
 ROW = st.tuples(
@@ -89,7 +90,7 @@ def test_pieces_give_back_the_changed_lines_with_their_numbers(
     body: bytes, old: int, new: int
 ) -> None:
     hunk = Hunk(old, new, body, b"heading")
-    kept = [line for piece in pieces(hunk) for line in piece.lines]
+    kept = [line for piece in split_hunk(hunk) for line in piece.lines]
     there = set(kept)
     dropped = [line for line in hunk.lines if line not in there]
     assert kept == [line for line in hunk.lines if line in there]
@@ -102,7 +103,7 @@ def test_pieces_give_back_the_changed_lines_with_their_numbers(
 @given(BODIES)
 def test_no_piece_is_too_long_and_none_of_a_changed_hunk_is_only_context(body: bytes) -> None:
     hunk = Hunk(1, 1, body)
-    found = list(pieces(hunk))
+    found = list(split_hunk(hunk))
     assert all(len(piece.lines) <= MAX_LINES for piece in found)
     if any(line.sign != " " for line in hunk.lines):
         assert all(any(line.sign != " " for line in piece.lines) for piece in found)
@@ -112,7 +113,7 @@ def test_no_piece_is_too_long_and_none_of_a_changed_hunk_is_only_context(body: b
 @given(BODIES.map(lambda body: body.replace(b"\n+", b"\n ").replace(b"\n-", b"\n ")))
 def test_pieces_of_a_named_file_are_the_whole_file(body: bytes) -> None:
     hunk = Hunk(1, 1, b" " + body[1:])
-    assert b"\n".join(piece.body for piece in pieces(hunk)) == hunk.body
+    assert b"\n".join(piece.body for piece in split_hunk(hunk)) == hunk.body
 
 
 def numbered(count: int) -> list[bytes]:
@@ -121,14 +122,14 @@ def numbered(count: int) -> list[bytes]:
 
 def test_a_line_added_to_a_long_new_file_leaves_the_ids_of_later_parts_alone() -> None:
     rows = numbered(4000)
-    before = [piece.body for piece in pieces(Hunk(0, 1, b"\n".join(rows)))]
+    before = [piece.body for piece in split_hunk(Hunk(0, 1, b"\n".join(rows)))]
     rows.insert(10, b"+one more")
-    after = [piece.body for piece in pieces(Hunk(0, 1, b"\n".join(rows)))]
+    after = [piece.body for piece in split_hunk(Hunk(0, 1, b"\n".join(rows)))]
     assert len(before) > 10
     assert len(set(before) - set(after)) == 1
 
 
 def test_the_context_after_a_long_addition_is_no_task_of_its_own() -> None:
     rows = [b"+x = %d" % at for at in range(MAX_LINES)]
-    found = list(pieces(Hunk(1, 1, b"\n".join([*rows, b" a", b" b", b" c"]))))
+    found = list(split_hunk(Hunk(1, 1, b"\n".join([*rows, b" a", b" b", b" c"]))))
     assert [len(piece.lines) for piece in found] == [MAX_LINES]

@@ -6,7 +6,6 @@ cut with `bytes.split` on marks that no row of a hunk can start with, never line
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -194,53 +193,6 @@ def path_reason(path: bytes) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class RawEntry:
-    """One row of `git ls-tree -r -z`."""
-
-    mode: int
-    blob: str
-    path: bytes
-
-    @property
-    def reason(self) -> str | None:
-        """Why it is left out, as far as this can be said without its content."""
-        return mode_reason(self.mode) or path_reason(self.path)
-
-
-def parse_tree(out: bytes, endings: tuple[bytes, ...] = (b"",)) -> list[RawEntry]:
-    """Those whose path has one of these endings."""
-    entries = []
-    for row in out.split(b"\0")[:-1]:
-        if not row.endswith(endings):
-            continue
-        meta, _, path = row.partition(b"\t")
-        mode, _, blob = meta.decode("ascii").split(" ")
-        entries.append(RawEntry(int(mode, 8), blob, path))
-    return entries
-
-
-def whole_file(entry: RawEntry, content: bytes | None) -> FileChange | SkippedFile:
-    """A file as one hunk of context lines. `content` None: it is over LARGEST."""
-    reason = entry.reason or _content_reason(content)
-    if reason or content is None:
-        return SkippedFile(printable(entry.path), reason or OVER)
-    path, hunk = entry.path.decode(), context_hunk(content)
-    ids = entry.mode, entry.mode, entry.blob, entry.blob
-    return FileChange(path, path, "named", *ids, hunks=(hunk,))
-
-
-def _content_reason(content: bytes | None) -> str | None:
-    """A NUL in the first 8000 bytes is what git calls binary."""
-    if content is None:
-        return None
-    if not content:
-        return "empty file"
-    if b"\0" in content[:8000]:
-        return BINARY
-    return "Git LFS pointer" if LFS_POINTER.match(content) else None
-
-
 # An omitted count means one line. https://git-scm.com/docs/diff-format
 HUNK_HEADER = re.compile(rb"(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)\n?")
 
@@ -257,11 +209,3 @@ def _hunk(part: bytes) -> Hunk:
         raise ValueError("not a hunk header")
     body = part[header.end() :].removesuffix(b"\n")
     return Hunk(int(header[1]), int(header[2]), body, header[3])
-
-
-def context_hunk(content: bytes) -> Hunk:
-    """A whole file of one byte or more as one hunk in which every line is context."""
-    body = b" " + content.removesuffix(b"\n").replace(b"\n", b"\n ")
-    if not content.endswith(b"\n"):
-        body += b"\n\\ No newline at end of file"
-    return Hunk(1, 1, body)

@@ -5,15 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from claude_batch.diff.whole_files import parse_tree
 from claude_batch.errors import CannotPublish
+from claude_batch.git.plumbing import identity
 from claude_batch.git.process import Git
-
-WHO = {
-    "GIT_AUTHOR_NAME": "claude-batch",
-    "GIT_AUTHOR_EMAIL": "claude-batch@users.noreply.github.com",
-    "GIT_COMMITTER_NAME": "claude-batch",
-    "GIT_COMMITTER_EMAIL": "claude-batch@users.noreply.github.com",
-}
 
 
 @dataclass(frozen=True)
@@ -55,16 +50,15 @@ class Branches:
             rows = [self._row(parent, path, content) for path, content in files.items()]
             self.git.run("update-index", "-z", "--index-info", stdin=b"".join(rows), extra=index)
             tree = self._said("write-tree", extra=index)
-        stamp = f"{self._said('show', '-s', '--format=%ct', parent)} +0000"
-        dates = {"GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
-        # By the parent's date the same edits give the same commit: a second try is the first one.
-        return self._said("commit-tree", tree, "-p", parent, "-m", message, extra=WHO | dates)
+        # With the parent's date a second try of the same edits gives the same commit id.
+        author = identity(int(self._said("show", "-s", "--format=%ct", parent)))
+        return self._said("commit-tree", tree, "-p", parent, "-m", message, extra=author)
 
     def _row(self, parent: str, path: str, content: bytes) -> bytes:
         listed = self.git.run("ls-tree", "-z", "--full-tree", parent, f":(literal){path}").out
-        mode = listed.partition(b" ")[0] or b"100644"
+        modes = [entry.mode for entry in parse_tree(listed)] or [0o100644]
         oid = self.git.run("hash-object", "-w", "--stdin", stdin=content).out.strip()
-        return b"%b %b 0\t%b\0" % (mode, oid, path.encode())
+        return b"%o %b 0\t%b\0" % (modes[0], oid, path.encode())
 
     def _said(self, *args: str, extra: Mapping[str, str] | None = None) -> str:
         return self.git.run(*args, extra=extra).out.decode().strip()

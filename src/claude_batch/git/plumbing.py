@@ -7,6 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from claude_batch.diff.parser import SUBMODULE
+from claude_batch.diff.whole_files import TreeEntry
+
+AUTHOR, EMAIL = "claude-batch", "claude-batch@users.noreply.github.com"
 OLD_TIP = re.compile(rb"^Old-Tip: ([0-9a-f]{40}|[0-9a-f]{64})$", re.MULTILINE)
 
 
@@ -19,14 +23,14 @@ class Content(Protocol):
     def chunks(self) -> Iterator[bytes]: ...
 
 
-def parse_tree(listing: bytes) -> dict[str, str]:
-    """`git ls-tree -r -z`: path to blob id; an entry that is no file has the id ""."""
-    found = {}
-    for row in listing.split(b"\0")[:-1]:
-        head, path = row.split(b"\t", 1)
-        _, kind, oid = head.decode().split(" ")
-        found[path.decode("utf-8", "backslashreplace")] = oid if kind == "blob" else ""
-    return found
+def blob_ids(entries: Iterable[TreeEntry]) -> dict[str, str]:
+    """Path -> blob id; the id of a submodule is ""."""
+    return {
+        entry.path.decode("utf-8", "backslashreplace"): (
+            "" if entry.mode == SUBMODULE else entry.blob
+        )
+        for entry in entries
+    }
 
 
 def blob_id(content: Content, digits: int) -> str:
@@ -53,16 +57,16 @@ def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:
 
 
 def import_stream(
-    files: Mapping[str, Content], drops: Iterable[str], parent: str, stamp: str, message: str
+    files: Mapping[str, Content], drops: Iterable[str], parent: str, seconds: int, message: str
 ) -> Iterator[bytes]:
     """Input for `git fast-import`: `files` added to `parent`, `drops` deleted, the id printed.
 
-    A `parent` of zeros alone, as many as an object id has digits, makes a root commit. `stamp` is
-    who and when, as in a commit. The branch that fast-import needs is dropped again before it
-    ends, so no ref is written.
+    A `parent` of zeros alone, as many as an object id has digits, makes a root commit. The branch
+    that fast-import needs is dropped again before it ends, so no ref is written.
     """
     branch = b"refs/claude-batch/build"
-    text, by, nothing = message.encode(), stamp.encode(), b"0" * len(parent)
+    text, nothing = message.encode(), b"0" * len(parent)
+    by = f"{AUTHOR} <{EMAIL}> {seconds} +0000".encode()
     yield b"commit %b\nmark :1\nauthor %b\ncommitter %b\n" % (branch, by, by)
     yield b"data %d\n%b\n" % (len(text), text)
     if parent.strip("0"):
@@ -86,8 +90,8 @@ def old_tips(commit: bytes) -> list[str]:
     return [tip.decode() for tip in OLD_TIP.findall(commit)]
 
 
-def identity(name: str, email: str, seconds: int) -> dict[str, str]:
-    """Who writes a commit and when, for git's environment."""
-    said = {"NAME": name, "EMAIL": email, "DATE": f"{seconds} +0000"}
+def identity(seconds: int) -> dict[str, str]:
+    """Environment variables that make claude-batch the author and committer of a commit."""
+    values = {"NAME": AUTHOR, "EMAIL": EMAIL, "DATE": f"{seconds} +0000"}
     roles = ("AUTHOR", "COMMITTER")
-    return {f"GIT_{role}_{part}": text for role in roles for part, text in said.items()}
+    return {f"GIT_{role}_{part}": text for role in roles for part, text in values.items()}

@@ -8,18 +8,14 @@ https://github.com/j178/prek/issues/1815
 import os
 import re
 import tempfile
-import threading
-import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import SEEK_END
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import IO
 
-from claude_batch.errors import CannotRead, CannotRecord
-from claude_batch.temporary_files import storage_errors, write_all
+from claude_batch.errors import CannotRead
 
 SCRUBBED = (
     "GIT_DIR",
@@ -204,92 +200,6 @@ def _feed(pipe: IO[bytes] | None, pieces: Iterable[bytes]) -> None:
     if pipe:
         with suppress(BrokenPipeError):
             pipe.writelines(pieces)
-
-
-class ObjectSpool:
-    """What git printed or will read, in a temporary file without a name: a ledger may be larger
-    than memory."""
-
-    def __init__(self, git: Git) -> None:
-        self._git = git
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when this is forgotten
-        self._lock = threading.Lock()
-        weakref.finalize(self, self._file.close)
-
-    def objects(self, oids: Iterable[str]) -> dict[str, "SpooledObject"]:
-        """By id; one that is missing is left out."""
-        wanted = "".join(f"{oid}\n" for oid in oids if oid).encode()
-        if not wanted:
-            return {}
-        with self._lock:
-            start = self._file.seek(0, SEEK_END)
-            self._git.run("cat-file", "--batch", stdin=wanted, out=self._file)
-            # Git has moved the place in the file, and seeking from the end is sure to notice.
-            end = self._file.seek(0, SEEK_END)
-            return {
-                oid: SpooledObject(self, at, size) for oid, at, size in self._headers(start, end)
-            }
-
-    def add(self, content: bytes) -> "SpooledObject":
-        """As if git had printed it. Raises CannotRecord where there is no room for it."""
-        with self._lock, storage_errors(CannotRecord, "the ledger's new files"):
-            start = self._file.seek(0, SEEK_END)
-            # Not through the buffer, which would keep what did not fit.
-            write_all(self._file.raw, content)
-            self._file.seek(0, SEEK_END)
-        return SpooledObject(self, start, len(content))
-
-    def _headers(self, at: int, end: int) -> Iterator[tuple[str, int, int]]:
-        while at < end:
-            self._file.seek(at)
-            header = self._file.readline()
-            at += len(header)
-            oid, *rest = header.decode().split()
-            if len(rest) == 2:
-                size = int(rest[1])
-                yield oid, at, size
-                at += size + 1
-
-    def read(self, at: int, size: int) -> bytes:
-        with self._lock:
-            self._file.seek(at)
-            return self._file.read(size)
-
-    def line_at(self, place: int) -> bytes:
-        with self._lock:
-            self._file.seek(place)
-            return self._file.readline()
-
-
-@dataclass(frozen=True, slots=True)
-class SpooledObject:
-    """One object among what was printed."""
-
-    printed: ObjectSpool
-    start: int
-    size: int
-
-    def read(self) -> bytes:
-        return self.printed.read(self.start, self.size)
-
-    def chunks(self) -> Iterator[bytes]:
-        end = self.start + self.size
-        for at in range(self.start, end, CHUNK):
-            yield self.printed.read(at, min(CHUNK, end - at))
-
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Where in all that was printed each begins, and what it is without its newline."""
-        place, rest = self.start, b""
-        for chunk in self.chunks():
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield place, line
-                place += len(line) + 1
-        if rest:
-            yield place, rest
-
-    def line_at(self, place: int) -> bytes:
-        return self.printed.line_at(place)
 
 
 def without_credentials(text: str) -> str:

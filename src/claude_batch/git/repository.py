@@ -10,31 +10,20 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from claude_batch.diff.gitignore import BadPattern, gitignore
-from claude_batch.diff.line_tracking import Edit
 from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
-from claude_batch.diff.parser import (
-    LARGEST,
-    RawEntry,
-    changes,
-    parse,
-    parse_renames,
-    parse_tree,
-    whole_file,
-)
+from claude_batch.diff.parser import LARGEST, changes, parse, parse_renames
+from claude_batch.diff.whole_files import whole_file
 from claude_batch.errors import BadUsage, CannotFetch, CannotRead
 from claude_batch.git.errors import cannot_open, cannot_read_index
+from claude_batch.git.objects import ObjectReader
 from claude_batch.git.process import Git, without_credentials
-
-if TYPE_CHECKING:
-    import pygit2
 
 OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 BRANCH_COMMITS = 2000
@@ -116,6 +105,10 @@ class Repository:
         top = finder.run("rev-parse", "--show-toplevel", check=False)
         git = Git(seen, _path(found.out), config=config)
         return cls(git, _path(top.out) if not top.code else None, _path(shared.out), remote)
+
+    @cached_property
+    def objects(self) -> ObjectReader:
+        return ObjectReader(self.git)
 
     def resolve(self, rev: str) -> str:
         """The id of a commit. Raises CannotRead."""
@@ -233,7 +226,7 @@ class Repository:
         for commit in commits:
             if not OID.fullmatch(commit):
                 raise CannotRead(f"`{commit}` is no commit id", "give the full id of a commit")
-        missing = [oid for oid in commits if oid not in self._sizes(commits)]
+        missing = [oid for oid in commits if oid not in self.objects.sizes(commits)]
         if missing:
             # In a full clone a depth would cut off the history that is there.
             self._fetch(missing, *(["--depth=1"] if self.is_shallow() else []))
@@ -295,7 +288,7 @@ class Repository:
             raise BadUsage(str(error), "give patterns as in .gitignore: `src/**/*.py`") from error
         named = [
             entry
-            for entry in self._entries(self.resolve(commit))
+            for entry in self.objects.entries(self.resolve(commit))
             if spec.match_file(entry.path.decode("utf-8", "surrogateescape"))
         ]
         readable = {entry.blob for entry in named if not entry.reason}
@@ -314,10 +307,7 @@ class Repository:
 
     def read(self, oids: Iterable[str]) -> dict[str, bytes]:
         """The blobs by id. Those that are neither here nor on a promisor remote are left out."""
-        wanted = dict.fromkeys(oids)
-        found = dict(self._read_in_process(wanted))
-        rest = [oid for oid in wanted if oid not in found]
-        return found | self._read_by_git(rest) if rest else found
+        return self.objects.read(oids)
 
     def attribute_files(self, commit: str | None) -> dict[str, bytes]:
         """Every .gitattributes of a commit by its path."""
@@ -329,62 +319,14 @@ class Repository:
             return {}
         entries = {
             entry.path.decode(): entry.blob
-            for entry in self._entries(self.resolve(commit), *names)
+            for entry in self.objects.entries(self.resolve(commit), *names)
             if not entry.reason and entry.path.decode().rpartition("/")[2] in names
         }
         content = self.read(entries.values())
         return {path: content[oid] for path, oid in entries.items() if oid in content}
 
-    def _entries(self, commit: str, *endings: str) -> list[RawEntry]:
-        out = self.git.run("ls-tree", "-r", "-z", "--full-tree", commit).out
-        return parse_tree(out, tuple(end.encode() for end in endings) or (b"",))
-
-    def _read_in_process(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        import pygit2
-
-        if self._objects is None:
-            return
-        for oid in oids:
-            found = self._objects.get(oid)
-            if isinstance(found, pygit2.Blob):
-                yield oid, found.data
-
-    @cached_property
-    def _objects(self) -> "pygit2.Repository | None":
-        """None where libgit2 refuses: SHA-256, an owner whom it does not trust, new extensions."""
-        import pygit2
-
-        try:
-            return pygit2.Repository(str(self.git.where))
-        except pygit2.GitError:
-            return None
-
-    def _read_by_git(self, oids: Sequence[str]) -> dict[str, bytes]:
-        out = self._cat_file("--batch", oids)
-        found, at = {}, 0
-        for oid in oids:
-            end = out.index(b"\n", at)
-            words = out[at:end].split(b" ")
-            at = end + 1
-            if len(words) == 3:
-                size = int(words[2])
-                if words[1] == b"blob":
-                    found[oid] = out[at : at + size]
-                at += size + 1
-        return found
-
-    def _sizes(self, oids: Iterable[str]) -> dict[str, int]:
-        """In bytes; objects that are missing are left out."""
-        rows = self._cat_file("--batch-check", list(oids)).decode().splitlines()
-        return {w[0]: int(w[2]) for w in (row.split(" ") for row in rows) if len(w) == 3}
-
-    def _cat_file(self, how: str, oids: Sequence[str]) -> bytes:
-        if not oids:
-            return b""
-        return self.git.run("cat-file", how, stdin="".join(f"{o}\n" for o in oids).encode()).out
-
     def _large(self, blobs: Iterable[str]) -> set[str]:
-        return {oid for oid, size in self._sizes(blobs).items() if size > LARGEST}
+        return {oid for oid, size in self.objects.sizes(blobs).items() if size > LARGEST}
 
     def _prefetch(self, blobs: Collection[str]) -> None:
         """In a partial clone git would fetch missing blobs one by one."""
@@ -422,26 +364,6 @@ class Repository:
         )
         rows = done.out.decode().splitlines()
         return frozenset(row for row in rows if not row.startswith("commit "))
-
-
-def edits(old: bytes, new: bytes) -> list[Edit]:
-    """What lies between two texts, in order."""
-    import pygit2
-    from pygit2.enums import DiffOption
-
-    # Patience pairs lines by those that stand there once: fewer accidents than with myers.
-    flag = DiffOption.PATIENCE | DiffOption.INDENT_HEURISTIC | DiffOption.FORCE_TEXT
-    patch = pygit2.Patch.create_from(old, new, flag=flag, context_lines=0)
-    return [
-        # A side without lines names the line before.
-        Edit(
-            hunk.old_start - (hunk.old_lines > 0),
-            hunk.old_lines,
-            hunk.new_start - (hunk.new_lines > 0),
-            hunk.new_lines,
-        )
-        for hunk in patch.hunks
-    ]
 
 
 def _path(out: bytes) -> Path:

@@ -17,8 +17,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from claude_batch.findings.finding import Finding
 from claude_batch.git import errors as git_refusal
 from claude_batch.git import plumbing
+from claude_batch.git.objects import ObjectReader, ObjectSpool, SpooledObject
 from claude_batch.git.plumbing import Content
-from claude_batch.git.process import Git, ObjectSpool, SpooledObject
+from claude_batch.git.process import Git
 from claude_batch.git.refs import TRIES, LocalRef, LostRace, RemoteRef, _named
 from claude_batch.ledger import compaction as folding
 from claude_batch.ledger import files as ledger_files
@@ -26,9 +27,6 @@ from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.files import LOG, META, SHARD, Meta, ParsedLog
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
-
-EMAIL = "claude-batch@users.noreply.github.com"
-WHO = f"claude-batch <{EMAIL}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ class GitLedger:
         root = self.git.run(
             *("commit-tree", f"{base.tip}^{{tree}}"),
             stdin=message,
-            extra=plumbing.identity("claude-batch", EMAIL, int(self.now().timestamp())),
+            extra=plumbing.identity(int(self.now().timestamp())),
         )
         place.push(root.out.decode().strip(), base.tip, rewrites=True)
         return len(commits)
@@ -231,9 +229,8 @@ class GitLedger:
 
     def _commit(self, change: PendingChange, parent: str | None) -> str:
         message = f"{change.title}\n\nrun {self.run}\n"
-        stamp = f"{WHO} {int(self.now().timestamp())} +0000"
-        start = parent or self._zeros()
-        stream = plumbing.import_stream(change.files, change.drops, start, stamp, message)
+        seconds, start = int(self.now().timestamp()), parent or self._zeros()
+        stream = plumbing.import_stream(change.files, change.drops, start, seconds, message)
         done = self.git.run(
             "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
         )
@@ -251,8 +248,7 @@ class GitLedger:
         return self._last
 
     def _listed(self, tip: str) -> Snapshot:
-        listing = self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out
-        return self._snapshot(tip, plumbing.parse_tree(listing))
+        return self._snapshot(tip, plumbing.blob_ids(ObjectReader(self.git).entries(tip)))
 
     def _changed(self, base: Snapshot, change: PendingChange, commit: str) -> Snapshot:
         """What git would say of `commit`, which is `change` on top of `base`."""

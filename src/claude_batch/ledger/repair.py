@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from claude_batch.formatting import count, dollars
 from claude_batch.git import plumbing
-from claude_batch.git.process import Git, ObjectSpool
+from claude_batch.git.objects import ObjectReader, ObjectSpool
+from claude_batch.git.process import Git
 from claude_batch.ledger import files as ledger_files
 from claude_batch.ledger.events import AnswerRecorded, AnyEvent, RequestRecorded, from_line
 from claude_batch.ledger.files import LOG, META, SHARD, Meta, checksum
@@ -157,7 +158,6 @@ class Repair:
 @dataclass(frozen=True)
 class LedgerHistory:
     git: Git
-    our_email: str
 
     def examined(self, tip: str) -> DamageReport:
         now = self._files(tip)
@@ -166,8 +166,7 @@ class LedgerHistory:
         return DamageReport(now, tuple(found), intact_versions(found, contents))
 
     def _files(self, tip: str) -> dict[str, bytes]:
-        listing = self.git.run("ls-tree", "-r", "-z", "--full-tree", tip).out
-        blobs = plumbing.parse_tree(listing)
+        blobs = plumbing.blob_ids(ObjectReader(self.git).entries(tip))
         contents = self._contents(set(blobs.values()))
         return {path: contents[oid] for path, oid in blobs.items() if oid in contents}
 
@@ -175,7 +174,7 @@ class LedgerHistory:
         """Newest first."""
         commits = self.git.run("rev-list", tip).out
         printed = self.git.run(*STEPS, "--format=%ce", stdin=commits).out
-        return parse_steps(printed, self.our_email)
+        return parse_steps(printed, plumbing.EMAIL)
 
     def _contents(self, oids: set[str]) -> dict[str, bytes]:
         """Those that are there: a shallow clone has not all of them."""

@@ -11,16 +11,17 @@ from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
 from claude_batch.errors import BadUsage
 from claude_batch.git.earlier_commits import EarlierCommits, Readers
 from claude_batch.git.hook_queue import Note
-from claude_batch.git.repository import Repository, edits
+from claude_batch.git.patch import edits
+from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
 from claude_batch.tasks.plan import PlannedDiff
-from claude_batch.tasks.sources import Range, Staged
-from claude_batch.tasks.task import Kind, Task, tasks_of
+from claude_batch.tasks.sources import RangeSource, StagedSource
+from claude_batch.tasks.task import Kind, Task, build_tasks
 
 # A commit may stay open in an editor; after this a noted tree that no branch holds was dropped.
-PATIENCE = timedelta(days=1)
-Made = dict[tuple[str, str], tuple[Task, ...]]  # by tag of the kind, and path
+COMMIT_TIMEOUT = timedelta(days=1)
+TaskCache = dict[tuple[str, str], tuple[Task, ...]]  # by tag of the kind, and path
 MAGIC, LITERAL = re.compile(r"([*?\[\]\\!# ])"), r"\\\1"  # of patterns as in .gitignore
 
 
@@ -31,7 +32,7 @@ class DiscoveredChanges:
     comparison: Comparison
     files: tuple[FileChange, ...]
     skipped: tuple[SkippedFile, ...]
-    made: Made = field(default_factory=dict, repr=False, compare=False)
+    cached_tasks: TaskCache = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def diff(self) -> Diff:
@@ -43,8 +44,8 @@ class DiscoveredChanges:
             task
             for kind in kinds
             for change in self.files
-            for task in self.made.get((kind.tag, change.path))
-            or tasks_of(change, kind.name, kind.tag)
+            for task in self.cached_tasks.get((kind.tag, change.path))
+            or build_tasks(change, kind.name, kind.tag)
         )
 
 
@@ -62,8 +63,8 @@ class ChangeFinder:
     repository: Repository
     remote: str = "origin"
 
-    def compare(self, source: Range | Staged, index_file: str | None = None) -> Comparison:
-        if isinstance(source, Staged):
+    def compare(self, source: RangeSource | StagedSource, index_file: str | None = None) -> Comparison:
+        if isinstance(source, StagedSource):
             return self.repository.compare_staged(index_file)
         base = source.base or self.repository.default_branch(self.remote)
         if base is None:
@@ -78,18 +79,18 @@ class ChangeFinder:
         label = f"pull request {pull.number}"
         return self.repository.compare_commits(pull.base_sha, pull.head_sha, label, hint)
 
-    def diff(
+    def find_changes(
         self, comparison: Comparison, exclude: Sequence[str], kinds: Sequence[Kind] = ()
     ) -> DiscoveredChanges:
         """Without what is generated, vendored or excluded, as the attributes of the base say.
 
         Tasks of `kinds`, which are likely to be asked for, are made while git goes on.
         """
-        made: Made = {}
+        made: TaskCache = {}
 
         def make(change: FileChange) -> None:
             for kind in kinds:
-                made[kind.tag, change.path] = tuple(tasks_of(change, kind.name, kind.tag))
+                made[kind.tag, change.path] = tuple(build_tasks(change, kind.name, kind.tag))
 
         kept = self._sift(self.repository.diff(comparison, make), exclude)
         keys = [(kind.tag, change.path) for kind in kinds for change in kept.files]
@@ -97,7 +98,7 @@ class ChangeFinder:
             comparison, kept.files, kept.skipped, {key: made[key] for key in keys}
         )
 
-    def files(self, patterns: Sequence[str], exclude: Sequence[str]) -> DiscoveredChanges:
+    def find_files(self, patterns: Sequence[str], exclude: Sequence[str]) -> DiscoveredChanges:
         """Whole files of HEAD."""
         head = self.repository.resolve("HEAD")
         found, left_out = self.repository.whole_files(head, patterns)
@@ -110,14 +111,14 @@ class ChangeFinder:
         kept = self._sift(Diff(comparison, found, left_out), exclude)
         return DiscoveredChanges(comparison, kept.files, kept.skipped)
 
-    def planned(self, plan: PlannedDiff, exclude: Sequence[str]) -> DiscoveredChanges:
+    def find_planned(self, plan: PlannedDiff, exclude: Sequence[str]) -> DiscoveredChanges:
         """What a plan of the ledger looked at, from its two commits.
 
         Raises CannotFetch, CannotRead.
         """
         base, head = plan.base or "", plan.head or ""
         if base != head:
-            return self.diff(
+            return self.find_changes(
                 self.repository.compare_commits(base, head, plan.label, merge_base=base), exclude
             )
         self.repository.bring([head])
@@ -125,28 +126,28 @@ class ChangeFinder:
         found, left_out = self.repository.whole_files(head, paths)
         return DiscoveredChanges(Comparison(head, head, "", "", plan.label), found, left_out)
 
-    def head(self, commit: str) -> Callable[[str], bytes | None]:
+    def file_reader(self, commit: str) -> Callable[[str], bytes | None]:
         """Reads files of a commit by path."""
         return cache(lambda path: self.repository.blob(commit, path))
 
-    def readers(self, head: str) -> Readers:
+    def earlier_readers(self, head: str) -> Readers:
         """For findings that were made on other commits than `head`."""
         bygone = EarlierCommits(self.repository, head)
         return Readers(cache(bygone.blob), cache(edits), bygone.renamed)
 
-    def sort(self, notes: Sequence[Note], now: datetime) -> QueuedTrees:
+    def sort_notes(self, notes: Sequence[Note], now: datetime) -> QueuedTrees:
         committed = self.repository.branch_trees()
         ready = tuple(note for note in notes if note.tree in committed)
         rest = [note for note in notes if note.tree not in committed]
-        waiting = tuple(note for note in rest if now - note.at < PATIENCE)
+        waiting = tuple(note for note in rest if now - note.at < COMMIT_TIMEOUT)
         return QueuedTrees(ready, waiting, tuple(note for note in rest if note not in waiting))
 
-    def noted(self, notes: Sequence[Note], exclude: Sequence[str]) -> DiscoveredChanges:
+    def find_queued(self, notes: Sequence[Note], exclude: Sequence[str]) -> DiscoveredChanges:
         """The changes of several noted trees together, each against its own HEAD."""
         if not notes:
             return DiscoveredChanges(Comparison(None, None, "", "", "0 queued changes"), (), ())
         looks = [
-            self.diff(self.repository.compare_trees(note.head, note.tree, "queued"), exclude)
+            self.find_changes(self.repository.compare_trees(note.head, note.tree, "queued"), exclude)
             for note in dict.fromkeys(notes)
         ]
         last = looks[-1].comparison

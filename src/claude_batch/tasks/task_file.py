@@ -6,13 +6,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from claude_batch.diff.model import Hunk
-from claude_batch.diff.parser import context_hunk
+from claude_batch.diff.whole_files import context_hunk
 from claude_batch.errors import BadUsage
 from claude_batch.formatting import first_error
-from claude_batch.tasks.task import Given, Kind, Task, task_id
+from claude_batch.tasks.task import TaskFileOrigin, Kind, Task, compute_task_id
 
 REMEDY = 'write one JSON object a line: {"path": "a.py", "text": "...", "instruction": "..."}'
-MOST_CHARACTERS = 100_000
+MAX_CHARACTERS = 100_000
 
 
 class TaskLine(BaseModel):
@@ -21,12 +21,12 @@ class TaskLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str = Field("task", min_length=1, max_length=1_000)
-    text: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+    text: Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS)]
     kind: str = "review"
     instruction: str = Field("", max_length=10_000)
 
 
-def read(lines: Iterable[bytes], kinds: Sequence[Kind]) -> tuple[Task, ...]:
+def parse_task_file(lines: Iterable[bytes], kinds: Sequence[Kind]) -> tuple[Task, ...]:
     """Raises BadUsage for the first line that is no task."""
     named = {kind.name: kind for kind in kinds}
     return tuple(_task(row, named, number) for number, row in _rows(lines))
@@ -55,5 +55,5 @@ def _task(row: TaskLine, kinds: dict[str, Kind], number: int) -> Task:
             f"use one of {', '.join(sorted(kinds))}",
         )
     hunk: Hunk = context_hunk(row.text.encode())
-    name = task_id(kind.tag, row.path, hunk.body, row.instruction)
-    return Task(name, kind.name, row.path, hunk, Given(row.instruction))
+    name = compute_task_id(kind.tag, row.path, hunk.body, row.instruction)
+    return Task(name, kind.name, row.path, hunk, TaskFileOrigin(row.instruction))

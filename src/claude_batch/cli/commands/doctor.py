@@ -8,7 +8,6 @@ import typer
 from claude_batch.cli.context import CliContext
 from claude_batch.cli.options import HERE, As, Directory, Format, command, print_status, show
 from claude_batch.costs.prices import Prices
-from claude_batch.ledger.git_store import EMAIL
 from claude_batch.ledger.repair import LedgerHistory, Repair
 from claude_batch.ledger.repair import repair as mend
 from claude_batch.setup import doctor as verb
@@ -36,7 +35,7 @@ def doctor(
     )
     repairs = _repaired(world) if repair else []
     checks = verb.run_checks(patient)
-    healthy = all(check.status != "fault" for check in checks)
+    healthy = all(check.verdict != "fault" for check in checks)
     said = {"ok": healthy, "checks": checks} | ({"repairs": repairs} if repair else {})
     lines = [*(line for one in repairs for line in _told(one)), *map(_line, checks)]
     show(said, lambda: "\n".join(lines), form)
@@ -45,7 +44,7 @@ def doctor(
 
 
 def _repaired(world: CliContext) -> list[Repair]:
-    history = LedgerHistory(world.repository.git, EMAIL)
+    history = LedgerHistory(world.repository.git)
     ledgers = [world.shared(world.config()), *([] if world.runner else [world.local()])]
     return [mend(ledger, history, print_status) for ledger in ledgers]
 
@@ -61,4 +60,4 @@ def _told(repair: Repair) -> Iterator[str]:
 
 def _line(check: DoctorCheck) -> str:
     remedy = f"\n  help: {check.remedy}" if check.remedy else ""
-    return f"{check.status}: {check.name}: {check.message}{remedy}"
+    return f"{check.verdict}: {check.name}: {check.said}{remedy}"

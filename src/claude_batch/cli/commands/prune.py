@@ -11,7 +11,6 @@ from claude_batch.cli.options import HERE, As, Directory, Format, command, show
 from claude_batch.formatting import count
 from claude_batch.ledger import compaction as folding
 from claude_batch.ledger import prune as verb
-from claude_batch.ledger.git_store import EMAIL
 from claude_batch.ledger.prune import Pruned
 from claude_batch.ledger.repair import LedgerHistory
 
@@ -34,7 +33,7 @@ def prune(
     age, ledgers = timedelta(days=older_than), world.ledgers(world.config())
     done = [verb.prune(ledger, world.now(), age) for ledger in ledgers]
     if squash:
-        history = LedgerHistory(world.repository.git, EMAIL)
+        history = LedgerHistory(world.repository.git)
         done += [verb.squash(ledger, history) for ledger in ledgers]
     total = Pruned(*map(sum, zip(*map(astuple, done), strict=True)))
     show(total, lambda: _said(total), form)
