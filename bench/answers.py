@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from claude_batch.batches.batching import PreparedRequest
-from claude_batch.batches.custom_ids import custom_id
+from claude_batch.batches.batching import custom_id
 from claude_batch.diff.model import Line, Side
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.parsing import read_findings
-from claude_batch.prompts.rendering import shown
+from claude_batch.findings.parsing import parse_review
+from claude_batch.prompts.rendering import decode_line
 from claude_batch.tasks.task import Task
 
 ROW = re.compile(r"([0-9]+)([a-z]{3})([ +-])(.*)")
@@ -64,7 +64,7 @@ def read_request(draft: PreparedRequest, tasks: Sequence[Task]) -> Shown:
     for ordinal, (task, at) in enumerate(rows, 1):
         whole, row = found[ordinal]
         line = task.hunk.lines[at]
-        if row != line.sign + shown(line.text):
+        if row != line.sign + decode_line(line.text):
             raise AssertionError(f"row {ordinal} of the request is not its line: {row!r}")
         anchors.append(whole[: len(whole) - len(row)])
     return Shown(draft, tuple(anchors), tuple(rows))
@@ -78,7 +78,7 @@ def answer(
     said = [_said(start, end, at) for at, (start, end, _) in enumerate(pairs)]
     asked = page.draft.event
     name = custom_id(asked.intent, asked.n, asked.sha)
-    findings = read_findings(json.dumps({"findings": said}), name, asked.tasks, asked.kind)
+    findings = parse_review(json.dumps({"findings": said}), name, asked.tasks, asked.kind)
     yield from zip(findings, [meant for _, _, meant in pairs], strict=True)
 
 
@@ -170,7 +170,7 @@ def _meant(page: Shown, start: int, end: int, damage: str | None = None) -> Mean
     side = Side.LEFT if "-" in (_sign(page.rows[start]), _sign(page.rows[end])) else Side.RIGHT
     other = "-" if side is Side.RIGHT else "+"
     lines = [task.hunk.lines[at] for _, at in page.rows[start : end + 1]]
-    old_path = getattr(task.source, "old_path", task.path)
+    old_path = getattr(task.origin, "old_path", task.path)
     return Meant(
         task.path, old_path, side, tuple(line for line in lines if line.sign != other), damage
     )

@@ -29,10 +29,10 @@ from bench.tables import write_targets
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.batches.collect import Collector
-from claude_batch.batches.custom_ids import custom_id
+from claude_batch.batches.batching import custom_id
 from claude_batch.cli.main import GARBAGE
 from claude_batch.costs.prices import Prices
-from claude_batch.findings.anchors import HASH_LENGTH, AnchoredTask, anchor, line_hash
+from claude_batch.findings.anchors import HASH_LENGTH, AnchoredTask, build_anchor, hash_line
 from claude_batch.git.process import Git
 from claude_batch.ledger.events import Estimate, Intent, IntentId, RequestRecorded, Submitted
 from claude_batch.ledger.git_store import GitLedger
@@ -68,7 +68,7 @@ def asked(n: int) -> RequestRecorded:
         id=TaskId(sha256(b"task %d" % n).hexdigest()),
         path=f"src/package_{n % 97}/module_{n % 1009}.py",
         signs=signs,
-        hashes="".join(line_hash(b"%d:%d" % (n, at)) for at in range(len(signs))),
+        hashes="".join(hash_line(b"%d:%d" % (n, at)) for at in range(len(signs))),
     )
     usd = Decimal(dice.randint(1_000_000, 9_000_000)).scaleb(-9)
     estimate = Estimate(
@@ -101,7 +101,7 @@ def result(request: RequestRecorded) -> bytes:
     findings = []
     for _ in range(FINDINGS[request.n % len(FINDINGS)]):
         at = dice.randrange(len(task.signs))
-        line = anchor(at + 1, task.hashes[at * HASH_LENGTH :][:HASH_LENGTH])
+        line = build_anchor(at + 1, task.hashes[at * HASH_LENGTH :][:HASH_LENGTH])
         findings.append(
             {
                 "from": line,

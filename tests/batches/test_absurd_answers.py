@@ -15,8 +15,8 @@ from claude_batch.exports.export import export_findings
 from claude_batch.findings.parsing import MAX_FINDINGS
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.pull_requests.outcomes import list_findings
-from claude_batch.sandbox.anthropic_server.server import Reply
-from claude_batch.sandbox.demo.conversation import Said
+from claude_batch.sandbox.anthropic_server.server import ModelReply
+from claude_batch.sandbox.demo.conversation import ConversationItem
 from rig import NOTHING, PullRig, anchors, finding, open_pull, open_rig
 from shop import open_shop
 
@@ -32,13 +32,13 @@ def told(tmp_path: Path) -> Open:
 
     @contextmanager
     def opened(say: Callable[[str], object]) -> Iterator[PullRig]:
-        def reviewer(params: Params) -> Reply:
+        def reviewer(params: Params) -> ModelReply:
             shown = anchors(params)
             if LINE not in shown:
                 return NOTHING
             said = say(shown[LINE])
             text = said if isinstance(said, str) else json.dumps(said)
-            return Reply(text, output_tokens=99)  # or a long one would be cut
+            return ModelReply(text, output_tokens=99)  # or a long one would be cut
 
         with open_shop(tmp_path) as shop, open_rig(shop.work, reviewer=reviewer) as rig:
             pull = open_pull(rig, shop)
@@ -57,7 +57,7 @@ def reasons(pull: PullRig) -> dict[str, int]:
     return {row["reason"]: row["count"] for row in rows}
 
 
-def comments(pull: PullRig) -> list[Said]:
+def comments(pull: PullRig) -> list[ConversationItem]:
     said = pull.shop.hub.conversation(pull.number)
     return [each for each in said if each.kind == "review comment"]
 
@@ -68,7 +68,7 @@ def rendered(body: str) -> list[Token]:
     return [each for token in tokens for each in [token, *(token.children or ())]]
 
 
-def check(pull: PullRig) -> Said:
+def check(pull: PullRig) -> ConversationItem:
     [found] = [each for each in pull.shop.hub.conversation(pull.number) if each.kind == "check"]
     return found
 

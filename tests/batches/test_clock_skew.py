@@ -155,7 +155,7 @@ def test_two_that_publish_take_turns(tmp_path: Path, hours: int) -> None:
                 said.append("")
                 said.append(publish("run-2", -hours).note)
 
-        pull.shop.hub.fault = meanwhile
+        pull.shop.hub.faults = meanwhile
         assert publish("run-1", hours).posted == 2
         assert said[1:] == ["another run is publishing on pull request 1"]
         assert publish("run-2", -hours).note == "", "nobody has to wait for a lease"

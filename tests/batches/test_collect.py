@@ -17,7 +17,7 @@ from claude_batch.findings.finding import Finding
 from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState, TaskStatus
-from claude_batch.sandbox.anthropic_server.server import Call, Fault, Reply, failing
+from claude_batch.sandbox.anthropic_server.server import Call, Fault, ModelReply, failing
 from rig import NOTHING, Reviewer, Rig, find, open_rig
 from scratch import Work
 
@@ -32,20 +32,20 @@ def rig(work: Work) -> Iterator[Rig]:
 OUTCOMES = {
     "fine.py": (NOTHING, Outcome.SUCCEEDED, TaskStatus.ANSWERED),
     "overloaded.py": (
-        Reply(result="errored", error=("overloaded_error", "busy")),
+        ModelReply(result="errored", error=("overloaded_error", "busy")),
         Outcome.ERRORED,
         TaskStatus.NEW,
     ),
     "invalid.py": (
-        Reply(result="errored", error=("invalid_request_error", "bad")),
+        ModelReply(result="errored", error=("invalid_request_error", "bad")),
         Outcome.ERRORED,
         TaskStatus.FAILED,
     ),
-    "expired.py": (Reply(result="expired"), Outcome.EXPIRED, TaskStatus.NEW),
-    "canceled.py": (Reply(result="canceled"), Outcome.CANCELED, TaskStatus.NEW),
-    "refused.py": (Reply("", "refusal", refusal="cyber"), Outcome.REFUSED, TaskStatus.NEW),
-    "cut.py": (Reply('{"findings":[', "max_tokens"), Outcome.TRUNCATED, TaskStatus.NEW),
-    "prose.py": (Reply("I see no problem."), Outcome.UNREADABLE, TaskStatus.NEW),
+    "expired.py": (ModelReply(result="expired"), Outcome.EXPIRED, TaskStatus.NEW),
+    "canceled.py": (ModelReply(result="canceled"), Outcome.CANCELED, TaskStatus.NEW),
+    "refused.py": (ModelReply("", "refusal", refusal="cyber"), Outcome.REFUSED, TaskStatus.NEW),
+    "cut.py": (ModelReply('{"findings":[', "max_tokens"), Outcome.TRUNCATED, TaskStatus.NEW),
+    "prose.py": (ModelReply("I see no problem."), Outcome.UNREADABLE, TaskStatus.NEW),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from claude_batch.anthropic_api.results import BatchResult, Outcome
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.batches.record_answers import MISSING, parse_findings, parse_results
-from claude_batch.findings.anchors import anchor
+from claude_batch.findings.anchors import build_anchor
 from claude_batch.ledger.events import AnyEvent, RequestRecorded
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
@@ -94,7 +94,7 @@ def test_only_a_name_that_we_gave_is_ours(theirs: str) -> None:
 
 def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:
     view = LedgerState.of(SENT)
-    raws = [succeeded(0, said(anchor(1, ANCHORED.hash_at(0)), "9zzz"))]
+    raws = [succeeded(0, said(build_anchor(1, ANCHORED.hash_at(0)), "9zzz"))]
     kept = recorder(view).record(view, raws)
     (shard,) = kept.shards
     assert [finding.task for finding in shard.findings] == ["t1", None]
@@ -107,7 +107,7 @@ def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:
 
 
 def test_findings_again_takes_what_succeeded_and_was_asked_for() -> None:
-    text = said(anchor(1, ANCHORED.hash_at(0)))
+    text = said(build_anchor(1, ANCHORED.hash_at(0)))
     raws = [
         BatchResult(name(0), Outcome.TRUNCATED, text=text),
         BatchResult("theirs-0-1", Outcome.SUCCEEDED, text=text),

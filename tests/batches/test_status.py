@@ -9,7 +9,7 @@ from claude_batch.cli.output import json_documents as report
 from claude_batch.cli.output import text as words
 from claude_batch.cli.output.json_writer import document
 from claude_batch.errors import BadUsage, CannotSubmit
-from claude_batch.sandbox.anthropic_server.server import Fault, Reply, failing
+from claude_batch.sandbox.anthropic_server.server import Fault, ModelReply, failing
 from rig import Reviewer, Rig, find, open_rig
 from scratch import Work
 
@@ -39,7 +39,7 @@ def test_what_is_open_done_and_spent(rig: Rig) -> None:
 
 
 def test_failed_tasks_are_counted_and_named(work: Work) -> None:
-    bad = Reply(result="errored", error=("invalid_request_error", "no"))
+    bad = ModelReply(result="errored", error=("invalid_request_error", "no"))
     with open_rig(work.path, reviewer=Reviewer({"a.py": bad})) as rig:
         rig.submit(rig.apart("a.py", "b.py"))
         rig.collect()

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from claude_batch.anthropic_api.results import parse_result_line
-from claude_batch.batches.custom_ids import custom_id
+from claude_batch.batches.batching import custom_id
 from claude_batch.batches.record_answers import AnswerRecorder
 from claude_batch.cli.output.text import paid
-from claude_batch.config.loader import parse
+from claude_batch.config.loader import parse_config
 from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.receipts import Receipt, build_receipt
@@ -103,7 +103,7 @@ def test_four_answers_of_sonnet_5() -> None:
 def test_retired_models_with_rates_from_the_configuration(
     results: list[object], tokens: tuple[int, int], usd: str
 ) -> None:
-    prices = apply_custom_rates(LISTED, parse(".claude-batch.toml", RETIRED).prices)
+    prices = apply_custom_rates(LISTED, parse_config(".claude-batch.toml", RETIRED).prices)
     made = build_receipt(answers(results, prices))
     assert (made.input_tokens, made.output_tokens) == tokens
     assert made.usd == made.saved_by_batch == made.saved_usd == Decimal(usd)
@@ -113,7 +113,7 @@ def test_retired_models_with_rates_from_the_configuration(
 
 def test_thinking_is_in_the_output_that_is_billed() -> None:
     recorded = cassette("basic_batch_reasoning_completion.yaml")
-    prices = apply_custom_rates(LISTED, parse(".claude-batch.toml", RETIRED).prices)
+    prices = apply_custom_rates(LISTED, parse_config(".claude-batch.toml", RETIRED).prices)
     made = build_receipt(answers(recorded, prices))
     usages = [result["message"]["usage"] for result in recorded]  # type: ignore[index]
     tokens = [sum(one[name] for one in usages) for name in ("input_tokens", "output_tokens")]

@@ -16,7 +16,7 @@ import pytest
 
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.ledger.view import TaskStatus
-from claude_batch.sandbox.anthropic_server.server import Call, Fault, Reply
+from claude_batch.sandbox.anthropic_server.server import Call, Fault, ModelReply
 from claude_batch.sandbox.github_server.messages import Incoming, Trouble
 from github_faults import bad_gateway, expired_token, secondary_limit
 from rig import NOTHING, PullRig, content, find, open_pull, open_rig
@@ -92,7 +92,7 @@ class Outage:
         return None
 
 
-def reviewer(params: Mapping[str, object]) -> Reply:
+def reviewer(params: Mapping[str, object]) -> ModelReply:
     return find(*SAID)(params) if "cart.py" in content(params) else NOTHING
 
 
@@ -103,7 +103,7 @@ def opened(path: Path, outage: Outage) -> Iterator[PullRig]:
         open_rig(shop.work, reviewer=reviewer, faults=outage.at_messages, remote="origin") as rig,
     ):
         pull = open_pull(rig, shop)
-        shop.hub.fault = outage.at_github
+        shop.hub.faults = outage.at_github
         yield pull
 
 

@@ -96,7 +96,7 @@ def test_told_to_end_at_each_stage_and_run_again(tmp_path: Path, number: int) ->
     server = lambda: BatchesServer(faults=switch.batches)  # noqa: E731
     with open_place(tmp_path, batches=server, config=ONCE) as place:
         pull = str(place.suspicious())
-        place.shop.hub.fault = switch.hub
+        place.shop.hub.faults = switch.hub
 
         # While it claims: what has landed is given back at once, and nothing was sent.
         cut_short(place, switch, Killer("POST", PUSH, 1, number), "submit", "--pr", pull)

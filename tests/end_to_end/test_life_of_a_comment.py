@@ -8,10 +8,10 @@ import pytest
 
 from claude_batch.pull_requests.outcomes import compute_precision, list_findings
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.sandbox.anthropic_server.server import Reply
-from claude_batch.sandbox.demo.conversation import Said
-from claude_batch.sandbox.github_server.messages import Account, Incoming, Trouble, refused
-from claude_batch.sandbox.github_server.server import Setup
+from claude_batch.sandbox.anthropic_server.server import ModelReply
+from claude_batch.sandbox.demo.conversation import ConversationItem
+from claude_batch.sandbox.github_server.messages import Account, Incoming, Trouble, error_response
+from claude_batch.sandbox.github_server.server import GitHubSettings
 from rig import PullRig, find, open_rig
 from shop import TOKEN, open_shop
 
@@ -48,18 +48,18 @@ class Reviewer:
         self.body = "It goes wrong."
         self.replacement: str | None = None
 
-    def __call__(self, params: Mapping[str, object]) -> Reply:
+    def __call__(self, params: Mapping[str, object]) -> ModelReply:
         said = {"body": self.body, "replacement": self.replacement}
         return find(FIXABLE, ARGUED, UNLOVED, KEPT, **said)(params)
 
 
 def refuses_graphql(incoming: Incoming) -> Trouble | None:
-    return Trouble(refused(403, "Forbidden").reply) if incoming.path == "/graphql" else None
+    return Trouble(error_response(403, "Forbidden").reply) if incoming.path == "/graphql" else None
 
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator["Story"]:
-    setup = Setup(tokens=TOKENS, collaborators={MONA: "write", STRANGER: "read"})
+    setup = GitHubSettings(tokens=TOKENS, collaborators={MONA: "write", STRANGER: "read"})
     reviewer = Reviewer()
     with open_shop(tmp_path, setup) as shop, open_rig(shop.work, reviewer=reviewer) as rig:
         shop.git("checkout", "-q", "main")
@@ -95,10 +95,10 @@ class Story:
         return self.pull.publish()
 
     @property
-    def said(self) -> tuple[Said, ...]:
+    def said(self) -> tuple[ConversationItem, ...]:
         return self.hub.conversation(self.pull.number)
 
-    def comment(self, line: str) -> Said:
+    def comment(self, line: str) -> ConversationItem:
         """The comment of ours on a line, wherever the line is now."""
         [found] = [
             each
@@ -110,7 +110,7 @@ class Story:
         return found
 
     @property
-    def summary(self) -> Said:
+    def summary(self) -> ConversationItem:
         [found] = [each for each in self.said if each.kind == "comment"]
         return found
 
@@ -268,10 +268,10 @@ def test_a_closed_pull_request_is_left_alone(story: Story) -> None:
 def test_a_token_that_may_not_resolve_says_so_and_posts_all_the_same(story: Story) -> None:
     story.review()
     story.push(FIXABLE, FIXED)
-    story.hub.fault = refuses_graphql
+    story.hub.faults = refuses_graphql
     done = story.review()
     assert done.note.startswith("cannot see which threads of 1 are resolved: ")
     assert story.comment(FIXABLE).resolved_by is None
-    story.hub.fault = None
+    story.hub.faults = None
     assert story.publish().note == ""
     assert story.comment(FIXABLE).resolved_by == BOT

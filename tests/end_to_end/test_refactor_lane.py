@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.sandbox.github_server.server import Setup
+from claude_batch.sandbox.github_server.server import GitHubSettings
 from program import STATE, Place, open_place
 
 OLD = """\
@@ -96,7 +96,7 @@ def test_what_changed_meanwhile_is_reported_and_the_rest_goes_three_ways(place: 
 
 
 def test_without_the_right_to_open_one_a_patch_is_kept(tmp_path: Path) -> None:
-    refuse = Setup(refused_refs=("refs/heads/claude-batch/*",))
+    refuse = GitHubSettings(refused_refs=("refs/heads/claude-batch/*",))
     with open_place(tmp_path, refuse) as place:
         (place.shop.work / "src").mkdir()
         place.shop.git("checkout", "-q", "main")

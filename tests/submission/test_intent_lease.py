@@ -71,7 +71,7 @@ def test_who_publishes_too_slowly_stops_before_another_run_says_the_same(
                 said.append(pull.publish(run="run-2").posted)
             return None
 
-        pull.shop.hub.fault = slow
+        pull.shop.hub.faults = slow
         with pytest.raises(CannotPublish, match="longer than the ten minutes"):
             pull.publish()
         assert len(said) == 2

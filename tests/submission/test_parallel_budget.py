@@ -14,10 +14,10 @@ from claude_batch.git.process import Git
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
-from claude_batch.prompts.kinds import kind_of
+from claude_batch.prompts.kinds import find_kind
 from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
 from claude_batch.submission.scope import ReviewScope
-from claude_batch.tasks.task import Changed, Task, TaskId
+from claude_batch.tasks.task import DiffOrigin, Task, TaskId
 from ledger_events import START
 from rig import PRICES
 from scratch import Work
@@ -30,7 +30,7 @@ REF = "refs/heads/claude-batch-state"
 def subject(job: int) -> ReviewScope:
     """A pull request of its own with one task; all of the same length."""
     name = f"t{job:02}"
-    source = Changed(f"{name}.py", "1" * 40, "2" * 40)
+    source = DiffOrigin(f"{name}.py", "1" * 40, "2" * 40)
     task = Task(TaskId(name), "review", f"{name}.py", Hunk(1, 1, b"+" + name.encode()), source)
     comparison = Comparison("b" * 40, "c" * 40, "", "", f"pull request {job}")
     return ReviewScope("octo/demo", f"run-{job}", job + 1, comparison, (task,), ())
@@ -39,7 +39,7 @@ def subject(job: int) -> ReviewScope:
 def claimant(job: int, budget: Budget) -> SubmissionPlanner:
     ids = count()
     config = Config(budget=budget)
-    kinds = (kind_of("review"),)
+    kinds = (find_kind("review"),)
     return SubmissionPlanner(config, kinds, PRICES, START, lambda: f"{job:08x}{next(ids):08x}")
 
 

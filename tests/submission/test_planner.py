@@ -13,7 +13,7 @@ from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.ledger.events import AnyEvent
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
-from claude_batch.tasks.task import Given, Named
+from claude_batch.tasks.task import FileOrigin, TaskFileOrigin
 from ledger_events import answered, asked, at, intent, plan
 from submissions import CHANGED, COMPARISON, asked_for, claim, claimant, subject, task
 
@@ -33,7 +33,11 @@ def test_equal_hunks_are_one_question_and_two_places() -> None:
 
 
 def test_the_plan_says_where_each_task_stands() -> None:
-    sources = {"changed.py": CHANGED, "named.py": Named("3" * 40), "given.py": Given("why")}
+    sources = {
+        "changed.py": CHANGED,
+        "named.py": FileOrigin("3" * 40),
+        "given.py": TaskFileOrigin("why"),
+    }
     made = claim([], *(task(path, path, source=source) for path, source in sources.items()))
     files = made.plan.files
     assert [(one.path, one.old_path, one.old_blob[:1], one.new_blob[:1]) for one in files] == [

@@ -17,7 +17,7 @@ from claude_batch.errors import CannotCollect, CannotSubmit
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import TaskStatus
-from claude_batch.sandbox.anthropic_server.reviewer import tokens
+from claude_batch.sandbox.anthropic_server.reviewer import count_tokens
 from claude_batch.sandbox.anthropic_server.server import Call, Fault
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import MAX_PRIMER_WAIT, BatchSender
@@ -95,7 +95,7 @@ class TestPrimed:
         rig.collect()
         (params, *_) = [params for _, _, params in rig.server.submitted()]
         prefix = sum(
-            tokens(block["text"])
+            count_tokens(block["text"])
             for block in (params["system"][0], params["messages"][0]["content"][0])
         )
         found = build_receipt(row.answered for row in rig.view.rows if row.answered)

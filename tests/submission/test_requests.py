@@ -3,12 +3,12 @@ import re
 
 import pytest
 
-from claude_batch.batches.custom_ids import custom_id
+from claude_batch.batches.batching import custom_id
 from claude_batch.config.model import Config, PathRule
 from claude_batch.diff.model import Hunk
 from claude_batch.diff.parser import parse_hunks
 from claude_batch.ledger.events import IntentId
-from claude_batch.prompts.kinds import kind_of, text
+from claude_batch.prompts.kinds import find_kind, load_template
 from claude_batch.submission.requests import (
     CONTEXT_SHARE,
     REQUEST_BYTES,
@@ -16,15 +16,15 @@ from claude_batch.submission.requests import (
     build_request,
     group_tasks,
 )
-from claude_batch.tasks.task import Changed, Task, TaskId
+from claude_batch.tasks.task import DiffOrigin, Task, TaskId
 
-REVIEW = kind_of("review")
+REVIEW = find_kind("review")
 
 
 def task(path: str, size: int, start: int = 1) -> Task:
     row = b"+" + b"x" * 99
     hunk = Hunk(start, start, b"\n".join([row] * (size // 100)))
-    return Task(TaskId(f"{path}:{start}"), "review", path, hunk, Changed(path, "0", "1"))
+    return Task(TaskId(f"{path}:{start}"), "review", path, hunk, DiffOrigin(path, "0", "1"))
 
 
 def ids(packs: list[RequestTasks]) -> list[list[str]]:
@@ -68,7 +68,9 @@ class TestPacking:
 
 
 (HUNK,) = parse_hunks(b"@@ -1,2 +1,2 @@\n a = 1\n-b = 2\n+b = 'zwei \xc3\xbc'\n")
-ONE = RequestTasks((Task(TaskId("t"), "review", "src/a.py", HUNK, Changed("src/a.py", "0", "1")),))
+ONE = RequestTasks(
+    (Task(TaskId("t"), "review", "src/a.py", HUNK, DiffOrigin("src/a.py", "0", "1")),)
+)
 
 
 def test_the_params_in_full() -> None:
@@ -97,7 +99,7 @@ def test_the_params_in_full() -> None:
         "system": [
             {
                 "type": "text",
-                "text": f"{text('frame.1.md')}\nKind: review\n\n{text('review.1.md')}",
+                "text": f"{load_template('frame.1.md')}\nKind: review\n\n{load_template('review.1.md')}",
             }
         ],
         "messages": [{"role": "user"}],

@@ -20,7 +20,7 @@ from claude_batch.sandbox.anthropic_server.server import (
     BatchesServer,
     Fault,
     Faults,
-    Reply,
+    ModelReply,
     failing,
 )
 from claude_batch.submission.resubmit import Resubmitter
@@ -31,20 +31,20 @@ from rig import NOTHING, REPO, PullRig, content, open_pull, open_rig
 from shop import BASE, environ, open_shop
 
 CREATE = "/v1/messages/batches"
-EXPIRED = Reply(result="expired")
-INVALID = Reply(result="errored", error=("invalid_request_error", "no such thing"))
-REFUSED = Reply("", "refusal", refusal="cyber")
-BUSY = Reply(result="errored", error=("overloaded_error", "busy"))
+EXPIRED = ModelReply(result="expired")
+INVALID = ModelReply(result="errored", error=("invalid_request_error", "no such thing"))
+REFUSED = ModelReply("", "refusal", refusal="cyber")
+BUSY = ModelReply(result="errored", error=("overloaded_error", "busy"))
 
 
 @dataclass
 class Moody:
     """Of each path the 1st, 2nd … answer; then it has nothing to say. `asked`: how often."""
 
-    moods: dict[str, list[Reply]]
+    moods: dict[str, list[ModelReply]]
     asked: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
-    def __call__(self, params: Mapping[str, object]) -> Reply:
+    def __call__(self, params: Mapping[str, object]) -> ModelReply:
         shown = content(params)
         paths = tuple(path for path in self.moods if f'path="{path}"' in shown)
         self.asked[paths] += 1
@@ -54,7 +54,7 @@ class Moody:
 
 @contextmanager
 def opened(
-    path: Path, moods: dict[str, list[Reply]], faults: Faults = lambda call: None
+    path: Path, moods: dict[str, list[ModelReply]], faults: Faults = lambda call: None
 ) -> Iterator[tuple[PullRig, Moody]]:
     """A pull request with a file for each mood; a new one is so large that it goes alone."""
     reviewer = Moody(moods)
@@ -76,7 +76,7 @@ def resubmit(pull: PullRig) -> CollectResult:
     looker = ChangeFinder(Repository.open(pull.shop.work, environ()))
 
     def subject(again: Resubmission) -> ReviewScope:
-        look = looker.planned(again.plan, rig.config.exclude)
+        look = looker.find_planned(again.plan, rig.config.exclude)
         return ReviewScope(
             REPO,
             rig.run,
@@ -109,7 +109,7 @@ def test_exactly_what_expired_or_failed_in_passing(tmp_path: Path) -> None:
         "busy.py": [BUSY],
         "invalid.py": [INVALID],
         "fine.py": [],
-        "prose.py": [Reply("It looks good to me.")],
+        "prose.py": [ModelReply("It looks good to me.")],
     }
     with opened(tmp_path, moods) as (pull, reviewer):
         before = plans(pull)
@@ -180,7 +180,7 @@ def test_a_head_that_is_gone_waits_for_the_next_push(tmp_path: Path) -> None:
         looker = ChangeFinder(Repository.open(elsewhere, environ()))
 
         def subject(again: Resubmission) -> ReviewScope:
-            look = looker.planned(again.plan, ())
+            look = looker.find_planned(again.plan, ())
             raise AssertionError(look)
 
         done = Resubmitter(pull.rig.ledger, subject, pull.rig.submit, pull.rig.clock).send()
@@ -230,14 +230,14 @@ def test_whole_files_are_asked_again_from_their_commit(tmp_path: Path) -> None:
     with open_shop(tmp_path) as shop:
         head = shop.commit({name: "a = 1\n", "other.py": "b = 2\n"})
         looker = ChangeFinder(Repository.open(shop.work, environ()))
-        look = looker.files(["odd*"], ())
+        look = looker.find_files(["odd*"], ())
         shop.commit({name: "a = 2\n"})
         with open_rig(shop.work, reviewer=Moody({name: [EXPIRED]})) as rig:
             tasks = look.tasks(rig.kinds)
             rig.submit(ReviewScope(REPO, rig.run, None, look.comparison, tasks, ()))
             (plan,) = rig.view.plans
             assert (plan.base, plan.head) == (head, head)
-            assert [one.id for one in looker.planned(plan, ()).tasks(rig.kinds)] == [
+            assert [one.id for one in looker.find_planned(plan, ()).tasks(rig.kinds)] == [
                 one.id for one in tasks
             ]
 

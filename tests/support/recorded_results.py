@@ -3,7 +3,7 @@
 import json
 
 from claude_batch.anthropic_api.results import BatchResult, Outcome, Usage
-from claude_batch.batches.custom_ids import custom_id
+from claude_batch.batches.batching import custom_id
 from claude_batch.batches.record_answers import AnswerRecorder
 from claude_batch.diff.model import Hunk
 from claude_batch.findings.anchors import AnchoredTask

@@ -21,22 +21,22 @@ from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.view import LedgerState
-from claude_batch.prompts.kinds import kind_of
+from claude_batch.prompts.kinds import find_kind
 from claude_batch.pull_requests.publish import Publisher, PublishResult, PullRequestState
 from claude_batch.sandbox.anthropic_server.reviewer import review
-from claude_batch.sandbox.anthropic_server.server import BatchesServer, Faults, Reply
+from claude_batch.sandbox.anthropic_server.server import BatchesServer, Faults, ModelReply
 from claude_batch.submission.planner import SubmissionPlanner, SubmitResult
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import PrimerWait
 from claude_batch.submission.submit import submit
 from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 from claude_batch.tasks.task import Kind
-from claude_batch.tasks.task_file import read
+from claude_batch.tasks.task_file import parse_task_file
 from shop import Shop, environ, open_shop
 
 REPO = "octo/shop"
 PRICES = Prices.load()
-NOTHING = Reply('{"findings":[]}')
+NOTHING = ModelReply('{"findings":[]}')
 ROW = re.compile(r"([1-9]\d*[a-z]{3})([ +-])(.*)")
 
 
@@ -58,9 +58,9 @@ class Clock:
 class Reviewer:
     """Answers by path: what is not in `replies` has no findings."""
 
-    replies: dict[str, Reply] = field(default_factory=dict)
+    replies: dict[str, ModelReply] = field(default_factory=dict)
 
-    def __call__(self, params: Mapping[str, object]) -> Reply:
+    def __call__(self, params: Mapping[str, object]) -> ModelReply:
         shown = content(params)
         return next((r for path, r in self.replies.items() if f'path="{path}"' in shown), NOTHING)
 
@@ -89,10 +89,10 @@ class Finder:
     lines: Sequence[str]
     more: Mapping[str, object]
 
-    def __call__(self, params: Mapping[str, object]) -> Reply:
+    def __call__(self, params: Mapping[str, object]) -> ModelReply:
         shown = anchors(params)
         said = [finding(shown[line], line, **self.more) for line in self.lines if line in shown]
-        return Reply(json.dumps({"findings": said}))
+        return ModelReply(json.dumps({"findings": said}))
 
 
 def finding(anchor: str, line: str, **more: object) -> dict[str, object]:
@@ -128,7 +128,7 @@ class Rig:
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        return tuple(kind_of(kind) for kind in self.config.kinds)
+        return tuple(find_kind(kind) for kind in self.config.kinds)
 
     def claimant(self) -> SubmissionPlanner:
         return SubmissionPlanner(self.config, self.kinds, PRICES, self.clock(), self.new_id)
@@ -140,7 +140,7 @@ class Rig:
         """Tasks from a file; such a one needs no diff."""
         lines = [json.dumps(row).encode() for row in rows]
         comparison = Comparison("b" * 40, "c" * 40, "", "", f"pull request {pr}")
-        return ReviewScope(REPO, self.run, pr, comparison, read(lines, self.kinds), ())
+        return ReviewScope(REPO, self.run, pr, comparison, parse_task_file(lines, self.kinds), ())
 
     def apart(self, *paths: str, pr: int | None = 7) -> ReviewScope:
         """Tasks so large that each has a request of its own."""
@@ -227,7 +227,7 @@ class PullRig:
         repository = Repository.open(self.shop.work, environ())
         looker = ChangeFinder(repository)
         comparison = looker.compare_pull(self.forge, self.forge.get_pull_request(self.number))
-        return looker.diff(comparison, self.rig.config.exclude)
+        return looker.find_changes(comparison, self.rig.config.exclude)
 
     def submit(self) -> SubmitResult:
         look = self.look()
@@ -256,7 +256,7 @@ class PullRig:
             look.tasks(self.rig.kinds),
             lambda path: repository.blob(pull.head_sha, path),
             config,
-            ChangeFinder(repository).readers(pull.head_sha),
+            ChangeFinder(repository).earlier_readers(pull.head_sha),
         )
 
     def publish(self, *, dry_run: bool = False, run: str | None = None) -> PublishResult:

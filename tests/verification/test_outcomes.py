@@ -4,8 +4,8 @@ from datetime import timedelta
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches.custom_ids import custom_id
-from claude_batch.findings.finding import Confidence, Finding, Severity, finding_id
+from claude_batch.batches.batching import custom_id
+from claude_batch.findings.finding import Confidence, Finding, Severity, compute_finding_id
 from claude_batch.ledger.events import AnyEvent, PullRequestClosed
 from claude_batch.ledger.view import LedgerState
 from claude_batch.verification.outcomes import (
@@ -21,7 +21,7 @@ from ledger_events import answered, asked, at, failed, intent, submitted, voided
 from responses import finding
 
 SAID = (intent("i1"), asked("i1", 0, "t1"), submitted("i1"), answered("i1", findings=2))
-ONE, TWO = (finding_id(custom_id("i1", 0, "1" * 64), n) for n in range(2))  # type: ignore[arg-type]
+ONE, TWO = (compute_finding_id(custom_id("i1", 0, "1" * 64), n) for n in range(2))  # type: ignore[arg-type]
 SOON = at(10) + timedelta(minutes=5)
 LATE = at(10) + VERIFICATION_TIMEOUT
 

@@ -3,11 +3,11 @@ from itertools import count
 
 import pytest
 
-from claude_batch.batches.custom_ids import custom_id
+from claude_batch.batches.batching import custom_id
 from claude_batch.config.model import Budget, Config
 from claude_batch.costs.prices import Prices, UnknownModel
 from claude_batch.findings.anchors import AnchoredTask
-from claude_batch.findings.finding import finding_id
+from claude_batch.findings.finding import compute_finding_id
 from claude_batch.ledger.events import RequestRecorded
 from claude_batch.ledger.view import LedgerState
 from claude_batch.verification.evidence import CodeExcerpt
@@ -33,7 +33,7 @@ EVENTS = [
 
 def case(origin: RequestRecorded) -> Claim:
     task = origin.tasks[0].id
-    said = finding(1, id=finding_id(custom_id(origin.intent, 0, origin.sha), 0), task=task)
+    said = finding(1, id=compute_finding_id(custom_id(origin.intent, 0, origin.sha), 0), task=task)
     seen = AnchoredTask.from_hunk(task, "a.py", HUNK)
     return Claim(said, origin, "batch", seen, CodeExcerpt(HUNK))
 

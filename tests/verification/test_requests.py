@@ -4,7 +4,7 @@ from decimal import Decimal
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Severity
 from claude_batch.ledger.events import RequestRecorded
-from claude_batch.sandbox.anthropic_server.validation import fault
+from claude_batch.sandbox.anthropic_server.validation import find_params_error
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.evidence import CodeExcerpt
 from claude_batch.verification.requests import (
@@ -113,7 +113,7 @@ def test_claims_of_one_file_share_a_request() -> None:
 def test_the_api_takes_what_is_sent() -> None:
     for model in ("claude-haiku-5-5", "claude-haiku-4-5", "claude-sonnet-5-5", "claude-opus-5-5"):
         params = json.loads(build_request([case(1, 2, 2)], model).body.read())
-        assert fault(params, "2026-10-21", batch=True) is None
+        assert find_params_error(params, "2026-10-21", batch=True) is None
         assert params["model"] == model
 
 

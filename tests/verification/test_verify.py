@@ -16,7 +16,7 @@ from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
 from claude_batch.pull_requests.outcomes import list_findings
 from claude_batch.sandbox.anthropic_server.handler import failing
-from claude_batch.sandbox.anthropic_server.server import Fault, Reply
+from claude_batch.sandbox.anthropic_server.server import Fault, ModelReply
 from claude_batch.verification.verify import Verifier
 from program import open_place
 from rig import PRICES, PullRig, content, find, open_pull, open_rig
@@ -37,13 +37,13 @@ class Judge:
     says: Callable[[str], str] | None = None  # instead of verdicts
     seen: list[str] = field(default_factory=list)
 
-    def __call__(self, params: Mapping[str, object]) -> Reply:
+    def __call__(self, params: Mapping[str, object]) -> ModelReply:
         if params["model"] != "claude-haiku-5-5":
             return find(*self.lines, severity="high" if self.grave else "medium")(params)
         shown = content(params)
         self.seen.append(shown)
         if self.says:
-            return Reply(self.says(shown))
+            return ModelReply(self.says(shown))
         rows = [
             {
                 "claim": claim,
@@ -52,7 +52,7 @@ class Judge:
             }
             for claim, title in CLAIM.findall(shown)
         ]
-        return Reply(json.dumps({"verdicts": rows}))
+        return ModelReply(json.dumps({"verdicts": rows}))
 
 
 Open = Callable[..., AbstractContextManager[PullRig]]

@@ -1,6 +1,7 @@
-"""What is sent: requests on their way with what the ledger will know of them, as batches."""
+"""Planned batches: prepared requests and their ledger events."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,24 +10,34 @@ from typing import Protocol, TypeVar
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.request_body import Body
 from claude_batch.config.model import Lane
-from claude_batch.ledger.events import Estimate, Intent, RequestRecorded, Stamp
+from claude_batch.ledger.events import Estimate, Intent, IntentId, RequestRecorded
 from claude_batch.ledger.usage_history import Basis, InputBasis
 
 LEASE = timedelta(minutes=30)
-FOLLOWS_A_PRIMER = "rest"  # the ledger's word
+FOLLOWS_A_PRIMER = "rest"  # a word of the ledger's files
 
 # The API's limits as of 2026-11-22, with room for the envelope around each request.
 MAX_BATCH_REQUESTS = 100_000
 MAX_BATCH_BYTES = 250_000_000
+ENVELOPE_BYTES = 100  # of one request, with its custom_id
+
+CUSTOM_ID = re.compile(r"[^-]+-([0-9]{1,9})-[0-9a-f]*", re.ASCII)
+
+
+def custom_id(intent: IntentId, n: int, sha: str) -> str:
+    """The id of request `n` of an intent; at most 64 characters of [a-zA-Z0-9_-]."""
+    return f"{intent}-{n}-{sha[:16]}"
+
+
+def request_number(custom_id: str) -> int | None:
+    """The number of a request in its intent; None for a custom_id of another form."""
+    match = CUSTOM_ID.fullmatch(custom_id)
+    return int(match[1]) if match else None
 
 
 @dataclass(frozen=True)
 class RequestEstimate:
-    """The estimate that is shown, and what it rests on.
-
-    The ledger keeps its tokens in as the length alone would have them, because only what was
-    guessed without history can tell later how far such a guess is off.
-    """
+    """The estimate that is shown, and its basis."""
 
     estimate: Estimate
     basis: Basis
@@ -35,17 +46,22 @@ class RequestEstimate:
 
     @property
     def recorded(self) -> Estimate:
+        """The estimate for the ledger, with the input tokens that follow from the length."""
+        # Only estimates without history show later how far the length alone is off.
         return self.estimate.model_copy(update={"input_tokens": self.tokens_by_length})
 
 
 @dataclass(frozen=True)
 class PreparedRequest:
-    """A request on its way, with what the ledger will know of it."""
+    """A request with the event that records it."""
 
-    custom_id: str
     body: Body
     event: RequestRecorded
-    expected: RequestEstimate | None = None  # None: all that there is to say is in `asked`
+    expected: RequestEstimate | None = None  # None: the event has the estimate that is shown
+
+    @property
+    def custom_id(self) -> str:
+        return custom_id(self.event.intent, self.event.n, self.event.sha)
 
     @property
     def estimate(self) -> Estimate:
@@ -54,7 +70,7 @@ class PreparedRequest:
 
 @dataclass(frozen=True)
 class PlannedBatch:
-    """One batch to be: an intent and its requests."""
+    """An intent and its requests."""
 
     intent: Intent
     requests: tuple[PreparedRequest, ...]
@@ -66,36 +82,38 @@ class SentBatch:
     requests: int
     tasks: int
     expires_at: datetime | None = None
-    follows: str | None = None  # why there is a second sending
+    follows: str | None = None  # the reason for a further batch of the same tasks or findings
 
 
 def plan_batch(
     requests: Sequence[PreparedRequest], lane: Lane, follows: str | None = None
 ) -> PlannedBatch:
-    """At least one draft. The intent's owner is at it from now on, for LEASE."""
+    """Plan a batch of at least one request. Its lease starts now and ends after LEASE."""
     first = requests[0].event
-    hashes = "".join(draft.event.sha for draft in requests)
-    return PlannedBatch(
-        Stamp(first.run, first.repo, lambda: first.at).event(
-            Intent,
-            id=first.intent,
-            lease_until=first.at + LEASE,
-            lane=lane,
-            requests=len(requests),
-            sha256=hashlib.sha256(hashes.encode()).hexdigest(),
-            follows=follows,
-        ),
-        tuple(requests),
+    hashes = "".join(request.event.sha for request in requests)
+    intent = Intent(
+        at=first.at,
+        run=first.run,
+        repo=first.repo,
+        id=first.intent,
+        lease_until=first.at + LEASE,
+        lane=lane,
+        requests=len(requests),
+        sha256=hashlib.sha256(hashes.encode()).hexdigest(),
+        follows=follows,
     )
+    return PlannedBatch(intent, tuple(requests))
 
 
 def batch_events(batches: Sequence[PlannedBatch]) -> tuple[Intent | RequestRecorded, ...]:
-    """What the ledger holds of them before they are sent."""
-    asked = (draft.event for parcel in batches for draft in parcel.requests)
-    return (*(parcel.intent for parcel in batches), *asked)
+    """The events that record batches before they are sent."""
+    events = (request.event for batch in batches for request in batch.requests)
+    return (*(batch.intent for batch in batches), *events)
 
 
 class HasBody(Protocol):
+    """A request of a submission or of a second look."""
+
     @property
     def body(self) -> Body: ...
 
@@ -108,15 +126,15 @@ def split_into_batches(
     max_requests: int = MAX_BATCH_REQUESTS,
     max_bytes: int = MAX_BATCH_BYTES,
 ) -> Iterator[list[AnyRequest]]:
-    """Batches of at most `count` requests and `most` bytes, in order."""
+    """Split requests into batches within both limits, in order."""
     part: list[AnyRequest] = []
     size = 0
-    for made in requests:
-        length = made.body.size + 100  # the envelope with its custom_id
+    for request in requests:
+        length = request.body.size + ENVELOPE_BYTES
         if part and (len(part) == max_requests or size + length > max_bytes):
             yield part
             part, size = [], 0
-        part.append(made)
+        part.append(request)
         size += length
     if part:
         yield part

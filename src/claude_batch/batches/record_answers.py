@@ -13,12 +13,12 @@ from claude_batch.anthropic_api.results import (
     Validator,
     parse_result_line,
 )
-from claude_batch.batches.custom_ids import custom_id, number_in
+from claude_batch.batches.batching import custom_id, request_number
 from claude_batch.costs.prices import Cost, Prices, UnknownModel
 from claude_batch.errors import CannotFind
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.parsing import read_findings, validate_review
-from claude_batch.findings.verdicts import read_verdicts
+from claude_batch.findings.parsing import parse_review, validate_review
+from claude_batch.findings.verdicts import parse_verdicts
 from claude_batch.ledger import events as order
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.events import (
@@ -62,7 +62,7 @@ def parse_findings(
     for raw in results:
         asked = places.get(raw.custom_id)
         if asked is not None and raw.outcome is Outcome.SUCCEEDED:
-            yield from read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+            yield from parse_review(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
 
 
 def load_findings(
@@ -135,7 +135,7 @@ class AnswerRecorder:
         found: dict[int, MatchedResult] = {}
         intent, requests = self.batch.intent.id, self.batch.requests
         for raw in raws:
-            if (n := number_in(raw.custom_id)) is None:
+            if (n := request_number(raw.custom_id)) is None:
                 continue
             head = requests.head(n)
             if head and custom_id(intent, n, head.sha) == raw.custom_id:
@@ -153,7 +153,7 @@ class AnswerRecorder:
         for n, (head, raw) in found.items():
             if raw.findings and head.purpose != "verify":
                 asked = self.batch.requests[n]
-                said = read_findings(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+                said = parse_review(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
                 yield Shard(asked.intent, n, said)
 
     def _forgotten(self, view: LedgerState) -> Iterator[datetime]:
@@ -214,6 +214,6 @@ def _judged(asked: RequestRecorded, raw: BatchResult) -> tuple[BatchResult, tupl
     if raw.outcome is not Outcome.SUCCEEDED:
         return raw, ()
     try:
-        return raw, read_verdicts(raw.text or "", asked.about)
+        return raw, parse_verdicts(raw.text or "", asked.about)
     except InvalidResponse as reason:
         return raw._replace(outcome=Outcome.UNREADABLE, error=str(reason), retriable=True), ()

@@ -15,9 +15,9 @@ behind and for what takes long to arrive; a batch that still is not there was ne
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar, assert_never
+from typing import assert_never
 
-from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.models import BatchId, RemoteBatch
 from claude_batch.batches.record_answers import UNDECIDED, AnswerRecorder
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.events import BatchLookup, Submitted
@@ -31,25 +31,9 @@ LISTING_DELAY = timedelta(minutes=10)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-class Listed(Protocol):
-    """A batch as the API lists it."""
-
-    @property
-    def id(self) -> BatchId: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def expires_at(self) -> datetime: ...
-    @property
-    def requests(self) -> int: ...
-
-
-Batch = TypeVar("Batch", bound=Listed)
-
-
 @dataclass(frozen=True, slots=True)
 class AdoptBatch:
-    batch: Listed
+    batch: RemoteBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +71,8 @@ def claimed_batch_ids(state: LedgerState) -> set[BatchId]:
 
 
 def find_candidates(
-    record: BatchRecord, listed: Iterable[Batch], ours: Collection[BatchId]
-) -> list[Batch]:
+    record: BatchRecord, listed: Iterable[RemoteBatch], ours: Collection[BatchId]
+) -> list[RemoteBatch]:
     """Those that may be it, from what the listing says."""
     intent = record.intent
     return [
@@ -107,7 +91,7 @@ def has_results_of(record: BatchRecord, custom_ids: Iterable[str]) -> bool:
 
 
 def decide_recovery(
-    record: BatchRecord, candidates: Iterable[tuple[Listed, bool | None]], now: datetime
+    record: BatchRecord, candidates: Iterable[tuple[RemoteBatch, bool | None]], now: datetime
 ) -> RecoveryDecision:
     """Each candidate with whether its results are those of this intent; None: not known yet."""
     rows = list(candidates)
@@ -155,7 +139,7 @@ def _lease(sending: BatchRecord) -> timedelta:
 @dataclass(frozen=True)
 class BatchRecovery:
     recorder: AnswerRecorder
-    candidates: Sequence[tuple[Listed, bool | None]]  # as `doubt.resolve` wants them
+    candidates: Sequence[tuple[RemoteBatch, bool | None]]  # as `doubt.resolve` wants them
     listed_at: datetime  # when they were listed, by the service's clock
 
     def resolve(self, state: LedgerState) -> tuple[Write, str]:
@@ -193,7 +177,7 @@ class BatchRecovery:
             BatchLookup, at=self.listed_at, intent=intent.id, candidates=candidates
         )
 
-    def _adopted(self, batch: Listed) -> Submitted:
+    def _adopted(self, batch: RemoteBatch) -> Submitted:
         intent = self.recorder.batch.intent
         return self.recorder.stamp.event(
             Submitted,

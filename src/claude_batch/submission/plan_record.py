@@ -1,4 +1,4 @@
-"""What one submit looks at, as the ledger keeps it."""
+"""Build the plan that the ledger records for a submission."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -9,28 +9,28 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder as ladder
 from claude_batch.submission.scope import PendingWork
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
-from claude_batch.tasks.task import Changed, Named, Task
+from claude_batch.tasks.task import DiffOrigin, FileOrigin, Task
 
 
 def build_plan(
     state: LedgerState, work: PendingWork, sent: Sequence[Task], plan_id: str, now: datetime
 ) -> Plan:
-    """A file of which something stays behind while others are sent is named as left out."""
-    subject, comparison = work.scope, work.scope.comparison
-    left_out = [SkippedFile(path=one.path, reason=one.reason) for one in subject.skipped]
+    """Build the plan. If only a part is sent, files with unsent tasks are recorded as left out."""
+    scope, comparison = work.scope, work.scope.comparison
+    left_out = [SkippedFile(path=file.path, reason=file.reason) for file in scope.skipped]
     if sent:
         ids = {task.id for task in sent}
         unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
         left_out += [SkippedFile(path=path, reason=ladder.OVER_BUDGET) for path in unsent]
-    at = order.next_timestamp(_times(state, subject.pr, comparison.label), now)
-    return Stamp(subject.run, subject.repo, lambda: at).event(
+    at = order.next_timestamp(_times(state, scope.pr, comparison.label), now)
+    return Stamp(scope.run, scope.repo, lambda: at).event(
         Plan,
         id=plan_id,
-        pr=subject.pr,
+        pr=scope.pr,
         label=comparison.label,
         base=comparison.base,
         head=comparison.head,
-        files=tuple(plan_files(subject.tasks)),
+        files=tuple(plan_files(scope.tasks)),
         left_out=tuple(left_out),
         new=len(sent),
         reused=len(work.known),
@@ -38,24 +38,24 @@ def build_plan(
 
 
 def is_recorded(state: LedgerState, plan: Plan) -> bool:
-    """Whether the latest plan about the same thing has the same content."""
+    """Whether the latest plan of the same pull request or range has the same content."""
 
-    def content(one: Plan) -> object:
-        return one.base, one.head, one.files, one.left_out
+    def content(plan: Plan) -> object:
+        return plan.base, plan.head, plan.files, plan.left_out
 
-    same = _about(state, plan.pr, plan.label)
-    return bool(same) and content(max(same, key=lambda one: one.at)) == content(plan)
-
-
-def _about(view: LedgerState, pr: int | None, label: str) -> list[Plan]:
-    return [one for one in view.plans if (one.pr, one.label) == (pr, label)]
+    earlier = _earlier_plans(state, plan.pr, plan.label)
+    return bool(earlier) and content(max(earlier, key=lambda plan: plan.at)) == content(plan)
 
 
-def _times(view: LedgerState, pr: int | None, label: str) -> Iterator[datetime]:
-    """Of what a new plan is the sequel to: one after the end opens a pull request again."""
-    yield from (one.at for one in _about(view, pr, label))
-    if pr in view.closed:
-        yield view.closed[pr].at
+def _earlier_plans(state: LedgerState, pr: int | None, label: str) -> list[Plan]:
+    return [plan for plan in state.plans if (plan.pr, plan.label) == (pr, label)]
+
+
+def _times(state: LedgerState, pr: int | None, label: str) -> Iterator[datetime]:
+    """The times of the events that a new plan must follow."""
+    yield from (plan.at for plan in _earlier_plans(state, pr, label))
+    if pr in state.closed:  # a later plan opens the pull request again
+        yield state.closed[pr].at
 
 
 def plan_files(tasks: Sequence[Task]) -> Iterator[PlannedFile]:
@@ -82,10 +82,10 @@ def plan_files(tasks: Sequence[Task]) -> Iterator[PlannedFile]:
 
 
 def _blobs(task: Task) -> tuple[str, str, str]:
-    match task.source:
-        case Changed(old_path, old_blob, new_blob):
+    match task.origin:
+        case DiffOrigin(old_path, old_blob, new_blob):
             return old_path, old_blob, new_blob
-        case Named(blob):
+        case FileOrigin(blob):
             return task.path, blob, blob
         case _:
             return task.path, "", ""

@@ -1,4 +1,4 @@
-"""What is sent of a subject: within the budget or a step of the ladder, claimed in the ledger."""
+"""Plan a submission: build requests for new tasks and fit them into the budget."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,40 +41,40 @@ class SubmissionPlan:
     plan: Plan
     batches: tuple[PlannedBatch, ...]
     refused: BudgetExceeded | None = None
-    is_recorded: bool = False  # the ledger's plans already say all of this
-    ladder_steps: tuple[str, ...] = ()  # of the ladder that were taken, for people
+    is_recorded: bool = False  # the ledger has an equal plan already
+    ladder_steps: tuple[str, ...] = ()  # the steps taken, as phrases for people
 
     @property
     def write(self) -> Write:
-        """The plan is recorded even when nothing is sent: publish joins it with the answers."""
+        # Recorded even when nothing is sent: publish joins the plan with the answers.
         plan = () if self.is_recorded else (self.plan,)
         return Write((*plan, *batch_events(self.batches)))
 
     @property
     def estimates(self) -> list[Estimate]:
-        return [draft.estimate for draft in self.requests()]
+        return [request.estimate for request in self.requests()]
 
     @property
     def basis(self) -> Basis:
-        """History where every request's estimate rests on it."""
-        found = [draft.expected for draft in self.requests()]
-        known = found and all(one and one.basis == "history" for one in found)
-        return "history" if known else "defaults"
+        """ "history" if all estimates rest on earlier answers."""
+        estimates = [request.expected for request in self.requests()]
+        is_known = estimates and all(each and each.basis == "history" for each in estimates)
+        return "history" if is_known else "defaults"
 
     @property
     def input_basis(self) -> InputBasis:
-        """The weakest that any request's tokens in rest on."""
-        found = {draft.expected.input_basis for draft in self.requests() if draft.expected}
-        weakest: tuple[InputBasis, ...] = ("length", "counted")
-        return next((basis for basis in weakest if basis in found), "history")
+        """The weakest basis of any request's input tokens."""
+        bases = {each.expected.input_basis for each in self.requests() if each.expected}
+        weakest_first: tuple[InputBasis, ...] = ("length", "counted")
+        return next((basis for basis in weakest_first if basis in bases), "history")
 
     def requests(self) -> Iterator[PreparedRequest]:
-        return (draft for parcel in self.batches for draft in parcel.requests)
+        return (request for batch in self.batches for request in batch.requests)
 
 
 @dataclass(frozen=True)
 class SubmitResult:
-    """What a submit did; without `sent`, what it would do."""
+    """The result of a submit; for an estimate nothing is `sent`."""
 
     plan: SubmissionPlan
     lane: Lane
@@ -82,7 +82,7 @@ class SubmitResult:
 
 
 class SpentDollars(TypedDict):
-    """Dollars, as `budget.check` wants them."""
+    """Dollars, as arguments of `check_budget`."""
 
     spent_pr: Decimal | None
     spent_day: Decimal
@@ -91,22 +91,21 @@ class SpentDollars(TypedDict):
 
 @dataclass(frozen=True)
 class SubmissionPlanner:
-    """How one process claims: its settings, its clock's reading and its source of fresh ids."""
+    """The settings, the time and the source of ids with which one process plans."""
 
     config: Config
     kinds: tuple[Kind, ...]
     prices: Prices
     now: datetime
     new_id: Callable[[], str]  # 16 random hex digits
-    store_body: StoreBody = InMemoryBody  # where bodies wait until they are sent
-    token_ratios: Mapping[str, Pair] = field(default_factory=dict)  # counting.ratios
-    waits_for_primers: bool = (
-        False  # it is still there when a primer has ended, and sends what follows
-    )
+    store_body: StoreBody = InMemoryBody  # keeps bodies until they are sent
+    token_ratios: Mapping[str, Pair] = field(default_factory=dict)  # of token_counting
+    # True if this process waits for the primer and sends the remaining requests.
+    waits_for_primers: bool = False
     cache: RequestCache = field(default_factory=RequestCache, compare=False)
 
     def plan(self, state: LedgerState, scope: ReviewScope) -> SubmissionPlan:
-        """Pure in its arguments but for fresh ids; runs again on every new tip of the ledger."""
+        """Plan the submission; runs again on every new tip of the ledger. Pure but for new ids."""
         self._check_settings()
         hits = (
             prefix.measure_hit_rate(state, self.now)
@@ -115,16 +114,16 @@ class SubmissionPlanner:
         )
         work = PendingWork.from_state(state, scope, self.token_ratios, hits)
         spent = self._spent(state, scope.pr)
-        offer, steps = self._apply_ladder(work, spent)
-        if offer.refused:
+        candidate, steps = self._apply_ladder(work, spent)
+        if candidate.refused:
             unsent = build_plan(state, work, (), self.new_id(), self.now)
-            refusal = ladder.refuse_after_steps(offer.refused, steps)
+            refusal = ladder.refuse_after_steps(candidate.refused, steps)
             repeated = bool(scope.resubmission) or is_recorded(state, unsent)
             return SubmissionPlan(unsent, (), refusal, repeated, steps)
-        plan = build_plan(state, work, offer.tasks, self.new_id(), self.now)
-        parcels = tuple(offer.plan_batches(scope))
-        repeated = bool(scope.resubmission) or (not parcels and is_recorded(state, plan))
-        return SubmissionPlan(plan, parcels, is_recorded=repeated, ladder_steps=steps)
+        plan = build_plan(state, work, candidate.tasks, self.new_id(), self.now)
+        batches = tuple(candidate.plan_batches(scope))
+        repeated = bool(scope.resubmission) or (not batches and is_recorded(state, plan))
+        return SubmissionPlan(plan, batches, is_recorded=repeated, ladder_steps=steps)
 
     @property
     def request_builder(self) -> RequestBuilder:
@@ -145,72 +144,78 @@ class SubmissionPlanner:
                 "not keep it",
                 'use the lane batch, or set `retention` to "answers"',
             )
-        named = (*ladder.step_models(self.config.ladder), *routing.models(self.config.rules))
-        for model in named:  # raises for one without a price
+        models = (*ladder.step_models(self.config.ladder), *routing.rule_models(self.config.rules))
+        for model in models:  # raises UnknownModel for one without a price
             self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
 
     def _apply_ladder(
         self, work: PendingWork, spent: SpentDollars
     ) -> "tuple[Candidate, tuple[str, ...]]":
-        """The first step of the ladder that the budget holds, else the last one, refused; with
-        all steps down to it. A model or effort that makes nothing cheaper is passed over."""
-        offer = self._candidate(work, work.new, spent)
+        """Take steps until the budget suffices; return the last candidate and the steps taken.
+
+        A model or effort that is not cheaper is skipped.
+        """
+        candidate = self._candidate(work, work.new, spent)
         steps: list[str] = []
-        narrow = False
+        risky_only = False
         for step in self.config.ladder:
-            if not offer.refused:
+            if not candidate.refused:
                 break
-            lower = offer.planner
+            planner = candidate.planner
             if step == RISKY_ONLY:
-                narrow = True
+                risky_only = True
             else:
-                lower = replace(lower, config=ladder.apply_step(lower.config, step))
-            tried = (
-                lower._riskiest_files(work, spent)
-                if narrow
-                else lower._candidate(work, work.new, spent)
+                planner = replace(planner, config=ladder.apply_step(planner.config, step))
+            cheaper = (
+                planner._riskiest_files(work, spent)
+                if risky_only
+                else planner._candidate(work, work.new, spent)
             )
-            if step == RISKY_ONLY or tried.max_usd < offer.max_usd:
-                steps.append(ladder.describe_step(offer.planner.config, step))
-                offer = tried
-        return offer, tuple(steps)
+            if step == RISKY_ONLY or cheaper.max_usd < candidate.max_usd:
+                steps.append(ladder.describe_step(candidate.planner.config, step))
+                candidate = cheaper
+        return candidate, tuple(steps)
 
     def _candidate(
         self, work: PendingWork, tasks: Sequence[Task], spent: SpentDollars
     ) -> "Candidate":
-        """Where a budget does not hold what primed requests reserve, all goes at once."""
-        offer = self._price(work, tasks, spent)
-        if offer.refused and offer.is_primed:
+        candidate = self._price(work, tasks, spent)
+        if candidate.refused and candidate.is_primed:
+            # Primed requests reserve more, because a cache write costs more than plain input.
             return replace(self, waits_for_primers=False)._price(work, tasks, spent)
-        return offer
+        return candidate
 
     def _price(self, work: PendingWork, tasks: Sequence[Task], spent: SpentDollars) -> "Candidate":
-        made = self.request_builder.requests(tasks, work) if tasks else ()
-        expected = [self.request_builder.estimate(one, work.history) for one in made]
-        most = sum((one.estimate.usd_max for one in expected), Decimal(0))
+        builder = self.request_builder
+        requests = builder.requests(tasks, work) if tasks else ()
+        priced = tuple((request, builder.estimate(request, work.history)) for request in requests)
+        max_usd = sum((expected.estimate.usd_max for _, expected in priced), Decimal(0))
         refused = None
         try:
-            budget.check_budget(self.config.budget, usd_max=most, **spent)
+            budget.check_budget(self.config.budget, usd_max=max_usd, **spent)
         except BudgetExceeded as refusal:
             refused = refusal
-        return Candidate(self, tuple(tasks), tuple(zip(made, expected, strict=True)), most, refused)
+        return Candidate(self, tuple(tasks), priced, max_usd, refused)
 
     def _riskiest_files(self, work: PendingWork, spent: SpentDollars) -> "Candidate":
-        """As many whole files as the budget holds, the riskiest first. A file that is too dear by
-        itself is passed over; where nothing fits, all of it is refused."""
+        """The largest number of whole files that fit the budget, the riskiest first.
+
+        A file that exceeds the budget alone is skipped; if none fits, all are refused.
+        """
         files = work.new_by_path()
-        order = rank_by_risk({path: _size(tasks) for path, tasks in files.items()})
-        fitting = [path for path in order if not self._candidate(work, files[path], spent).refused]
+        ranked = rank_by_risk({path: _size(tasks) for path, tasks in files.items()})
+        fitting = [path for path in ranked if not self._candidate(work, files[path], spent).refused]
         best: Candidate | None = None
-        low, high = 0, len(fitting)  # so many fit; more than so many do not
+        low, high = 0, len(fitting)  # `low` files fit, more than `high` do not
         while low < high:
             middle = (low + high + 1) // 2
-            chosen = set(fitting[:middle])
-            tried = self._candidate(work, [one for one in work.new if one.path in chosen], spent)
-            if tried.refused:
+            paths = set(fitting[:middle])
+            tasks = [task for task in work.new if task.path in paths]
+            candidate = self._candidate(work, tasks, spent)
+            if candidate.refused:
                 high = middle - 1
             else:
-                low, best = middle, tried
+                low, best = middle, candidate
         return best or self._candidate(work, work.new, spent)
 
     def _spent(self, state: LedgerState, pr: int | None) -> SpentDollars:
@@ -224,7 +229,7 @@ class SubmissionPlanner:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What one step of the ladder would send."""
+    """The requests of one step of the ladder, with their price."""
 
     planner: SubmissionPlanner
     tasks: tuple[Task, ...]
@@ -234,28 +239,28 @@ class Candidate:
 
     @property
     def is_primed(self) -> bool:
-        return any(made.cached_prefix for made, _ in self.requests)
+        return any(request.cached_prefix for request, _ in self.requests)
 
-    def plan_batches(self, subject: ReviewScope) -> Iterator[PlannedBatch]:
-        """With fresh ids. Primers are first, each alone; last is what waits for them."""
-        expected = {id(made): one for made, one in self.requests}
-        drafter = self.planner.request_builder
+    def plan_batches(self, scope: ReviewScope) -> Iterator[PlannedBatch]:
+        """Each primer in a batch of its own, then plain requests, then the primers' followers."""
+        estimates = {id(request): expected for request, expected in self.requests}
+        builder = self.planner.request_builder
 
-        def parcel(part: Sequence[Request], follows: str | None) -> PlannedBatch:
+        def batch(part: Sequence[Request], follows: str | None) -> PlannedBatch:
             intent = IntentId(self.planner.new_id())
-            drafts = [
-                drafter.prepare(made, expected[id(made)], n, intent, subject)
-                for n, made in enumerate(part)
+            prepared = [
+                builder.prepare(request, estimates[id(request)], n, intent, scope)
+                for n, request in enumerate(part)
             ]
-            return plan_batch(drafts, self.planner.config.lane, follows)
+            return plan_batch(prepared, self.planner.config.lane, follows)
 
-        requests = [made for made, _ in self.requests]
-        again = subject.resubmission.follows if subject.resubmission else None
-        yield from (parcel([made], again) for made in requests if made.purpose == "primer")
-        plain = [made for made in requests if not made.cached_prefix]
-        yield from (parcel(part, again) for part in split_into_batches(plain))
-        rest = [made for made in requests if made.cached_prefix and made.purpose == "ask"]
-        yield from (parcel(part, FOLLOWS_A_PRIMER) for part in split_into_batches(rest))
+        requests = [request for request, _ in self.requests]
+        reason = scope.resubmission.follows if scope.resubmission else None
+        yield from (batch([request], reason) for request in requests if request.purpose == "primer")
+        plain = [request for request in requests if not request.cached_prefix]
+        yield from (batch(part, reason) for part in split_into_batches(plain))
+        followers = [each for each in requests if each.cached_prefix and each.purpose == "ask"]
+        yield from (batch(part, FOLLOWS_A_PRIMER) for part in split_into_batches(followers))
 
 
 def _size(tasks: Sequence[Task]) -> int:

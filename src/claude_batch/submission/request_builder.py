@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from claude_batch.anthropic_api.request_body import InMemoryBody, StoreBody
-from claude_batch.batches import custom_ids as batches_custom_ids
 from claude_batch.batches.batching import PreparedRequest, RequestEstimate
 from claude_batch.config import rules as routing
 from claude_batch.config.model import Config
@@ -89,14 +88,17 @@ class RequestBuilder:
         """Context is read by object id: the same claim has the same bytes whenever it runs."""
         kinds, material = {kind.name: kind for kind in self.kinds}, work.scope.context_source
         known, apart = work.known, work.solo_task_ids
-        head, papers = ReviewedFiles.of(new, known, material.blobs), material.papers()
+        head, papers = (
+            ReviewedFiles.from_tasks(new, known, material.read_blobs),
+            material.read_rule_files(),
+        )
         for name in dict.fromkeys(task.kind for task in new):
             asked = [task for task in new if task.kind == name]
             beside = [task for task in known if task.kind == name]
             for model, part in self._split(asked, beside, apart):
                 along = PromptContext(
                     select_snippets(part.asked, (*part.asked, *part.context), head),
-                    house_rules.choose(papers, {task.path for task in part.asked}),
+                    house_rules.select_rules(papers, {task.path for task in part.asked}),
                     material.title,
                     material.description,
                 )
@@ -106,7 +108,7 @@ class RequestBuilder:
     def _split(
         self, asked: Sequence[Task], beside: Sequence[Task], apart: frozenset[TaskId]
     ) -> Iterator[tuple[str, RequestTasks]]:
-        for model, tasks in routing.by_model(self.config, asked).items():
+        for model, tasks in routing.group_by_model(self.config, asked).items():
             for part in request.group_tasks(tasks, beside, apart):
                 yield model, part
 
@@ -161,6 +163,4 @@ class RequestBuilder:
             tasks=made.tasks,
             estimate=expected.recorded,
         )
-        return PreparedRequest(
-            batches_custom_ids.custom_id(intent, n, asked.sha), made.body, asked, expected
-        )
+        return PreparedRequest(made.body, asked, expected)

@@ -113,14 +113,14 @@ def build_request(
     cached_prefix: CachedPrefix | None = None,
 ) -> Request:
     output: dict[str, object] = {
-        "format": {"type": "json_schema", "schema": prompts_kinds.schema()}
+        "format": {"type": "json_schema", "schema": prompts_kinds.answer_schema()}
     }
     if config.effort:
         output["effort"] = config.effort
     tasks = tuple(AnchoredTask.from_hunk(task.id, task.path, task.hunk) for task in packed.asked)
     common = _shared(packed, config)
-    own = prompt.own(packed.asked, tasks, packed.context, packed.prompt_context.pieces)
-    system = [_block(prompts_kinds.system(kind))]
+    own = prompt.render_files(packed.asked, tasks, packed.context, packed.prompt_context.snippets)
+    system = [_block(prompts_kinds.render_system(kind))]
     content = [_block(text) for text in (common, own) if text]
     if cached_prefix:
         (content if common else system)[0]["cache_control"] = FOR_AN_HOUR
@@ -138,11 +138,13 @@ def build_request(
 
 def shared_prefix(kind: Kind, packed: RequestTasks, config: Config) -> str:
     """What a request starts with before its own files: equal ones can share a cache."""
-    return prompts_kinds.system(kind) + _shared(packed, config)
+    return prompts_kinds.render_system(kind) + _shared(packed, config)
 
 
 def _shared(packed: RequestTasks, config: Config) -> str:
-    return prompt.shared(routing.instructing(config.rules, packed.asked), packed.prompt_context)
+    return prompt.render_shared(
+        routing.rules_with_instruction(config.rules, packed.asked), packed.prompt_context
+    )
 
 
 def _block(text: str) -> dict[str, object]:

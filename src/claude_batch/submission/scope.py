@@ -1,4 +1,4 @@
-"""What one submit looks at, and how the ledger stands to it."""
+"""The changes under review, split into new and already known tasks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,22 +9,22 @@ from claude_batch.diff.model import Comparison, SkippedFile
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.usage_history import History, Pair
 from claude_batch.ledger.view import LedgerState
-from claude_batch.prompts.context import NOTHING_BESIDE, ContextSource
-from claude_batch.tasks.task import Task, TaskId, unique
+from claude_batch.prompts.context import NO_CONTEXT_SOURCE, ContextSource
+from claude_batch.tasks.task import Task, TaskId, unique_tasks
 
 
 @dataclass(frozen=True)
 class Resubmission:
-    """Tasks of a plan. What else the plan holds is there to be read along."""
+    """Tasks of a recorded plan that are sent again. Its other tasks serve as context."""
 
     plan: Plan
     tasks: frozenset[TaskId]
-    follows: str  # why there is a second sending
+    follows: str  # the reason, a word of the ledger's files
 
 
 @dataclass(frozen=True)
 class ReviewScope:
-    """What one submit looks at."""
+    """The tasks of one submission, with their source and context."""
 
     repo: str
     run: str
@@ -32,21 +32,19 @@ class ReviewScope:
     comparison: Comparison
     tasks: tuple[Task, ...]
     skipped: tuple[SkippedFile, ...]
-    context_source: ContextSource = NOTHING_BESIDE
-    known_elsewhere: frozenset[TaskId] = (
-        frozenset()
-    )  # known to another ledger that this place can read
-    resubmission: Resubmission | None = None  # asks these only, of a plan that stands in the ledger
+    context_source: ContextSource = NO_CONTEXT_SOURCE
+    known_elsewhere: frozenset[TaskId] = frozenset()  # known to another ledger of this clone
+    resubmission: Resubmission | None = None  # None: all new tasks are sent
 
 
 @dataclass(frozen=True)
 class PendingWork:
-    """A subject as the ledger stands to it."""
+    """A scope, compared with the ledger."""
 
     scope: ReviewScope
     new: tuple[Task, ...]
     known: tuple[Task, ...]
-    solo_task_ids: frozenset[TaskId]  # each of these goes alone
+    solo_task_ids: frozenset[TaskId]  # each needs a request of its own
     history: History
     cache_hit_rate: Decimal  # the share of marked prefixes that is read from the cache
 
@@ -58,11 +56,10 @@ class PendingWork:
         token_ratios: Mapping[str, Pair] | None = None,
         cache_hit_rate: Decimal = prefix.ASSUMED_HIT_RATE,
     ) -> "PendingWork":
-        tasks = unique(scope.tasks)
+        tasks = unique_tasks(scope.tasks)
         known = state.known_tasks(task.id for task in tasks) | scope.known_elsewhere
         wanted = scope.resubmission.tasks if scope.resubmission else {task.id for task in tasks}
-        fresh = wanted - known
-        new = tuple(task for task in tasks if task.id in fresh)
+        new = tuple(task for task in tasks if task.id in wanted - known)
         return cls(
             scope,
             new,
@@ -73,8 +70,7 @@ class PendingWork:
         )
 
     def new_by_path(self) -> dict[str, list[Task]]:
-        """What is new, by path."""
-        found: dict[str, list[Task]] = {}
+        files: dict[str, list[Task]] = {}
         for task in self.new:
-            found.setdefault(task.path, []).append(task)
-        return found
+            files.setdefault(task.path, []).append(task)
+        return files

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
-from claude_batch.anthropic_api.models import BatchId, RemoteBatch
-from claude_batch.anthropic_api.request_body import Body
+from claude_batch.anthropic_api.client import AnthropicClient
+from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import BatchResult, parse_message
 from claude_batch.batches.batching import FOLLOWS_A_PRIMER, LEASE, PlannedBatch, SentBatch
 from claude_batch.batches.record_answers import AnswerRecorder, response_validator
@@ -25,19 +25,8 @@ MAX_PRIMER_WAIT = timedelta(minutes=20)
 POLL_INTERVAL = 15.0  # seconds
 
 
-class Client(Protocol):
-    """The latter two raise SubmitUnclear when it may have been accepted all the same, else
-    CannotSubmit."""
-
-    def check_key(self) -> None: ...
-
-    def create_batch(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch: ...
-
-    def create_message(self, params: bytes) -> bytes: ...
-
-
-class Claimed(Protocol):
-    """What somebody decided to send, and what the ledger is to hold before that."""
+class BatchPlan(Protocol):
+    """A plan of a submission or of second looks: its batches and their ledger write."""
 
     @property
     def batches(self) -> Sequence[PlannedBatch]: ...
@@ -45,19 +34,14 @@ class Claimed(Protocol):
     def write(self) -> Write: ...
 
 
-Decision = TypeVar("Decision", bound=Claimed)
-
-
-class Watch(Protocol):
-    def retrieve_batch(self, batch: BatchId) -> RemoteBatch:
-        """Raises CannotCollect."""
+AnyPlan = TypeVar("AnyPlan", bound=BatchPlan)
 
 
 @dataclass(frozen=True)
 class PrimerWait:
     """Waits for primers, so that those who follow find in the cache what they wrote."""
 
-    anthropic: Watch
+    anthropic: AnthropicClient
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     report: Callable[[str], None]
@@ -77,14 +61,14 @@ class PrimerWait:
 @dataclass(frozen=True)
 class BatchSender:
     ledger: Ledger
-    anthropic: Client
+    anthropic: AnthropicClient
     prices: Prices
     now: Callable[[], datetime]
     primer_wait: PrimerWait | None = None  # None: what follows a primer is sent at once
 
-    def claim(self, decide: Callable[[LedgerState], Decision]) -> Decision:
+    def claim(self, decide: Callable[[LedgerState], AnyPlan]) -> AnyPlan:
         """What is claimed is in the ledger before it costs. Raises what `decide` raises."""
-        decisions: list[Decision] = []
+        decisions: list[AnyPlan] = []
 
         def write(view: LedgerState) -> Write:
             decisions.append(decide(view))

@@ -19,7 +19,7 @@ COUNTED_KEYS = ("model", "system", "messages", "output_config")
 
 def has_token_history(view: LedgerState, config: Config) -> bool:
     """Earlier answers of every model that may be asked say it better: they say what was billed."""
-    asked = {config.model, *routing.models(config.rules)}
+    asked = {config.model, *routing.rule_models(config.rules)}
     return asked <= History.of(view).length.keys()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from claude_batch.diff.model import Hunk
-from claude_batch.findings.anchors import AnchoredTask, line_hash
+from claude_batch.findings.anchors import AnchoredTask, hash_line
 from claude_batch.tasks.plan import PlannedTask
 
 CONTEXT_LINES = 20  # lines of the new file on each side
@@ -50,7 +50,7 @@ def _matching_lines(task: AnchoredTask, old: list[bytes], new: list[bytes]) -> I
     old_index = new_index = 0
     for position, sign in enumerate(task.signs):
         lines, index = (old, old_index) if sign == "-" else (new, new_index)
-        if index >= len(lines) or line_hash(lines[index]) != task.hash_at(position):
+        if index >= len(lines) or hash_line(lines[index]) != task.hash_at(position):
             return
         yield sign.encode() + lines[index]
         old_index += sign != "+"

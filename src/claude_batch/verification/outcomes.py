@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches.custom_ids import custom_id
-from claude_batch.findings.finding import Finding, Severity, finding_id
+from claude_batch.batches.batching import custom_id
+from claude_batch.findings.finding import Finding, Severity, compute_finding_id
 from claude_batch.ledger.events import AnswerRecorded, RequestRecorded
 from claude_batch.ledger.view import LedgerState, RequestRecord
 
@@ -47,7 +47,7 @@ UNVERIFIED_ALLOWED = VerificationState()  # used when the second look is switche
 
 def is_postable(finding: Finding) -> bool:
     """Whether the finding may be posted: only such findings get a second look."""
-    return finding.task is not None and not finding.is_faint and not finding.is_malformed
+    return finding.task is not None and not finding.is_negligible and not finding.is_malformed
 
 
 def status_by_finding(state: LedgerState) -> dict[str, VerificationStatus]:
@@ -78,7 +78,10 @@ def recent_findings(
     # No finding has to be read for it: the answer has their number, and their ids follow from the
     # custom_id of the request.
     return {
-        finding_id(custom_id(asked.intent, asked.n, asked.sha), index): (asked, request.answered)
+        compute_finding_id(custom_id(asked.intent, asked.n, asked.sha), index): (
+            asked,
+            request.answered,
+        )
         for request in state.rows
         if (asked := request.asked).purpose != "verify"
         and request.answered

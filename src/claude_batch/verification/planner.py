@@ -1,6 +1,6 @@
-"""What is due after answers have been collected, and its claim in the ledger."""
+"""Plan second looks: group claims into requests, within the budgets."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,9 +12,8 @@ from claude_batch.batches.batching import (
     plan_batch,
     split_into_batches,
 )
-from claude_batch.batches.custom_ids import custom_id
 from claude_batch.config.model import Config, Lane
-from claude_batch.costs import budgets as budget
+from claude_batch.costs.budgets import BEGINNING_OF_TIME, check_budget, start_of_day_and_month
 from claude_batch.costs.estimates import estimate_request
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BudgetExceeded
@@ -37,7 +36,7 @@ class VerificationPlan:
 
 @dataclass(frozen=True)
 class VerificationPlanner:
-    """How one process plans: its settings, its clock's reading and its source of fresh ids."""
+    """The settings, the time and the source of ids with which one process plans."""
 
     config: Config
     prices: Prices
@@ -46,94 +45,94 @@ class VerificationPlanner:
     new_id: Callable[[], str]  # 16 random hex digits
 
     def plan(self, state: LedgerState, claims: Sequence[Claim]) -> VerificationPlan:
-        """Second looks at those of `cases` that nobody looks at yet. A pull request whose budget
-        does not hold them waits; the others do not wait for it.
+        """Plan second looks at the claims that have none yet.
 
-        Pure but for fresh ids. Raises UnknownModel.
+        A pull request over its budget waits without holding up the others. Pure but for new ids.
+        Raises UnknownModel.
         """
         if self.config.verify is None:
             return VerificationPlan()
-        wanted = due_findings(state, self.now)
-        asked = list(
-            build_requests((one for one in claims if one.finding.id in wanted), self.config.verify)
+        due = due_findings(state, self.now)
+        wanted = [claim for claim in claims if claim.finding.id in due]
+        affordable, refused = self._within_budget(
+            state, list(build_requests(wanted, self.config.verify))
         )
-        affordable, refused = self._within_budget(state, asked)
         lanes: tuple[Lane, ...] = ("batch", "now")
-        parcels = (
+        batches = (
             self._plan_batch(part, lane)
             for lane in lanes
             for part in split_into_batches(
-                [one for one in affordable if one.claims[0].lane == lane]
+                [request for request in affordable if request.lane == lane]
             )
         )
-        return VerificationPlan(tuple(parcels), tuple(refused))
+        return VerificationPlan(tuple(batches), tuple(refused))
 
     def _within_budget(
-        self, state: LedgerState, asked: Sequence[VerificationRequest]
+        self, state: LedgerState, requests: Sequence[VerificationRequest]
     ) -> tuple[list[VerificationRequest], list[BudgetExceeded]]:
-        day, month = budget.start_of_day_and_month(self.now)
+        day, month = start_of_day_and_month(self.now)
         spent_day, spent_month = state.spent(day), state.spent(month)
-        kept: list[VerificationRequest] = []
+        affordable: list[VerificationRequest] = []
         refused: list[BudgetExceeded] = []
-        taken = Decimal(0)
-        for pr, group in _by_pull_request(asked):
-            most = sum((self._estimate(one).usd_max for one in group), Decimal(0))
+        reserved = Decimal(0)
+        for pr, group in _by_pull_request(requests):
+            max_usd = sum((self._estimate(request).usd_max for request in group), Decimal(0))
             try:
-                budget.check_budget(
+                check_budget(
                     self.config.budget,
-                    usd_max=most,
-                    spent_pr=state.spent(budget.BEGINNING_OF_TIME, pr) if pr else None,
-                    spent_day=spent_day + taken,
-                    spent_month=spent_month + taken,
+                    usd_max=max_usd,
+                    spent_pr=state.spent(BEGINNING_OF_TIME, pr) if pr else None,
+                    spent_day=spent_day + reserved,
+                    spent_month=spent_month + reserved,
                 )
             except BudgetExceeded as refusal:
                 refused.append(refusal)
             else:
-                kept += group
-                taken += most
-        return kept, refused
+                affordable += group
+                reserved += max_usd
+        return affordable, refused
 
-    def _plan_batch(self, group: Sequence[VerificationRequest], lane: Lane) -> PlannedBatch:
+    def _plan_batch(self, requests: Sequence[VerificationRequest], lane: Lane) -> PlannedBatch:
         intent = IntentId(self.new_id())
-        drafts = [self._prepare(one, n, intent) for n, one in enumerate(group)]
-        return plan_batch(drafts, lane, "verify")
+        prepared = [self._prepare(request, n, intent) for n, request in enumerate(requests)]
+        return plan_batch(prepared, lane, "verify")
 
-    def _prepare(self, question: VerificationRequest, n: int, intent: IntentId) -> PreparedRequest:
-        origin = question.claims[0].request
-        asked = Stamp(self.run, origin.repo, lambda: self.now).event(
+    def _prepare(self, request: VerificationRequest, n: int, intent: IntentId) -> PreparedRequest:
+        reviewed = request.claims[0].request
+        event = Stamp(self.run, reviewed.repo, lambda: self.now).event(
             RequestRecorded,
             intent=intent,
             n=n,
-            sha=question.body.sha,
-            pr=origin.pr,
-            kind=origin.kind,
-            model=question.model,
+            sha=request.body.sha,
+            pr=reviewed.pr,
+            kind=reviewed.kind,
+            model=request.model,
             effort=None,
             purpose="verify",
-            tasks=question.tasks,
-            about=question.about,
-            estimate=self._estimate(question),
+            tasks=request.tasks,
+            about=request.about,
+            estimate=self._estimate(request),
         )
-        return PreparedRequest(custom_id(intent, n, asked.sha), question.body, asked)
+        return PreparedRequest(request.body, event)
 
-    def _estimate(self, question: VerificationRequest) -> Estimate:
+    def _estimate(self, request: VerificationRequest) -> Estimate:
         return estimate_request(
             self.prices,
-            question.model,
+            request.model,
             None,
-            chars=question.body.size,
-            tasks=len(question.claims),
+            chars=request.body.size,
+            tasks=len(request.claims),
             at=self.now.date(),
-            batch=question.claims[0].lane == "batch",
-            output_limit=question.max_tokens,
-            expected_output=question.output_tokens,
+            batch=request.lane == "batch",
+            output_limit=request.max_tokens,
+            expected_output=request.output_tokens,
         )
 
 
 def _by_pull_request(
-    asked: Sequence[VerificationRequest],
+    requests: Iterable[VerificationRequest],
 ) -> Iterator[tuple[int | None, list[VerificationRequest]]]:
     groups: dict[int | None, list[VerificationRequest]] = {}
-    for one in asked:
-        groups.setdefault(one.claims[0].request.pr, []).append(one)
+    for request in requests:
+        groups.setdefault(request.claims[0].request.pr, []).append(request)
     yield from groups.items()

@@ -1,4 +1,4 @@
-"""The request of a second look: claims about one file, their evidence, and nothing else."""
+"""Build the request of a second look: claims about one file, with their evidence."""
 
 import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -9,18 +9,18 @@ from claude_batch.config.model import Lane
 from claude_batch.costs import estimates as estimate
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.verdicts import label
+from claude_batch.findings.verdicts import claim_label
 from claude_batch.ledger.events import RequestRecorded
-from claude_batch.prompts.kinds import text
-from claude_batch.prompts.rendering import shown
+from claude_batch.prompts.kinds import load_template
+from claude_batch.prompts.rendering import decode_line
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.evidence import CodeExcerpt
 
 PROMPT_VERSION = 1
-MAX_CLAIMS = 8  # of one request: they share its instructions and their file's code
-CONTEXT_ROWS = 40  # rows of the hunk on each side of the lines that a claim is about
+MAX_CLAIMS = 8  # of one request; they share its instructions and the code of their file
+CONTEXT_ROWS = 40  # lines of the hunk on each side of the lines of a claim
 
-# Stated assumptions: an id, a sentence, a word. The limit is far above it.
+# Assumed tokens of a verdict: an id, a sentence, a word. The limit is far above it.
 OUTPUT_PER_CLAIM = 70
 LIMIT_BASE = 1_024
 LIMIT_PER_CLAIM = 256
@@ -28,7 +28,7 @@ LIMIT_PER_CLAIM = 256
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A finding with its evidence. `origin` is the request that it answers, in `lane`."""
+    """A finding with its evidence. `request` is the request that it answers, in `lane`."""
 
     finding: Finding
     request: RequestRecorded
@@ -39,7 +39,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class VerificationRequest:
-    """Cases of one file, one pull request, one kind and one lane."""
+    """Claims of one file, one pull request, one kind and one lane."""
 
     claims: tuple[Claim, ...]
     model: str
@@ -47,12 +47,17 @@ class VerificationRequest:
     max_tokens: int
 
     @property
+    def lane(self) -> Lane:
+        return self.claims[0].lane
+
+    @property
     def about(self) -> tuple[str, ...]:
-        return tuple(case.finding.id for case in self.claims)
+        """The ids of the findings."""
+        return tuple(claim.finding.id for claim in self.claims)
 
     @property
     def tasks(self) -> tuple[AnchoredTask, ...]:
-        return tuple({case.task.id: case.task for case in self.claims}.values())
+        return tuple({claim.task.id: claim.task for claim in self.claims}.values())
 
     @property
     def output_tokens(self) -> int:
@@ -62,24 +67,26 @@ class VerificationRequest:
 
 
 def build_requests(claims: Iterable[Claim], model: str) -> Iterator[VerificationRequest]:
+    """Group claims by lane, pull request, kind and file, and build a request for each group."""
     groups: dict[Hashable, list[Claim]] = {}
-    for case in claims:
-        origin = case.request
-        key = (case.lane, origin.repo, origin.pr, origin.kind, case.finding.path)
-        groups.setdefault(key, []).append(case)
+    for claim in claims:
+        request = claim.request
+        key = (claim.lane, request.repo, request.pr, request.kind, claim.finding.path)
+        groups.setdefault(key, []).append(claim)
     for group in groups.values():
         ordered = sorted(group, key=_position)
-        for at in range(0, len(ordered), MAX_CLAIMS):
-            yield build_request(ordered[at : at + MAX_CLAIMS], model)
+        for start in range(0, len(ordered), MAX_CLAIMS):
+            yield build_request(ordered[start : start + MAX_CLAIMS], model)
 
 
-def _position(case: Claim) -> tuple[int, int, str]:
-    return case.code.hunk.new_start, case.finding.first, case.finding.id
+def _position(claim: Claim) -> tuple[int, int, str]:
+    return claim.code.hunk.new_start, claim.finding.first, claim.finding.id
 
 
 def build_request(claims: Sequence[Claim], model: str) -> VerificationRequest:
-    """Of at least one case. It costs little only if it does not think at length: where thinking
-    can be switched off it is, elsewhere the effort is low."""
+    """Build the request of at least one claim."""
+    # A second look is worth its price only without long thinking. So thinking is disabled where
+    # the model allows it, and the effort is low elsewhere.
     output: dict[str, object] = {"format": {"type": "json_schema", "schema": _schema()}}
     thinking: dict[str, object] = {}
     limit = LIMIT_BASE + LIMIT_PER_CLAIM * len(claims)
@@ -92,72 +99,74 @@ def build_request(claims: Sequence[Claim], model: str) -> VerificationRequest:
         "model": model,
         "max_tokens": limit,
         **thinking,
-        "system": [{"type": "text", "text": text(f"verify.{PROMPT_VERSION}.md")}],
+        "system": [{"type": "text", "text": load_template(f"verify.{PROMPT_VERSION}.md")}],
         "messages": [{"role": "user", "content": render_user_message(claims)}],
         "output_config": output,
     }
-    raw = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
-    return VerificationRequest(tuple(claims), model, InMemoryBody(raw.encode()), limit)
+    body = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
+    return VerificationRequest(tuple(claims), model, InMemoryBody(body.encode()), limit)
 
 
 def _can_disable_thinking(model: str) -> bool:
-    """The larger models of the newest generation always think, and refuse to be told not to."""
+    # The larger models of the newest generation always think, and refuse "disabled".
     return model.startswith("claude-haiku-")
 
 
 def _schema() -> object:
-    return json.loads(text("verdict.schema.json"))
+    return json.loads(load_template("verdict.schema.json"))
 
 
 def render_user_message(claims: Sequence[Claim]) -> str:
-    """Every row starts with a number, a bar, an angle or a tag of ours, so no code and no claim
-    can pass for one."""
-    rows = [f"<file path={json.dumps(shown(claims[0].finding.path.encode()), ensure_ascii=False)}>"]
+    """The file with the code of the claims, then the claims."""
+    # Every row starts with a number, a bar, an angle bracket or a tag of ours, so that neither
+    # code nor a claim can imitate one.
+    path = json.dumps(decode_line(claims[0].finding.path.encode()), ensure_ascii=False)
+    rows = [f"<file path={path}>"]
     numbers: dict[tuple[TaskId, int], int] = {}
     by_task: dict[TaskId, list[Claim]] = {}
-    for case in claims:
-        by_task.setdefault(case.task.id, []).append(case)
+    for claim in claims:
+        by_task.setdefault(claim.task.id, []).append(claim)
     for group in by_task.values():
         rows += ["@@", *_render_evidence(group, numbers)]
     rows.append("</file>")
-    for case in claims:
-        rows += _render_claim(case, numbers)
+    for claim in claims:
+        rows += _render_claim(claim, numbers)
     return "\n".join(rows)
 
 
 def _render_evidence(
-    group: Sequence[Claim], numbers: dict[tuple[TaskId, int], int]
+    claims: Sequence[Claim], numbers: dict[tuple[TaskId, int], int]
 ) -> Iterator[str]:
-    """The hunk's rows near the claims; fills `numbers` by task and position."""
-    task, code = group[0].task, group[0].code
+    """The hunk's lines near the claims; fills `numbers` by task and position."""
+    task, code = claims[0].task, claims[0].code
     lines = code.hunk.lines
-    wanted = sorted({at for case in group for at in _window(case, len(lines))})
-    if wanted[0] == 0:
-        yield from (f"|{shown(line)}" for line in code.above)
-    before = wanted[0] - 1
-    for at in wanted:
-        if at != before + 1:
+    positions = sorted({position for claim in claims for position in _window(claim, len(lines))})
+    if positions[0] == 0:
+        yield from (f"|{decode_line(line)}" for line in code.above)
+    previous = positions[0] - 1
+    for position in positions:
+        if position != previous + 1:
             yield "|..."
-        numbers[task.id, at] = len(numbers) + 1
-        yield f"{numbers[task.id, at]}{lines[at].sign}{shown(lines[at].text)}"
-        before = at
-    if before == len(lines) - 1:
-        yield from (f"|{shown(line)}" for line in code.below)
+        numbers[task.id, position] = len(numbers) + 1
+        line = lines[position]
+        yield f"{numbers[task.id, position]}{line.sign}{decode_line(line.text)}"
+        previous = position
+    if previous == len(lines) - 1:
+        yield from (f"|{decode_line(line)}" for line in code.below)
 
 
-def _window(case: Claim, length: int) -> range:
-    return range(
-        max(0, case.finding.first - CONTEXT_ROWS), min(length, case.finding.last + CONTEXT_ROWS + 1)
-    )
+def _window(claim: Claim, length: int) -> range:
+    first, last = claim.finding.first - CONTEXT_ROWS, claim.finding.last + CONTEXT_ROWS
+    return range(max(0, first), min(length, last + 1))
 
 
-def _render_claim(case: Claim, numbers: dict[tuple[TaskId, int], int]) -> Iterator[str]:
-    finding = case.finding
-    first, last = (numbers[case.task.id, at] for at in (finding.first, finding.last))
+def _render_claim(claim: Claim, numbers: dict[tuple[TaskId, int], int]) -> Iterator[str]:
+    finding = claim.finding
+    first, last = (numbers[claim.task.id, end] for end in (finding.first, finding.last))
     yield (
-        f'<claim id="{label(finding.id)}" rows="{first}-{last}" kind="{finding.kind}" '
+        f'<claim id="{claim_label(finding.id)}" rows="{first}-{last}" kind="{finding.kind}" '
         f'severity="{finding.severity}">'
     )
     for row in [finding.title, *finding.body.split("\n")]:
-        yield f"> {shown(row.encode('utf-8', 'replace'))}"
+        yield f"> {decode_line(row.encode('utf-8', 'replace'))}"
     yield "</claim>"
