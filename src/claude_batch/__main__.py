@@ -1,4 +1,4 @@
-"""The front door. The hook runs before every commit, so it must not pay for the rest."""
+"""Console entry point. The hook must start fast, so its command avoids all other imports."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The one place that reads the process environment; everything else is handed a mapping."""
+"""Read the process environment. All other modules get a mapping as an argument."""
 
 import os
 

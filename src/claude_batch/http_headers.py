@@ -1,14 +1,14 @@
-"""How long to wait before what only reads is asked again."""
+"""Delays for retrying idempotent requests, from the headers of a response."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST = 60.0  # seconds; who asks for more is not waited for
+LONGEST = 60.0  # seconds; a server that asks for a longer delay is not retried
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks for; names of headers are in lower case."""
+    """Return the delay in seconds that a response asks for. Header names are in lower case."""
     millis = _number(headers.get("retry-after-ms"))
     if millis is not None:
         return millis / 1000
@@ -18,14 +18,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def should_retry(headers: Mapping[str, str], passing: bool) -> bool:
-    """The server's word on it goes before what the status says, `passing`."""
+    """Decide on a retry. The server's header overrides `passing`, which the status implies."""
     told = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), passing)
     return told and (retry_after(headers) or 0) <= LONGEST
 
 
 def backoff(attempt: int, told: float | None, luck: float) -> float:
-    """Seconds after the 1st, 2nd … attempt, and no fewer than it was told to wait. `luck`, from 0
-    to 1, keeps those who failed together from coming back together."""
+    """Return the delay in seconds after the 1st, 2nd … attempt, never below `told`.
+
+    `luck`, from 0 to 1, spreads clients that failed at the same time.
+    """
     if told is not None:
         return told * (1 + luck / 10)
     return min(2.0 ** (attempt - 1), LONGEST) * (1 - luck / 2)
@@ -40,7 +42,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _until(text: str | None, date: str | None) -> float | None:
-    """A date counts from that of the answer: this machine's clock may differ from the server's."""
+    """Return the seconds between two dates of the server, whose clock may differ from ours."""
     if not (text and date):
         return None
     try:
@@ -51,7 +53,7 @@ def _until(text: str | None, date: str | None) -> float | None:
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
-    """Of an answer, by the clock of who gave it."""
+    """Return the time of a response by the server's clock, in UTC."""
     try:
         found = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:

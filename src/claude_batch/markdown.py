@@ -1,8 +1,8 @@
-"""Text of others inside Markdown of ours.
+"""Escape untrusted text for GitHub-flavored Markdown.
 
-What a model writes may have been dictated by the code that it read. So nothing of it is passed
-through: code is fenced anew, all else is escaped, and what is left are paragraphs, lists,
-quotations and emphasis. No mention, link, image, HTML, chat command or live suggestion survives.
+The code under review may dictate the model's text. So code is fenced anew and all other text is
+escaped. Paragraphs, lists, quotations and emphasis remain. Mentions, links, images, HTML, chat
+commands and live suggestions do not.
 """
 
 import re
@@ -31,25 +31,25 @@ ZERO_WIDTH = "\u200b"
 
 
 def strip_hidden(text: str) -> str:
-    """Without what cannot be seen; newlines are LF."""
+    """Remove invisible characters and turn every newline into LF."""
     return HIDDEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` characters, and how many went."""
+    """Cut a text to `limit` characters and append how many were cut."""
     if len(text) <= limit:
         return text
     return f"{text[:limit].rstrip()} … ({len(text) - limit:,} characters cut)"
 
 
 def escape_block(text: str, limit: int = 8_000) -> str:
-    """Several lines of Markdown, at most five times `limit` characters."""
+    """Escape several lines of Markdown. The result has at most five times `limit` characters."""
     rows = iter(cut(strip_hidden(text), limit).strip("\n").split("\n"))
     return "\n".join(_blocks(rows))
 
 
 def escape_line(text: str, limit: int = 200) -> str:
-    """One line without emphasis, to be set inside a line of ours."""
+    """Escape a text as one line without emphasis, to be set inside another line."""
     return _inline(cut(" ".join(strip_hidden(text).split()), limit), PLAIN)
 
 

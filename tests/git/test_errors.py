@@ -12,10 +12,10 @@ REF = "refs/heads/claude-batch-state"
     [
         ("remote: error: GH006: Protected branch update failed", "takes no push", True),
         ("! [remote rejected] (push declined due to repository rule violations)", "no push", True),
-        ("remote: error: denying non-fast-forward refs/heads/x", "be rewritten", True),
+        ("remote: error: denying non-fast-forward refs/heads/x", "rejects force pushes", True),
         (
             "remote: error: GH006: x\nremote: - Cannot force-push to this branch",
-            "be rewritten",
+            "rejects force pushes",
             True,
         ),
         ("error: unable to write file: No space left on device", "no space left", True),

@@ -242,7 +242,7 @@ def test_a_remote_that_forbids_force_is_asked_once(shared: Place) -> None:
     with pytest.raises(CannotRecord) as caught:
         squash(ledger)
     assert caught.value.problem == (
-        "origin does not let claude-batch-state be rewritten, which a squash is"
+        "origin rejects force pushes to claude-batch-state; `prune --squash` needs one"
     )
     assert "allow force pushes to `claude-batch-state`" in caught.value.remedy
     assert slept == []

@@ -1,4 +1,4 @@
-"""Which lines of a diff GitHub lets us comment on: those of its hunks, context included."""
+"""Check whether GitHub accepts a comment on lines: one hunk must hold them, context included."""
 
 from collections.abc import Iterator
 

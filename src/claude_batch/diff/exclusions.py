@@ -1,4 +1,4 @@
-"""Changed files that nobody wants a review of: what tools wrote, what others wrote, lock files.
+"""Exclude changed files from review: generated files, vendored files, lock files.
 
 In order of weight: the user's `exclude`, .gitattributes, then the conventions that GitHub itself
 folds files by. https://github.com/github-linguist/linguist/blob/main/docs/overrides.md
@@ -69,7 +69,7 @@ HEADER = re.compile(
 
 
 def exclude_files(diff: Diff, attributes: Mapping[str, bytes], exclude: Sequence[str]) -> Diff:
-    """Moves files into `left_out`. `attributes`: each .gitattributes of the base, by path.
+    """Move files into `skipped`. `attributes`: each .gitattributes of the base, by path.
 
     `exclude` has .gitignore syntax; a `!pattern` there keeps a file whatever else speaks
     against it. Raises BadConfig.

@@ -1,4 +1,4 @@
-"""What .gitattributes files say of a path. https://git-scm.com/docs/gitattributes
+"""Match paths against .gitattributes files. https://git-scm.com/docs/gitattributes
 
 The patterns look like those of .gitignore but are not: a pattern that names a folder says
 nothing of the files in it, and there is no `!`. So they are matched here and not by pathspec.

@@ -1,4 +1,4 @@
-"""Where lines of one text stand in another one: carried past edits, found again, or nowhere.
+"""Track lines from one version of a file to another.
 
 A diff may pair a line with its twin: closing brackets and blank lines are alike everywhere. What
 is carried has to be the same line, not one that reads the same, so an edit counts wherever it
@@ -60,7 +60,7 @@ def track_lines(
 def _shift_past_edits(
     old: Sequence[bytes], new: Sequence[bytes], edits: Sequence[Edit], start: int, stop: int
 ) -> int | None:
-    """Where row `start` of a range is now; None: an edit touched the range, or may have."""
+    """The new row of `start`; None: an edit touched the range, or may have."""
     shift, above, below = 0, 0, len(old)  # the unchanged run around the range
     for edit in edits:
         upper, lower = _extent(old, new, edit)

@@ -1,4 +1,4 @@
-"""diff/lines."""
+"""Split file contents into lines."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -17,6 +17,6 @@ def rows_of(blob: bytes) -> list[bytes]:
 
 
 def alike(one: Sequence[object], other: Sequence[object]) -> int:
-    """How many items the two have in common at their start."""
+    """The length of the common prefix of two sequences."""
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
     return sum(1 for _ in pairs)

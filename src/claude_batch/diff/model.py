@@ -1,4 +1,4 @@
-"""What changed between two trees, and the parser of git's own patch format.
+"""The changes between two trees: files, hunks and lines.
 
 A hunk keeps its body as the bytes that git printed: hashing thousands of hunks must not
 cost a Python object per line, so lines are cut only for the hunks that become requests.

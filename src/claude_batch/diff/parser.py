@@ -1,4 +1,4 @@
-"""What `git diff-tree -z --patch-with-raw` prints, as files with hunks or reasons for having none.
+"""Parse `git diff-tree -z --patch-with-raw` into files with hunks or reasons to skip them.
 
 The raw records are NUL-terminated and the patches follow them in the same order. Everything is
 cut with `bytes.split` on marks that no row of a hunk can start with, never line by line.
@@ -89,7 +89,7 @@ def _parted(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
 
 
 def _sections(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """What stands between the words that the patch of a file starts with."""
+    """Yield the patch of each file."""
     rest = b""
     for piece in pieces:
         *whole, rest = (rest + piece).split(SECTION)
@@ -125,8 +125,11 @@ def changes(
     large_of: Callable[[set[str]], Collection[str]],
     seen: Callable[[FileChange], None],
 ) -> tuple[tuple[FileChange, ...], tuple[SkippedFile, ...]]:
-    """What can be reviewed and what cannot. `large_of`: those of some blobs that are over LARGEST;
-    it is asked once, after the last record. `seen` is told of each file as it comes."""
+    """Split records into files to review and files to skip.
+
+    `large_of` returns the blobs over LARGEST; it is called once, after the last record. `seen`
+    is called with each file to review as it comes.
+    """
     files, others = [], []
     for record in records:
         reason = _reason(record)

@@ -22,7 +22,7 @@ class TreeEntry:
 
 
 def parse_tree(out: bytes, endings: tuple[bytes, ...] = (b"",)) -> list[TreeEntry]:
-    """Those whose path has one of these endings."""
+    """Parse `git ls-tree -r -z`, limited to paths with one of these endings."""
     entries = []
     for row in out.split(b"\0")[:-1]:
         if not row.endswith(endings):

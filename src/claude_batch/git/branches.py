@@ -1,4 +1,4 @@
-"""A branch with changed files, built from objects and pushed: no work tree, nobody's index."""
+"""Push a branch with changed files, without a work tree and without the user's index."""
 
 import tempfile
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""git/earlier_commits."""
+"""Files of earlier heads of a pull request, fetched on demand."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from claude_batch.git.repository import Repository
 
 @dataclass(frozen=True)
 class EarlierCommits:
-    """What earlier heads held. After a force-push only the remote may have them, or nobody."""
+    """Blobs and renames of earlier heads. After a force-push they may exist only on the remote."""
 
     repository: Repository
     head: str
@@ -38,7 +38,7 @@ class EarlierCommits:
             return None
 
     def _bring(self, commit: str) -> bool:
-        """A commit that cannot be had is no outage: without it less can be placed."""
+        """Return True if the commit is here. Without it fewer findings can be placed."""
         if commit not in self.tried:
             try:
                 self.repository.bring([commit])
@@ -50,7 +50,7 @@ class EarlierCommits:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """What placing needs of the repository. `blob` may fetch the commit that an object is from."""
+    """Functions that read a repository to place findings. `blob` may fetch the object's commit."""
 
     blob: Callable[[str, str | None], bytes | None]  # object id, commit
     edits: Callable[[bytes, bytes], Sequence[Edit]]

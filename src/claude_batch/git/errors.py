@@ -1,7 +1,7 @@
-"""Why git said no, from what it printed: for the remedy, and to stop what is hopeless.
+"""Turn git's error messages into errors with a remedy, and tell permanent failures apart.
 
-Whether a push lost a race is decided by its exit code, its porcelain flag and by where the ref
-stands afterwards, because losing has many texts and new ones may come.
+A lost race is not detected here: its messages vary, so exit code, porcelain flag and the ref's
+position afterwards decide.
 """
 
 import re
@@ -38,7 +38,7 @@ NO_REMOTE = re.compile(r"does not appear to be a git repository|repository .*not
 
 
 def is_final(text: str) -> bool:
-    """Trying again would get the same answer."""
+    """True if a retry would fail in the same way."""
     final = (RIGID, PROTECTED, FULL, ASKS, DENIED, UNKNOWN, STRANGER)
     return any(rule.search(text) for rule in final)
 
@@ -66,7 +66,7 @@ SAYINGS = (
     (
         RIGID,
         (
-            "{remote} does not let {branch} be rewritten, which a squash is",
+            "{remote} rejects force pushes to {branch}; `prune --squash` needs one",
             "allow force pushes to `{branch}` for as long as it takes; what `prune` folds "
             "without `--squash` needs none",
         ),

@@ -1,8 +1,8 @@
-"""The pre-commit hook: notes the staged tree, so that `submit --queued` can send it later.
+"""The pre-commit hook: record the staged tree, so that `submit --queued` can send it later.
 
 A commit waits for this process, so it imports next to nothing: `argparse`, `json`, `pathlib`,
 `subprocess` and `collections.abc` would each cost from a fifth of a bare interpreter's start
-to more than all of it. The other side of the spool is `edges/spool.py`.
+to more than all of it. `git/hook_queue.py` reads the queue.
 """
 
 import os
@@ -30,7 +30,7 @@ Options:
 
 
 def queue(arguments: "list[str]", environ: "Mapping[str, str]", now: "Callable[[], float]") -> int:
-    """Says nothing and returns 0, but for wrong usage (2) and, with --strict, a failure (3)."""
+    """Return the exit code: 0, 2 for wrong usage, and with --strict 3 for a failure."""
     if "--help" in arguments or "-h" in arguments:
         sys.stdout.write(HELP)
         return 0
@@ -55,7 +55,7 @@ def _note(environ: "Mapping[str, str]", at: float) -> None:
     asking = _start(environ, "rev-parse", "--git-common-dir", "--revs-only", "HEAD")
     tree, where = _finish(writing), _finish(asking)
     if len(tree) != 1 or not where:
-        raise OSError("git said why")
+        raise OSError("git failed (see its message above)")
     _append(os.path.join(where[0], "claude-batch"), _line(tree[0], where[1:], at))
 
 
@@ -88,7 +88,7 @@ def _open(folder: str) -> int:
 
 
 def _is_current(descriptor: int, folder: str) -> bool:
-    """False when the reader has put a shorter file in its place while we waited for the lock."""
+    """False when the reader has replaced the file while we waited for the lock."""
     if sys.platform == "win32":
         return True  # there an open file cannot be replaced
     fcntl.flock(descriptor, fcntl.LOCK_SH)

@@ -1,7 +1,7 @@
-"""The local queue: what the pre-commit hook noted and no submit has handled yet.
+"""The local queue: trees that the pre-commit hook recorded and no submit has handled yet.
 
 `<common git directory>/claude-batch/queue` holds one note a line, each after its newline:
-`<tree> <HEAD, or - before the first commit> <time in UTC>`. `commands/queue.py` writes it.
+`<tree> <HEAD, or - before the first commit> <time in UTC>`. `git/hook.py` writes it.
 """
 
 import os
@@ -44,11 +44,11 @@ class Spool:
         return [note for note in map(_parsed, self._lines()) if note]
 
     def unreadable(self) -> list[str]:
-        """Lines that are no notes, such as one that a full disk cut short."""
+        """Lines that are not notes, such as one that a full disk cut short."""
         return [line for line in self._lines() if not _parsed(line)]
 
     def drop(self, handled: Collection[Note]) -> None:
-        """Forgets these notes and every line that is none; notes added meanwhile stay."""
+        """Remove these notes and every unreadable line. Notes added meanwhile stay."""
         gone = set(handled)
         problem = f"the local queue {self.path} could not be rewritten"
         remedy = "check the permissions of that file; submitted trees are not submitted again"

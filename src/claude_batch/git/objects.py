@@ -66,8 +66,7 @@ class ObjectReader:
 
 
 class ObjectSpool:
-    """What git printed or will read, in a temporary file without a name: a ledger may be larger
-    than memory."""
+    """Objects in an unnamed temporary file, because a ledger may be larger than memory."""
 
     def __init__(self, git: Git) -> None:
         self._git = git
@@ -76,7 +75,7 @@ class ObjectSpool:
         weakref.finalize(self, self._file.close)
 
     def objects(self, oids: Iterable[str]) -> dict[str, "SpooledObject"]:
-        """By id; one that is missing is left out."""
+        """The blobs by id. Missing objects and objects of other types are left out."""
         wanted = "".join(f"{oid}\n" for oid in oids if oid).encode()
         if not wanted:
             return {}
@@ -90,7 +89,7 @@ class ObjectSpool:
             }
 
     def add(self, content: bytes) -> "SpooledObject":
-        """As if git had printed it. Raises CannotRecord where there is no room for it."""
+        """Add content that is not in git yet. Raises CannotRecord when the disk is full."""
         with self._lock, storage_errors(CannotRecord, "the ledger's new files"):
             start = self._file.seek(0, SEEK_END)
             # Not through the buffer, which would keep what did not fit.
@@ -123,7 +122,7 @@ class ObjectSpool:
 
 @dataclass(frozen=True, slots=True)
 class SpooledObject:
-    """One object among what was printed."""
+    """One object in the spool."""
 
     printed: ObjectSpool
     start: int
@@ -138,7 +137,7 @@ class SpooledObject:
             yield self.printed.read(at, min(CHUNK, end - at))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Where in all that was printed each begins, and what it is without its newline."""
+        """Yield the offset of each line in the spool, and the line without its newline."""
         place, rest = self.start, b""
         for chunk in self.chunks():
             *lines, rest = (rest + chunk).split(b"\n")

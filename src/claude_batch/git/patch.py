@@ -40,7 +40,7 @@ def make_patches(files: Mapping[str, tuple[bytes, bytes]]) -> bytes:
 
 
 def edits(old: bytes, new: bytes) -> list[Edit]:
-    """What lies between two texts, in order."""
+    """The edits that turn `old` into `new`, in order."""
     import pygit2
     from pygit2.enums import DiffOption
 

@@ -1,4 +1,4 @@
-"""What git's plumbing prints and reads, as values."""
+"""Inputs and outputs of git's plumbing commands, as values."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ OLD_TIP = re.compile(rb"^Old-Tip: ([0-9a-f]{40}|[0-9a-f]{64})$", re.MULTILINE)
 
 
 class Content(Protocol):
-    """Of a file, which need not be in memory."""
+    """The content of a file, which need not be in memory."""
 
     @property
     def size(self) -> int: ...
@@ -34,7 +34,7 @@ def blob_ids(entries: Iterable[TreeEntry]) -> dict[str, str]:
 
 
 def blob_id(content: Content, digits: int) -> str:
-    """What git names a file, where an id has 40 digits, or 64 in a repository of SHA-256."""
+    """The blob id of a file. An id has 40 digits, or 64 in a SHA-256 repository."""
     name = "sha256" if digits == 64 else "sha1"
     digest = hashlib.new(name, b"blob %d\0" % content.size, usedforsecurity=False)
     for chunk in content.chunks():
@@ -81,12 +81,12 @@ def import_stream(
 
 
 def squash_message(title: str, tips: Iterable[str]) -> bytes:
-    """For a commit that stands for these."""
+    """The message of a commit that replaces the history up to these tips."""
     return "\n".join((title, "", *(f"Old-Tip: {tip}" for tip in tips), "")).encode()
 
 
 def old_tips(commit: bytes) -> list[str]:
-    """Those that a commit stands for, if it is a squash."""
+    """The tips that a squash commit replaces; none for any other commit."""
     return [tip.decode() for tip in OLD_TIP.findall(commit)]
 
 

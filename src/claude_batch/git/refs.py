@@ -1,4 +1,4 @@
-"""git/refs."""
+"""The ref that holds the ledger: local to a clone, or on a remote."""
 
 import hashlib
 import re
@@ -32,7 +32,7 @@ PUSH = (
 
 
 class LostRace(CannotRecord):
-    """Somebody else wrote between our read and our write."""
+    """The ref changed between our read and our write."""
 
     def __init__(self, ref: str, why: str) -> None:
         super().__init__(
@@ -55,11 +55,11 @@ class LocalRef:
         return self.tip()
 
     def lost_tip(self) -> str | None:
-        """Nobody remembers a local ref but the ref."""
+        """None: nothing else records the tip of a local ref."""
         return None
 
     def deepen(self) -> None:
-        """Its history is here, wherever it is known."""
+        """Do nothing: a local ref has all of its history."""
 
     def push(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
         # An empty old value means: must not exist. Whether it rewrites is not git's business here.
@@ -111,7 +111,7 @@ class RemoteRef:
         return fetched
 
     def lost_tip(self) -> str | None:
-        """What was seen last of a ref that the remote has no more."""
+        """The tip that was seen last, if the remote has lost the ref."""
         seen = commit_at(self.git, self._seen)
         return seen if seen and self.tip() is None else None
 

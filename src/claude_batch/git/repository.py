@@ -149,7 +149,7 @@ class Repository:
         return self.compare_trees(self._head(), self._tree_of_index(index), "staged changes")
 
     def compare_trees(self, base: str | None, tree: str, label: str) -> Comparison:
-        """What a hook noted: HEAD of that time (None: no commit yet) and a tree."""
+        """A tree that a hook recorded against HEAD of that time (None: no commit yet)."""
         base_tree = self._tree(base) if base else self._empty_tree
         found = self._rev_parse(f"{tree}^{{tree}}")
         if found is None:
@@ -184,7 +184,7 @@ class Repository:
         return self.git.run("hash-object", "-t", "tree", "--stdin").out.decode().strip()
 
     def _tree_of_index(self, index: Path) -> str:
-        """Of a copy: `git write-tree` writes to the index that it reads."""
+        """Write the tree of a copy: `git write-tree` writes to the index that it reads."""
         with tempfile.TemporaryDirectory(prefix="claude-batch-") as folder:
             copy = Path(folder) / "index"
             if index.exists():
@@ -267,7 +267,7 @@ class Repository:
             return Diff(comparison, *changes(parse(pieces), self._large, seen))
 
     def renames(self, old: str, new: str) -> dict[str, str]:
-        """Of the files of commit `old`: those that have another path in `new`.
+        """Old path -> new path of the files that were renamed between two commits.
 
         Raises CannotRead, CannotFetch.
         """

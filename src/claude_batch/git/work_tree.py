@@ -1,4 +1,4 @@
-"""The files of the user's work tree that `init` and `apply` read and write, and no other."""
+"""Read and write files of the user's work tree, for `init` and `apply`."""
 
 import os
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class WorkTree:
     root: Path
 
     def read(self, name: str) -> str | None:
-        """None: there is none. Line endings stay as they are."""
+        """The text of a file, with its line endings; None if there is no such file."""
         content = self.read_bytes(name)
         try:
             return None if content is None else content.decode("utf-8")
@@ -20,7 +20,7 @@ class WorkTree:
             raise CannotRead(f"{name} is not UTF-8: {error}", "save it in UTF-8") from error
 
     def read_bytes(self, name: str) -> bytes | None:
-        """None: there is none."""
+        """The content of a file; None if there is no such file."""
         with file_errors(CannotRead, f"{name} could not be read", "make it a readable file"):
             try:
                 return self._inside(name).read_bytes()
@@ -31,7 +31,7 @@ class WorkTree:
         self.write_bytes(name, text.encode("utf-8"))
 
     def write_bytes(self, name: str, content: bytes) -> None:
-        """Whole or not at all; a symbolic link stays one, and its target changes."""
+        """Replace a file atomically. A symbolic link stays; its target changes."""
         target = self._inside(name)
         new = target.with_name(f".{target.name}.new")
         remedy = "check the permissions of that folder"
@@ -43,7 +43,7 @@ class WorkTree:
             os.replace(new, target)
 
     def _inside(self, name: str) -> Path:
-        """Names come from a ledger that others write, too: none may lead out of the work tree."""
+        # Names come from a ledger that others write too: none may lead out of the work tree.
         target = (self.root / name).resolve()
         if not target.is_relative_to(self.root.resolve()):
             raise CannotRead(f"{name} leads out of the work tree", "look at that path yourself")

@@ -1,4 +1,4 @@
-"""Which grammar reads a file. The grammars come as wheels; nothing is fetched at run time."""
+"""Choose the tree-sitter grammar of a file. They come as wheels; none is fetched."""
 
 from functools import cache
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What stands around some lines of a file: definitions that hold them, and the imports.
+"""Find the definitions that enclose some lines of a file, and its imports.
 
 The tree is used and dropped: the trees of a thousand files would be most of a gigabyte.
 """

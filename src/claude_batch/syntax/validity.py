@@ -1,4 +1,4 @@
-"""How broken a file is: what a change may not make worse.
+"""Count syntax errors, so that a suggestion cannot add any.
 
 Python, JSON and TOML are read by the standard library, which says yes or no and knows more than
 a grammar does (a `return` outside of a function, a key that stands there twice). The others, and
@@ -25,7 +25,7 @@ UNPARSEABLE = sys.maxsize  # more faults than any file has: not read in bounded 
 
 @lru_cache(maxsize=8)
 def count_syntax_errors(path: str, content: bytes) -> int | None:
-    """0: the file parses. None: no grammar for it. UNREAD: too large, or too tangled."""
+    """0: the file parses. None: no grammar for it. UNPARSEABLE: too large or too slow."""
     grammar = grammar_of(path)
     if grammar is None:
         return None
@@ -47,7 +47,7 @@ def has_no_new_errors(path: str, was: int | None, content: bytes) -> bool:
 
 
 def _steps(content: bytes) -> int:
-    """Of the parser's progress: code takes one for eighty bytes or more, measured on real files."""
+    """The limit of parser steps. Real code takes one step for eighty bytes or more."""
     return min(500 + len(content) // 40, 6_000)
 
 
@@ -57,7 +57,7 @@ def _count(root: Node) -> int:
 
 
 def _error_nodes(root: Node) -> Iterator[Node]:
-    """What the parser skipped, and what it had to invent."""
+    """Yield the nodes that the parser skipped or invented."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
