@@ -7,7 +7,7 @@ import pytest
 from claude_batch.errors import BadUsage, CannotRead
 from claude_batch.exports.apply import ApplyResult, apply_suggestions
 from claude_batch.git.work_tree import WorkTree
-from claude_batch.sandbox.anthropic_server.server import Reply
+from claude_batch.sandbox.anthropic_server.server import ModelReply
 from rig import Rig, anchors, finding, open_rig
 from scratch import Work
 
@@ -15,17 +15,17 @@ TEXT = "a = 1\nb = 2\nc = 3\n"
 Open = Callable[..., AbstractContextManager[Rig]]
 
 
-def suggesting(*pairs: tuple[str, str]) -> Callable[[Mapping[str, object]], Reply]:
+def suggesting(*pairs: tuple[str, str]) -> Callable[[Mapping[str, object]], ModelReply]:
     """Says for a line what to write instead."""
 
-    def review(params: Mapping[str, object]) -> Reply:
+    def review(params: Mapping[str, object]) -> ModelReply:
         shown = anchors(params)
         said = [
             finding(shown[line], line, replacement=instead, body=f"{n}")
             for n, (line, instead) in enumerate(pairs)
             if line in shown
         ]
-        return Reply(json.dumps({"findings": said}))
+        return ModelReply(json.dumps({"findings": said}))
 
     return review
 
@@ -87,7 +87,7 @@ def test_where_the_code_stands_now(reviewed: Open, work: Work) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (TEXT.replace("b = 2", "b = 9"), "no longer there"),
+        (TEXT.replace("b = 2", "b = 9"), "no longer in the file"),
         (TEXT + TEXT, "more than once"),
         (None, "the file is gone"),
     ],

@@ -4,14 +4,14 @@ from claude_batch import __version__
 from claude_batch.diff.model import Side
 from claude_batch.exports.formats import render_findings
 from claude_batch.findings.finding import Category, Severity
-from claude_batch.findings.placement import Dropped
+from claude_batch.findings.placement import DroppedFinding
 from responses import finding, placed
 
 PLACED = [
     placed(1, (2, 3), path="src/ä b.py", suggestion="x = 1\n", severity=Severity.HIGH),
     placed(2, (9, 9), side=Side.LEFT, category=Category.DOCS, severity=Severity.LOW),
 ]
-UNPLACED = [Dropped(finding(3, title="Some\u202ewhere", body="", task=None), "unplaced")]
+UNPLACED = [DroppedFinding(finding(3, title="Some\u202ewhere", body="", task=None), "unplaced")]
 
 
 def test_sarif() -> None:
@@ -133,7 +133,9 @@ def test_sarif_of_lines_that_go_takes_their_newline() -> None:
 
 
 def test_rdjsonl() -> None:
-    first, second, third = map(json.loads, render_findings("rdjsonl", PLACED, UNPLACED).splitlines())
+    first, second, third = map(
+        json.loads, render_findings("rdjsonl", PLACED, UNPLACED).splitlines()
+    )
     span = {"start": {"line": 2}, "end": {"line": 3}}
     assert first == {
         "message": "Title 1\n\nBody 1.",

@@ -1,25 +1,23 @@
-"""Findings as SARIF 2.1.0, as small as GitHub's code scanning takes it.
+"""Findings as SARIF 2.1.0, with the properties that GitHub's code scanning reads.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
 
 import string
 from collections.abc import Sequence
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 
 from claude_batch import __version__
 from claude_batch.diff.model import Side
 from claude_batch.findings.finding import Category, Finding, Severity
-from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.markdown import strip_hidden
 
-SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-IN_URI = frozenset(f"{string.ascii_letters}{string.digits}-._~/".encode())
+Json = dict[str, object]
 
-LEVELS: dict[Severity, Literal["error", "warning", "note"]] = {
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+URI_CHARACTERS = frozenset(f"{string.ascii_letters}{string.digits}-._~/".encode())
+
+SARIF_LEVELS = {
     Severity.CRITICAL: "error",
     Severity.HIGH: "error",
     Severity.MEDIUM: "warning",
@@ -27,167 +25,75 @@ LEVELS: dict[Severity, Literal["error", "warning", "note"]] = {
 }
 
 
-class Sarif(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True
-    )
+def build_sarif(placed: Sequence[PlacedFinding], unplaced: Sequence[DroppedFinding]) -> Json:
+    used = {item.finding.category for item in (*placed, *unplaced)}
+    driver = {
+        "name": "claude-batch",
+        "version": __version__,
+        "rules": [{"id": category} for category in Category if category in used],
+    }
+    results = [*map(_placed_result, placed), *map(_dropped_result, unplaced)]
+    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-class Text(Sarif):
-    text: str
+def _placed_result(placed: PlacedFinding) -> Json:
+    location = _location(placed.path)
+    result = _result(placed.finding, location)
+    # Removed lines are not in the file that the location names, so they have no region.
+    if placed.side is Side.RIGHT:
+        location["region"] = {"startLine": placed.first_line, "endLine": placed.line}
+        if placed.suggestion is not None:
+            result["fixes"] = [_fix(placed, placed.suggestion)]
+    return result
 
 
-class Region(Sarif):
-    """Without columns: whole lines, without the newline of the last."""
-
-    start_line: int
-    end_line: int
-    start_column: int | None = None
-    end_column: int | None = None
+def _dropped_result(dropped: DroppedFinding) -> Json:
+    finding = dropped.finding
+    return _result(finding, _location(finding.path), reason=dropped.reason)
 
 
-class Artifact(Sarif):
-    uri: str
-    uri_base_id: str = "%SRCROOT%"
+def _result(finding: Finding, location: Json, **properties: str) -> Json:
+    return {
+        "ruleId": finding.category,
+        "level": SARIF_LEVELS[finding.severity],
+        "message": {"text": render_plain_text(finding)},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"claudeBatch/v1": finding.fingerprint},
+        "properties": {
+            "kind": finding.kind,
+            "severity": finding.severity,
+            "confidence": finding.confidence,
+            "side": finding.side,
+            **properties,
+        },
+    }
 
 
-class Physical(Sarif):
-    artifact_location: Artifact
-    region: Region | None = None
+def _location(path: str) -> Json:
+    encoded = path.encode("utf-8", "surrogateescape")
+    uri = "".join(chr(byte) if byte in URI_CHARACTERS else f"%{byte:02X}" for byte in encoded)
+    return {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
 
 
-class Location(Sarif):
-    physical_location: Physical
-
-
-class Replacement(Sarif):
-    deleted_region: Region
-    inserted_content: Text
-
-
-class ArtifactChange(Sarif):
-    artifact_location: Artifact
-    replacements: tuple[Replacement, ...]
-
-
-class Fix(Sarif):
-    artifact_changes: tuple[ArtifactChange, ...]
-
-
-class Properties(Sarif):
-    kind: str
-    severity: str
-    confidence: str
-    side: str
-    reason: str | None = None
-
-
-class Result(Sarif):
-    rule_id: str
-    level: str
-    message: Text
-    locations: tuple[Location, ...]
-    partial_fingerprints: dict[str, str]
-    fixes: tuple[Fix, ...] | None = None
-    properties: Properties
-
-
-class Rule(Sarif):
-    id: str
-
-
-class Driver(Sarif):
-    name: str = "claude-batch"
-    version: str
-    rules: tuple[Rule, ...]
-
-
-class Tool(Sarif):
-    driver: Driver
-
-
-class Run(Sarif):
-    tool: Tool
-    results: tuple[Result, ...]
-    column_kind: str = "unicodeCodePoints"
-
-
-class Log(Sarif):
-    """The field `schema` would hide a method of pydantic's; `document` adds it."""
-
-    version: str = "2.1.0"
-    runs: tuple[Run, ...]
-
-    def document(self) -> dict[str, object]:
-        return {"$schema": SCHEMA} | self.model_dump(by_alias=True, exclude_none=True)
-
-
-def build_sarif(placed: Sequence[Placed], unplaced: Sequence[Dropped]) -> Log:
-    results = (*map(_placed_result, placed), *map(_dropped_result, unplaced))
-    used = {result.rule_id for result in results}
-    rules = tuple(Rule(id=category) for category in Category if category in used)
-    driver = Driver(version=__version__, rules=rules)
-    return Log(runs=(Run(tool=Tool(driver=driver), results=results),))
-
-
-def _placed_result(one: Placed) -> Result:
-    """Removed lines are not in the file that the document speaks of: they have no region."""
-    right = one.side is Side.RIGHT
-    region = Region(start_line=one.first_line, end_line=one.line) if right else None
-    fixes = (_fix(one, one.suggestion),) if right and one.suggestion is not None else None
-    return _result(one.finding, one.path, region, fixes, None)
-
-
-def _dropped_result(one: Dropped) -> Result:
-    return _result(one.finding, one.finding.path, None, None, one.reason)
-
-
-def _result(
-    finding: Finding,
-    path: str,
-    region: Region | None,
-    fixes: tuple[Fix, ...] | None,
-    reason: str | None,
-) -> Result:
-    physical = Physical(artifact_location=_artifact(path), region=region)
-    return Result(
-        rule_id=finding.category,
-        level=LEVELS[finding.severity],
-        message=Text(text=message_text(finding)),
-        locations=(Location(physical_location=physical),),
-        partial_fingerprints={"claudeBatch/v1": finding.fingerprint},
-        fixes=fixes,
-        properties=Properties(
-            kind=finding.kind,
-            severity=finding.severity,
-            confidence=finding.confidence,
-            side=finding.side,
-            reason=reason,
-        ),
-    )
-
-
-def _artifact(path: str) -> Artifact:
-    raw = path.encode("utf-8", "surrogateescape")
-    return Artifact(uri="".join(chr(byte) if byte in IN_URI else f"%{byte:02X}" for byte in raw))
-
-
-def _fix(one: Placed, text: str) -> Fix:
-    """Lines that go take their newline with them."""
-    region = Region(start_line=one.first_line, end_line=one.line)
+def _fix(placed: PlacedFinding, text: str) -> Json:
+    # A region without columns is whole lines without the newline of the last one.
+    region = {"startLine": placed.first_line, "endLine": placed.line}
     if not text:
-        region = Region(
-            start_line=one.first_line, start_column=1, end_line=one.line + 1, end_column=1
-        )
-    change = ArtifactChange(
-        artifact_location=_artifact(one.path),
-        replacements=(
-            Replacement(deleted_region=region, inserted_content=Text(text=text.removesuffix("\n"))),
-        ),
-    )
-    return Fix(artifact_changes=(change,))
+        # Deleted lines take their newline with them.
+        region = {
+            "startLine": placed.first_line,
+            "startColumn": 1,
+            "endLine": placed.line + 1,
+            "endColumn": 1,
+        }
+    replacement = {
+        "deletedRegion": region,
+        "insertedContent": {"text": text.removesuffix("\n")},
+    }
+    return {"artifactChanges": [_location(placed.path) | {"replacements": [replacement]}]}
 
 
-def message_text(finding: Finding) -> str:
-    """Plain text: other tools do their own escaping."""
+def render_plain_text(finding: Finding) -> str:
+    """The title and the body, not escaped: other tools do their own escaping."""
     return f"{strip_hidden(finding.title).strip()}\n\n{strip_hidden(finding.body).strip()}".strip()
