@@ -44,11 +44,11 @@ def test_what_is_said() -> None:
     with pytest.raises(BudgetExceeded) as caught:
         ask("0.0612", pr="0.95")
     assert caught.value.problem == (
-        "nothing was sent: this may cost up to $0.0612, and of the $1.00 for this pull request "
-        "$0.95 is spent or reserved by open batches"
+        "nothing was sent: up to $0.0612 would exceed the pull request budget of $1.00 "
+        "($0.95 already spent or reserved)"
     )
     assert caught.value.remedy == (
-        "raise `budget.pull_request` in the configuration, ask about fewer files, or collect the "
+        "raise `budget.pull_request` in the configuration, submit fewer files, or collect the "
         "open batches, which frees what they did not use"
     )
 
@@ -60,7 +60,9 @@ def test_no_limit_never_stops_and_a_limit_of_zero_always_does() -> None:
     check_budget(free, usd_max=much, spent_pr=much, spent_day=much, spent_month=much)
     shut = Budget(month=nothing)
     with pytest.raises(BudgetExceeded):
-        check_budget(shut, usd_max=Decimal("1e-9"), spent_pr=None, spent_day=nothing, spent_month=nothing)
+        check_budget(
+            shut, usd_max=Decimal("1e-9"), spent_pr=None, spent_day=nothing, spent_month=nothing
+        )
 
 
 def test_who_wants_nothing_is_within_a_budget_that_is_used_up() -> None:

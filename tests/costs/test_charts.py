@@ -5,7 +5,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from claude_batch.costs.pages.charts import Limit, Chart, Series, render_bar_chart, render_line_chart
+from claude_batch.costs.pages.charts import (
+    Chart,
+    Limit,
+    Series,
+    render_bar_chart,
+    render_line_chart,
+)
 from claude_batch.formatting import dollars
 
 DAYS = ["2026-11-21", "2026-11-22", "2026-11-23"]

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.config.loader import parse
+from claude_batch.config.loader import parse_config
 from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BadConfig
@@ -17,7 +17,7 @@ EACH = Usage(input=1_000, output=100, cache_read=10, cache_write_5m=20, cache_wr
 
 
 def prices(toml: str) -> Prices:
-    return apply_custom_rates(LISTED, parse(".claude-batch.toml", toml.encode()).prices)
+    return apply_custom_rates(LISTED, parse_config(".claude-batch.toml", toml.encode()).prices)
 
 
 def usd(found: Prices, model: str, usage: Usage = EACH, at: date = TODAY) -> Decimal:

@@ -4,7 +4,13 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.costs.estimates import estimate_request, estimate_input_tokens, max_tokens, max_input_tokens, sum_estimates
+from claude_batch.costs.estimates import (
+    estimate_input_tokens,
+    estimate_request,
+    max_input_tokens,
+    max_tokens,
+    sum_estimates,
+)
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BadConfig
 from claude_batch.ledger.events import Estimate
@@ -52,7 +58,7 @@ def test_an_estimate_to_the_last_digit() -> None:
 
 
 def test_a_limit_that_the_request_has_is_what_is_reserved() -> None:
-    assert made(limit=1_000).usd_max == Decimal("0.017942")
+    assert made(output_limit=1_000).usd_max == Decimal("0.017942")
 
 
 def test_a_prompt_that_may_be_long_reserves_the_long_rate() -> None:

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.costs.entries import list_cost_entries
-from claude_batch.costs.forecast import MonthForecast, forecast_month, describe_month
+from claude_batch.costs.forecast import MonthForecast, describe_month, forecast_month
 from claude_batch.costs.spending import EstimateAccuracy, measure_accuracy
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, at, failed, intent, settled

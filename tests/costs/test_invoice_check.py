@@ -6,8 +6,8 @@ import pytest
 
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.costs.entries import list_cost_entries
+from claude_batch.costs.invoice_check import InvoiceCheck, check_invoice, render_invoice_csv
 from claude_batch.costs.prices import Prices
-from claude_batch.costs.invoice_check import InvoiceCheck, render_invoice_csv, check_invoice
 from claude_batch.costs.usage_report import parse_usage_report
 from claude_batch.errors import CannotRead
 from claude_batch.ledger.view import LedgerState
@@ -73,7 +73,12 @@ def test_a_report_that_says_the_same() -> None:
     found = compared(document(*parts))
     [row] = found.differences
     assert row.agrees
-    assert (found.usd, found.outside, found.without_tokens, found.has_more) == (Decimal(0), 1, 1, False)
+    assert (found.usd, found.outside, found.without_tokens, found.has_more) == (
+        Decimal(0),
+        1,
+        1,
+        False,
+    )
 
 
 def test_what_differs_by_day_model_and_tier() -> None:
@@ -90,7 +95,10 @@ def test_what_differs_by_day_model_and_tier() -> None:
             has_more=True,
         )
     )
-    assert [(row.day, row.model, row.tier, row.token_differences(), row.usd) for row in found.differences] == [
+    assert [
+        (row.day, row.model, row.tier, row.token_differences(), row.usd)
+        for row in found.differences
+    ] == [
         (
             "2026-11-22",
             HAIKU,
@@ -163,7 +171,7 @@ def test_an_empty_bucket_covers_its_day() -> None:
             (CSV_HEAD + f"2026-11-22,{SONNET},batch,1\n").encode(),
             "usage is not a usage report: output_tokens: Input should be a valid integer",
         ),
-        (CSV_HEAD.encode() + b"x" * 200_000, "usage is no CSV: field larger than field limit"),
+        (CSV_HEAD.encode() + b"x" * 200_000, "usage is not CSV: field larger than field limit"),
     ],
 )
 def test_what_is_no_report(data: bytes, problem: str) -> None:

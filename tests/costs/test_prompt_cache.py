@@ -13,8 +13,8 @@ from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs import estimates as estimate
 from claude_batch.costs.prompt_cache import (
     ASSUMED_HIT_RATE,
-    RECENT,
     MIN_SAVING,
+    HISTORY,
     CachedPrefix,
     CachePricing,
     measure_hit_rate,
@@ -120,7 +120,9 @@ class TestMarks:
 
     def test_how_a_prompt_is_expected_to_be_billed(self) -> None:
         follower = CachedPrefix(1_000, ASSUMED_HIT_RATE, is_primer=False)
-        assert follower.expected_usage(5_000) == Usage(input=4_000, cache_read=640, cache_write_1h=360)
+        assert follower.expected_usage(5_000) == Usage(
+            input=4_000, cache_read=640, cache_write_1h=360
+        )
         primer = CachedPrefix(1_000, Decimal(0), is_primer=True)
         assert primer.expected_usage(5_000) == Usage(input=4_000, cache_write_1h=1_000)
         assert primer.expected_usage(900) == Usage(cache_write_1h=900)
@@ -166,7 +168,7 @@ class TestHitRate:
     def test_a_month_later_it_is_tried_again(self) -> None:
         never = past(LEAST, Usage(cache_write_1h=1_000))
         assert self.rate(*never) == 0
-        later = LEAST + RECENT / timedelta(minutes=1)
+        later = LEAST + HISTORY / timedelta(minutes=1)
         assert self.rate(*never, minute=later) == ASSUMED_HIT_RATE
 
 

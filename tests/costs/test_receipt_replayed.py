@@ -72,7 +72,9 @@ def answers(results: Iterable[object], prices: Prices = LISTED) -> list[AnswerRe
         for one, result in zip(asks, found, strict=True)
     )
     recorder = AnswerRecorder(view.batch_records[asks[0].intent], prices, THEN, "run-2")
-    written = recorder.record_final(view, [parse_result_line(line, validate_review) for line in lines])
+    written = recorder.record_final(
+        view, [parse_result_line(line, validate_review) for line in lines]
+    )
     return [event for event in written.events if isinstance(event, AnswerRecorded)]
 
 

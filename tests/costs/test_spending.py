@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.costs.spending import GroupBy, render_spending_csv, build_spending_report
+from claude_batch.costs.spending import GroupBy, build_spending_report, render_spending_csv
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
@@ -120,4 +120,6 @@ def test_what_was_not_asked_again_counts_where_it_was_wanted() -> None:
     saved = {one.name: one.receipt.saved_by_dedupe for one in found.groups}
     assert saved == {"7": Decimal(0), "8": Decimal("0.04")}
     assert found.total.receipt.saved_by_dedupe == Decimal("0.04")
-    assert build_spending_report([view], "day", at(35)).total.receipt.saved_by_dedupe == Decimal("0.02")
+    assert build_spending_report([view], "day", at(35)).total.receipt.saved_by_dedupe == Decimal(
+        "0.02"
+    )

@@ -1,4 +1,4 @@
-"""Limits in dollars, checked before anything is sent. Days and months are UTC."""
+"""Check budgets in dollars before anything is sent. Days and months are UTC."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from claude_batch.formatting import dollars
 
 BEGINNING_OF_TIME = datetime.min.replace(tzinfo=UTC)
 
-WAIT = {
+HOW_TO_WAIT = {
     "pull_request": "collect the open batches, which frees what they did not use",
     "day": "wait until midnight UTC",
     "month": "wait for the first of the month (UTC)",
@@ -17,7 +17,7 @@ WAIT = {
 
 
 def start_of_day_and_month(now: datetime) -> tuple[datetime, datetime]:
-    """Where the day and the month of `now` began."""
+    """Return when the day and the month of `now` began."""
     day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return day, day.replace(day=1)
 
@@ -30,23 +30,23 @@ def check_budget(
     spent_day: Decimal,
     spent_month: Decimal,
 ) -> None:
-    """Raises BudgetExceeded for the first limit that `wanted` (the most it can cost) breaks.
+    """Raise BudgetExceeded for the first limit that `usd_max`, the highest possible cost, exceeds.
 
-    What is spent includes what open batches have reserved. `spent_pr` is None where the work
-    belongs to no pull request. Nothing wanted is within every budget.
+    The spent amounts include the reservations of open batches. `spent_pr` is None if the work
+    does not belong to a pull request.
     """
-    if not usd_max:
+    if not usd_max:  # free work is within every budget, also within one that is exceeded already
         return
     limits = [
-        ("pull_request", "this pull request", budget.pull_request, spent_pr),
-        ("day", "today (UTC)", budget.day, spent_day),
-        ("month", "this month (UTC)", budget.month, spent_month),
+        ("pull_request", "pull request", budget.pull_request, spent_pr),
+        ("day", "daily", budget.day, spent_day),
+        ("month", "monthly", budget.month, spent_month),
     ]
-    for key, of_what, limit, spent in limits:
+    for key, name, limit, spent in limits:
         if limit is not None and spent is not None and spent + usd_max > limit:
             raise BudgetExceeded(
-                f"nothing was sent: this may cost up to {dollars(usd_max)}, and of the "
-                f"{dollars(limit)} for {of_what} {dollars(spent)} is spent or reserved by open "
-                "batches",
-                f"raise `budget.{key}` in the configuration, ask about fewer files, or {WAIT[key]}",
+                f"nothing was sent: up to {dollars(usd_max)} would exceed the {name} budget of "
+                f"{dollars(limit)} ({dollars(spent)} already spent or reserved)",
+                f"raise `budget.{key}` in the configuration, submit fewer files, "
+                f"or {HOW_TO_WAIT[key]}",
             )

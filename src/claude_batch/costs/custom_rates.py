@@ -1,4 +1,4 @@
-"""Rates of the user's own contract, laid over the table that ships."""
+"""Apply the rates of the user's own contract to the price table of the package."""
 
 from collections.abc import Mapping
 
@@ -8,44 +8,48 @@ from claude_batch.errors import BadConfig
 
 
 def apply_custom_rates(prices: Prices, custom_rates: Mapping[str, CustomRates]) -> Prices:
-    """The table with these rates in it, of whatever day. Raises BadConfig for a model that the
-    table does not have and that is not priced in full."""
+    """Return the table with these rates in all periods.
+
+    Raises BadConfig for a model that is not in the table and not priced in full.
+    """
     models = dict(prices.models)
-    for name, deal in custom_rates.items():
+    for name, custom in custom_rates.items():
         key = prices.canonical_name(name)
-        models[key or name] = _over(models[key], deal) if key else _new(name, deal, prices)
+        models[key or name] = (
+            _apply_to_model(models[key], custom) if key else _new_model(name, custom, prices)
+        )
     if not custom_rates:
         return prices
-    # Not a copy: that would keep the names that the table has worked out.
+    # model_copy would keep the cached names of the old table.
     return Prices(as_of=prices.as_of, source=prices.source, models=models)
 
 
 def apply_to(rates: Rates, base: Rates, custom: CustomRates) -> Rates:
-    """`rates` with a contract's own prices. A named class keeps its proportion to `base`, so a long
-    prompt costs as many times more as it does in the list."""
-    made = {}
+    """Return `rates` with the prices of a contract; `base` has the rates of short prompts."""
+    amounts = {}
     for name in Rates.model_fields:
-        listed, own, usual = getattr(rates, name), getattr(custom, name), getattr(base, name)
-        made[name] = listed * (1 - custom.discount) if own is None else own * listed / usual
-    return Rates(**made)
+        listed, own, short = getattr(rates, name), getattr(custom, name), getattr(base, name)
+        # The surcharge of long prompts stays in proportion to the list price.
+        amounts[name] = listed * (1 - custom.discount) if own is None else own * listed / short
+    return Rates(**amounts)
 
 
-def _over(listed: ModelPrice, deal: CustomRates) -> ModelPrice:
+def _apply_to_model(listed: ModelPrice, custom: CustomRates) -> ModelPrice:
     return listed.model_copy(
-        update={"periods": tuple(_period(one, deal) for one in listed.periods)}
+        update={"periods": tuple(_apply_to_period(period, custom) for period in listed.periods)}
     )
 
 
-def _period(period: Period, deal: CustomRates) -> Period:
-    changed: dict[str, object] = {"rates": apply_to(period.rates, period.rates, deal)}
+def _apply_to_period(period: Period, custom: CustomRates) -> Period:
+    changed: dict[str, object] = {"rates": apply_to(period.rates, period.rates, custom)}
     if period.long_prompt:
-        rates = apply_to(period.long_prompt.rates, period.rates, deal)
+        rates = apply_to(period.long_prompt.rates, period.rates, custom)
         changed["long_prompt"] = period.long_prompt.model_copy(update={"rates": rates})
     return period.model_copy(update=changed)
 
 
-def _new(name: str, deal: CustomRates, prices: Prices) -> ModelPrice:
-    own = {field: getattr(deal, field) for field in Rates.model_fields}
+def _new_model(name: str, custom: CustomRates, prices: Prices) -> ModelPrice:
+    own = {field: getattr(custom, field) for field in Rates.model_fields}
     missing = [field for field, amount in own.items() if amount is None]
     if missing:
         raise BadConfig(

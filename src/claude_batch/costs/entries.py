@@ -1,5 +1,4 @@
-"""What reports add up: each answered request with its lane and its wait, and each task not asked
-again."""
+"""Cost entries, which reports add up: answered requests, and reused tasks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ from claude_batch.ledger.events import (
 from claude_batch.ledger.view import LedgerState, plans_counted_once
 from claude_batch.tasks.task import TaskId
 
-SHARE = Decimal("1e-9")  # a third of a cent has no last digit
+SHARE_STEP = Decimal("1e-9")  # the share of one of three tasks has no last digit
 
 
 @dataclass(frozen=True, slots=True)
 class CostKey:
-    """Where in a report something counts."""
+    """The properties by which reports group entries."""
 
     at: datetime
     repo: str
@@ -33,10 +32,10 @@ class CostKey:
 
 @dataclass(frozen=True, slots=True)
 class CostEntry:
-    request: RequestRecorded  # of a folded request: what `fold.asked_of` says
+    request: RequestRecorded
     answer: AnswerRecorded | FoldedRequest
     in_batch: bool
-    wait: timedelta | None  # from its batch's creation to the record of its answer; None: unknown
+    wait: timedelta | None  # from the batch's creation to the answer's record; None: unknown
 
     @property
     def key(self) -> CostKey:
@@ -45,65 +44,63 @@ class CostEntry:
 
     @property
     def is_unpriced(self) -> bool:
-        """It may have been billed, and nothing says how much."""
+        """True if the answer may have been billed at an unknown price."""
         return is_unpriced(self.answer)
 
 
 @dataclass(frozen=True, slots=True)
 class ReusedTask:
-    """A task of a submission that had been answered before, and its share of that answer."""
+    """A submitted task that an earlier answer covers, and its share of that answer's cost."""
 
     key: CostKey
     usd: Decimal
 
 
-def list_cost_entries(views: Iterable[LedgerState]) -> list[CostEntry]:
-    return [entry for view in views for entry in _entries(view)]
+def list_cost_entries(states: Iterable[LedgerState]) -> list[CostEntry]:
+    return [entry for state in states for entry in _entries(state)]
 
 
-def _entries(view: LedgerState) -> Iterator[CostEntry]:
-    for sending in view.batch_records.values():
-        for n, asked in sending.requests.items():
-            if n in sending.answers:
-                answer = sending.answers[n]
-                in_batch = sending.intent.lane == "batch"
-                yield CostEntry(asked, answer, in_batch, _waited(sending, answer))
-    for row in view.settled.values():
-        yield CostEntry(
-            row.request(), row, row.lane == "batch", None
-        )  # folding keeps one time only
+def _entries(state: LedgerState) -> Iterator[CostEntry]:
+    for batch in state.batch_records.values():
+        in_batch = batch.intent.lane == "batch"
+        for number, request in batch.requests.items():
+            if answer := batch.answers.get(number):
+                yield CostEntry(request, answer, in_batch, _wait(batch, answer))
+    for folded in state.settled.values():
+        # Compaction keeps one time per request, so the wait is unknown.
+        yield CostEntry(folded.request(), folded, folded.lane == "batch", None)
 
 
-def _waited(sending: BatchRecord, answer: AnswerRecorded) -> timedelta | None:
-    """None where a clock went backwards."""
-    began = sending.submitted.created_at if sending.submitted else sending.intent.at
-    return answer.at - began if answer.at >= began else None
+def _wait(batch: BatchRecord, answer: AnswerRecorded) -> timedelta | None:
+    """Return None if a clock went backwards."""
+    created_at = batch.submitted.created_at if batch.submitted else batch.intent.at
+    return answer.at - created_at if answer.at >= created_at else None
 
 
-def list_reused_tasks(views: Iterable[LedgerState]) -> list[ReusedTask]:
-    """A submission that is repeated for the same head counts once."""
+def list_reused_tasks(states: Iterable[LedgerState]) -> list[ReusedTask]:
+    """Return the tasks of all plans. A plan that is repeated for the same head counts once."""
     return [
         reuse
-        for view in views
-        for plan in plans_counted_once(view)
-        for reuse in _reuses(view, plan)
+        for state in states
+        for plan in plans_counted_once(state)
+        for reuse in _reused_tasks(state, plan)
     ]
 
 
-def _reuses(view: LedgerState, plan: Plan) -> Iterator[ReusedTask]:
+def _reused_tasks(state: LedgerState, plan: Plan) -> Iterator[ReusedTask]:
     for task in plan.tasks:
-        served = _answer_before(view, task.id, plan.at)
-        if served and served[1].usd is not None:
-            asked, answered = served
-            model = answered.model or asked.model
-            spot = CostKey(plan.at, plan.repo, plan.pr, task.kind, model)
-            yield ReusedTask(spot, (served[1].usd / len(asked.tasks)).quantize(SHARE))
+        earlier = _answer_before(state, task.id, plan.at)
+        if earlier and earlier[1].usd is not None:
+            request, answer = earlier
+            model = answer.model or request.model
+            key = CostKey(plan.at, plan.repo, plan.pr, task.kind, model)
+            yield ReusedTask(key, (earlier[1].usd / len(request.tasks)).quantize(SHARE_STEP))
 
 
 def _answer_before(
-    view: LedgerState, task: TaskId, at: datetime
+    state: LedgerState, task: TaskId, at: datetime
 ) -> tuple[RequestRecorded, AnswerRecorded] | None:
-    """The newest that had been asked for before `at`."""
-    found = view.answers_of([task])
-    older = [pair for pair in found if pair[0].purpose != "verify" and pair[0].at < at]
+    """Return the newest answer whose request was recorded before `at`."""
+    pairs = state.answers_of([task])
+    older = [pair for pair in pairs if pair[0].purpose != "verify" and pair[0].at < at]
     return older[-1] if older else None

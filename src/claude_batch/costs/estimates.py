@@ -1,4 +1,4 @@
-"""Before sending: how many tokens, how many dollars, and how many at most.
+"""Estimate the tokens and dollars of a request before it is sent, expected and at most.
 
 Characters per token were measured over git diffs. The tokenizer since Opus 4.7 and Sonnet 5
 makes about 30 % more tokens of the same code than the one before.
@@ -14,11 +14,11 @@ from claude_batch.costs.prompt_cache import CachedPrefix
 from claude_batch.ledger.events import Estimate
 
 # Tenths of a character per token, so that the division stays exact.
-EXPECTED = 22
-EXPECTED_OLDER = 27
-AT_MOST_PER_TOKEN = 17  # the densest twentieth of diffs has 1.9 characters per token
+TENTHS_PER_TOKEN = 22
+TENTHS_PER_TOKEN_OLDER = 27
+MIN_TENTHS_PER_TOKEN = 17  # the densest twentieth of diffs has 1.9 characters per token
 
-OLDER = (
+OLDER_MODELS = (
     "claude-opus-4-5",
     "claude-opus-4-6",
     "claude-sonnet-4-5",
@@ -29,40 +29,43 @@ OLDER = (
 # Stated assumptions, not measurements: most tasks have no finding, and few have more than one.
 OUTPUT_PER_TASK = 250
 THINKING_PER_TASK = {"low": 150, "medium": 400, "high": 1_000, "xhigh": 2_000, "max": 4_000}
-UNSAID = "high"  # the highest default effort of any model
+DEFAULT_EFFORT = "high"  # the highest default effort of any model
 
-# A cut answer is paid for and worthless, so the limit is far above what is expected;
-# the budget reserves all of it, so it is not the model's maximum either.
+# A truncated answer is paid for and worthless, so the limit is far above the expected output.
+# The budget reserves all of it, so it is not the maximum of the model either.
 LIMIT_BASE = 4_096
 LIMIT_FACTOR = 2
-LIMIT_MAX = 64_000  # what every model of the table takes
+LIMIT_MAX = 64_000  # every model of the table accepts it
 
-# The classes of tokens in that a request may be billed by: without a mark nothing is cached.
-PLAIN = ("input",)
-MARKED = ("input", "cache_read", "cache_write_1h")
+# The token classes of a prompt. Without a cached prefix nothing is cached.
+UNCACHED_CLASSES = ("input",)
+CACHED_CLASSES = ("input", "cache_read", "cache_write_1h")
 
 
 def estimate_input_tokens(chars: int, model: str) -> int:
-    """What a prompt of so many characters is expected to have."""
-    return _ceil(chars * 10, EXPECTED_OLDER if model.startswith(OLDER) else EXPECTED)
+    """Return the expected tokens of a prompt of `chars` characters."""
+    return _ceil(
+        chars * 10, TENTHS_PER_TOKEN_OLDER if model.startswith(OLDER_MODELS) else TENTHS_PER_TOKEN
+    )
 
 
 def max_input_tokens(chars: int) -> int:
-    """What it has at most, for budgets."""
-    return _ceil(chars * 10, AT_MOST_PER_TOKEN)
+    """Return the most tokens that a prompt of `chars` characters may have, for budgets."""
+    return _ceil(chars * 10, MIN_TENTHS_PER_TOKEN)
 
 
 def estimate_output_tokens(tasks: int, effort: str | None) -> int:
-    return tasks * (OUTPUT_PER_TASK + THINKING_PER_TASK[effort or UNSAID])
+    return tasks * (OUTPUT_PER_TASK + THINKING_PER_TASK[effort or DEFAULT_EFFORT])
 
 
 def max_tokens(chars: int, tasks: int, effort: str | None) -> int:
-    """The limit that a request is sent with, thinking included; grows with each argument."""
-    room = LIMIT_BASE + LIMIT_FACTOR * estimate_output_tokens(tasks, effort) + max_input_tokens(chars) // 4
-    return min(room, LIMIT_MAX)
+    """Return the `max_tokens` of a request, thinking included. It grows with each argument."""
+    expected = estimate_output_tokens(tasks, effort)
+    limit = LIMIT_BASE + LIMIT_FACTOR * expected + max_input_tokens(chars) // 4
+    return min(limit, LIMIT_MAX)
 
 
-def estimate_request(  # noqa: PLR0913 - one request has this many sides that cost money
+def estimate_request(  # noqa: PLR0913 - each argument affects the price
     prices: Prices,
     model: str,
     effort: str | None,
@@ -76,42 +79,45 @@ def estimate_request(  # noqa: PLR0913 - one request has this many sides that co
     expected_input: int | None = None,
     cached_prefix: CachedPrefix | None = None,
 ) -> Estimate:
-    """Of one request. Raises UnknownModel.
+    """Estimate one request. Raises UnknownModel.
 
-    `chars` is the length of the whole request; its length in UTF-8 is as good and, for scripts
-    that take a token or more per character, the safer one. `limit` is the max_tokens that it is
-    sent with, by default that for `chars`. `output` and `prompt` are the tokens that are expected
-    where more is known than the length and the number of tasks; never more than the most. With a
-    `mark` the most is that of a prompt which is, as a whole, of the dearest class that may come.
+    `chars` is the length of the whole request in characters or, safer for scripts with a token or
+    more per character, in UTF-8 bytes. `output_limit` is the `max_tokens` of the request, by
+    default that for `chars`. `expected_output` and `expected_input` are tokens, if more is known
+    than the length and the number of tasks. With a `cached_prefix`, `usd_max` prices the whole
+    prompt at its most expensive token class.
     """
-    said = estimate_output_tokens(tasks, effort) if expected_output is None else expected_output
-    heard = estimate_input_tokens(chars, model) if expected_input is None else expected_input
-    most_in, most_out = max_input_tokens(chars), output_limit or max_tokens(chars, tasks, effort)
-    into, out = min(heard, most_in), min(said, most_out)
-    expected = cached_prefix.expected_usage(into) if cached_prefix else Usage(input=into)
-    cost = prices.cost(model, expected.model_copy(update={"output": out}), at=at, batch=batch)
-    possible = MARKED if cached_prefix else PLAIN
+    output = estimate_output_tokens(tasks, effort) if expected_output is None else expected_output
+    prompt = estimate_input_tokens(chars, model) if expected_input is None else expected_input
+    max_input = max_input_tokens(chars)
+    max_output = output_limit or max_tokens(chars, tasks, effort)
+    prompt, output = min(prompt, max_input), min(output, max_output)
+    expected = cached_prefix.expected_usage(prompt) if cached_prefix else Usage(input=prompt)
+    cost = prices.cost(model, expected.model_copy(update={"output": output}), at=at, batch=batch)
+    token_classes = CACHED_CLASSES if cached_prefix else UNCACHED_CLASSES
     return Estimate(
-        input_tokens=into,
-        output_tokens=out,
+        input_tokens=prompt,
+        output_tokens=output,
         usd=cost.usd,
         usd_standard=cost.usd_standard,
         usd_max=max(
-            prices.cost(model, Usage(output=most_out, **{name: most_in}), at=at, batch=batch).usd
-            for name in possible
+            prices.cost(
+                model, Usage(output=max_output, **{name: max_input}), at=at, batch=batch
+            ).usd
+            for name in token_classes
         ),
     )
 
 
 def sum_estimates(estimates: Iterable[Estimate]) -> Estimate:
-    """Of all requests together; zero for none."""
-    rows = list(estimates)
+    """Add up the estimates of several requests."""
+    items = list(estimates)
     return Estimate(
-        input_tokens=sum(row.input_tokens for row in rows),
-        output_tokens=sum(row.output_tokens for row in rows),
-        usd=sum((row.usd for row in rows), Decimal(0)),
-        usd_standard=sum((row.usd_standard for row in rows), Decimal(0)),
-        usd_max=sum((row.usd_max for row in rows), Decimal(0)),
+        input_tokens=sum(item.input_tokens for item in items),
+        output_tokens=sum(item.output_tokens for item in items),
+        usd=sum((item.usd for item in items), Decimal(0)),
+        usd_standard=sum((item.usd_standard for item in items), Decimal(0)),
+        usd_max=sum((item.usd_max for item in items), Decimal(0)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The running month: what was paid, how that compares, and where it leads. Months are UTC."""
+"""The current month (UTC): the amount paid, the change from last month and a forecast."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,96 +11,99 @@ from claude_batch.costs.receipts import ZERO
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import LedgerState
 
-SOONEST = timedelta(days=1)  # a line through less than a day says nothing
+MIN_ELAPSED = timedelta(days=1)  # a forecast from less than a day means nothing
 
 
 @dataclass(frozen=True, slots=True)
 class MonthForecast:
-    """`previous_usd`: in the same part of the month before; None: the ledger is younger."""
-
     start: datetime
     end: datetime
     usd: Decimal
     reserved_usd: Decimal
-    unknown: int  # answers that are in no figure because their price is unknown
-    previous_usd: Decimal | None
-    forecast_usd: Decimal | None
+    unknown: int  # answers of unknown price, which are in no sum
+    previous_usd: Decimal | None  # same part of last month; None: the ledger is younger
+    forecast_usd: Decimal | None  # None: too early in the month
     budget_usd: Decimal | None
 
     @property
     def change_percent(self) -> int | None:
-        """Against the same part of the month before; None where nothing was paid then."""
+        """The change from the same part of last month; None if nothing was paid then."""
         if not self.previous_usd:
             return None
         share = (self.usd - self.previous_usd) / self.previous_usd * 100
         return int(share.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def forecast_month(views: Sequence[LedgerState], now: datetime, budget_usd: Decimal | None) -> MonthForecast:
-    """The forecast is a straight line through what was paid so far; None on the first day."""
+def forecast_month(
+    states: Sequence[LedgerState], now: datetime, budget_usd: Decimal | None
+) -> MonthForecast:
+    """Return the current month's sums. The forecast assumes that spending goes on at this pace."""
     _, start = start_of_day_and_month(now)
     end = (start + timedelta(days=32)).replace(day=1)
     elapsed = now - start
-    found = list_cost_entries(views)
-    current = [entry for entry in found if entry.answer.at >= start]
+    entries = list_cost_entries(states)
+    current = [entry for entry in entries if entry.answer.at >= start]
     usd = _paid(current)
-    pace = _seconds(end - start) / _seconds(elapsed) if elapsed >= SOONEST else None
+    pace = _seconds(end - start) / _seconds(elapsed) if elapsed >= MIN_ELAPSED else None
     return MonthForecast(
         start=start,
         end=end,
         usd=usd,
-        reserved_usd=_reserved(views),
+        reserved_usd=_reserved(states),
         unknown=sum(entry.is_unpriced for entry in current),
-        previous_usd=_previous(found, start, elapsed),
+        previous_usd=_previous(entries, start, elapsed),
         forecast_usd=None if pace is None else (usd * pace).quantize(Decimal("0.0001")),
         budget_usd=budget_usd,
     )
 
 
-def describe_month(found: MonthForecast) -> list[str]:
-    """For people, on the terminal and on the page."""
-    budget = "" if found.budget_usd is None else f", of {dollars(found.budget_usd)} a month"
-    rows = [
-        f"{found.start:%B %Y} (UTC): {dollars(found.usd)} paid, {dollars(found.reserved_usd)} "
+def describe_month(month: MonthForecast) -> list[str]:
+    """Return sentences for the terminal and the cost page."""
+    budget = "" if month.budget_usd is None else f", of {dollars(month.budget_usd)} a month"
+    sentences = [
+        f"{month.start:%B %Y} (UTC): {dollars(month.usd)} paid, {dollars(month.reserved_usd)} "
         f"reserved for open batches{budget}",
-        _ahead(found),
+        _describe_forecast(month),
     ]
-    if found.previous_usd is not None:
-        before = found.start - timedelta(days=1)
-        rows.append(f"the same part of {before:%B}: {dollars(found.previous_usd)}{_trend(found)}")
-    if found.unknown:
-        rows.append(f"answers of unknown price, in none of these figures: {found.unknown:,}")
-    return rows
+    if month.previous_usd is not None:
+        previous = month.start - timedelta(days=1)
+        sentences.append(
+            f"the same part of {previous:%B}: {dollars(month.previous_usd)}"
+            f"{_describe_change(month)}"
+        )
+    if month.unknown:
+        sentences.append(f"answers of unknown price, in none of these figures: {month.unknown:,}")
+    return sentences
 
 
-def _ahead(found: MonthForecast) -> str:
-    if found.forecast_usd is None:
+def _describe_forecast(month: MonthForecast) -> str:
+    if month.forecast_usd is None:
         return "it is too early in the month for a forecast"
-    said = f"at this pace {dollars(found.forecast_usd)} by the end of the month"
-    if found.budget_usd is not None and found.forecast_usd > found.budget_usd:
-        return f"{said}, {dollars(found.forecast_usd - found.budget_usd)} over the budget"
-    return said
+    forecast = f"at this pace {dollars(month.forecast_usd)} by the end of the month"
+    if month.budget_usd is not None and month.forecast_usd > month.budget_usd:
+        return f"{forecast}, {dollars(month.forecast_usd - month.budget_usd)} over the budget"
+    return forecast
 
 
-def _trend(found: MonthForecast) -> str:
-    change = found.change_percent
+def _describe_change(month: MonthForecast) -> str:
+    change = month.change_percent
     return "" if change is None else f" ({change:+,} %)"
 
 
-def _previous(found: Sequence[CostEntry], start: datetime, elapsed: timedelta) -> Decimal | None:
-    if all(entry.answer.at >= start for entry in found):
+def _previous(entries: Sequence[CostEntry], start: datetime, elapsed: timedelta) -> Decimal | None:
+    if all(entry.answer.at >= start for entry in entries):
         return None
-    began = (start - timedelta(days=1)).replace(day=1)
-    until = min(began + elapsed, start)
-    return _paid([entry for entry in found if began <= entry.answer.at < until])
+    previous_start = (start - timedelta(days=1)).replace(day=1)
+    until = min(previous_start + elapsed, start)
+    return _paid([entry for entry in entries if previous_start <= entry.answer.at < until])
 
 
-def _paid(found: Sequence[CostEntry]) -> Decimal:
-    return sum((entry.answer.usd or ZERO for entry in found), ZERO)
+def _paid(entries: Sequence[CostEntry]) -> Decimal:
+    return sum((entry.answer.usd or ZERO for entry in entries), ZERO)
 
 
-def _reserved(views: Sequence[LedgerState]) -> Decimal:
-    return sum((row.charge() for view in views for row in view.rows if not row.answered), ZERO)
+def _reserved(states: Sequence[LedgerState]) -> Decimal:
+    return sum((row.charge() for state in states for row in state.rows if not row.answered), ZERO)
 
 
 def _seconds(span: timedelta) -> Decimal:

@@ -1,4 +1,4 @@
-"""What tokens cost. All money is Decimal dollars; rounding happens where it is shown."""
+"""The price table. Money is Decimal dollars and rounded only for display."""
 
 import difflib
 from collections.abc import Callable
@@ -20,7 +20,7 @@ BATCH_FACTOR = Decimal("0.5")
 
 
 class UnknownModel(BadConfig):
-    """There is no price for a model. Its tokens are shown as unpriced, never as free."""
+    """No price is known for a model. Its tokens are shown as unpriced, never as free."""
 
 
 class _PriceModel(BaseModel):
@@ -29,12 +29,11 @@ class _PriceModel(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Dollars for a usage: paid, and what the same tokens cost at standard price, uncached.
+    """The dollars of a usage: paid, and at the standard price without caching.
 
-    The difference has two parts that sum to it exactly. The cache comes first, at standard price:
-    `saved_by_cache` is what the prompt costs as plain input less what it costs by its classes,
-    and negative where writes cost more than reads saved. `saved_by_batch` is the half that the
-    batch took off what then remained.
+    The difference is exactly the sum of two parts. `saved_by_cache` is the price of the prompt as
+    plain input less its price by token class, both standard. It is negative if cache writes cost
+    more than reads saved. `saved_by_batch` is the discount of the batch on the remainder.
     """
 
     usd: Decimal
@@ -59,7 +58,7 @@ class Rates(_PriceModel):
     cache_write_1h: Price
 
     def cost(self, usage: Usage) -> Decimal:
-        """What these tokens cost by their classes."""
+        """Return the dollars of these tokens by their classes."""
         return (
             self.input * usage.input
             + self.output * usage.output
@@ -69,30 +68,26 @@ class Rates(_PriceModel):
         ).scaleb(-6)
 
     def uncached_cost(self, usage: Usage) -> Decimal:
-        """What they cost if the whole prompt were plain input."""
+        """Return the dollars if the whole prompt were plain input."""
         return (self.input * usage.prompt + self.output * usage.output).scaleb(-6)
 
 
 class LongPrompt(_PriceModel):
-    """A prompt of more than `above` tokens has these rates for every token, output too."""
+    """The rates of all tokens, output too, if the prompt has more than `above` tokens."""
 
     above: int
     rates: Rates
 
 
 class Period(_PriceModel):
-    """`since` None: as far back as the model goes."""
-
-    since: date | None = None
+    since: date | None = None  # None: since the release of the model
     rates: Rates
     long_prompt: LongPrompt | None = None
 
 
 class ModelPrice(_PriceModel):
-    """`cache_minimum`: a prefix of fewer tokens is silently not cached. None: nobody knows."""
-
     aliases: tuple[str, ...] = ()
-    cache_minimum: PositiveInt | None = None
+    cache_minimum: PositiveInt | None = None  # shorter prefixes are not cached; None: unknown
     periods: tuple[Period, ...] = Field(min_length=1)  # oldest first
 
 
@@ -119,17 +114,17 @@ class Prices(BaseModel):
         return named
 
     def canonical_name(self, model: str) -> str | None:
-        """What the table calls it; None: it has no such model."""
+        """Return the model's name in the table, or None if it is not listed."""
         known = (name for name, entry in self.models.items() if model in (name, *entry.aliases))
         return next(known, None)
 
     def suggest(self, model: str) -> str | None:
-        """A question about the nearest name."""
+        """Return a question that names the most similar model."""
         near = difflib.get_close_matches(model, self._by_name, n=1)
         return f"did you mean {near[0]}?" if near else None
 
     def rates(self, model: str, *, at: date, prompt_tokens: int) -> Rates:
-        """The standard rates of one request. Raises UnknownModel."""
+        """Return the standard rates of one request. Raises UnknownModel."""
         period = self._periods(model, _utc_day(at))
         if period.long_prompt and prompt_tokens > period.long_prompt.above:
             return period.long_prompt.rates
@@ -137,7 +132,7 @@ class Prices(BaseModel):
 
     @cached_property
     def _periods(self) -> Callable[[str, date], Period]:
-        """Looked up once: a batch asks a hundred thousand times for the same."""
+        # Cached: a batch has a hundred thousand requests of the same model and day.
         return cache(self._period)
 
     def _period(self, model: str, day: date) -> Period:
@@ -148,12 +143,12 @@ class Prices(BaseModel):
         return started[-1] if started else entry.periods[0]
 
     def cache_minimum(self, model: str) -> int | None:
-        """The shortest prefix in tokens that this model caches, where it is known."""
+        """Return the shortest prefix in tokens that this model caches, or None if unknown."""
         entry = self._by_name.get(model)
         return entry.cache_minimum if entry else None
 
     def cost(self, model: str, usage: Usage, *, at: date, batch: bool) -> Cost:
-        """Of one request: tiers go by the size of its prompt. Raises UnknownModel."""
+        """Return the cost of one request. Raises UnknownModel."""
         rates = self.rates(model, at=at, prompt_tokens=usage.prompt)
         cached = rates.cost(usage)
         usd = cached * BATCH_FACTOR if batch else cached
@@ -168,5 +163,5 @@ class Prices(BaseModel):
 
 
 def _utc_day(at: date) -> date:
-    """A datetime is a date to the type checker, but the two do not compare."""
+    # A datetime is a date to the type checker, but the two cannot be compared.
     return at.astimezone(UTC).date() if isinstance(at, datetime) else at

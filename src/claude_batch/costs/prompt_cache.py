@@ -1,8 +1,8 @@
-"""What requests share, and whether it pays to have that cached first.
+"""Decide which shared prefixes of requests are cached for an hour.
 
-What is written to the cache for an hour costs twice the plain input, and requests of one batch do
-not read what one of them writes. So one of them goes first, alone (the primer), and the others
-follow when it has ended. https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+A cache write for an hour costs twice the plain input, and requests of one batch do not read each
+other's writes. So one request, the primer, is sent alone, and the others follow when it has ended.
+ https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 """
 
 from collections import Counter
@@ -16,25 +16,25 @@ from claude_batch.costs.prices import BATCH_FACTOR, Rates
 from claude_batch.ledger.usage_history import LEAST, SPAN
 from claude_batch.ledger.view import LedgerState
 
-# Hits are best effort: 30 to 98 % by the documentation, of which this is the middle.
+# Cache hits are best effort: 30 to 98 % by the documentation. This is the middle.
 ASSUMED_HIT_RATE = Decimal("0.64")
 
-# Older answers say nothing: else a low rate, which stops priming, could never be seen to rise.
-RECENT = timedelta(days=30)
-MIN_SAVING = Decimal("0.05")  # dollars; for less nobody waits
+# A low hit rate stops priming. Older answers expire, so that the rate is measured again.
+HISTORY = timedelta(days=30)
+MIN_SAVING = Decimal("0.05")  # dollars; less is not worth the wait for a primer
 PromptPrefix = tuple[str, str]  # model, text
 
 
 @dataclass(frozen=True, slots=True)
 class CachedPrefix:
-    """The first `tokens` of a request are to be cached for an hour."""
+    """The first `tokens` of a request, to be cached for an hour."""
 
     tokens: int
-    hit_rate: Decimal  # the share of them that is expected to be read; the primer reads nothing
+    hit_rate: Decimal  # expected share of tokens that are read; 0 for the primer
     is_primer: bool
 
     def expected_usage(self, prompt: int) -> Usage:
-        """A prompt of so many tokens, as it is expected to be billed."""
+        """Return the expected billing of a prompt of `prompt` tokens."""
         cached = min(self.tokens, prompt)
         read = int(cached * self.hit_rate)
         return Usage(input=prompt - cached, cache_read=read, cache_write_1h=cached - read)
@@ -42,17 +42,15 @@ class CachedPrefix:
 
 @dataclass(frozen=True)
 class CachePricing:
-    """How a model caches. `rates`: at standard price. `minimum`: None where nobody knows it.
-    `length`: of a text in tokens."""
+    """The prices and limits of caching for one model."""
 
-    rates: Rates
-    min_tokens: int | None
+    rates: Rates  # standard price
+    min_tokens: int | None  # None: unknown
     hit_rate: Decimal
-    count_tokens: Callable[[str], int]
+    count_tokens: Callable[[str], int]  # tokens of a text
 
     def saving(self, tokens: int, requests: int) -> Decimal:
-        """Dollars that so many requests in batches cost less for these shared tokens if the first
-        of them is the primer; below zero they cost more."""
+        """Return the dollars saved on the shared tokens of batch requests if one is the primer."""
         read, write = self.rates.cache_read, self.rates.cache_write_1h
         follower = self.hit_rate * read + (1 - self.hit_rate) * write
         primed = write + (requests - 1) * follower
@@ -63,16 +61,14 @@ class CachePricing:
         return is_cached and self.saving(tokens, requests) >= MIN_SAVING
 
 
-def measure_hit_rate(view: LedgerState, now: datetime) -> Decimal:
-    """Of the tokens that recent answers read from the cache or wrote to it, those that were read.
-
-    A primer can only write, so it says nothing of what its followers find.
-    """
+def measure_hit_rate(state: LedgerState, now: datetime) -> Decimal:
+    """Return the share of cache reads in the cached tokens of recent answers."""
+    # Primers can only write, so they are not counted.
     recent = [
         (row.answered.at, row.asked.intent, row.asked.n, row.answered.usage)
-        for row in view.rows
+        for row in state.rows
         if row.answered and row.answered.usage and row.asked.purpose != "primer"
-        if now - row.answered.at < RECENT and _cached(row.answered.usage)
+        if now - row.answered.at < HISTORY and _cached(row.answered.usage)
     ]
     newest = [usage for *_, usage in sorted(recent, key=lambda row: row[:3])[-SPAN:]]
     if len(newest) < LEAST:
@@ -87,28 +83,29 @@ def _cached(usage: Usage) -> int:
 def plan_cached_prefixes(
     prefixes: Iterable[PromptPrefix], pricing_for: Callable[[str], CachePricing]
 ) -> Iterator[CachedPrefix | None]:
-    """Of each request by what it starts with; None: it is sent without a mark."""
-    same: dict[PromptPrefix, PromptPrefix] = {}
-    each = [same.setdefault(start, start) for start in prefixes]
-    worth = dict(_worth(Counter(each), pricing_for))
+    """Yield the cached prefix of each request by its start; None: nothing is cached."""
+    # Equal texts are kept once: they may be long, and there may be many.
+    unique: dict[PromptPrefix, PromptPrefix] = {}
+    starts = [unique.setdefault(prefix, prefix) for prefix in prefixes]
+    cached_prefixes = dict(_worthwhile_prefixes(Counter(starts), pricing_for))
     primed: set[PromptPrefix] = set()
-    for start in each:
-        if start not in worth:
+    for start in starts:
+        if start not in cached_prefixes:
             yield None
         elif start in primed:
-            yield worth[start]
+            yield cached_prefixes[start]
         else:
             primed.add(start)
-            yield replace(worth[start], hits=Decimal(0), is_primer=True)
+            yield replace(cached_prefixes[start], hit_rate=Decimal(0), is_primer=True)
 
 
-def _worth(
-    groups: Mapping[PromptPrefix, int], terms_of: Callable[[str], CachePricing]
+def _worthwhile_prefixes(
+    request_counts: Mapping[PromptPrefix, int], pricing_for: Callable[[str], CachePricing]
 ) -> Iterator[tuple[PromptPrefix, CachedPrefix]]:
-    """Starts that are worth a primer, with the mark of who follows it."""
-    for start, number in groups.items():
+    """Yield the starts that are worth a primer, with the cached prefix of the other requests."""
+    for start, requests in request_counts.items():
         model, text = start
-        terms = terms_of(model)
-        tokens = terms.count_tokens(text)
-        if terms.is_worth_priming(tokens, number):
-            yield start, CachedPrefix(tokens, terms.hit_rate, is_primer=False)
+        pricing = pricing_for(model)
+        tokens = pricing.count_tokens(text)
+        if pricing.is_worth_priming(tokens, requests):
+            yield start, CachedPrefix(tokens, pricing.hit_rate, is_primer=False)

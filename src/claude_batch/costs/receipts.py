@@ -1,4 +1,4 @@
-"""The dollars of a run or of a pull request."""
+"""Receipts: the dollars that a run or a pull request paid and saved."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,21 +21,21 @@ ZERO = Decimal(0)
 
 
 class MonthToDate(Model):
-    """What the whole ledger paid from the first of the month (UTC) to `day`; None: no limit."""
+    """The amount that the whole ledger paid from the first of the month (UTC) to `day`."""
 
     day: date
     usd: Decimal
-    budget_usd: Decimal | None
+    budget_usd: Decimal | None  # None: no limit
 
 
 class Receipt(Model):
-    """What answers cost, what they would have cost, and why they did not."""
+    """The cost of answers, their standard price, and the causes of the difference."""
 
     usd: Decimal = ZERO
     usd_standard: Decimal = ZERO
-    saved_by_batch: Decimal = ZERO
+    saved_by_batch: Decimal = ZERO  # defined by prices.Cost, like saved_by_cache
     saved_by_cache: Decimal = ZERO
-    saved_by_dedupe: Decimal = ZERO  # outside usd_standard: what reused tasks did not cost again
+    saved_by_dedupe: Decimal = ZERO  # the earlier cost of reused tasks; not in usd_standard
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
@@ -43,10 +43,8 @@ class Receipt(Model):
     models: tuple[str, ...] = ()
     requests: int = 0
     month: MonthToDate | None = None  # up to the newest of these answers
-    lost_usd: Decimal = ZERO  # the most that lost answers may have cost; in none of the sums
-    unpriced: int = 0  # answers that may have cost something unknown: shown, never taken for zero
-
-    # What `saved_by_cache` and `saved_by_batch` mean exactly: price.Cost.
+    lost_usd: Decimal = ZERO  # the most that lost answers may have cost; in no other sum
+    unpriced: int = 0  # answers that may have been billed at an unknown price; in no sum
 
     @property
     def saved_usd(self) -> Decimal:
@@ -56,8 +54,8 @@ class Receipt(Model):
 def sum_lost_reservations(
     pairs: Iterable[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]],
 ) -> Decimal:
-    """What was reserved for requests whose answers were lost."""
-    return sum((asked.estimate.usd_max for asked, answer in pairs if is_lost(answer)), ZERO)
+    """Return the dollars reserved for requests whose answers were lost."""
+    return sum((request.estimate.usd_max for request, answer in pairs if is_lost(answer)), ZERO)
 
 
 def build_receipt(
@@ -65,22 +63,23 @@ def build_receipt(
     reused_usd: Decimal = ZERO,
     lost_usd: Decimal = ZERO,
 ) -> Receipt:
-    """The sum over answers as the ledger recorded them: no price is looked up again.
+    """Add up answers at their recorded costs.
 
-    `reused_usd`: what the answers that were not asked for again have cost when they were.
+    `reused_usd`: the original cost of the answers that were reused.
     """
     usd = usd_standard = by_batch = ZERO
     tokens, models, requests, unpriced = Counter[str](), set[str](), 0, 0
-    for row in answers:  # which may be too many to hold
+    # There may be too many answers to hold in a list.
+    for answer in answers:
         requests += 1
-        unpriced += is_unpriced(row)
-        if row.usd is not None and row.usd_standard is not None:
-            usd += row.usd
-            usd_standard += row.usd_standard
-            by_batch += row.usd * (1 / BATCH_FACTOR - 1) if _in_batch(row) else ZERO
-        if row.usage is not None:
-            tokens.update(_tokens(row.usage))
-            models.update([row.model] if row.model else [])
+        unpriced += is_unpriced(answer)
+        if answer.usd is not None and answer.usd_standard is not None:
+            usd += answer.usd
+            usd_standard += answer.usd_standard
+            by_batch += answer.usd * (1 / BATCH_FACTOR - 1) if _in_batch(answer) else ZERO
+        if answer.usage is not None:
+            tokens.update(_tokens(answer.usage))
+            models.update([answer.model] if answer.model else [])
     return Receipt(
         usd=usd,
         usd_standard=usd_standard,
@@ -95,8 +94,10 @@ def build_receipt(
     )
 
 
-def _in_batch(row: AnswerRecorded | FoldedRequest) -> bool:
-    return row.lane == "batch" if isinstance(row, FoldedRequest) else row.batch is not None
+def _in_batch(answer: AnswerRecorded | FoldedRequest) -> bool:
+    if isinstance(answer, FoldedRequest):
+        return answer.lane == "batch"
+    return answer.batch is not None
 
 
 def _tokens(usage: Usage) -> dict[str, int]:
@@ -108,6 +109,5 @@ def _tokens(usage: Usage) -> dict[str, int]:
     }
 
 
-def describe_double_payment(most: Decimal) -> str:
-    """What to say of lost answers."""
-    return f"possibly paid twice, at most {dollars(most)} more"
+def describe_double_payment(lost_usd: Decimal) -> str:
+    return f"possibly paid twice, at most {dollars(lost_usd)} more"

@@ -1,4 +1,5 @@
-"""Receipts in groups: by day, repository, pull request, kind or model."""
+"""Spending reports: receipts by day, repository, pull request, kind or model, and the accuracy of
+estimates."""
 
 import csv
 import io
@@ -10,14 +11,20 @@ from decimal import ROUND_HALF_UP, Decimal
 from operator import itemgetter
 from typing import Literal
 
-from claude_batch.costs.entries import CostEntry, CostKey, ReusedTask, list_cost_entries, list_reused_tasks
+from claude_batch.costs.entries import (
+    CostEntry,
+    CostKey,
+    ReusedTask,
+    list_cost_entries,
+    list_reused_tasks,
+)
 from claude_batch.costs.receipts import ZERO, Receipt, build_receipt, sum_lost_reservations
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import LedgerState
 
 GroupBy = Literal["day", "repository", "pull_request", "kind", "model"]
 
-COLUMNS = (
+CSV_COLUMNS = (
     "usd",
     "usd_standard",
     "saved_usd",
@@ -29,84 +36,34 @@ COLUMNS = (
 )
 
 
+GROUP_NAMES: dict[GroupBy, Callable[[CostKey], str]] = {
+    "day": lambda key: utc_day(key.at),
+    "repository": lambda key: key.repo,
+    "pull_request": lambda key: f"{key.pr}" if key.pr else "none",
+    "kind": lambda key: key.kind,
+    "model": lambda key: key.model,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class SpendingGroup:
     name: str
     receipt: Receipt
-    usd_estimated: Decimal  # what submit had said
-    unknown: int  # answers that may have been billed, and are in no figure in dollars
+    usd_estimated: Decimal  # at the time of submit
+    unknown: int  # answers that may have been billed at an unknown price; in no sum
 
 
 @dataclass(frozen=True, slots=True)
 class SpendingReport:
     group_by: GroupBy
-    since: datetime | None
+    since: datetime | None  # None: everything in the ledger
     groups: tuple[SpendingGroup, ...]
     total: SpendingGroup
 
 
-def build_spending_report(views: Iterable[LedgerState], by: GroupBy, since: datetime | None) -> SpendingReport:
-    """Of answers recorded, and tasks not asked again, at or after `since`; None: of all."""
-    views = list(views)
-    found = [one for one in list_cost_entries(views) if since is None or one.answer.at >= since]
-    reused = [one for one in list_reused_tasks(views) if since is None or one.key.at >= since]
-    named: dict[str, tuple[list[CostEntry], list[ReusedTask]]] = defaultdict(lambda: ([], []))
-    for paid in found:
-        named[GROUP_NAMES[by](paid.key)][0].append(paid)
-    for saved in reused:
-        named[GROUP_NAMES[by](saved.key)][1].append(saved)
-    groups = tuple(_group(name, *rows) for name, rows in sorted(named.items(), key=itemgetter(0)))
-    return SpendingReport(by, since, groups, _group("total", found, reused))
-
-
-GROUP_NAMES: dict[GroupBy, Callable[[CostKey], str]] = {
-    "day": lambda spot: utc_day(spot.at),
-    "repository": lambda spot: spot.repo,
-    "pull_request": lambda spot: f"{spot.pr}" if spot.pr else "none",
-    "kind": lambda spot: spot.kind,
-    "model": lambda spot: spot.model,
-}
-
-
-def utc_day(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d}"
-
-
-def _group(name: str, found: list[CostEntry], reused: list[ReusedTask]) -> SpendingGroup:
-    return SpendingGroup(
-        name=name,
-        receipt=build_receipt(
-            (one.answer for one in found),
-            sum((one.usd for one in reused), ZERO),
-            sum_lost_reservations((one.request, one.answer) for one in found),
-        ),
-        usd_estimated=sum((one.request.estimate.usd for one in found), ZERO),
-        unknown=sum(one.is_unpriced for one in found),
-    )
-
-
-def format_paid(usd: Decimal, unknown: int) -> str:
-    """What was paid, where some of it may have no known price."""
-    if not unknown:
-        return dollars(usd)
-    return f"{dollars(usd)} + unknown" if usd else "unknown"
-
-
-def render_spending_csv(found: SpendingReport) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([found.group_by, *COLUMNS, "usd_estimated", "unknown"])
-    for group in (*found.groups, found.total):
-        figures = [getattr(group.receipt, column) for column in COLUMNS]
-        money = [format(one, "f") if isinstance(one, Decimal) else one for one in figures]
-        estimated = format(group.usd_estimated, "f")
-        writer.writerow([group.name, *money, estimated, group.unknown])
-    return out.getvalue()
-
-
 @dataclass(frozen=True, slots=True)
 class EstimateAccuracy:
-    """Of requests that were billed at a known price."""
+    """Estimates and payments of the requests that were billed at a known price."""
 
     kind: str
     model: str
@@ -116,25 +73,82 @@ class EstimateAccuracy:
 
     @property
     def error_percent(self) -> int | None:
-        """Of what was paid; above zero the estimate was too high. None where nothing was paid."""
+        """The error relative to the amount paid, above zero if the estimate was too high."""
         if not self.usd:
             return None
         share = (self.usd_estimated - self.usd) / self.usd * 100
         return int(share.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def measure_accuracy(found: Iterable[CostEntry]) -> tuple[EstimateAccuracy, ...]:
-    named: dict[tuple[str, str], list[CostEntry]] = {}
-    for entry in found:
+def build_spending_report(
+    states: Iterable[LedgerState], group_by: GroupBy, since: datetime | None
+) -> SpendingReport:
+    """Group the answers and the reused tasks that were recorded at or after `since`."""
+    states = list(states)
+    entries = [
+        entry for entry in list_cost_entries(states) if since is None or entry.answer.at >= since
+    ]
+    reused = [task for task in list_reused_tasks(states) if since is None or task.key.at >= since]
+    members: dict[str, tuple[list[CostEntry], list[ReusedTask]]] = defaultdict(lambda: ([], []))
+    group_name = GROUP_NAMES[group_by]
+    for entry in entries:
+        members[group_name(entry.key)][0].append(entry)
+    for task in reused:
+        members[group_name(task.key)][1].append(task)
+    groups = tuple(
+        _group(name, *lists) for name, lists in sorted(members.items(), key=itemgetter(0))
+    )
+    return SpendingReport(group_by, since, groups, _group("total", entries, reused))
+
+
+def _group(name: str, entries: list[CostEntry], reused: list[ReusedTask]) -> SpendingGroup:
+    return SpendingGroup(
+        name=name,
+        receipt=build_receipt(
+            (entry.answer for entry in entries),
+            sum((task.usd for task in reused), ZERO),
+            sum_lost_reservations((entry.request, entry.answer) for entry in entries),
+        ),
+        usd_estimated=sum((entry.request.estimate.usd for entry in entries), ZERO),
+        unknown=sum(entry.is_unpriced for entry in entries),
+    )
+
+
+def measure_accuracy(entries: Iterable[CostEntry]) -> tuple[EstimateAccuracy, ...]:
+    """Compare estimates with payments, by kind and model."""
+    members: dict[tuple[str, str], list[CostEntry]] = defaultdict(list)
+    for entry in entries:
         if entry.answer.usd is not None:
-            named.setdefault((entry.key.kind, entry.key.model), []).append(entry)
+            members[entry.key.kind, entry.key.model].append(entry)
     return tuple(
         EstimateAccuracy(
             kind=kind,
             model=model,
-            requests=len(rows),
-            usd_estimated=sum((row.request.estimate.usd for row in rows), ZERO),
-            usd=sum((row.answer.usd or ZERO for row in rows), ZERO),
+            requests=len(group),
+            usd_estimated=sum((entry.request.estimate.usd for entry in group), ZERO),
+            usd=sum((entry.answer.usd or ZERO for entry in group), ZERO),
         )
-        for (kind, model), rows in sorted(named.items())
+        for (kind, model), group in sorted(members.items())
     )
+
+
+def utc_day(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def format_paid(usd: Decimal, unknown: int) -> str:
+    """Format the amount paid for answers of which `unknown` have no known price."""
+    if not unknown:
+        return dollars(usd)
+    return f"{dollars(usd)} + unknown" if usd else "unknown"
+
+
+def render_spending_csv(report: SpendingReport) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([report.group_by, *CSV_COLUMNS, "usd_estimated", "unknown"])
+    for group in (*report.groups, report.total):
+        values = [getattr(group.receipt, column) for column in CSV_COLUMNS]
+        cells = [format(value, "f") if isinstance(value, Decimal) else value for value in values]
+        writer.writerow([group.name, *cells, format(group.usd_estimated, "f"), group.unknown])
+    return out.getvalue()

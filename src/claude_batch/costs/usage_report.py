@@ -17,8 +17,8 @@ from claude_batch.costs.spending import utc_day
 from claude_batch.errors import CannotRead
 from claude_batch.formatting import first_error
 
-MOST = 10**15  # a count of tokens beyond this is a mistake
-Count = Annotated[int, Field(ge=0, le=MOST)]
+MAX_COUNT = 10**15  # a larger count of tokens is a mistake
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 
 REMEDY = (
     "export it with `bucket_width=1d`, `group_by[]=model` and `group_by[]=service_tier`, or as CSV "
@@ -29,7 +29,7 @@ UsageKey = tuple[str, str, str]  # day, model, service tier
 
 
 class _ReportModel(BaseModel):
-    """A part of somebody else's document: what we do not compare may stand there."""
+    """A part of the API's document. Fields that are not compared are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,17 +48,17 @@ class UsageResult(_ReportModel):
     cache_creation: CacheCreation
 
 
-class Bucket(_ReportModel):
+class UsageBucket(_ReportModel):
     starting_at: AwareDatetime
     results: tuple[UsageResult, ...]
 
 
-class Report(_ReportModel):
-    data: tuple[Bucket, ...]
+class UsageReportDocument(_ReportModel):
+    data: tuple[UsageBucket, ...]
     has_more: bool = False
 
 
-class CsvRow(_ReportModel):
+class UsageCsvRow(_ReportModel):
     date: date
     model: Annotated[str, Field(min_length=1)]
     service_tier: Annotated[str, Field(min_length=1)]
@@ -70,13 +70,18 @@ class CsvRow(_ReportModel):
 
 @dataclass(frozen=True, slots=True)
 class TokenCounts:
-    """`writes` None: cache writes of 5 minutes and 1 hour are not told apart."""
+    """Tokens by class."""
 
     input: int = 0
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
-    writes: tuple[int, int] | None = (0, 0)
+    writes: tuple[int, int] | None = (0, 0)  # for 5 minutes, for 1 hour; None: not known apart
+
+    @classmethod
+    def from_usage(cls, usage: Usage) -> "TokenCounts":
+        writes = (usage.cache_write_5m, usage.cache_write_1h)
+        return cls(usage.input, usage.output, usage.cache_read, sum(writes), writes)
 
     def __add__(self, other: "TokenCounts") -> "TokenCounts":
         writes = None
@@ -91,7 +96,7 @@ class TokenCounts:
         )
 
     def usage(self) -> Usage | None:
-        """None where what writes cost cannot be told."""
+        """Return None if the price of the cache writes is unknown."""
         if self.writes is None and self.cache_write:
             return None
         short, long = self.writes or (0, 0)
@@ -112,23 +117,23 @@ class UsageReport:
 
 
 def parse_usage_report(name: str, data: bytes) -> UsageReport:
-    """The Admin API's JSON, or CSV. Raises CannotRead."""
+    """Parse the JSON of the Admin API, or CSV. Raises CannotRead."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CannotRead(f"{name} is not UTF-8", "save it as UTF-8") from error
     try:
-        return _of_json(text) if text.lstrip().startswith("{") else _of_csv(name, text)
+        return _parse_json(text) if text.lstrip().startswith("{") else _parse_csv(name, text)
     except csv.Error as error:
-        raise CannotRead(f"{name} is no CSV: {error}", REMEDY) from error
+        raise CannotRead(f"{name} is not CSV: {error}", REMEDY) from error
     except ValidationError as error:
         problem = f"{name} is not a usage report: {first_error(error)}"
         raise CannotRead(problem, REMEDY) from error
 
 
-def _of_json(text: str) -> UsageReport:
-    report = Report.model_validate_json(text)
-    found: dict[UsageKey, TokenCounts] = {}
+def _parse_json(text: str) -> UsageReport:
+    report = UsageReportDocument.model_validate_json(text)
+    totals: dict[UsageKey, TokenCounts] = {}
     for bucket in report.data:
         for row in bucket.results:
             short = row.cache_creation.ephemeral_5m_input_tokens
@@ -140,23 +145,23 @@ def _of_json(text: str) -> UsageReport:
                 short + long,
                 (short, long),
             )
-            add_tokens(found, (utc_day(bucket.starting_at), row.model, row.service_tier), tokens)
+            add_tokens(totals, (utc_day(bucket.starting_at), row.model, row.service_tier), tokens)
     return UsageReport(
-        frozenset(utc_day(bucket.starting_at) for bucket in report.data), found, report.has_more
+        frozenset(utc_day(bucket.starting_at) for bucket in report.data), totals, report.has_more
     )
 
 
-def _of_csv(name: str, text: str) -> UsageReport:
+def _parse_csv(name: str, text: str) -> UsageReport:
     reader = csv.DictReader(io.StringIO(text))
-    missing = [key for key in CsvRow.model_fields if key not in (reader.fieldnames or ())]
+    missing = [key for key in UsageCsvRow.model_fields if key not in (reader.fieldnames or ())]
     if missing:
         raise CannotRead(
             f"{name} is neither the JSON of a usage report nor CSV with a column {missing[0]!r}",
             REMEDY,
         )
-    found: dict[UsageKey, TokenCounts] = {}
+    totals: dict[UsageKey, TokenCounts] = {}
     for line in reader:
-        row = CsvRow.model_validate(line)
+        row = UsageCsvRow.model_validate(line)
         tokens = TokenCounts(
             row.input_tokens,
             row.output_tokens,
@@ -164,14 +169,9 @@ def _of_csv(name: str, text: str) -> UsageReport:
             row.cache_creation_input_tokens,
             None,
         )
-        add_tokens(found, (row.date.isoformat(), row.model, row.service_tier), tokens)
-    return UsageReport(frozenset(key[0] for key in found), found, has_more=False)
+        add_tokens(totals, (row.date.isoformat(), row.model, row.service_tier), tokens)
+    return UsageReport(frozenset(key[0] for key in totals), totals, has_more=False)
 
 
-def tokens_of(usage: Usage) -> TokenCounts:
-    writes = (usage.cache_write_5m, usage.cache_write_1h)
-    return TokenCounts(usage.input, usage.output, usage.cache_read, sum(writes), writes)
-
-
-def add_tokens(found: dict[UsageKey, TokenCounts], key: UsageKey, tokens: TokenCounts) -> None:
-    found[key] = found[key] + tokens if key in found else tokens
+def add_tokens(totals: dict[UsageKey, TokenCounts], key: UsageKey, tokens: TokenCounts) -> None:
+    totals[key] = totals[key] + tokens if key in totals else tokens
