@@ -53,7 +53,7 @@ IMPURE_CALLS = {
 # Each third-party SDK has one home.
 SDK_HOMES = {
     "anthropic": "anthropic_api/client.py",
-    "github": "github_api/client.py",
+    "github": "github_api/",
     "pygit2": "git/",
     "tree_sitter": "syntax/",
     "typer": "cli/",

@@ -7,10 +7,11 @@ import pytest
 
 from claude_batch.diff.model import Side
 from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
-from claude_batch.github_api.client import LONGEST_WAIT, GitHubClient
+from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import DraftCheck, DraftComment, Reaction, RemoteComment
-from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, Reply, Trouble
-from claude_batch.sandbox.github_server.server import Setup
+from claude_batch.github_api.retry import LONGEST_WAIT
+from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, ApiResponse, Trouble
+from claude_batch.sandbox.github_server.server import GitHubSettings
 from github_faults import (
     Script,
     bad_gateway,
@@ -26,7 +27,7 @@ READER = Account("reader[bot]", frozenset())
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     tokens = {TOKEN: Account(ACTIONS_BOT), "ghp_mona": REVIEWER, "ghs_reader": READER}
-    with open_shop(tmp_path, Setup(tokens=tokens)) as made:
+    with open_shop(tmp_path, GitHubSettings(tokens=tokens)) as made:
         yield made
 
 
@@ -71,7 +72,9 @@ class TestReading:
         before = len(shop.hub.log)
         assert [pull.number for pull in shop.forge().list_open_pull_requests()] == [other, number]
         assert len(shop.hub.log) == before + 1
-        assert [pull.number for pull in shop.forge().list_pull_requests_of_branch("other")] == [other]
+        assert [pull.number for pull in shop.forge().list_pull_requests_of_branch("other")] == [
+            other
+        ]
         assert shop.forge().list_pull_requests_of_branch("none") == []
 
     def test_the_merge_base(self, shop: Shop) -> None:
@@ -164,7 +167,9 @@ class TestPosting:
     def test_a_check_run_is_made_once(self, shop: Shop) -> None:
         _, head = shop.feature()
         forge = shop.forge()
-        first = forge.write_check_run(DraftCheck("claude-batch", head, "neutral", "2 tasks", "wait"))
+        first = forge.write_check_run(
+            DraftCheck("claude-batch", head, "neutral", "2 tasks", "wait")
+        )
         again = forge.write_check_run(DraftCheck("claude-batch", head, "success", "done", "$0.02"))
         assert again == first
         run = shop.ask("GET", f"/check-runs/{first}").body
@@ -188,7 +193,7 @@ class TestRefusals:
 
     def test_a_token_that_expires_on_the_way(self, shop: Shop) -> None:
         number, _ = shop.feature()
-        shop.hub.fault = Script().expect("POST", "/comments$", expired_token())
+        shop.hub.faults = Script().expect("POST", "/comments$", expired_token())
         with pytest.raises(CannotPublish, match="cannot comment on 1: Bad credentials"):
             shop.forge().post_comment(number, "x")
 
@@ -227,12 +232,12 @@ class TestRefusals:
 
     def test_a_read_is_repeated(self, shop: Shop) -> None:
         number, _ = shop.feature()
-        shop.hub.fault = Script().expect("GET", "/pulls/1$", bad_gateway(after=False), times=2)
+        shop.hub.faults = Script().expect("GET", "/pulls/1$", bad_gateway(after=False), times=2)
         assert shop.forge().get_pull_request(number).number == number
         assert len(shop.slept) == 2
 
     def test_a_read_is_not_repeated_for_ever(self, shop: Shop) -> None:
-        shop.hub.fault = Script().expect("GET", "/pulls$", bad_gateway(after=False), times=9)
+        shop.hub.faults = Script().expect("GET", "/pulls$", bad_gateway(after=False), times=9)
         with pytest.raises(CannotPublish, match="could not be reached or broke off"):
             shop.forge().list_open_pull_requests()
 
@@ -240,7 +245,7 @@ class TestRefusals:
     def test_a_post_is_never_repeated(self, shop: Shop, after: bool) -> None:
         number, head = shop.feature()
         trouble = bad_gateway(after=after)
-        shop.hub.fault = Script().expect("POST", "/reviews$", trouble, times=3)
+        shop.hub.faults = Script().expect("POST", "/reviews$", trouble, times=3)
         with pytest.raises(CannotPublish, match="502, so it may or may not have been done"):
             shop.forge().post_review(number, head, "once", [at(10)])
         assert posts(shop, "/reviews") == 1
@@ -250,7 +255,7 @@ class TestRefusals:
     def test_a_limit_on_writing_is_not_waited_for(self, shop: Shop, status: int) -> None:
         number, _ = shop.feature()
         limit = secondary_limit(7, status)
-        shop.hub.fault = Script().expect("POST", "/comments$", limit, times=3)
+        shop.hub.faults = Script().expect("POST", "/comments$", limit, times=3)
         with pytest.raises(CannotPublish, match="rate limit is used up") as caught:
             shop.forge().post_comment(number, "x")
         assert caught.value.remedy.startswith("wait 7 seconds")
@@ -259,19 +264,19 @@ class TestRefusals:
     @pytest.mark.parametrize("status", [403, 429])
     def test_a_limit_on_reading_is_waited_for(self, shop: Shop, status: int) -> None:
         number, _ = shop.feature()
-        shop.hub.fault = Script().expect("GET", "/pulls/1$", secondary_limit(7, status))
+        shop.hub.faults = Script().expect("GET", "/pulls/1$", secondary_limit(7, status))
         assert shop.forge().get_pull_request(number).number == number
         assert shop.slept == [7]
 
     def test_a_limit_without_a_time_is_waited_for(self, shop: Shop) -> None:
         number, _ = shop.feature()
-        shop.hub.fault = Script().expect("GET", "/pulls/1$", secondary_limit(None))
+        shop.hub.faults = Script().expect("GET", "/pulls/1$", secondary_limit(None))
         assert shop.forge().get_pull_request(number).number == number
         assert shop.slept == [60]
 
     def test_a_long_limit_is_left_to_the_next_run(self, shop: Shop) -> None:
         long = secondary_limit(int(LONGEST_WAIT) + 1)
-        shop.hub.fault = Script().expect("GET", "/pulls/1$", long, times=2)
+        shop.hub.faults = Script().expect("GET", "/pulls/1$", long, times=2)
         with pytest.raises(CannotPublish, match="rate limit is used up") as caught:
             shop.forge().get_pull_request(1)
         assert "wait 121 seconds" in caught.value.remedy
@@ -287,10 +292,14 @@ class TestRefusals:
         assert "GITHUB_API_URL" in caught.value.remedy
 
     def test_a_server_that_is_not_github(self, shop: Shop) -> None:
-        strange = Trouble(Reply(200, {"hello": "world"}))
-        shop.hub.fault = lambda _: strange
+        strange = Trouble(ApiResponse(200, {"hello": "world"}))
+        shop.hub.faults = lambda _: strange
         forge = shop.forge()
-        for call in (lambda: forge.get_pull_request(1), forge.list_open_pull_requests, lambda: forge.list_comments(1)):
+        for call in (
+            lambda: forge.get_pull_request(1),
+            forge.list_open_pull_requests,
+            lambda: forge.list_comments(1),
+        ):
             with pytest.raises(CannotPublish, match="does not answer as GitHub does"):
                 call()
         shop.hub.log.clear()  # the referee would rightly object
@@ -300,7 +309,7 @@ class TestRefusals:
 def talk(tmp_path: Path) -> Iterator[Shop]:
     tokens = {TOKEN: Account(ACTIONS_BOT), "ghs_reader": READER}
     collaborators = {"mona": "maintain", "tess": "triage"}
-    with open_shop(tmp_path, Setup(tokens=tokens, collaborators=collaborators)) as made:
+    with open_shop(tmp_path, GitHubSettings(tokens=tokens, collaborators=collaborators)) as made:
         yield made
 
 
@@ -313,7 +322,9 @@ class TestThreads:
         forge = talk.forge()
         assert [each.has_thumbs for each in forge.list_review_comments(number)] == [True, False]
         assert forge.list_reactions(first.id) == [Reaction(first.id, "mona", "-1")]
-        assert [forge.has_write_access(each) for each in ("mona", "tess", "acme", "mona", "x[bot]")] == [
+        assert [
+            forge.has_write_access(each) for each in ("mona", "tess", "acme", "mona", "x[bot]")
+        ] == [
             True,
             False,
             True,
@@ -357,22 +368,22 @@ class TestThreads:
     @pytest.mark.parametrize(
         "reply",
         [
-            Reply(404, {"message": "Not Found"}),
-            Reply(502, {"message": "Bad Gateway"}),
-            Reply(200, {"data": None}),
-            Reply(200, {"data": {"repository": None}}),
-            Reply(200, {}),
+            ApiResponse(404, {"message": "Not Found"}),
+            ApiResponse(502, {"message": "Bad Gateway"}),
+            ApiResponse(200, {"data": None}),
+            ApiResponse(200, {"data": {"repository": None}}),
+            ApiResponse(200, {}),
         ],
     )
-    def test_a_server_without_graphql(self, talk: Shop, reply: Reply) -> None:
+    def test_a_server_without_graphql(self, talk: Shop, reply: ApiResponse) -> None:
         number, _ = talk.feature()
-        talk.hub.fault = lambda each: Trouble(reply) if each.path == "/graphql" else None
+        talk.hub.faults = lambda each: Trouble(reply) if each.path == "/graphql" else None
         with pytest.raises(ThreadsRefused, match="cannot see which threads of 1 are resolved"):
             talk.forge().list_threads(number)
 
     def test_a_server_without_reactions_and_permissions(self, talk: Shop) -> None:
-        gone = Trouble(Reply(404, {"message": "Not Found"}))
-        talk.hub.fault = lambda each: gone if each.path.endswith(("ions", "ission")) else None
+        gone = Trouble(ApiResponse(404, {"message": "Not Found"}))
+        talk.hub.faults = lambda each: gone if each.path.endswith(("ions", "ission")) else None
         forge = talk.forge()
         assert (forge.list_reactions(7), forge.has_write_access("acme")) == ([], False)
 

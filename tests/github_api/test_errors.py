@@ -1,7 +1,7 @@
 import pytest
 
 from claude_batch.errors import ReviewRefused
-from claude_batch.github_api.errors import GitHubError, Operation, explain, error_text
+from claude_batch.github_api.errors import GitHubError, Operation, error_text, explain
 
 READ = Operation("cannot read it", "contents: read")
 REVIEW = Operation("cannot post it", "pull-requests: write", writes=True, is_review=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from claude_batch.github_api.schemas import RESOLVE, THREADS
-from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, Refused
-from claude_batch.sandbox.github_server.server import Setup
+from claude_batch.github_api.threads import RESOLVE, THREADS
+from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, GitHubErrorResponse
+from claude_batch.sandbox.github_server.server import GitHubSettings
 from shop import TOKEN, Answer, Shop, open_shop
 
 READER = Account("reader[bot]", frozenset({"pull_requests"}))
@@ -16,7 +16,7 @@ READER = Account("reader[bot]", frozenset({"pull_requests"}))
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    setup = Setup(
+    setup = GitHubSettings(
         tokens={TOKEN: Account(ACTIONS_BOT), "ghs_reader": READER},
         collaborators={"mona": "maintain", "tess": "triage"},
     )
@@ -63,14 +63,14 @@ def test_a_reaction_counts_once_for_each_person(shop: Shop) -> None:
 def test_what_is_not_there_takes_no_reaction(shop: Shop) -> None:
     number, _ = shop.feature()
     first = remark(shop, number)
-    with pytest.raises(Refused, match="Validation Failed"):
+    with pytest.raises(GitHubErrorResponse, match="Validation Failed"):
         shop.hub.react(first, "mona", "shrug")
     for call in (
         lambda: shop.hub.react(1, "mona", "+1"),
         lambda: shop.hub.reply(1, "mona", "text"),
         lambda: shop.hub.resolve(1, "mona"),
     ):
-        with pytest.raises(Refused, match="Not Found"):
+        with pytest.raises(GitHubErrorResponse, match="Not Found"):
             call()
     assert shop.ask("GET", "/pulls/comments/1/reactions").status == 404
 

@@ -1,4 +1,4 @@
-"""A pull request and what stands on it, as our values."""
+"""A pull request with its comments, reactions and threads."""
 
 from dataclasses import dataclass
 
@@ -33,12 +33,12 @@ class RemoteComment:
     line: int | None = None
     side: Side = Side.RIGHT
     in_reply_to: int | None = None
-    has_thumbs: bool = True  # False: GitHub says that nobody gave one, so there is none to ask for
+    has_thumbs: bool = True  # False: its list says so, and its reactions need not be fetched
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What somebody thinks of a comment."""
+    """An emoji reaction to a comment."""
 
     comment_id: int
     login: str
@@ -47,7 +47,7 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class ReviewThread:
-    """A thread of review comments, known by its first one."""
+    """A thread of review comments, identified by the first one."""
 
     id: str
     first_comment_id: int

@@ -1,4 +1,4 @@
-"""The parts that we read of GitHub's JSON, and our values from them.
+"""The parts of GitHub's JSON that the program reads, and their conversion into models.
 
 Other fields are ignored: GitHub adds some every month.
 """
@@ -9,50 +9,53 @@ from claude_batch.diff.model import Side
 from claude_batch.github_api.models import PullRequest, Reaction, RemoteComment, ReviewThread
 
 
-class UserAnswer(BaseModel):
+class UserResponse(BaseModel):
     login: str
 
 
-GHOST = UserAnswer(login="ghost")  # how GitHub shows an account that is gone
+GHOST = UserResponse(login="ghost")  # how GitHub shows a deleted account
 
 
-class RepositoryAnswer(BaseModel):
+class RepositoryResponse(BaseModel):
     full_name: str
     permissions: dict[str, bool] = {}
 
 
-class EndAnswer(BaseModel):
+class BranchResponse(BaseModel):
+    """The base or the head of a pull request."""
+
     sha: str
     ref: str
-    repo: RepositoryAnswer | None  # None when the fork was deleted
+    repo: RepositoryResponse | None  # None: the fork was deleted
 
-    def home(self) -> str | None:
+    @property
+    def repository_name(self) -> str | None:
         return self.repo.full_name if self.repo else None
 
 
-class Named(BaseModel):
+class LabelResponse(BaseModel):
     name: str
 
 
-class Identified(BaseModel):
+class IdResponse(BaseModel):
     id: int
 
 
-class PullAnswer(BaseModel):
-    """What a list and a single pull request both have."""
+class PullRequestResponse(BaseModel):
+    """The fields that a list of pull requests and a single one both have."""
 
     number: int
     state: str
     merged_at: str | None
     draft: bool = False
-    user: UserAnswer | None
-    base: EndAnswer
-    head: EndAnswer
+    user: UserResponse | None
+    base: BranchResponse
+    head: BranchResponse
     title: str
     body: str | None
-    labels: list[Named]
+    labels: list[LabelResponse]
 
-    def value(self) -> PullRequest:
+    def to_pull_request(self) -> PullRequest:
         return PullRequest(
             number=self.number,
             state=self.state,
@@ -63,32 +66,32 @@ class PullAnswer(BaseModel):
             base_ref=self.base.ref,
             head_sha=self.head.sha,
             head_ref=self.head.ref,
-            from_fork=self.head.home() != self.base.home(),
+            from_fork=self.head.repository_name != self.base.repository_name,
             title=self.title,
             body=self.body or "",
             labels=tuple(label.name for label in self.labels),
         )
 
 
-class RollupAnswer(BaseModel):
-    """Counts of reactions, which a list of comments brings along."""
+class ReactionCountsResponse(BaseModel):
+    """Part of each comment of a list."""
 
     up: int = Field(alias="+1")
     down: int = Field(alias="-1")
 
 
-class CommentAnswer(BaseModel):
+class CommentResponse(BaseModel):
     id: int
-    user: UserAnswer | None
+    user: UserResponse | None
     body: str | None = None
     path: str | None = None
     line: int | None = None
     side: Side | None = None
     in_reply_to_id: int | None = None
     pull_request_review_id: int | None = None
-    reactions: RollupAnswer | None = None
+    reactions: ReactionCountsResponse | None = None
 
-    def value(self) -> RemoteComment:
+    def to_comment(self) -> RemoteComment:
         return RemoteComment(
             id=self.id,
             login=(self.user or GHOST).login,
@@ -101,68 +104,47 @@ class CommentAnswer(BaseModel):
         )
 
 
-class ReactionAnswer(BaseModel):
-    user: UserAnswer | None
+class ReactionResponse(BaseModel):
+    user: UserResponse | None
     content: str
 
-    def value(self, comment: int) -> Reaction:
-        return Reaction(comment, (self.user or GHOST).login, self.content)
+    def to_reaction(self, comment_id: int) -> Reaction:
+        return Reaction(comment_id, (self.user or GHOST).login, self.content)
 
 
-class PermissionAnswer(BaseModel):
+class PermissionResponse(BaseModel):
     permission: str  # admin, write, read, none
 
 
-# GitHub's REST API knows nothing of threads. Cursors, because a page has at most 100 of them.
-THREADS = """
-query Threads($owner: String!, $name: String!, $number: Int!, $after: String) {
-  repository(owner: $owner, name: $name) {
-    pullRequest(number: $number) {
-      reviewThreads(first: 100, after: $after) {
-        pageInfo { hasNextPage endCursor }
-        nodes { id isResolved resolvedBy { login } comments(first: 1) { nodes { databaseId } } }
-      }
-    }
-  }
-}
-"""
-
-RESOLVE = """
-mutation Resolve($thread: ID!) {
-  resolveReviewThread(input: {threadId: $thread}) { thread { isResolved } }
-}
-"""
-
-
-class ThreadAnswer(BaseModel):
-    class First(BaseModel):
+class ThreadResponse(BaseModel):
+    class FirstComment(BaseModel):
         databaseId: int | None
 
     class Comments(BaseModel):
-        nodes: list["ThreadAnswer.First"]
+        nodes: list["ThreadResponse.FirstComment"]
 
     id: str
     isResolved: bool
-    resolvedBy: UserAnswer | None
+    resolvedBy: UserResponse | None
     comments: Comments
 
-    def value(self) -> ReviewThread:
-        """Comment 0 is nobody's: a thread whose comments are hidden from us."""
-        first = next((each.databaseId for each in self.comments.nodes), None)
+    def to_thread(self) -> ReviewThread:
+        # No comment has the id 0, which stands for a thread whose comments are hidden from us.
+        first_id = next((comment.databaseId for comment in self.comments.nodes), None)
         resolver = self.resolvedBy.login if self.resolvedBy else None
-        return ReviewThread(self.id, first or 0, self.isResolved, resolver)
+        return ReviewThread(self.id, first_id or 0, self.isResolved, resolver)
 
 
-class ThreadsAnswer(BaseModel):
+class ThreadPageResponse(BaseModel):
     class PageInfo(BaseModel):
         hasNextPage: bool
         endCursor: str | None
 
     pageInfo: PageInfo
-    nodes: list[ThreadAnswer]
+    nodes: list[ThreadResponse]
 
 
-class CompareAnswer(BaseModel):
+class CompareResponse(BaseModel):
     class Commit(BaseModel):
         sha: str
 
