@@ -8,7 +8,7 @@ from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.config.model import Budget, Config, OwnKind
 from claude_batch.errors import BadConfig
 from claude_batch.sandbox.github_server.messages import Account
-from claude_batch.sandbox.github_server.state import Setup
+from claude_batch.sandbox.github_server.state import GitHubSettings
 from claude_batch.setup.doctor import DoctorCheck, DoctorInputs, run_checks
 from rig import PRICES, Rig, open_rig
 from shop import Shop, open_shop
@@ -16,8 +16,8 @@ from shop import Shop, open_shop
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    reader = Account("reader", writes=frozenset())
-    with open_shop(tmp_path, Setup(tokens={"ghp_reader": reader})) as made:
+    reader = Account("reader", can_write=frozenset())
+    with open_shop(tmp_path, GitHubSettings(tokens={"ghp_reader": reader})) as made:
         yield made
 
 
@@ -44,21 +44,21 @@ def test_each_part_has_its_say(rig: Rig, shop: Shop) -> None:
     config = Config(kinds=("review", OwnKind(name="tone", prompt="Is it kind?")))
     found = examine(rig, shop, config)
     assert found["configuration"] == DoctorCheck("configuration", "ok", "kinds review, tone")
-    assert found["prices"].status == "ok"
+    assert found["prices"].verdict == "ok"
     assert found["model"] == DoctorCheck("model", "ok", "claude-sonnet-5-5 is active")
     assert found["ledger"] == DoctorCheck("ledger", "ok", "0 requests, 0 open")
-    assert found["github"].status == "fault"
-    assert "reader may not write" in found["github"].message
+    assert found["github"].verdict == "fault"
+    assert "reader may not write" in found["github"].said
     assert "contents: write" in found["github"].remedy
 
 
 def test_prices_of_ones_own_and_models_of_the_ladder_are_looked_at(rig: Rig, shop: Shop) -> None:
     own = {"claude-sonnet-5-5": {"discount": Decimal("0.1")}}
     found = examine(rig, shop, Config.model_validate({"prices": own}))
-    assert found["prices"].message.endswith(", with your own rates of claude-sonnet-5-5")
+    assert found["prices"].said.endswith(", with your own rates of claude-sonnet-5-5")
     found = examine(rig, shop, Config(ladder=("claude-haiku-5-6",)))
-    assert found["configuration"].status == "fault"
-    assert "claude-haiku-5-6" in found["configuration"].message
+    assert found["configuration"].verdict == "fault"
+    assert "claude-haiku-5-6" in found["configuration"].said
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def test_a_model_that_cannot_be_used(
     rig: Rig, shop: Shop, model: str, name: str, verdict: str, said: str
 ) -> None:
     check = examine(rig, shop, Config(model=model))[name]
-    assert check.status == verdict
-    assert said in check.message
+    assert check.verdict == verdict
+    assert said in check.said
     assert check.remedy
 
 
 def test_no_limit_is_a_warning(rig: Rig, shop: Shop) -> None:
     config = Config(budget=Budget(pull_request=None, month=None))
-    assert examine(rig, shop, config)["budget"].status == "warning"
+    assert examine(rig, shop, config)["budget"].verdict == "warning"
     config = Config(budget=Budget(pull_request=Decimal(1), month=None))
     assert "budget" not in examine(rig, shop, config)
 
@@ -94,7 +94,7 @@ def test_one_fault_does_not_hide_the_others(rig: Rig, shop: Shop) -> None:
             broken, lambda: rig.ledger, lambda: keyless, lambda: shop.forge("ghp_reader"), PRICES
         )
     )
-    assert [(check.name, check.status) for check in checks] == [
+    assert [(check.name, check.verdict) for check in checks] == [
         ("configuration", "fault"),
         ("model", "fault"),
         ("github", "fault"),
@@ -105,4 +105,4 @@ def test_one_fault_does_not_hide_the_others(rig: Rig, shop: Shop) -> None:
 
 def test_an_open_batch_is_counted(rig: Rig, shop: Shop) -> None:
     rig.submit(rig.given({"path": "a.py", "text": "a"}))
-    assert examine(rig, shop, Config())["ledger"].message == "1 requests, 1 open"
+    assert examine(rig, shop, Config())["ledger"].said == "1 requests, 1 open"

@@ -20,8 +20,8 @@ CheckStatus = Literal["ok", "warning", "fault"]
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
     name: str
-    status: CheckStatus
-    message: str
+    verdict: CheckStatus
+    said: str
     remedy: str = ""
 
 
@@ -61,7 +61,7 @@ def _config(config: Config, prices: Prices) -> Iterator[DoctorCheck]:
         remedy = "set `budget.month` in the configuration"
         yield DoctorCheck("budget", "warning", "there is no limit on what may be spent", remedy)
     negotiated = apply_custom_rates(prices, config.prices)
-    others = (*ladder.step_models(config.ladder), *routing.models(config.rules))
+    others = (*ladder.step_models(config.ladder), *routing.rule_models(config.rules))
     for model in filter(None, (config.model, config.verify, *others)):
         negotiated.rates(model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
     own = f", with your own rates of {', '.join(config.prices)}" if config.prices else ""
@@ -71,7 +71,9 @@ def _config(config: Config, prices: Prices) -> Iterator[DoctorCheck]:
 def _model(claude: AnthropicClient, name: str) -> Iterator[DoctorCheck]:
     found = claude.retrieve_model(name)
     if found is None:
-        yield DoctorCheck("model", "fault", f"the API does not know {name!r}", "set another `model`")
+        yield DoctorCheck(
+            "model", "fault", f"the API does not know {name!r}", "set another `model`"
+        )
     elif found.batch is False or found.structured_outputs is False:
         said = f"{name} takes no batches, or no schema for its answers"
         yield DoctorCheck("model", "fault", said, "set another `model`")
