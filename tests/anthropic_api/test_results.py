@@ -14,13 +14,13 @@ from claude_batch.anthropic_api.results import (
     parse_message,
 )
 from claude_batch.diff.model import Hunk, Side
-from claude_batch.findings.anchors import AnchoredTask, anchor
+from claude_batch.findings.anchors import AnchoredTask, build_anchor
 from claude_batch.findings.finding import Category, Confidence, Severity
 from claude_batch.findings.parsing import (
     MAX_FINDINGS,
     ResponseFinding,
     ReviewResponse,
-    read_findings,
+    parse_review,
     validate_review,
 )
 from claude_batch.tasks.task import TaskId
@@ -39,7 +39,7 @@ TASKS = (asked("t1", "a.py", FIRST), asked("t2", "b.py", SECOND))
 def mark(ordinal: int) -> str:
     """The anchor of the nth line of the request, counted over both tasks."""
     strips = [(task.hashes[at * 8 : at * 8 + 8]) for task in TASKS for at in range(len(task.signs))]
-    return anchor(ordinal, strips[ordinal - 1])
+    return build_anchor(ordinal, strips[ordinal - 1])
 
 
 def said(start: str, end: str, **other: object) -> dict[str, object]:
@@ -253,7 +253,7 @@ def test_an_absurd_usage_is_none_and_said(usage: object, name: str) -> None:
 
 def test_a_finding_is_bound_to_its_task_and_lines() -> None:
     text = text_of(said(mark(6), mark(7), severity="HIGH ", replacement="b = 3"))
-    (finding,) = read_findings(text, "i-0-abc", TASKS, "review")
+    (finding,) = parse_review(text, "i-0-abc", TASKS, "review")
     assert (finding.task, finding.path, finding.first, finding.last) == ("t2", "b.py", 1, 2)
     assert (finding.side, finding.severity) == (Side.RIGHT, Severity.HIGH)
     assert (finding.replacement, finding.unplaced) == ("b = 3", None)
@@ -261,17 +261,17 @@ def test_a_finding_is_bound_to_its_task_and_lines() -> None:
 
 def test_removed_lines_within_the_range_are_no_part_of_the_fingerprint() -> None:
     without = Hunk(1, 1, b" def total(rows):\n+    return sum(rows)\n ")
-    (one,) = read_findings(text_of(said(mark(1), mark(3))), "i-0-abc", TASKS, "review")
+    (one,) = parse_review(text_of(said(mark(1), mark(3))), "i-0-abc", TASKS, "review")
     task = asked("t9", "a.py", without)
-    start, end = anchor(1, task.hashes[:8]), anchor(2, task.hashes[8:16])
-    (other,) = read_findings(text_of(said(start, end)), "j-4-def", [task], "review")
+    start, end = build_anchor(1, task.hashes[:8]), build_anchor(2, task.hashes[8:16])
+    (other,) = parse_review(text_of(said(start, end)), "j-4-def", [task], "review")
     assert one.fingerprint == other.fingerprint
     assert one.id != other.id
 
 
 def test_an_anchor_that_does_not_hold_is_shown_and_not_guessed_at() -> None:
     text = text_of(said("1xyz", "1xyz"), said("1xyz", "1xyz"), said(mark(1), mark(5)))
-    found = read_findings(text, "i-0-abc", TASKS, "review")
+    found = parse_review(text, "i-0-abc", TASKS, "review")
     assert [finding.task for finding in found] == [None, None, None]
     assert [finding.path for finding in found] == ["a.py"] * 3
     assert [finding.unplaced for finding in found] == [
@@ -286,7 +286,7 @@ def test_prose_is_capped_and_cleaned() -> None:
     text = text_of(
         said(mark(1), mark(1), title="a\x1b[31m\nb\u202ec" + "d" * 300, body="x\x00\n\ty" * 2_000)
     )
-    (finding,) = read_findings(text, "i-0-abc", TASKS, "review")
+    (finding,) = parse_review(text, "i-0-abc", TASKS, "review")
     assert finding.title.startswith("a[31m bcdd")
     assert (len(finding.title), len(finding.body)) == (200, 4_000)
     assert finding.body.startswith("x\n\tyx\n\ty")
@@ -298,7 +298,7 @@ def test_a_finding_without_a_title_gets_one_and_without_words_is_malformed() -> 
         said(mark(1), mark(1), title="", body="\n", replacement="x"),
         said(mark(1), mark(1), title="\u200b\x00", body="```\n***"),
     )
-    found = read_findings(text, "i-0-abc", TASKS, "review")
+    found = parse_review(text, "i-0-abc", TASKS, "review")
     assert [finding.title for finding in found] == ["It is wrong for an empty list.", "", ""]
     assert [finding.is_malformed for finding in found] == [False, True, True]
     assert {(finding.body, finding.replacement) for finding in found[1:]} == {("", None)}
@@ -306,7 +306,7 @@ def test_a_finding_without_a_title_gets_one_and_without_words_is_malformed() -> 
 
 def test_of_too_many_findings_only_their_number_is_kept() -> None:
     text = text_of(*[said(mark(1), mark(1), replacement="x")] * (MAX_FINDINGS + 7))
-    found = read_findings(text, "i-0-abc", TASKS, "review")
+    found = parse_review(text, "i-0-abc", TASKS, "review")
     assert [finding.is_malformed for finding in found] == [False] * MAX_FINDINGS + [True] * 7
     assert {(one.task, one.body, one.replacement) for one in found[MAX_FINDINGS:]} == {
         (None, "", None)
@@ -383,7 +383,7 @@ def test_no_message_raises(content: object, usage: object, stop: object, details
 @given(WORDS | JSON.map(json.dumps) | st.lists(FINDINGS, max_size=5).map(lambda all: text_of(*all)))
 def test_no_text_raises_or_points_outside_its_task(text: str) -> None:
     try:
-        found = read_findings(text, "i-0-abc", TASKS, "review")
+        found = parse_review(text, "i-0-abc", TASKS, "review")
     except InvalidResponse:
         return
     lines = {task.id: len(task.signs) for task in TASKS}
@@ -397,7 +397,7 @@ def test_no_text_raises_or_points_outside_its_task(text: str) -> None:
 @given(st.lists(FINDINGS, max_size=3).map(lambda all: text_of(*all)))
 def test_without_tasks_nothing_is_placed(text: str) -> None:
     try:
-        found = read_findings(text, "i-0-abc", (), "review")
+        found = parse_review(text, "i-0-abc", (), "review")
     except InvalidResponse:
         return
     assert all(finding.unplaced for finding in found)
