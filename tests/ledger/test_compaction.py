@@ -119,7 +119,11 @@ def questions(view: LedgerState) -> dict[str, object]:
         "standing": {task: view.task_status(task) for task in ids},
         "cut short": view.truncated_tasks(ids),
         "spent": [view.spent(since, pr) for since in sinces for pr in PULLS],
-        "spending": [build_spending_report([view], by, since) for by in GROUP_NAMES for since in (None, sinces[2])],
+        "spending": [
+            build_spending_report([view], by, since)
+            for by in GROUP_NAMES
+            for since in (None, sinces[2])
+        ],
         "entries": sorted(
             (e.request.intent, e.request.n, e.request.at, e.key, e.in_batch, e.wait, e.is_unpriced)
             for e in list_cost_entries([view])

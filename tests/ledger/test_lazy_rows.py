@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.anthropic_api.results import BatchResult, Outcome
-from claude_batch.findings.anchors import anchor
+from claude_batch.findings.anchors import build_anchor
 from claude_batch.ledger.events import AnswerRecorded, AnyEvent, IntentId, RequestRecorded, to_line
 from claude_batch.ledger.files import ParsedLog, checksum, parse_log
 from claude_batch.ledger.lazy_rows import LazyRows, LogFileIndex
@@ -119,7 +119,7 @@ def test_answers_are_matched_with_requests_on_a_sheet_as_with_values(keep: bool)
     intents = [intent("i1", requests=2), submitted("i1")]
     requests = [ASKED, asked("i1", 1, "t2"), asked("i1", 2, "t3", purpose="verify", about=("f",))]
     raws = [
-        succeeded(0, said(anchor(1, ANCHORED.hash_at(0)), "9zzz")),
+        succeeded(0, said(build_anchor(1, ANCHORED.hash_at(0)), "9zzz")),
         BatchResult(name(1), Outcome.EXPIRED),
         BatchResult(name(2), Outcome.SUCCEEDED, text="{}"),
         BatchResult("i1-1-2", Outcome.CANCELED),
