@@ -72,7 +72,7 @@ def test_without_recorded_answers_it_says_what_is_missing(cases: Path, tmp_path:
     ("args", "code", "problem"),
     [
         (["--produce"], 2, "--produce has nowhere to keep the answers"),
-        (["--answers", "broken.jsonl"], 3, "broken.jsonl holds a line that is no result"),
+        (["--answers", "broken.jsonl"], 3, "broken.jsonl holds a line that is not a result"),
     ],
 )
 def test_bad_input(cases: Path, tmp_path: Path, args: list[str], code: int, problem: str) -> None:

@@ -1,12 +1,12 @@
-"""Replaying pull requests whose findings are known: the cases, and how answers are scored.
+"""Benchmark cases, which are pull requests with known findings, and the scores of answers.
 
-The form of the cases is that of AACR-Bench (https://github.com/alibaba/aacr-bench, Apache-2.0):
-a JSON array of pull requests with line-anchored comments. A match is one of place: same file,
-same side, overlapping lines. Whether two comments mean the same is not judged.
+Cases have the format of AACR-Bench (https://github.com/alibaba/aacr-bench, Apache-2.0):
+a JSON array of pull requests with line-anchored comments. Comments match by place: same file,
+same side, overlapping lines. Their meaning is not compared.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
@@ -16,11 +16,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.diff.model import Side
 from claude_batch.errors import BadUsage
-from claude_batch.findings.placement import Placed
+from claude_batch.findings.placement import PlacedFinding
 from claude_batch.formatting import first_error
 
-PULL = re.compile(r"github\.com/([^/]+/[^/]+)/pull/(\d+)")
-REMEDY = "give a JSON array of pull requests in AACR-Bench's form; see docs/benchmark.md"
+PULL_REQUEST_URL = re.compile(r"github\.com/([^/]+/[^/]+)/pull/(\d+)")
+REMEDY = "give a JSON array of pull requests in AACR-Bench's format; see docs/benchmark.md"
 
 
 def _side(value: object) -> object:
@@ -28,7 +28,7 @@ def _side(value: object) -> object:
 
 
 class ExpectedComment(BaseModel):
-    """A comment that a good review makes. Lines are of the file on its side."""
+    """A comment that a good review makes. Its lines are those of the file on its side."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,7 +37,7 @@ class ExpectedComment(BaseModel):
     from_line: int | None = None
     to_line: int | None = None
 
-    def is_matched_by(self, placed: Placed) -> bool:
+    def is_matched_by(self, placed: PlacedFinding) -> bool:
         last = self.to_line or self.from_line
         if last is None or placed.path != self.path or placed.side is not self.side:
             return False
@@ -54,8 +54,8 @@ class BenchmarkCase(BaseModel):
 
     @property
     def repository(self) -> str:
-        """owner/name."""
-        match = PULL.search(self.url)
+        """The repository as owner/name."""
+        match = PULL_REQUEST_URL.search(self.url)
         return match[1] if match else self.url
 
 
@@ -63,7 +63,7 @@ CASES: TypeAdapter[tuple[BenchmarkCase, ...]] = TypeAdapter(tuple[BenchmarkCase,
 
 
 def parse_cases(name: str, data: bytes) -> tuple[BenchmarkCase, ...]:
-    """Raises BadUsage."""
+    """Parse the cases of one file. Raises BadUsage."""
     try:
         return CASES.validate_json(data)
     except ValidationError as error:
@@ -72,12 +72,12 @@ def parse_cases(name: str, data: bytes) -> tuple[BenchmarkCase, ...]:
 
 @dataclass(frozen=True)
 class ReplayedCase:
-    """One pull request with what was answered about it."""
+    """One pull request with its recorded answers."""
 
     case: BenchmarkCase
     finding_count: int  # findings in the answers
-    placed: tuple[Placed, ...]
-    inline: tuple[Placed, ...]  # what would be posted at lines
+    placed: tuple[PlacedFinding, ...]
+    inline: tuple[PlacedFinding, ...]  # would be posted as inline comments
     usage: Usage
     usd: Decimal
     missing_answers: int = 0  # requests without a recorded answer
@@ -86,62 +86,66 @@ class ReplayedCase:
 @dataclass(frozen=True)
 class BenchmarkScore:
     pull_requests: int
-    golden: int
-    said: int
+    expected: int
+    findings: int
     placed: int
     inline: int
-    hits: int  # inline comments on the lines of a golden one
-    found: int  # golden comments with an inline comment on their lines
+    matching_comments: int  # inline comments on the lines of an expected one
+    matched_expectations: int  # expected comments with an inline comment on their lines
     input_tokens: int
     output_tokens: int
     usd: Decimal
-    missing: int
+    missing_answers: int
 
     @property
     def placement(self) -> float | None:
-        """Share of findings whose anchors named lines."""
-        return _share(self.placed, self.said)
+        """The share of findings whose anchors named lines."""
+        return _share(self.placed, self.findings)
 
     @property
     def precision(self) -> float | None:
-        return _share(self.hits, self.inline)
+        return _share(self.matching_comments, self.inline)
 
     @property
     def recall(self) -> float | None:
-        return _share(self.found, self.golden)
+        return _share(self.matched_expectations, self.expected)
 
     @property
     def comments_per_pull_request(self) -> float | None:
         return _share(self.inline, self.pull_requests)
 
 
-def score(replays: Sequence[ReplayedCase]) -> BenchmarkScore:
-    """Over pull requests that have at least one recorded answer."""
-    counted = [one for one in replays if one.usage.prompt or one.usage.output]
-    usages = [one.usage for one in counted]
+def score_replays(replays: Sequence[ReplayedCase]) -> BenchmarkScore:
+    """Score the pull requests that have at least one recorded answer."""
+    scored = [replay for replay in replays if replay.usage.prompt or replay.usage.output]
     return BenchmarkScore(
-        pull_requests=len(counted),
-        golden=sum(len(one.case.comments) for one in counted),
-        said=sum(one.finding_count for one in counted),
-        placed=sum(len(one.placed) for one in counted),
-        inline=sum(len(one.inline) for one in counted),
-        hits=sum(_is_hit(placed, one.case.comments) for one in counted for placed in one.inline),
-        found=sum(_is_found(golden, one.inline) for one in counted for golden in one.case.comments),
-        input_tokens=sum(usage.prompt for usage in usages),
-        output_tokens=sum(usage.output for usage in usages),
-        usd=sum((one.usd for one in counted), Decimal(0)),
-        missing=sum(one.missing_answers for one in replays),
+        pull_requests=len(scored),
+        expected=sum(len(replay.case.comments) for replay in scored),
+        findings=sum(replay.finding_count for replay in scored),
+        placed=sum(len(replay.placed) for replay in scored),
+        inline=sum(len(replay.inline) for replay in scored),
+        matching_comments=sum(map(_count_matching, scored)),
+        matched_expectations=sum(map(_count_matched, scored)),
+        input_tokens=sum(replay.usage.prompt for replay in scored),
+        output_tokens=sum(replay.usage.output for replay in scored),
+        usd=sum((replay.usd for replay in scored), Decimal(0)),
+        missing_answers=sum(replay.missing_answers for replay in replays),
     )
 
 
-def _is_hit(placed: Placed, goldens: Iterable[ExpectedComment]) -> bool:
-    return any(golden.is_matched_by(placed) for golden in goldens)
+def _count_matching(replay: ReplayedCase) -> int:
+    return sum(
+        any(comment.is_matched_by(placed) for comment in replay.case.comments)
+        for placed in replay.inline
+    )
 
 
-def _is_found(golden: ExpectedComment, inline: Iterable[Placed]) -> bool:
-    return any(golden.is_matched_by(placed) for placed in inline)
+def _count_matched(replay: ReplayedCase) -> int:
+    return sum(
+        any(comment.is_matched_by(placed) for placed in replay.inline)
+        for comment in replay.case.comments
+    )
 
 
 def _share(part: int, whole: int) -> float | None:
-    """None where there is nothing to take a share of."""
     return part / whole if whole else None

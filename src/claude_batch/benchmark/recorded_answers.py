@@ -1,4 +1,4 @@
-"""Recorded answers in a file: the API's own result lines, one a line, told apart by custom_id."""
+"""A file of recorded answers: the result lines of the API, identified by custom_id."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,26 +11,24 @@ from claude_batch.findings.parsing import validate_review
 
 @dataclass(frozen=True, slots=True)
 class AnswerFile:
-    """`path` None: there are no recorded answers."""
+    path: Path | None  # None: nothing is recorded
 
-    path: Path | None
-
-    def known(self) -> Mapping[str, BatchResult]:
-        """By custom_id. Raises CannotRead, also for a line that is no result."""
+    def load(self) -> Mapping[str, BatchResult]:
+        """Return the results by custom_id. Raises CannotRead, also for an invalid line."""
         if self.path is None or not self.path.exists():
             return {}
         with file_errors(CannotRead, f"{self.path} could not be read", "name a readable file"):
             lines = self.path.read_bytes().splitlines()
         try:
-            rows = [parse_result_line(line, validate_review) for line in lines if line]
+            results = [parse_result_line(line, validate_review) for line in lines if line]
         except InvalidResponse as error:
             raise CannotRead(
-                f"{self.path} holds a line that is no result: {error}",
+                f"{self.path} holds a line that is not a result: {error}",
                 "it takes the lines of a batch's results as the API sends them",
             ) from error
-        return {row.custom_id: row for row in rows}
+        return {result.custom_id: result for result in results}
 
-    def add(self, lines: Iterable[bytes]) -> None:
+    def append(self, lines: Iterable[bytes]) -> None:
         if self.path is None:
             return
         with (

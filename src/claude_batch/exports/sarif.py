@@ -26,7 +26,8 @@ SARIF_LEVELS = {
 
 
 def build_sarif(placed: Sequence[PlacedFinding], unplaced: Sequence[DroppedFinding]) -> Json:
-    used = {item.finding.category for item in (*placed, *unplaced)}
+    findings = [item.finding for item in placed] + [item.finding for item in unplaced]
+    used = {finding.category for finding in findings}
     driver = {
         "name": "claude-batch",
         "version": __version__,
