@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from claude_batch.batches.batching import PreparedRequest
-from claude_batch.batches.batching import custom_id
+from claude_batch.batches.batching import PreparedRequest, custom_id
 from claude_batch.diff.model import Line, Side
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.parsing import parse_review
@@ -22,8 +21,8 @@ DAMAGES = ("ordinal", "letters", "swapped", "foreign", "two sides", "two hunks")
 
 
 @dataclass(frozen=True)
-class Meant:
-    """What one finding of an answer is about. `damage`: why its anchors must not hold."""
+class IntendedPlace:
+    """The lines that a finding is about. `damage`: the reason why its anchors must be rejected."""
 
     path: str
     old_path: str
@@ -42,7 +41,7 @@ class Meant:
 
 
 @dataclass(frozen=True)
-class Shown:
+class RenderedRequest:
     """One request as the model reads it: its anchors, and which line of which task each names."""
 
     draft: PreparedRequest
@@ -50,7 +49,7 @@ class Shown:
     rows: tuple[tuple[Task, int], ...]  # a task and a position in its hunk
 
 
-def read_request(draft: PreparedRequest, tasks: Sequence[Task]) -> Shown:
+def read_request(draft: PreparedRequest, tasks: Sequence[Task]) -> RenderedRequest:
     content = json.loads(draft.body.read())["messages"][0]["content"]
     text = "".join(part["text"] for part in content)
     found = {int(m[1]): (m[0], m[3] + m[4]) for m in map(ROW.fullmatch, text.split("\n")) if m}
@@ -67,12 +66,16 @@ def read_request(draft: PreparedRequest, tasks: Sequence[Task]) -> Shown:
         if row != line.sign + decode_line(line.text):
             raise AssertionError(f"row {ordinal} of the request is not its line: {row!r}")
         anchors.append(whole[: len(whole) - len(row)])
-    return Shown(draft, tuple(anchors), tuple(rows))
+    return RenderedRequest(draft, tuple(anchors), tuple(rows))
 
 
 def answer(
-    page: Shown, others: Sequence[Shown], true: int, damaged: int, dice: random.Random
-) -> Iterator[tuple[Finding, Meant]]:
+    page: RenderedRequest,
+    others: Sequence[RenderedRequest],
+    true: int,
+    damaged: int,
+    dice: random.Random,
+) -> Iterator[tuple[Finding, IntendedPlace]]:
     """Findings as they come out of the real reader, each with what it is about."""
     pairs = [*_true(page, true, dice), *_damaged(page, others, damaged, dice)]
     said = [_said(start, end, at) for at, (start, end, _) in enumerate(pairs)]
@@ -95,10 +98,10 @@ def _said(start: str, end: str, at: int) -> dict[str, str | None]:
     }
 
 
-Pair = tuple[str, str, Meant]
+Pair = tuple[str, str, IntendedPlace]
 
 
-def _true(page: Shown, count: int, dice: random.Random) -> Iterator[Pair]:
+def _true(page: RenderedRequest, count: int, dice: random.Random) -> Iterator[Pair]:
     changed = [at for at, row in enumerate(page.rows) if _sign(row) != " "]
     for number in range(count):
         # Context is commented on too, but mostly what changed.
@@ -107,7 +110,7 @@ def _true(page: Shown, count: int, dice: random.Random) -> Iterator[Pair]:
         yield page.anchors[start], page.anchors[end], _meant(page, start, end)
 
 
-def _end(page: Shown, start: int, dice: random.Random) -> int:
+def _end(page: RenderedRequest, start: int, dice: random.Random) -> int:
     """Another line of the same hunk below, of the same side."""
     task, _ = page.rows[start]
     signs = {_sign(page.rows[start]), " "}
@@ -120,7 +123,7 @@ def _end(page: Shown, start: int, dice: random.Random) -> int:
 
 
 def _damaged(
-    page: Shown, others: Sequence[Shown], count: int, dice: random.Random
+    page: RenderedRequest, others: Sequence[RenderedRequest], count: int, dice: random.Random
 ) -> Iterator[Pair]:
     made = 0
     for number in range(count * 5):
@@ -135,9 +138,13 @@ def _damaged(
 
 
 def _hurt(
-    page: Shown, others: Sequence[Shown], damage: str, start: int, dice: random.Random
+    page: RenderedRequest,
+    others: Sequence[RenderedRequest],
+    damage: str,
+    start: int,
+    dice: random.Random,
 ) -> tuple[str, str] | None:
-    """None: this line cannot be damaged so."""
+    """Return None if this line cannot be damaged in this way."""
     true = page.anchors[start]
     ordinal, letters = int(true[:-3]), true[-3:]
     after = list(range(start + 1, len(page.rows)))
@@ -165,13 +172,13 @@ def _hurt(
             return (true, page.anchors[apart[0]]) if apart else None
 
 
-def _meant(page: Shown, start: int, end: int, damage: str | None = None) -> Meant:
+def _meant(page: RenderedRequest, start: int, end: int, damage: str | None = None) -> IntendedPlace:
     task = page.rows[start][0]
     side = Side.LEFT if "-" in (_sign(page.rows[start]), _sign(page.rows[end])) else Side.RIGHT
     other = "-" if side is Side.RIGHT else "+"
     lines = [task.hunk.lines[at] for _, at in page.rows[start : end + 1]]
     old_path = getattr(task.origin, "old_path", task.path)
-    return Meant(
+    return IntendedPlace(
         task.path, old_path, side, tuple(line for line in lines if line.sign != other), damage
     )
 

@@ -1,4 +1,4 @@
-"""How many bytes a first push sends for each byte of diff, by part and by size of the diff.
+"""Measure the bytes that a first push sends per byte of diff, by part and by size of the diff.
 
     python -m bench.context_cost REPOSITORY...
 
@@ -15,25 +15,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import tables
-from bench.merged import Merged, evenly, merged
-from bench.patches import patch_of
+from bench.merged import MergedPullRequest, list_merged, sample_evenly
+from bench.patches import git_patch
 from claude_batch.batches.batching import PreparedRequest
 from claude_batch.config.model import Config
-from claude_batch.costs import estimates as estimate
+from claude_batch.costs import estimates
 from claude_batch.costs.prices import Prices
 from claude_batch.findings.finding import Finding
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.view import LedgerState
-from claude_batch.prompts import kinds as _prompts_kinds
-from claude_batch.prompts import repository_rules as house_rules
+from claude_batch.prompts import repository_rules
 from claude_batch.prompts.context import ContextSource
-from claude_batch.submission import requests as request
+from claude_batch.prompts.kinds import find_kind
+from claude_batch.submission import requests
 from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.plan import PlannedTask
-from claude_batch.tasks.task import Changed
-from claude_batch.verification import requests as verify
+from claude_batch.tasks.task import DiffOrigin
+from claude_batch.verification import requests as verification_requests
 from claude_batch.verification.evidence import build_excerpt
 from claude_batch.verification.requests import Claim
 
@@ -44,34 +44,34 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Measured:
+class ContextSize:
     """Bytes. `parts`: in the order of PARTS, over all requests of one pull request."""
 
     diff: int
     requests: int
     tasks: int
     parts: tuple[int, ...]
-    looks: int  # bytes of second looks, at one finding of each request
+    verification: int  # bytes to verify one finding of each request
 
     @property
     def total(self) -> int:
         return sum(self.parts)
 
 
-def measure(repository: Repository, pull: Merged) -> Measured | None:
-    """None: nothing in it is asked about."""
-    looker = ChangeFinder(repository)
-    look = looker.diff(repository.compare_range(pull.base, pull.head), ())
-    kinds = (_prompts_kinds.kind_of("review"),)
+def measure(repository: Repository, pull: MergedPullRequest) -> ContextSize | None:
+    """Return None if nothing in it is reviewed."""
+    finder = ChangeFinder(repository)
+    look = finder.find_changes(repository.compare_range(pull.base, pull.head), ())
+    kinds = (find_kind("review"),)
     subject = ReviewScope("a/b", "run", 1, look.comparison, look.tasks(kinds), ())
     if not subject.tasks:
         return None
-    context = ContextSource(blobs=repository.read)
+    context = ContextSource(read_blobs=repository.read)
     whole = replace(
         context,
         title=pull.title,
         description=pull.description,
-        papers=lambda: repository.named_files(pull.base, house_rules.FILE_NAMES),
+        read_rule_files=lambda: repository.named_files(pull.base, repository_rules.FILE_NAMES),
     )
     claimed = [
         _drafts(replace(subject, context_source=material))
@@ -79,30 +79,32 @@ def measure(repository: Repository, pull: Merged) -> Measured | None:
     ]
     sums = [sum(draft.body.size for draft in drafts) for drafts in claimed]
     bare = _instructions() * len(claimed[0])
-    looks = sum(_second_look(draft, subject, repository) for draft in claimed[-1])
+    verification = sum(_verification_size(draft, subject, repository) for draft in claimed[-1])
     parts = (bare, sums[0] - bare, sums[1] - sums[0], sums[2] - sums[1])
     tasks = len({task.id for task in subject.tasks})
-    return Measured(len(patch_of(repository, look)), len(claimed[0]), tasks, parts, looks)
+    return ContextSize(
+        len(git_patch(repository, look)), len(claimed[0]), tasks, parts, verification
+    )
 
 
 def _drafts(subject: ReviewScope) -> list[PreparedRequest]:
     config = Config.model_validate({"budget": {"pull_request": False, "month": False}})
     ids = (f"{n:016x}" for n in range(10**9))
-    kinds = (_prompts_kinds.kind_of("review"),)
-    claimant = SubmissionPlanner(config, kinds, Prices.load(), NOW, lambda: next(ids))
-    claim = claimant.plan(LedgerState.of(()), subject)
-    return [draft for parcel in claim.batches for draft in parcel.requests]
+    kinds = (find_kind("review"),)
+    planner = SubmissionPlanner(config, kinds, Prices.load(), NOW, lambda: next(ids))
+    claim = planner.plan(LedgerState.from_events(()), subject)
+    return [draft for batch in claim.batches for draft in batch.requests]
 
 
-def _second_look(draft: PreparedRequest, subject: ReviewScope, repository: Repository) -> int:
-    """At a finding on the middle line of the middle task."""
+def _verification_size(draft: PreparedRequest, subject: ReviewScope, repository: Repository) -> int:
+    """Return the bytes to verify a finding on the middle line of the middle task."""
     asked = draft.event.tasks[len(draft.event.tasks) // 2]
     task = next(task for task in subject.tasks if task.id == asked.id)
     planned = PlannedTask(
         id=task.id, kind="review", old_start=task.hunk.old_start, new_start=task.hunk.new_start
     )
-    assert isinstance(task.source, Changed)  # noqa: S101 - the tasks come from a diff
-    blobs = task.source.old_blob, task.source.new_blob
+    assert isinstance(task.origin, DiffOrigin)  # noqa: S101 - the tasks come from a diff
+    blobs = task.origin.old_blob, task.origin.new_blob
     content = repository.read(oid for oid in blobs if oid.strip("0"))
     code = build_excerpt(asked, planned, *(content.get(oid, b"") for oid in blobs))
     if code is None:
@@ -123,16 +125,16 @@ def _second_look(draft: PreparedRequest, subject: ReviewScope, repository: Repos
         body="x" * BODY,
     )
     case = Claim(finding, draft.event, "batch", asked, code)
-    return verify.build_request([case], Config().verify or "").body.size
+    return verification_requests.build_request([case], Config().verify or "").body.size
 
 
 def _instructions() -> int:
-    return request.build_request(
-        _prompts_kinds.kind_of("review"), request.RequestTasks(()), Config(), 9_999
+    return requests.build_request(
+        find_kind("review"), requests.RequestTasks(()), Config(), 9_999
     ).body.size
 
 
-def table(rows: Sequence[Measured]) -> Iterator[str]:
+def table(rows: Sequence[ContextSize]) -> Iterator[str]:
     head = ("diff", "pull requests", "diff bytes", *PARTS, "all bytes", "÷ diff", "tokens/request")
     yield from tables.head(*head)
     for name, _ in tables.SIZES:
@@ -140,12 +142,12 @@ def table(rows: Sequence[Measured]) -> Iterator[str]:
     yield _sum("**all**", rows)
 
 
-def _sum(name: str, rows: Sequence[Measured]) -> str:
+def _sum(name: str, rows: Sequence[ContextSize]) -> str:
     if not rows:
         return tables.row([name, "0"])
     diff, total = sum(row.diff for row in rows), sum(row.total for row in rows)
     parts = [sum(row.parts[at] for row in rows) for at in range(len(PARTS))]
-    requests = sum(row.requests for row in rows)
+    request_count = sum(row.requests for row in rows)
     return tables.row(
         [
             name,
@@ -154,42 +156,52 @@ def _sum(name: str, rows: Sequence[Measured]) -> str:
             *(f"{part:,} ({part / diff:.2f})" for part in parts),
             f"{total:,}",
             f"**{total / diff:.2f}**",
-            f"{_tokens(total) // requests:,}",
+            f"{_tokens(total) // request_count:,}",
         ]
     )
 
 
-def after_each_part(rows: Sequence[Measured]) -> Iterator[str]:
-    requests, diff, running = sum(r.requests for r in rows), sum(r.diff for r in rows), 0
+def after_each_part(rows: Sequence[ContextSize]) -> Iterator[str]:
+    request_count, diff, running = (
+        sum(row.requests for row in rows),
+        sum(row.diff for row in rows),
+        0,
+    )
     yield from tables.head("with", "bytes/request", "tokens/request", "÷ diff")
     for at, name in enumerate(PARTS):
         running += sum(row.parts[at] for row in rows)
         label = name if at == 0 else f"+ {name}"
-        each, share = running // requests, running / diff
-        yield tables.row([label, f"{each:,}", f"{_tokens(running) // requests:,}", f"{share:.2f}"])
-    looks = sum(row.looks for row in rows)
-    each, share = looks // requests, looks / diff
-    label = "second look, one finding a request"
-    yield tables.row([label, f"{each:,}", f"{_tokens(looks) // requests:,}", f"{share:.2f}"])
-    said = estimate.estimate_output_tokens(sum(row.tasks for row in rows), Config().effort)
-    yield tables.row(["output, thinking included (assumed)", "", f"{said // requests:,}", ""])
+        each, share = running // request_count, running / diff
+        yield tables.row(
+            [label, f"{each:,}", f"{_tokens(running) // request_count:,}", f"{share:.2f}"]
+        )
+    verification = sum(row.verification for row in rows)
+    each, share = verification // request_count, verification / diff
+    label = "verification, one finding a request"
+    yield tables.row(
+        [label, f"{each:,}", f"{_tokens(verification) // request_count:,}", f"{share:.2f}"]
+    )
+    output = estimates.estimate_output_tokens(sum(row.tasks for row in rows), Config().effort)
+    yield tables.row(
+        ["output, thinking included (assumed)", "", f"{output // request_count:,}", ""]
+    )
 
 
 def _tokens(size: int) -> int:
-    return estimate.estimate_input_tokens(size, Config().model)
+    return estimates.estimate_input_tokens(size, Config().model)
 
 
 def main(paths: Sequence[str]) -> int:
     if not paths:
         sys.stderr.write("error: no repository is named\n help: give paths of clones\n")
         return 2
-    measured: list[Measured] = []
+    measured: list[ContextSize] = []
     for path in paths:
         repository = Repository.open(Path(path), os.environ)
-        pulls = evenly(merged(repository.git), EACH)
-        found = [one for pull in pulls if (one := measure(repository, pull))]
-        sys.stderr.write(f"{path}: {len(found)} pull requests\n")
-        measured += found
+        pulls = sample_evenly(list_merged(repository.git), EACH)
+        sizes = [size for pull in pulls if (size := measure(repository, pull))]
+        sys.stderr.write(f"{path}: {len(sizes)} pull requests\n")
+        measured += sizes
     sys.stdout.write("\n".join([*table(measured), "", *after_each_part(measured)]) + "\n")
     return 0
 

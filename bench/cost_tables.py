@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from bench import tables
-from bench.stories import Moved, Rebase
-from bench.wire import Arrived, Push
+from bench.stories import BaseChange, Rebase
+from bench.wire import Push, ReceivedRequest
 from claude_batch.costs.prices import BATCH_FACTOR, Rates
 
 HIT_RATES = (0.30, 0.64, 0.98)  # assumed
@@ -16,31 +16,31 @@ Group = tuple[str, str]  # requests of one model and kind
 
 
 @dataclass(frozen=True)
-class First:
+class FirstPushTotals:
     """A first push. `prefix`: bytes that the requests of a group share in its repository."""
 
     push: Push
     prefix: Mapping[Group, int]
 
 
-def firsts(pushes: Sequence[Push]) -> list[First]:
+def firsts(pushes: Sequence[Push]) -> list[FirstPushTotals]:
     """Of one repository."""
-    groups: dict[Group, list[Arrived]] = defaultdict(list)
+    groups: dict[Group, list[ReceivedRequest]] = defaultdict(list)
     for push in pushes:
         for request in push.requests:
             groups[_group(request)].append(request)
     prefix = {group: shared(found) for group, found in groups.items()}
-    return [First(push, prefix) for push in pushes]
+    return [FirstPushTotals(push, prefix) for push in pushes]
 
 
-def shared(requests: Sequence[Arrived]) -> int:
+def shared(requests: Sequence[ReceivedRequest]) -> int:
     """Bytes of the blocks with which all of them begin: a cache holds whole blocks."""
     in_line = zip(*(request.blocks for request in requests), strict=False)
     common = takewhile(lambda blocks: len(set(blocks)) == 1, in_line)
     return sum(len(blocks[0].encode()) for blocks in common)
 
 
-def equivalent(first: First, rates: Rates, hits: float | None) -> float:
+def equivalent(first: FirstPushTotals, rates: Rates, hits: float | None) -> float:
     """Bytes that would cost as much at full price. `hits` None: as sent, nothing is cached."""
     cached = sum(first.prefix[_group(request)] for request in first.push.requests)
     weight = 1.0
@@ -50,11 +50,11 @@ def equivalent(first: First, rates: Rates, hits: float | None) -> float:
     return float(BATCH_FACTOR) * (first.push.sent - cached + weight * cached)
 
 
-def _group(request: Arrived) -> Group:
+def _group(request: ReceivedRequest) -> Group:
     return request.model, request.kind
 
 
-def first_pushes(found: Sequence[First]) -> Iterator[str]:
+def first_pushes(found: Sequence[FirstPushTotals]) -> Iterator[str]:
     names = ("diff", "pull requests", "diff bytes", "requests", "bytes sent", "÷ diff", "tokens")
     yield from tables.head(*names)
     for name, part in _by_size(found):
@@ -65,7 +65,7 @@ def first_pushes(found: Sequence[First]) -> Iterator[str]:
         yield tables.row([name, len(part), *figures, f"{tokens:,}"])
 
 
-def equivalents(found: Sequence[First], rates: Rates) -> Iterator[str]:
+def equivalents(found: Sequence[FirstPushTotals], rates: Rates) -> Iterator[str]:
     yield from tables.head("diff", "as sent", *(f"{hits:.0%} read" for hits in HIT_RATES))
     for name, part in _by_size(found):
         diff = _diff([one.push for one in part])
@@ -73,7 +73,7 @@ def equivalents(found: Sequence[First], rates: Rates) -> Iterator[str]:
         yield tables.row([name, *(tables.ratio(each, diff) for each in sums)])
 
 
-def _by_size(found: Sequence[First]) -> Iterator[tuple[str, Sequence[First]]]:
+def _by_size(found: Sequence[FirstPushTotals]) -> Iterator[tuple[str, Sequence[FirstPushTotals]]]:
     for name, _ in tables.SIZES:
         part = [one for one in found if tables.size_of(one.push.diff) == name]
         if part:
@@ -86,7 +86,7 @@ def _diff(pushes: Iterable[Push]) -> int:
 
 
 @dataclass(frozen=True)
-class Known:
+class LaterPushTotals:
     """Of the later pushes. `unsent`: tasks that did not arrive again; `hashed`: hunks of which a
     set of paths and rows, kept since the first push, says that they were there before."""
 
@@ -97,7 +97,7 @@ class Known:
     hashed: int
 
     @classmethod
-    def of(cls, stories: Iterable[Story]) -> "Known":
+    def of(cls, stories: Iterable[Story]) -> "LaterPushTotals":
         later = [push for story in stories for push in story[1:]]
         tasks, asked = sum(push.tasks for push in later), sum(push.asked for push in later)
         hashed = sum(_hashed(story) for story in stories)
@@ -124,15 +124,15 @@ def later_pushes(projects: Sequence[Mapping[int, Sequence[Story]]]) -> Iterator[
     yield from tables.head(*names, "hashing alone")
     for each in dict.fromkeys(each for project in projects for each in project):
         for number, project in enumerate(projects, 1):
-            yield tables.row([each, number, *Known.of(project[each]).cells()])
+            yield tables.row([each, number, *LaterPushTotals.of(project[each]).cells()])
         together = [story for project in projects for story in project[each]]
-        yield tables.row([each, "**all**", *Known.of(together).cells()])
+        yield tables.row([each, "**all**", *LaterPushTotals.of(together).cells()])
 
 
 def rebases(found: Sequence[Rebase]) -> Iterator[str]:
     names = ("the base moved", "pull requests", "hunks", "of them changed", "tasks asked")
     yield from tables.head(*names, "requests sent")
-    for moved in Moved:
+    for moved in BaseChange:
         part = [one for one in found if one.moved is moved]
         after = [one.pushes[1] for one in part]
         hunks, asked = sum(len(push.hunks) for push in after), sum(push.asked for push in after)

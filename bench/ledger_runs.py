@@ -1,4 +1,4 @@
-"""What many runs write to the ledger, as values: pushes to pull requests over sixty days."""
+"""The ledger writes of many runs, as values: pushes to pull requests over sixty days."""
 
 import random
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pathlib import Path
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.diff.model import Side
-from claude_batch.findings.anchors import AnchoredTask, line_hash
+from claude_batch.findings.anchors import AnchoredTask, hash_line
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
 from claude_batch.ledger.events import (
     AnswerRecorded,
@@ -36,12 +36,12 @@ MODEL = "claude-sonnet-5-5"
 TEXT = 600  # characters of a finding
 DOCS = Path(__file__).parents[1] / "docs"
 LINES = (8, 24)  # of a hunk
-COMMON = tuple(line_hash(b"common %d" % number) for number in range(100))
+COMMON = tuple(hash_line(b"common %d" % number) for number in range(100))
 
 
 @dataclass
 class Runs:
-    """The same ones every time."""
+    """A deterministic sequence of runs."""
 
     count: int
     with_text: bool
@@ -161,7 +161,7 @@ class Runs:
     def _line_hash(self) -> str:
         """A third of the lines of real diffs stand in them more than once."""
         dice = self._dice
-        return line_hash(dice.randbytes(9)) if dice.randrange(3) else dice.choice(COMMON)
+        return hash_line(dice.randbytes(9)) if dice.randrange(3) else dice.choice(COMMON)
 
     def _answered(self, at: datetime, asked: RequestRecorded, batch: BatchId) -> AnswerRecorded:
         usage = Usage(

@@ -1,9 +1,9 @@
-"""What the ledger weighs, and how long a clone that has nothing yet takes to read it.
+"""Measure the size of the ledger, and the time of a new clone's first read.
 
     python -m bench.ledger_size
 
 A run is what the program writes for one push to a pull request, in three commits: the claim of a
-batch, the fact that it was sent, and its answers. The last of four runs closes its pull request.
+batch, the record that it was sent, and its answers. The last of four runs closes its pull request.
 The bytes are the program's own, but they go through one `git fast-import` for all. Prints Markdown.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.ledger_runs import END, Runs
 from bench.tables import write_targets
 from claude_batch.cli.main import GARBAGE
-from claude_batch.git import plumbing as plumbing
+from claude_batch.git import plumbing
 from claude_batch.git.objects import ObjectSpool
 from claude_batch.git.process import Git
 from claude_batch.ledger import files as ledger_files
@@ -32,11 +32,11 @@ REF = "refs/heads/claude-batch-state"
 RUNS = 2_000
 TARGETS = {False: 4, True: 12}  # KB a run, without and with the text of findings
 MOST_SECONDS = 1.5
-BEST_OF = 3  # the machine has other work as well
+BEST_OF = 3  # other processes may slow the machine
 
 
 @dataclass(frozen=True, order=True)
-class Took:
+class ReadTime:
     seconds: float
     cpu: float  # seconds, of git too
 
@@ -45,13 +45,13 @@ class Took:
 
 
 @dataclass(frozen=True)
-class Measured:
+class LedgerSize:
     """`full` and `shallow`: a clone's first read of the ledger."""
 
     kilobytes: float  # a run
     files: int
-    full: Took
-    shallow: Took
+    full: ReadTime
+    shallow: ReadTime
 
 
 def rows(runs: int = RUNS) -> Iterator[tuple[str, str, str]]:
@@ -60,16 +60,16 @@ def rows(runs: int = RUNS) -> Iterator[tuple[str, str, str]]:
     for with_text, most in TARGETS.items():
         what = f"{runs:,} runs × 20 tasks, {'600 B of text a task' if with_text else 'no text'}"
         with tempfile.TemporaryDirectory(prefix="claude-batch-bench-") as name:
-            for stage, found in measure(Path(name), Runs(runs, with_text)):
-                size = f"≤ {most} KB a run" if stage == "as written" else ""
-                yield f"{what}, {stage}: after `git gc`", size, f"{found.kilobytes:.2f} KB a run"
+            for stage, size in measure(Path(name), Runs(runs, with_text)):
+                target = f"≤ {most} KB a run" if stage == "as written" else ""
+                yield f"{what}, {stage}: after `git gc`", target, f"{size.kilobytes:.2f} KB a run"
                 speed = "" if stage == "as written" else f"≤ {MOST_SECONDS} s"
-                said = f"{found.full}; by a shallow clone {found.shallow}"
-                yield f"{what}, {stage}: first read of {found.files:,} files", speed, said
+                measured = f"{size.full}; by a shallow clone {size.shallow}"
+                yield f"{what}, {stage}: first read of {size.files:,} files", speed, measured
 
 
-def measure(folder: Path, runs: Runs, best_of: int = BEST_OF) -> Iterator[tuple[str, Measured]]:
-    """By stage. `folder` is empty."""
+def measure(folder: Path, runs: Runs, best_of: int = BEST_OF) -> Iterator[tuple[str, LedgerSize]]:
+    """Yield the size at each stage. `folder` is empty."""
     remote = folder / "remote.git"
     _git(folder, "init", "-q", "--bare", "--template=", str(remote))
     _write(Git(os.environ, remote), runs)
@@ -83,7 +83,7 @@ def measure(folder: Path, runs: Runs, best_of: int = BEST_OF) -> Iterator[tuple[
 
 
 def _write(git: Git, runs: Runs) -> None:
-    """Each write as a commit, and a commit of code beside them for the shallow clone."""
+    """Commit each write, and one commit of code for the shallow clone."""
     parent, stream, printed = "0" * 40, [], ObjectSpool(git)
     first = ledger_files.first_files(REF)
     for at, write in runs.writes():
@@ -93,7 +93,7 @@ def _write(git: Git, runs: Runs) -> None:
         files = {path: printed.add(content) for path, content in contents.items()}
         first = {}
         seconds = int(at.timestamp())
-        message = f"{ledger_files.title(write)}\n\nrun {runs.name}\n"
+        message = f"{ledger_files.commit_title(write)}\n\nrun {runs.name}\n"
         made = b"".join(plumbing.import_stream(files, (), parent, seconds, message))
         stream.append(made.partition(b"\nget-mark")[0])
         parent = ":1"
@@ -104,14 +104,14 @@ def _write(git: Git, runs: Runs) -> None:
     git.run("update-ref", "-d", "refs/claude-batch/build")
 
 
-def _measured(folder: Path, remote: Path, runs: Runs, best_of: int) -> Measured:
+def _measured(folder: Path, remote: Path, runs: Runs, best_of: int) -> LedgerSize:
     kilobytes = _packed(remote) / 1_000 / runs.count
     files = _git(remote, "ls-tree", "-r", "--name-only", REF).count(b".jsonl\n")
     full, shallow = (
         min(_timed(folder, remote, runs, options) for _ in range(best_of))
         for options in ((), ("--depth=1",))
     )
-    return Measured(kilobytes, files, full, shallow)
+    return LedgerSize(kilobytes, files, full, shallow)
 
 
 def _packed(remote: Path) -> int:
@@ -121,15 +121,15 @@ def _packed(remote: Path) -> int:
     return sum(path.stat().st_size for path in remote.rglob("*") if path.is_file())
 
 
-def _timed(folder: Path, remote: Path, runs: Runs, options: tuple[str, ...]) -> Took:
-    """The first read of a clone that has the code and nothing of the ledger."""
+def _timed(folder: Path, remote: Path, runs: Runs, options: tuple[str, ...]) -> ReadTime:
+    """Time the first read in a clone that has the code and nothing of the ledger."""
     place = Path(tempfile.mkdtemp(dir=folder))
     code = ("--single-branch", "--branch", "main", *options)
     _git(folder, "clone", "-q", *code, f"file://{remote}", str(place))
     cpu, began = _cpu(), time.perf_counter()
     view = _ledger(place).view()
-    took = Took(time.perf_counter() - began, _cpu() - cpu)
-    assert len(view.rows) == runs.requests  # noqa: S101 - else it was not the read that is meant
+    took = ReadTime(time.perf_counter() - began, _cpu() - cpu)
+    assert len(view.requests) == runs.requests  # noqa: S101 - the read is complete
     return took
 
 

@@ -35,7 +35,7 @@ WAIT = 3_600
 
 
 @dataclass(frozen=True)
-class Run:
+class WriterRun:
     """`most_tries`: how often the unluckiest update was decided."""
 
     seconds: float
@@ -58,7 +58,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
         )
 
 
-def measure(writers: int, latency: float) -> Run:
+def measure(writers: int, latency: float) -> WriterRun:
     with tempfile.TemporaryDirectory(prefix="claude-batch-bench-") as name:
         folder = Path(name)
         _git(folder, "init", "-q", "--bare", "remote.git")
@@ -81,7 +81,7 @@ def _clone(folder: Path, number: int, latency: float) -> Path:
     return clone
 
 
-def _raced(clones: list[Path], shares: list[int]) -> Run:
+def _raced(clones: list[Path], shares: list[int]) -> WriterRun:
     """All start at once, when all have been imported."""
     running = [
         subprocess.Popen(
@@ -103,8 +103,8 @@ def _raced(clones: list[Path], shares: list[int]) -> Run:
     said = [process.communicate(timeout=WAIT)[0] for process in running]
     seconds = time.monotonic() - began
     tries = [int(number) for line in said for number in line.split()]
-    lost = UPDATES - len(_ledger(clones[0]).view().rows)
-    return Run(seconds, lost, sum(tries), max(tries))
+    lost = UPDATES - len(_ledger(clones[0]).view().requests)
+    return WriterRun(seconds, lost, sum(tries), max(tries))
 
 
 def write(clone: Path, updates: int) -> None:
@@ -114,13 +114,13 @@ def write(clone: Path, updates: int) -> None:
     sys.stdout.flush()
     sys.stdin.readline()
     for number in range(updates):
-        claim = Claim(f"{clone.name}-{number}")
+        claim = TaskClaim(f"{clone.name}-{number}")
         ledger.transact(claim)
         sys.stdout.write(f"{claim.tries}\n")
 
 
 @dataclass
-class Claim:
+class TaskClaim:
     """A task that is claimed as `submit` does it, if nobody has it."""
 
     task: str

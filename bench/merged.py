@@ -1,4 +1,4 @@
-"""Pull requests that were merged, as the history of a main line tells them."""
+"""Merged pull requests, read from the history of a main line."""
 
 import re
 from collections.abc import Sequence
@@ -9,21 +9,19 @@ from claude_batch.git.process import Git
 
 SQUASHED = re.compile(r"\(#\d+\)$")
 MERGED = re.compile(r"Merge (?:pull request|PR|branch|remote)")
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Merged:
-    """`base`: the tip of the main line right before."""
-
-    base: str
+class MergedPullRequest:
+    base: str  # the tip of the main line before the merge
     head: str
     title: str
     description: str
     squashed: bool = False  # its own commits are gone
 
 
-def merged(git: Git) -> list[Merged]:
+def list_merged(git: Git) -> list[MergedPullRequest]:
     """Oldest first: merge commits, and commits whose subject ends with (#NUMBER)."""
     form = "--format=%P%x00%H%x00%s%x00%b%x01"
     out = git.run("log", "--first-parent", "--reverse", form, "HEAD").out
@@ -31,20 +29,20 @@ def merged(git: Git) -> list[Merged]:
     return [pull for row in rows if (pull := _merged(row))]
 
 
-def evenly(things: Sequence[Thing], most: int) -> list[Thing]:
-    """The same ones every time, spread over all of them."""
-    step = max(1, len(things) / most)
-    return [things[int(at * step)] for at in range(min(most, len(things)))]
+def sample_evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """Return a deterministic sample, spread over all of them."""
+    step = max(1, len(items) / most)
+    return [items[int(index * step)] for index in range(min(most, len(items)))]
 
 
-def _merged(row: str) -> Merged | None:
+def _merged(row: str) -> MergedPullRequest | None:
     if row.count("\x00") != 3:
         return None
     parents, commit, subject, body = row.split("\x00")
     base, *others = parents.split() or [""]
     if len(others) == 1 and MERGED.match(subject):
         title, _, rest = body.strip().partition("\n")
-        return Merged(base, others[0], title or subject, rest)
+        return MergedPullRequest(base, others[0], title or subject, rest)
     if base and not others and SQUASHED.search(subject):
-        return Merged(base, commit, subject, body, squashed=True)
+        return MergedPullRequest(base, commit, subject, body, squashed=True)
     return None

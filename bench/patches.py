@@ -1,4 +1,4 @@
-"""What git itself says has changed: no code that makes tasks of a diff has a part in it."""
+"""Changes as git prints them, without the code that makes tasks of a diff."""
 
 from collections.abc import Iterator
 
@@ -6,17 +6,17 @@ from claude_batch.git.repository import Repository
 from claude_batch.tasks.discovery import DiscoveredChanges
 
 
-def patch_of(repository: Repository, look: DiscoveredChanges) -> bytes:
-    """What `git diff` prints for the files that are asked about."""
-    paths = {path for change in look.files for path in (change.old_path, change.path)}
+def git_patch(repository: Repository, changes: DiscoveredChanges) -> bytes:
+    """Return the output of `git diff` for the reviewed files."""
+    paths = {path for change in changes.files for path in (change.old_path, change.path)}
     if not paths:
         return b""
-    trees = look.comparison.base_tree, look.comparison.head_tree
+    trees = changes.comparison.base_tree, changes.comparison.head_tree
     args = ("diff", "-M", "-U3", "--no-color", "--no-ext-diff", *trees, "--")
     return repository.git.run("--literal-pathspecs", *args, *sorted(paths)).out
 
 
-def hunks_of(patch: bytes) -> Iterator[tuple[bytes, bytes]]:
+def parse_hunks(patch: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Each hunk: the path as git wrote it, and the rows below its header."""
     for file in (b"\n" + patch).split(b"\ndiff --git ")[1:]:
         header, *hunks = file.split(b"\n@@ ")

@@ -1,8 +1,8 @@
-"""Every speed target with what is measured here and now, as a Markdown table.
+"""Measure every speed target on this machine, as a Markdown table.
 
     python -m bench.performance [PART ...]
 
-Ratios are taken within this one run, each against the yardstick that its target names.
+Each ratio is taken in one run, against the reference that its target names.
 """
 
 import os
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from bench import ledger_size, ledger_writers, size_collect, size_send, speed
 from bench.tables import write_targets
 
-Rows = Callable[[], Iterator[tuple[str, str, str]]]  # what, target, measured
+Rows = Callable[[], Iterator[tuple[str, str, str]]]  # name, target, measured
 PARTS: dict[str, Rows] = {
     "speed": speed.rows,
     "size_send": size_send.rows,
@@ -24,13 +24,13 @@ PARTS: dict[str, Rows] = {
 }
 
 
-def main(wanted: Sequence[str]) -> int:
-    unknown = [name for name in wanted if name not in PARTS]
+def main(names: Sequence[str]) -> int:
+    unknown = [name for name in names if name not in PARTS]
     if unknown:
         sys.stderr.write(f"error: there is no part {unknown[0]!r}\n help: {', '.join(PARTS)}\n")
         return 2
     sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}\n\n")
-    write_targets(row for name in wanted or PARTS for row in PARTS[name]())
+    write_targets(row for name in names or PARTS for row in PARTS[name]())
     return 0
 
 

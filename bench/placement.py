@@ -19,24 +19,24 @@ from functools import cache
 from pathlib import Path
 
 from bench import tables
-from bench.answers import Meant, Shown, answer, read_request
-from bench.histories import Pull, pulls
+from bench.answers import IntendedPlace, RenderedRequest, answer, read_request
+from bench.histories import PullHistory, list_histories
 from claude_batch.config.model import Budget, Config
 from claude_batch.costs.prices import Prices
 from claude_batch.diff.model import Side
 from claude_batch.errors import CannotRead
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.placement import Placed, place
+from claude_batch.findings.placement import PlacedFinding, place_findings
 from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.models import DraftComment
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
-from claude_batch.prompts.kinds import kind_of
-from claude_batch.pull_requests import marker as marker
+from claude_batch.prompts.kinds import find_kind
+from claude_batch.pull_requests import marker
 from claude_batch.pull_requests.review_plan import find_refused
-from claude_batch.sandbox.github_server.comment_rules import anchor_faults
-from claude_batch.sandbox.github_server.git_repository import Bare, Touched
+from claude_batch.sandbox.github_server.comment_rules import find_anchor_errors
+from claude_batch.sandbox.github_server.git_repository import BareRepository, ChangedFile
 from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
@@ -59,8 +59,8 @@ WHEN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @dataclass
-class Tally:
-    """What became of the findings at one stage."""
+class PlacementTally:
+    """Counts of findings at one stage, and the wrong placements."""
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -68,21 +68,23 @@ class Tally:
     def add(self, word: str) -> None:
         self.counts[word] += 1
 
-    def __iadd__(self, other: "Tally") -> "Tally":
+    def __iadd__(self, other: "PlacementTally") -> "PlacementTally":
         self.counts += other.counts
         self.faults += other.faults
         return self
 
 
 @dataclass
-class Outcome:
-    first: Tally = field(default_factory=Tally)
-    later: dict[str, Tally] = field(default_factory=lambda: {mode: Tally() for mode in MODES})
+class PlacementResult:
+    first: PlacementTally = field(default_factory=PlacementTally)
+    later: dict[str, PlacementTally] = field(
+        default_factory=lambda: {mode: PlacementTally() for mode in MODES}
+    )
     pulls: int = 0
     pushes: int = 0  # later ones
     skipped: int = 0
 
-    def __iadd__(self, other: "Outcome") -> "Outcome":
+    def __iadd__(self, other: "PlacementResult") -> "PlacementResult":
         self.first += other.first
         for mode in MODES:
             self.later[mode] += other.later[mode]
@@ -97,34 +99,34 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Scene:
+class PushedState:
     """A pull request after one push."""
 
     base: str
     head: str
     look: DiscoveredChanges
-    touched: Sequence[Touched]
+    touched: Sequence[ChangedFile]
 
 
-class Court:
-    """One repository with all that the judges ask it."""
+class GroundTruth:
+    """One repository, and the line origins that git knows."""
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.repository = Repository.open(path, environ)
-        self.looker = ChangeFinder(self.repository)
-        self.bare = Bare(self.repository.git.where, environ)
-        self.kinds = (kind_of("review"),)
+        self.finder = ChangeFinder(self.repository)
+        self.bare = BareRepository(self.repository.git.where, environ)
+        self.kinds = (find_kind("review"),)
         self.blob = cache(self.repository.blob)
         self.blame = cache(self._blame)
 
-    def scene(self, base: str, head: str) -> Scene:
+    def scene(self, base: str, head: str) -> PushedState:
         comparison = self.repository.compare_commits(base, head, "pull request 7")
-        look = self.looker.diff(comparison, ())
+        look = self.finder.find_changes(comparison, ())
         touched = self.bare.changes(base, head) if len(look.files) <= MOST_FILES else ()
-        return Scene(comparison.base or base, head, look, touched)
+        return PushedState(comparison.base or base, head, look, touched)
 
-    def claim(self, scene: Scene, number: int) -> SubmissionPlan:
-        claimant = SubmissionPlanner(
+    def claim(self, scene: PushedState, number: int) -> SubmissionPlan:
+        planner = SubmissionPlanner(
             CONFIG, self.kinds, Prices.load(), WHEN, lambda: f"{number:016x}"
         )
         subject = ReviewScope(
@@ -135,7 +137,7 @@ class Court:
             tasks=scene.look.tasks(self.kinds),
             skipped=scene.look.skipped,
         )
-        return claimant.plan(LedgerState.of([]), subject)
+        return planner.plan(LedgerState.from_events([]), subject)
 
     def rows(self, commit: str, path: str) -> list[bytes]:
         return (self.blob(commit, path) or b"").split(b"\n")
@@ -155,16 +157,16 @@ class Court:
 
 
 @dataclass(frozen=True)
-class Trial:
+class PlacementTrial:
     """The findings about the first push of one pull request."""
 
-    court: Court
-    start: Scene
+    truth: GroundTruth
+    start: PushedState
     claim: SubmissionPlan
-    said: Sequence[tuple[Finding, Meant]]
+    said: Sequence[tuple[Finding, IntendedPlace]]
 
-    def first_push(self) -> Tally:
-        tally = Tally()
+    def first_push(self) -> PlacementTally:
+        tally = PlacementTally()
         scene = self.start
         for meant, placed in self._placed(scene, None):
             kind = "damaged" if meant.damage else "true"
@@ -178,15 +180,15 @@ class Trial:
                 self._judge(tally, scene, meant, placed, loose=False)
         return tally
 
-    def later_push(self, scene: Scene, mode: str, plans: Sequence[Plan]) -> Tally:
-        tally = Tally()
-        readers = self.court.looker.readers(scene.head)
+    def later_push(self, scene: PushedState, mode: str, plans: Sequence[Plan]) -> PlacementTally:
+        tally = PlacementTally()
+        readers = self.truth.finder.earlier_readers(scene.head)
         if mode == MODES[2]:
             readers = replace(readers, blob=lambda oid, commit: None)
         asked = {
             task.id: task
-            for parcel in self.claim.batches
-            for draft in parcel.requests
+            for batch in self.claim.batches
+            for draft in batch.requests
             for task in draft.event.tasks
         }
         past = PreviousPlans(plans, asked, scene.look.diff, readers)
@@ -198,17 +200,17 @@ class Trial:
                 if self._still_there(scene, meant):
                     tally.add("held back")
                 continue
-            tally.add(placed.how)
-            self._judge(tally, scene, meant, placed, loose=placed.how == "hashes")
+            tally.add(placed.method)
+            self._judge(tally, scene, meant, placed, loose=placed.method == "hashes")
         return tally
 
     def _placed(
-        self, scene: Scene, past: PreviousPlans | None
-    ) -> Iterator[tuple[Meant, Placed | None]]:
-        found, _ = place(
+        self, scene: PushedState, past: PreviousPlans | None
+    ) -> Iterator[tuple[IntendedPlace, PlacedFinding | None]]:
+        found, _ = place_findings(
             [finding for finding, _ in self.said],
-            scene.look.tasks(self.court.kinds),
-            self.court.looker.head(scene.head),
+            scene.look.tasks(self.truth.kinds),
+            self.truth.finder.file_reader(scene.head),
             past,
         )
         by_id = {one.finding.id: one for one in found}
@@ -216,22 +218,34 @@ class Trial:
             yield meant, by_id.get(finding.id)
 
     def _judge(
-        self, tally: Tally, scene: Scene, meant: Meant, placed: Placed, *, loose: bool
+        self,
+        tally: PlacementTally,
+        scene: PushedState,
+        meant: IntendedPlace,
+        placed: PlacedFinding,
+        *,
+        loose: bool,
     ) -> None:
         for fault in self._faults(tally, scene, meant, placed, loose=loose):
             where = f"{placed.path}:{placed.first_line}-{placed.line} {placed.side}"
             tally.faults.append(
-                f"{self.start.head[:12]}..{scene.head[:12]} {where} ({placed.how}): {fault}; "
+                f"{self.start.head[:12]}..{scene.head[:12]} {where} ({placed.method}): {fault}; "
                 f"meant {meant.path}:{meant.numbers}"
             )
 
     def _faults(
-        self, tally: Tally, scene: Scene, meant: Meant, placed: Placed, *, loose: bool
+        self,
+        tally: PlacementTally,
+        scene: PushedState,
+        meant: IntendedPlace,
+        placed: PlacedFinding,
+        *,
+        loose: bool,
     ) -> Iterator[str]:
         tally.add("judged")
         body = marker.append_marker("text", placed.finding.fingerprint)
         draft = DraftComment(placed.path, placed.side, placed.first_line, placed.line, body)
-        yield from anchor_faults(_wire(draft), scene.touched)
+        yield from find_anchor_errors(_wire(draft), scene.touched)
         yield from find_refused([draft], scene.look.diff)
         texts, wanted = self._texts(scene, placed), meant.texts
         if loose:
@@ -243,38 +257,40 @@ class Trial:
         if same is False:
             yield "a twin of the line"
 
-    def _texts(self, scene: Scene, placed: Placed) -> list[bytes]:
+    def _texts(self, scene: PushedState, placed: PlacedFinding) -> list[bytes]:
         if placed.side is Side.RIGHT:
-            rows = self.court.rows(scene.head, placed.path)
+            rows = self.truth.rows(scene.head, placed.path)
         else:
             old_path = next(t.old_path for t in scene.touched if t.path == placed.path)
-            rows = self.court.rows(scene.base, old_path)
+            rows = self.truth.rows(scene.base, old_path)
         return rows[placed.first_line - 1 : placed.line]
 
-    def _is_same(self, scene: Scene, meant: Meant, placed: Placed) -> bool | None:
-        """None: git does not know where the line comes from."""
+    def _is_same(
+        self, scene: PushedState, meant: IntendedPlace, placed: PlacedFinding
+    ) -> bool | None:
+        """Return None if git does not know where the line comes from."""
         numbers = range(placed.first_line, placed.line + 1)
         if scene.head == self.start.head or meant.side is Side.LEFT:
             same_base = scene.base == self.start.base
             return list(numbers) == meant.numbers if same_base else None
-        known = self.court.blame(self.start.head, scene.head, placed.path)
+        known = self.truth.blame(self.start.head, scene.head, placed.path)
         origins = [known.get(number) for number in numbers]
         if None in origins:
             return None
         return origins == [(meant.path, number) for number in meant.numbers]
 
-    def _still_there(self, scene: Scene, meant: Meant) -> bool:
-        """Could it have been placed, as far as git blame can tell?"""
+    def _still_there(self, scene: PushedState, meant: IntendedPlace) -> bool:
+        """Return True if git blame knows where the lines are now."""
         here = {touched.path for touched in scene.touched if touched.status != "removed"}
         if meant.side is Side.LEFT or meant.path not in here:
             return False
-        known = self.court.blame(self.start.head, scene.head, meant.path)
+        known = self.truth.blame(self.start.head, scene.head, meant.path)
         now = {origin: number for number, origin in known.items()}
         numbers = [now.get((meant.path, number), 0) for number in meant.numbers]
         if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or not numbers[0]:
             return False
         draft = DraftComment(meant.path, meant.side, numbers[0], numbers[-1], "")
-        return not anchor_faults(_wire(draft), scene.touched)
+        return not find_anchor_errors(_wire(draft), scene.touched)
 
 
 def _wire(draft: DraftComment) -> dict[str, object]:
@@ -284,42 +300,44 @@ def _wire(draft: DraftComment) -> dict[str, object]:
     return shape
 
 
-def try_pull(court: Court, pull: Pull, number: int, others: list[Shown]) -> Outcome | None:
-    """None: there is nothing to review, or too much."""
-    outcome = Outcome()
+def try_pull(
+    truth: GroundTruth, pull: PullHistory, number: int, others: list[RenderedRequest]
+) -> PlacementResult | None:
+    """Return None if there is nothing to review, or too much."""
+    outcome = PlacementResult()
     dice = random.Random(SEED + number)  # noqa: S311
-    start = court.scene(pull.base, pull.heads[0])
-    tasks = start.look.tasks(court.kinds)
+    start = truth.scene(pull.base, pull.heads[0])
+    tasks = start.look.tasks(truth.kinds)
     size = sum(len(task.hunk.body) for task in tasks)
     if not tasks or len(start.look.files) > MOST_FILES or size > MOST_BYTES:
         return None
-    claim = court.claim(start, number)
-    pages = [read_request(d, tasks) for parcel in claim.batches for d in parcel.requests]
+    claim = truth.claim(start, number)
+    pages = [read_request(d, tasks) for batch in claim.batches for d in batch.requests]
     said = [pair for page in pages for pair in answer(page, others[-5:], 30, 12, dice)]
     others += pages
-    trial = Trial(court, start, claim, said)
+    trial = PlacementTrial(truth, start, claim, said)
     outcome.first += trial.first_push()
     plans = [claim.plan]
     for at, head in enumerate(pull.heads[1:], 1):
-        scene = court.scene(pull.base, head)
+        scene = truth.scene(pull.base, head)
         if not scene.touched:
             continue
         outcome.pushes += 1
-        plans.append(court.claim(scene, number).plan)
+        plans.append(truth.claim(scene, number).plan)
         for mode, known in zip(MODES, ([claim.plan], plans, [claim.plan]), strict=True):
             outcome.later[mode] += trial.later_push(scene, mode, known[: at + 1])
     outcome.pulls = 1
     return outcome
 
 
-def measure(path: Path, environ: Mapping[str, str], wanted: int) -> Outcome:
+def measure(path: Path, environ: Mapping[str, str], wanted: int) -> PlacementResult:
     """`wanted` pull requests of one repository, or as many as it has."""
-    court, total, others = Court(path, environ), Outcome(), list[Shown]()
-    for number, pull in enumerate(pulls(court.repository.git, SEED)):
+    truth, total, others = GroundTruth(path, environ), PlacementResult(), list[RenderedRequest]()
+    for number, pull in enumerate(list_histories(truth.repository.git, SEED)):
         if total.pulls == wanted:
             break
         try:
-            found = try_pull(court, pull, number, others)
+            found = try_pull(truth, pull, number, others)
         except CannotRead:  # an object that this copy lacks
             found = None
         if found:
@@ -329,18 +347,18 @@ def measure(path: Path, environ: Mapping[str, str], wanted: int) -> Outcome:
     return total
 
 
-def table(total: Outcome) -> str:
+def table(total: PlacementResult) -> str:
     return "\n".join([_described(total), "", *_first_push(total.first), "", *_later(total)])
 
 
-def _described(total: Outcome) -> str:
+def _described(total: PlacementResult) -> str:
     return (
         f"{total.pulls} pull requests, {total.pushes} later pushes; {total.skipped} histories with "
         "nothing to review, too much of it, or objects that are not in the copy were passed over"
     )
 
 
-def _first_push(first: Tally) -> Iterator[str]:
+def _first_push(first: PlacementTally) -> Iterator[str]:
     counts = first.counts
     yield from tables.head("First push", "")
     yield tables.row(["true anchors", f"{counts['true']:,}"])
@@ -350,7 +368,7 @@ def _first_push(first: Tally) -> Iterator[str]:
     yield tables.row([WRONG, f"{len(first.faults):,}"])
 
 
-def _later(total: Outcome) -> Iterator[str]:
+def _later(total: PlacementResult) -> Iterator[str]:
     tallies = [total.later[mode] for mode in MODES]
 
     def shares(name: str, part: str, whole: str = "true") -> str:
@@ -375,7 +393,7 @@ def main() -> int:
     parser.add_argument("repository", nargs="+", type=Path)
     parser.add_argument("--pulls", type=int, default=60, help="of each repository")
     given = parser.parse_args()
-    total = Outcome()
+    total = PlacementResult()
     for path in given.repository:
         total += measure(path, os.environ, given.pulls)
     faults = total.faults

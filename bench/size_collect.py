@@ -1,4 +1,4 @@
-"""What collecting one large batch costs: time against `json.loads` of each line, and memory.
+"""Measure collecting one large batch: time against `json.loads` of each line, and memory.
 
 A ledger in git that holds the intent, and a server that streams a file of results, are made
 first. Each measurement runs in a process of its own, so that its peak of memory is its own.
@@ -28,8 +28,8 @@ from typing import TextIO
 from bench.tables import write_targets
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.batches.collect import Collector
 from claude_batch.batches.batching import custom_id
+from claude_batch.batches.collect import Collector
 from claude_batch.cli.main import GARBAGE
 from claude_batch.costs.prices import Prices
 from claude_batch.findings.anchors import HASH_LENGTH, AnchoredTask, build_anchor, hash_line
@@ -50,7 +50,7 @@ WORDS = ("the", "value", "of", "this", "call", "is", "read", "before", "it", "wa
 
 
 @dataclass(frozen=True)
-class Measured:
+class CollectCost:
     requests: int
     seconds: float  # of CPU, git included: to fetch, match and record
     parsing: float  # of CPU: json.loads of each line
@@ -180,7 +180,7 @@ def ledger(folder: Path) -> GitLedger:
 
 
 def serve(folder: Path) -> None:
-    """The two calls that collecting makes; says its port first."""
+    """Serve the two calls of collecting. Prints the port first."""
     results = folder / "results.jsonl"
     status = {
         "id": BATCH,
@@ -215,24 +215,25 @@ def serve(folder: Path) -> None:
     server.serve_forever()
 
 
-def collect(folder: Path, port: int) -> Measured:
+def collect(folder: Path, port: int) -> CollectCost:
     environ = {"ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
     claude = AnthropicClient(environ, sleep=time.sleep)
     gc.set_threshold(*GARBAGE)  # as the program does
     claude.check_key()  # imports the SDK, which costs the same for one result
     later = NOW + timedelta(hours=1)
     verb = Collector(ledger(folder), claude, Prices.load(), "bench", lambda: later)
+    # Taken before and after, because other processes may slow the machine.
     before = parsing(folder)
     start = busy()
     done = verb.collect()
     seconds = busy() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     counted = sum(done.counts().values())
-    return Measured(counted, seconds, (before + parsing(folder)) / 2, memory)
+    return CollectCost(counted, seconds, (before + parsing(folder)) / 2, memory)
 
 
 def parsing(folder: Path) -> float:
-    """The yardstick. It is taken before and after, because other work on the machine slows it."""
+    """Return the reference time, in seconds of CPU."""
     start = busy()
     with (folder / "results.jsonl").open("rb") as file:
         for line in file:
@@ -268,12 +269,12 @@ def _port(said: TextIO) -> int:
         time.sleep(0.01)
 
 
-def measure(requests: int) -> Measured:
+def measure(requests: int) -> CollectCost:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run("prepare", folder, requests)
         with served(folder) as port:
-            return Measured(**json.loads(run("collect", folder, port)))
+            return CollectCost(**json.loads(run("collect", folder, port)))
 
 
 def run(part: str, folder: Path, number: int) -> bytes:
@@ -283,12 +284,12 @@ def run(part: str, folder: Path, number: int) -> bytes:
 
 def rows() -> Iterator[tuple[str, str, str]]:
     """What, target, measured."""
-    found = [measure(size) for size in SIZES]
-    most = found[-1]
+    costs = [measure(size) for size in SIZES]
+    most = costs[-1]
     what = f"collect {most.requests:,} results"
     yield f"{what}: time ÷ `json.loads` of each line", "≤ 3", f"{most.ratio:.1f}"
     yield f"{what}: most memory", "≤ 200 MB", f"{most.memory / 1e6:.0f} MB"
-    for less, more in pairwise(found):
+    for less, more in pairwise(costs):
         what = f"collect {more.requests:,} results ÷ {less.requests:,}"
         yield f"{what}: time", "≤ 11", f"{more.seconds / less.seconds:.1f}"
         yield f"{what}: memory", "the same", f"{more.memory / less.memory:.2f}"

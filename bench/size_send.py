@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench.tables import write_targets
-from claude_batch.prompts import kinds as _prompts_kinds
+from claude_batch.prompts.kinds import find_kind
 
 if TYPE_CHECKING:
     from claude_batch.anthropic_api.client import AnthropicClient
@@ -45,7 +45,7 @@ CREATED = {
 
 
 @dataclass(frozen=True)
-class Cost:
+class ProcessCost:
     """Of one process: CPU seconds, of the system too, seconds by the clock, and its largest
     resident set in MB."""
 
@@ -98,7 +98,7 @@ def _given(folder: Path, url: str) -> Iterator[tuple[str, str, str]]:
     )
 
 
-def _submitted(folder: Path, url: str, number: int) -> Cost:
+def _submitted(folder: Path, url: str, number: int) -> ProcessCost:
     tasks = folder / f"tasks-{number}.jsonl"
     with tasks.open("w") as file:
         for each in range(number):
@@ -120,13 +120,17 @@ def _ten_times(folder: Path, url: str) -> Iterator[tuple[str, str, str]]:
         )
 
 
-def _row(what: str, target: str, ours: list[Cost], theirs: list[Cost]) -> tuple[str, str, str]:
+def _row(
+    what: str, target: str, ours: list[ProcessCost], theirs: list[ProcessCost]
+) -> tuple[str, str, str]:
     rss, other = (max(one.rss for one in costs) for costs in (ours, theirs))
     measured = f"{_ratio(ours, theirs, 'seconds')}, {rss:.0f} MB against {other:.0f} MB"
     return what, target, measured
 
 
-def _ratio(ours: list[Cost], theirs: list[Cost], by: Literal["seconds", "wall"]) -> str:
+def _ratio(
+    ours: list[ProcessCost], theirs: list[ProcessCost], by: Literal["seconds", "wall"]
+) -> str:
     mine, yours = (statistics.median(getattr(one, by) for one in costs) for costs in (ours, theirs))
     return f"{mine / yours:.1f} × ({mine:.1f} s against {yours:.2f} s)"
 
@@ -134,7 +138,7 @@ def _ratio(ours: list[Cost], theirs: list[Cost], by: Literal["seconds", "wall"])
 # -- processes --------------------------------------------------------------------------------
 
 
-def _process(command: list[str], folder: Path, url: str) -> Cost:
+def _process(command: list[str], folder: Path, url: str) -> ProcessCost:
     """The memory is that of the program, or of the largest git that it has started."""
     environ = os.environ | {"ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": url}
     start = time.perf_counter()
@@ -147,10 +151,10 @@ def _process(command: list[str], folder: Path, url: str) -> Cost:
         out.seek(0)
         said = out.read().decode()
     wall = time.perf_counter() - start
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, said)
+    return ProcessCost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, said)
 
 
-def _me(*args: object) -> Cost:
+def _me(*args: object) -> ProcessCost:
     """One of the jobs below, which says itself how long its part took that counts."""
     here = Path(__file__).resolve().parent.parent
     command = [sys.executable, "-m", "bench.size_send", *map(str, args)]
@@ -236,19 +240,23 @@ def hunks(url: str) -> None:
     from claude_batch.diff.whole_files import context_hunk
     from claude_batch.submission import requests as request
     from claude_batch.submission.requests import Request, RequestTasks
-    from claude_batch.tasks.task import TaskFileOrigin, Task, compute_task_id
+    from claude_batch.tasks.task import Task, TaskFileOrigin, compute_task_id
 
-    kind, config, file = _prompts_kinds.find_kind("review"), Config(), BodySpool()
+    kind, config, file = find_kind("review"), Config(), BodySpool()
 
     def task(number: int) -> Task:
         path, hunk = f"src/f{number}.py", context_hunk(_code(number, 41).encode())
-        return Task(compute_task_id(kind.tag, path, hunk.body), kind.name, path, hunk, TaskFileOrigin())
+        return Task(
+            compute_task_id(kind.tag, path, hunk.body), kind.name, path, hunk, TaskFileOrigin()
+        )
 
     claude, watch, made = _claude(url), Watch(), list[Request]()
     while sum(one.body.size for one in made) < BYTES:
         asked = tuple(map(task, range(20 * len(made), 20 * len(made) + 20)))
         with watch:
-            made.append(request.build_request(kind, RequestTasks(asked), config, 16_000, file.store))
+            made.append(
+                request.build_request(kind, RequestTasks(asked), config, 16_000, file.store)
+            )
     with watch:
         claude.create_batch(
             (f"{'0' * 16}-{n}-{one.body.sha[:16]}", one.body) for n, one in enumerate(made)

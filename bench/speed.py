@@ -1,4 +1,4 @@
-"""Whole processes and the way from a diff to new task ids, each against its yardstick, in turn."""
+"""Measure whole processes, and the time from a diff to new task ids, each against a reference."""
 
 import gc
 import os
@@ -14,10 +14,10 @@ from pathlib import Path
 from claude_batch.cli.main import GARBAGE
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.view import LedgerState
-from claude_batch.prompts.kinds import kind_of
+from claude_batch.prompts.kinds import find_kind
 from claude_batch.submission.scope import PendingWork, ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder
-from claude_batch.tasks.sources import Range
+from claude_batch.tasks.sources import RangeSource
 
 RUNS = 31
 FILES, LINES = 3_000, 150  # of each file, so that the patch has 13 MB
@@ -71,9 +71,11 @@ def rows() -> Iterator[tuple[str, str, str]]:
             )
 
 
-def _ratio(ours: Callable[[], object], theirs: Callable[[], object], runs: int = RUNS) -> str:
-    """The median of the ratios of pairs: a machine that slows down slows both."""
-    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(runs + 1)][1:]
+def _ratio(
+    measured: Callable[[], object], reference: Callable[[], object], runs: int = RUNS
+) -> str:
+    # The runs are paired, because a machine that slows down slows both.
+    pairs = [(_seconds(measured), _seconds(reference)) for _ in range(runs + 1)][1:]
     ratio = statistics.median(a / b for a, b in pairs)
     medians = (1_000 * statistics.median(side) for side in zip(*pairs, strict=True))
     return BOTH.format(ratio, *medians)
@@ -90,9 +92,9 @@ def _process(command: list[str], folder: Path) -> Callable[[], object]:
 
 
 def _new_ids(folder: Path) -> int:
-    looker = ChangeFinder(Repository.open(folder, os.environ))
-    kinds = (kind_of("review"),)
-    look = looker.diff(looker.compare(Range("HEAD~1", "HEAD")), (), kinds)
+    finder = ChangeFinder(Repository.open(folder, os.environ))
+    kinds = (find_kind("review"),)
+    look = finder.find_changes(finder.compare(RangeSource("HEAD~1", "HEAD")), (), kinds)
     tasks = look.tasks(kinds)
     subject = ReviewScope("a/b", "run", None, look.comparison, tasks, look.skipped)
     return len(PendingWork.from_state(LedgerState(), subject).new)
@@ -109,7 +111,7 @@ def _repository(folder: Path, files: int, lines: int) -> None:
 
 
 def _rewrite(folder: Path) -> None:
-    """A little in each file, at four places, and every sixth anew."""
+    """Change four places of each file, and rewrite every sixth file."""
     for path in sorted(folder.rglob("*.py")):
         number = int(path.stem[1:])
         text = path.read_text().splitlines(keepends=True)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 
-# Bytes of diff: up to so many.
+# Upper limits in bytes of diff.
 SIZES = (("< 2 KB", 2_000), ("2–8 KB", 8_000), ("8–32 KB", 32_000), ("> 32 KB", 10**12))
 
 
@@ -18,10 +18,10 @@ def row(cells: Iterable[object]) -> str:
 
 
 def write_targets(targets: Iterable[tuple[str, str, str]]) -> None:
-    """What, target, measured: each as soon as it is there."""
+    """Write rows of name, target and measurement as soon as each is known."""
     sys.stdout.write(f"{row(['what', 'target', 'measured'])}\n{row(['---'] * 3)}\n")
-    for one in targets:
-        sys.stdout.write(f"{row(one)}\n")
+    for target in targets:
+        sys.stdout.write(f"{row(target)}\n")
         sys.stdout.flush()
 
 

@@ -8,9 +8,9 @@ from bench.ledger_size import measure
 
 def test_a_ledger_is_weighed_and_read_as_written_folded_and_squashed(tmp_path: Path) -> None:
     """It checks itself that each read finds every request."""
-    found = dict(measure(tmp_path, Runs(8, with_text=True), best_of=1))
-    assert list(found) == ["as written", "folded", "folded and squashed"]
-    written, folded, squashed = found.values()
+    sizes = dict(measure(tmp_path, Runs(8, with_text=True), best_of=1))
+    assert list(sizes) == ["as written", "folded", "folded and squashed"]
+    written, folded, squashed = sizes.values()
     assert written.files > folded.files == squashed.files
     assert folded.kilobytes > written.kilobytes > squashed.kilobytes
-    assert all(took.cpu > 0 for one in found.values() for took in (one.full, one.shallow))
+    assert all(took.cpu > 0 for size in sizes.values() for took in (size.full, size.shallow))
