@@ -26,7 +26,7 @@ from claude_batch.costs import estimates as estimate
 from claude_batch.costs import prompt_cache as prefix
 from claude_batch.costs.prices import BATCH_FACTOR, Prices
 from claude_batch.errors import ClaudeBatchError
-from claude_batch.ledger.usage_history import LEAST, SPAN
+from claude_batch.ledger.usage_history import MIN_SAMPLES, MAX_SAMPLES
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.submission.send import MAX_PRIMER_WAIT
 from scratch import Work
@@ -157,7 +157,7 @@ def test_every_key_of_the_configuration_is_in_the_table_with_its_default() -> No
 
 def test_the_example_is_a_configuration() -> None:
     [example] = blocks(section(README, "## Configuration"), "toml")
-    read = config_table.parse(config_table.OWN_FILE, example.encode())
+    read = config_table.parse_config(config_table.OWN_FILE, example.encode())
     assert read.budget.month is None
     assert set(tomllib.loads(example)) <= set(Config.model_fields)
 
@@ -395,8 +395,8 @@ def test_the_cache_saves_what_the_page_says() -> None:
     assert f"At {prefix.ASSUMED_HIT_RATE:.0%}, {least} requests are".replace("%", " %") in said
     assert f"saves at least {prefix.MIN_SAVING} dollars" in said
     assert f"or after {MAX_PRIMER_WAIT.seconds // 60} minutes" in said
-    assert f"From {LEAST} such answers within {prefix.RECENT.days} days on" in said
-    assert f"the newest {SPAN} of them" in said
+    assert f"From {MIN_SAMPLES} such answers within {prefix.RECENT.days} days on" in said
+    assert f"the newest {MAX_SAMPLES} of them" in said
     minimums = {one.cache_minimum or 0 for one in Prices.load().models.values()}
     assert f"{min(minimums)} tokens for the newest models, up to {max(minimums):,} for" in said
 

@@ -30,7 +30,7 @@ VANISHING = (
     ],
 )
 def test_what_has_not_much_time_left(minute: float, said: list[str]) -> None:
-    assert list(batch_warnings(LedgerState.of(SENT), at(minute))) == said
+    assert list(batch_warnings(LedgerState.from_events(SENT), at(minute))) == said
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_what_has_not_much_time_left(minute: float, said: list[str]) -> None:
     ],
 )
 def test_what_is_over_or_never_was_has_no_clock(events: list[AnyEvent]) -> None:
-    assert list(batch_warnings(LedgerState.of(events), at(26 * DAY))) == []
+    assert list(batch_warnings(LedgerState.from_events(events), at(26 * DAY))) == []

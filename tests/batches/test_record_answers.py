@@ -23,7 +23,7 @@ def outcomes(write: Write) -> dict[int, Outcome]:
 
 
 def test_all_records_each_request_and_that_nothing_more_will_come() -> None:
-    view = LedgerState.of(SENT)
+    view = LedgerState.from_events(SENT)
     raws = [succeeded(0), BatchResult(name(1), Outcome.EXPIRED, error="late", retriable=True)]
     write = recorder(view).record_final(view, raws)
     assert outcomes(write) == {0: Outcome.SUCCEEDED, 1: Outcome.EXPIRED}
@@ -35,20 +35,20 @@ def test_all_records_each_request_and_that_nothing_more_will_come() -> None:
         first.usd_standard / 2,
         PRICES.cost("claude-sonnet-5-5", first.usage, at=at(0), batch=True).usd_standard,
     )
-    after = LedgerState.of([*SENT, *write.events])
+    after = LedgerState.from_events([*SENT, *write.events])
     assert after.batch_records[I1].status(at(21)) == "collected"
 
 
 def test_twice_is_once() -> None:
-    view = LedgerState.of(SENT)
+    view = LedgerState.from_events(SENT)
     raws = [succeeded(0), succeeded(1)]
-    again = LedgerState.of([*SENT, *recorder(view).record_final(view, raws).events])
+    again = LedgerState.from_events([*SENT, *recorder(view).record_final(view, raws).events])
     assert recorder(again).record_final(again, raws) == Write()
     assert recorder(again).record(again, raws) == Write()
 
 
 def test_what_another_run_recorded_meanwhile_is_left_alone() -> None:
-    view, later = LedgerState.of(SENT), LedgerState.of([*SENT, answered("i1", 0)])
+    view, later = LedgerState.from_events(SENT), LedgerState.from_events([*SENT, answered("i1", 0)])
     assert outcomes(recorder(view).record_final(later, [succeeded(0), succeeded(1)])) == {
         1: Outcome.SUCCEEDED
     }
@@ -56,16 +56,18 @@ def test_what_another_run_recorded_meanwhile_is_left_alone() -> None:
 
 def test_of_two_answers_to_one_request_the_first_stands() -> None:
     first, second = succeeded(0), BatchResult(name(0), Outcome.ERRORED, error="late")
-    together = recorder(LedgerState.of(SENT)).record(LedgerState.of(SENT), [first, second])
+    together = recorder(LedgerState.from_events(SENT)).record(
+        LedgerState.from_events(SENT), [first, second]
+    )
     assert outcomes(together) == {0: Outcome.SUCCEEDED}
-    later = recorder(LedgerState.of(SENT)).record(
-        LedgerState.of([*SENT, *together.events]), [second]
+    later = recorder(LedgerState.from_events(SENT)).record(
+        LedgerState.from_events([*SENT, *together.events]), [second]
     )
     assert later == Write()
 
 
 def test_a_request_without_an_answer_is_unreadable_and_may_be_asked_again() -> None:
-    view = LedgerState.of(SENT)
+    view = LedgerState.from_events(SENT)
     write = recorder(view).record_final(view, [succeeded(1)])
     lost = write.events[0]
     assert lost.type == "answer"
@@ -78,14 +80,14 @@ def test_a_request_without_an_answer_is_unreadable_and_may_be_asked_again() -> N
 
 
 def test_some_records_no_more_than_there_is() -> None:
-    view = LedgerState.of(SENT)
+    view = LedgerState.from_events(SENT)
     assert outcomes(recorder(view).record(view, [succeeded(1)])) == {1: Outcome.SUCCEEDED}
     assert recorder(view).record(view, [BatchResult("theirs-0-1", Outcome.EXPIRED)]) == Write()
 
 
 @pytest.mark.parametrize("theirs", ["", "i1", "i1-0", "i2-0-1", "i1-1-1", "i1-9-1", "i1-²-1"])
 def test_only_a_name_that_we_gave_is_ours(theirs: str) -> None:
-    view = LedgerState.of([intent("i1"), asked("i1", 0, sha="1")])
+    view = LedgerState.from_events([intent("i1"), asked("i1", 0, sha="1")])
     assert outcomes(recorder(view).record(view, [BatchResult("i1-0-1", Outcome.EXPIRED)])) == {
         0: Outcome.EXPIRED
     }
@@ -93,7 +95,7 @@ def test_only_a_name_that_we_gave_is_ours(theirs: str) -> None:
 
 
 def test_findings_go_to_the_shard_unless_ids_alone_are_kept() -> None:
-    view = LedgerState.of(SENT)
+    view = LedgerState.from_events(SENT)
     raws = [succeeded(0, said(build_anchor(1, ANCHORED.hash_at(0)), "9zzz"))]
     kept = recorder(view).record(view, raws)
     (shard,) = kept.shards
@@ -116,22 +118,24 @@ def test_findings_again_takes_what_succeeded_and_was_asked_for() -> None:
 
 
 def test_a_model_without_a_price_is_unpriced_and_never_free() -> None:
-    view = LedgerState.of(SENT)
+    view = LedgerState.from_events(SENT)
     (event,) = recorder(view).record(view, [succeeded(0, model="claude-new-9")]).events
     assert event.type == "answer"
     assert (event.model, event.usd) == ("claude-new-9", None)
-    row = next(row for row in LedgerState.of([*SENT, event]).rows if row.asked.n == 0)
-    assert row.charge() == row.asked.estimate.usd_max == Decimal("0.05")
+    row = next(
+        row for row in LedgerState.from_events([*SENT, event]).requests if row.request.n == 0
+    )
+    assert row.charge() == row.request.estimate.usd_max == Decimal("0.05")
 
 
 def test_of_the_lane_now_only_one_request_can_be_in_doubt() -> None:
     now = intent("i1", requests=3).model_copy(update={"lane": "now"})
     asks = [asked("i1", n, f"t{n}") for n in range(3)]
-    view = LedgerState.of([now, *asks, answered("i1", 0, batch=None)])
+    view = LedgerState.from_events([now, *asks, answered("i1", 0, batch=None)])
     write = recorder(view).record_unknown(view)
     assert outcomes(write) == {1: Outcome.UNREADABLE}
     assert [event.type for event in write.events] == ["answer", "voided"]
-    after = LedgerState.of([now, *asks, answered("i1", 0, batch=None), *write.events])
+    after = LedgerState.from_events([now, *asks, answered("i1", 0, batch=None), *write.events])
     assert after.batch_records[I1].status(at(60)) == "collected"
     assert [after.task_status(TaskId(f"t{n}")) for n in range(3)] == ["answered", "new", "new"]
 
@@ -148,7 +152,7 @@ def test_counts_are_disjoint_and_sum_up() -> None:
 
 
 def test_the_event_is_of_the_run_that_collected() -> None:
-    view = LedgerState.of(SENT)
+    view = LedgerState.from_events(SENT)
     (event,) = recorder(view).record(view, [succeeded(0)]).events
     assert (event.run, event.at, event.repo) == (
         "run-2",

@@ -49,27 +49,27 @@ def looked(minute: float, *candidates: str) -> BatchLookup:
 
 
 def sending(*looks: BatchLookup) -> BatchRecord:
-    return LedgerState.of([intent("i1"), asked("i1", 0, "t1"), *looks]).batch_records[
+    return LedgerState.from_events([intent("i1"), asked("i1", 0, "t1"), *looks]).batch_records[
         IntentId("i1")
     ]
 
 
 def test_doubtful_is_what_has_no_fact() -> None:
     events = [intent("i1"), asked("i1", 0, "t1")]
-    assert [one.intent.id for one in unconfirmed_batches(LedgerState.of(events))] == ["i1"]
+    assert [one.intent.id for one in unconfirmed_batches(LedgerState.from_events(events))] == ["i1"]
     for fact in (submitted("i1"), voided("i1"), answered("i1")):
-        assert unconfirmed_batches(LedgerState.of([*events, fact])) == []
+        assert unconfirmed_batches(LedgerState.from_events([*events, fact])) == []
 
 
 def test_the_lane_now_has_no_listing_to_look_at() -> None:
     now = intent("i1").model_copy(update={"lane": "now"})
-    (one,) = unconfirmed_batches(LedgerState.of([now, asked("i1", 0, "t1")]))
+    (one,) = unconfirmed_batches(LedgerState.from_events([now, asked("i1", 0, "t1")]))
     assert find_candidates(one, [batch("b", 0)], ()) == []
     assert earliest_creation([one]) > at(10**6)
 
 
 def test_taken_are_the_batches_of_all_intents() -> None:
-    view = LedgerState.of([intent("i1"), submitted("i1"), intent("i2")])
+    view = LedgerState.from_events([intent("i1"), submitted("i1"), intent("i2")])
     assert claimed_batch_ids(view) == {"batch-i1"}
 
 
@@ -105,9 +105,9 @@ def test_results_say_whose_they_are() -> None:
 
 
 def test_what_was_created_before_all_doubts_is_not_listed() -> None:
-    earlier = LedgerState.of([intent("i2", minute=-5), asked("i2", 0, "t2")]).batch_records[
-        IntentId("i2")
-    ]
+    earlier = LedgerState.from_events(
+        [intent("i2", minute=-5), asked("i2", 0, "t2")]
+    ).batch_records[IntentId("i2")]
     assert earliest_creation([sending(), earlier]) == at(-5 - DAY)
 
 
@@ -154,7 +154,7 @@ def test_a_lease_is_counted_from_the_first_look(
 def test_a_lease_that_was_renewed_is_longer() -> None:
     renewed = intent("i1", minute=20).model_copy(update={"lane": "now"})
     events = [intent("i1"), renewed, asked("i1", 0, "t1"), looked(1)]
-    one = LedgerState.of(events).batch_records[IntentId("i1")]
+    one = LedgerState.from_events(events).batch_records[IntentId("i1")]
     assert decide_recovery(one, [], at(60)) == CheckAgain(())
     assert isinstance(decide_recovery(one, [], at(61)), AbandonIntent)
 
@@ -164,8 +164,10 @@ def test_what_never_arrived_was_looked_for_long_enough(
     minutes: tuple[int, ...], is_so: bool
 ) -> None:
     events = [intent("i1"), asked("i1", 0, "t1"), *map(looked, minutes)]
-    assert not was_never_created(LedgerState.of(events).batch_records[IntentId("i1")])
+    assert not was_never_created(LedgerState.from_events(events).batch_records[IntentId("i1")])
     assert (
-        was_never_created(LedgerState.of([*events, voided("i1")]).batch_records[IntentId("i1")])
+        was_never_created(
+            LedgerState.from_events([*events, voided("i1")]).batch_records[IntentId("i1")]
+        )
         is is_so
     )

@@ -18,7 +18,7 @@ DAY = 60 * 24
 
 
 def written(*events: AnyEvent, budget: Budget | None = None) -> str:
-    views = [LedgerState.of(events)]
+    views = [LedgerState.from_events(events)]
     budget = budget or Budget()
     return render_cost_page(
         build_spending_report(views, "kind", None),
@@ -141,7 +141,7 @@ def test_an_empty_ledger_is_a_page_too() -> None:
 
 
 def test_the_first_day_of_a_period_is_in_the_title() -> None:
-    views = [LedgerState.of(TWO_DAYS)]
+    views = [LedgerState.from_events(TWO_DAYS)]
     found = build_spending_report(views, "day", at(0))
     html = render_cost_page(found, found, [], forecast_month(views, NOW, None), Budget(), NOW)
     assert "<h1>What claude-batch cost since 2026-11-22</h1>" in html

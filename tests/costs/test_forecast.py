@@ -23,7 +23,7 @@ def paid(name: str, day: float, usd: str) -> list:
 
 
 def test_a_line_through_what_was_paid() -> None:
-    view = LedgerState.of(
+    view = LedgerState.from_events(
         [
             *paid("october, late", -25, "8.00"),  # 28 October: past the same part of that month
             *paid("october, early", -45, "2.00"),  # 8 October
@@ -79,14 +79,14 @@ def test_a_month_in_words() -> None:
 
 
 def test_nothing_is_foretold_on_the_first_day() -> None:
-    view = LedgerState.of(paid("today", -20.9, "1.00"))  # 1 November, 12:24
+    view = LedgerState.from_events(paid("today", -20.9, "1.00"))  # 1 November, 12:24
     found = forecast_month([view], datetime(2026, 11, 1, 23, tzinfo=UTC), None)
     assert (found.usd, found.forecast_usd, found.previous_usd) == (Decimal("1.00"), None, None)
 
 
 def test_a_month_counts_what_it_does_not_know() -> None:
     unpriced = [intent("i"), asked("i", 0, "t"), answered("i", usd=None, usd_standard=None)]
-    found = forecast_month([LedgerState.of(unpriced)], at(DAY), BUDGET)
+    found = forecast_month([LedgerState.from_events(unpriced)], at(DAY), BUDGET)
     assert (found.usd, found.unknown, found.reserved_usd) == (Decimal(0), 1, Decimal(0))
 
 
@@ -96,7 +96,7 @@ def test_an_empty_ledger() -> None:
 
 
 def test_the_error_of_estimates_by_kind_and_model() -> None:
-    view = LedgerState.of(
+    view = LedgerState.from_events(
         [
             *paid("a", 0, "0.02"),
             *paid("b", 0, "0.02"),
@@ -120,7 +120,7 @@ def test_the_error_of_estimates_by_kind_and_model() -> None:
 
 
 def test_the_wait_for_an_answer_and_a_clock_that_went_backwards() -> None:
-    view = LedgerState.of(
+    view = LedgerState.from_events(
         [
             *paid("a", 0, "0.02"),
             intent("b", 30),

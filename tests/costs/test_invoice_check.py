@@ -44,7 +44,7 @@ def document(*results: dict, day: str = "2026-11-22", **more: object) -> bytes:
 
 
 def ledger() -> LedgerState:
-    return LedgerState.of(
+    return LedgerState.from_events(
         [
             intent("i1", requests=4),
             *(asked("i1", n, f"t{n}") for n in range(4)),

@@ -21,7 +21,7 @@ from claude_batch.costs.prompt_cache import (
     plan_cached_prefixes,
 )
 from claude_batch.ledger.events import AnyEvent
-from claude_batch.ledger.usage_history import LEAST, SPAN
+from claude_batch.ledger.usage_history import MIN_SAMPLES, MAX_SAMPLES
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, at, intent, settled
 from rig import PRICES
@@ -145,30 +145,30 @@ class TestHitRate:
     HALF = Usage(input=1_000, cache_read=300, cache_write_1h=200, cache_write_5m=100)
 
     def rate(self, *events: AnyEvent, minute: float = 1_000) -> Decimal:
-        return measure_hit_rate(LedgerState.of(events), at(minute))
+        return measure_hit_rate(LedgerState.from_events(events), at(minute))
 
     def test_twenty_answers_are_believed(self) -> None:
-        assert self.rate(*past(LEAST - 1, self.HALF)) == ASSUMED_HIT_RATE
-        assert self.rate(*past(LEAST, self.HALF)) == Decimal("0.5")
+        assert self.rate(*past(MIN_SAMPLES - 1, self.HALF)) == ASSUMED_HIT_RATE
+        assert self.rate(*past(MIN_SAMPLES, self.HALF)) == Decimal("0.5")
 
     def test_folded_ones_count_too(self) -> None:
-        folded = [settled(f"f{n}", 0, f"t{n}", usage=self.HALF) for n in range(LEAST)]
+        folded = [settled(f"f{n}", 0, f"t{n}", usage=self.HALF) for n in range(MIN_SAMPLES)]
         assert self.rate(*folded) == Decimal("0.5")
 
     def test_what_was_not_cached_and_what_primed_say_nothing(self) -> None:
         plain = past(100, Usage(input=1_000), start=100)
         primers = past(50, Usage(cache_write_1h=1_000), start=200, purpose="primer")
-        assert self.rate(*past(LEAST, self.HALF), *plain, *primers) == Decimal("0.5")
+        assert self.rate(*past(MIN_SAMPLES, self.HALF), *plain, *primers) == Decimal("0.5")
 
     def test_the_newest_hundred(self) -> None:
-        old = past(LEAST, Usage(cache_write_1h=1_000))
-        new = past(SPAN, self.HALF, start=LEAST)
+        old = past(MIN_SAMPLES, Usage(cache_write_1h=1_000))
+        new = past(MAX_SAMPLES, self.HALF, start=MIN_SAMPLES)
         assert self.rate(*new, *old) == Decimal("0.5")
 
     def test_a_month_later_it_is_tried_again(self) -> None:
-        never = past(LEAST, Usage(cache_write_1h=1_000))
+        never = past(MIN_SAMPLES, Usage(cache_write_1h=1_000))
         assert self.rate(*never) == 0
-        later = LEAST + HISTORY / timedelta(minutes=1)
+        later = MIN_SAMPLES + HISTORY / timedelta(minutes=1)
         assert self.rate(*never, minute=later) == ASSUMED_HIT_RATE
 
 

@@ -66,7 +66,7 @@ def answers(results: Iterable[object], prices: Prices = LISTED) -> list[AnswerRe
     """As `collect` records them when each one answers a request of ours."""
     found = list(results)
     asks = [asked("i1", n, f"t{n}") for n in range(len(found))]
-    view = LedgerState.of([intent("i1", requests=len(found)), *asks, submitted("i1")])
+    view = LedgerState.from_events([intent("i1", requests=len(found)), *asks, submitted("i1")])
     lines = (
         json.dumps({"custom_id": custom_id(one.intent, one.n, one.sha), "result": result}).encode()
         for one, result in zip(asks, found, strict=True)
@@ -189,5 +189,5 @@ def test_a_negative_or_absurd_field_makes_the_answer_unknown(fields: dict[str, o
 def test_what_is_unknown_keeps_its_reservation() -> None:
     (found,) = answers(changed(input_tokens=-1))
     ask = asked("i1", 0, "t0")
-    view = LedgerState.of([intent("i1"), ask, submitted("i1"), found])
+    view = LedgerState.from_events([intent("i1"), ask, submitted("i1"), found])
     assert view.spent(datetime(2026, 11, 1, tzinfo=UTC)) == ask.estimate.usd_max

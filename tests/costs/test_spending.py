@@ -10,7 +10,7 @@ from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from ledger_events import answered, asked, at, failed, intent, plan, settled
 
-VIEW = LedgerState.of(
+VIEW = LedgerState.from_events(
     [
         intent("i1", requests=3),
         asked("i1", 0, "t1", pr=7),
@@ -74,7 +74,7 @@ def test_nothing_paid_is_a_total_of_nothing() -> None:
 
 
 def test_an_answer_without_a_price_is_unknown_and_not_free() -> None:
-    view = LedgerState.of(
+    view = LedgerState.from_events(
         [
             intent("i1", requests=3),
             *(asked("i1", n, f"t{n}") for n in range(3)),
@@ -89,7 +89,7 @@ def test_an_answer_without_a_price_is_unknown_and_not_free() -> None:
 
 
 def test_a_folded_request_keeps_its_lane() -> None:
-    view = LedgerState.of([settled("i1", 0, "t1"), settled("i2", 0, "t2", lane="now")])
+    view = LedgerState.from_events([settled("i1", 0, "t1"), settled("i2", 0, "t2", lane="now")])
     saved = build_spending_report([view], "kind", None).total.receipt
     assert (saved.saved_by_batch, saved.saved_by_cache) == (Decimal("0.02"), Decimal("0.02"))
 
@@ -106,7 +106,7 @@ def test_what_was_not_asked_again_counts_where_it_was_wanted() -> None:
         more = {"files": (file,), "new": 1, "reused": 2, "head": head}
         return plan(name, minute, pr=8).model_copy(update=more)
 
-    view = LedgerState.of(
+    view = LedgerState.from_events(
         [
             intent("i1"),
             asked("i1", 0, "t1", "t2", "t3", pr=7),

@@ -129,7 +129,7 @@ def test_while_it_is_sent_nobody_knows_and_it_is_found_again(tmp_path: Path) -> 
         cut_short(place, switch, killer, "submit", "--pr", pull)
         (sending,) = view(place).open_batches()
         assert sending.submitted is None
-        assert sending.voided is None
+        assert sending.abandoned is None
         assert place.json("submit", "--pr", pull)["tasks"]["new"] == 0
 
         later = lambda: datetime.now(UTC) + timedelta(minutes=31)  # noqa: E731

@@ -168,7 +168,7 @@ def test_the_life_of_four_comments(story: Story) -> None:
 
     # What was said is in the ledger once, and the outcomes say how often we were right.
     view = story.pull.rig.view
-    assert sorted(one.what for one in view.signals) == ["resolved", "thumbs_down"]
+    assert sorted(one.what for one in view.feedback) == ["resolved", "thumbs_down"]
     rows = list_findings([story.pull.rig.ledger])
     outcomes = sorted({row.outcome for row in rows})
     assert outcomes == ["fixed", "posted", "resolved", "thumbs_down"]
@@ -219,7 +219,7 @@ def test_a_suggestion_that_is_applied_counts_as_accepted(story: Story) -> None:
     story.push(FIXABLE, FIXED)
     story.review()
     assert story.comment(FIXABLE).resolved_by == BOT
-    assert [one.what for one in story.pull.rig.view.signals] == ["applied"]
+    assert [one.what for one in story.pull.rig.view.feedback] == ["applied"]
     [row] = compute_precision(
         (row.finding, row.outcome) for row in list_findings([story.pull.rig.ledger])
     )
@@ -234,10 +234,10 @@ def test_on_a_laptop_the_reviewer_is_a_person_too(story: Story) -> None:
     story.review()
     assert story.comment(FIXABLE).resolved_by == MONA
     assert story.publish().posted == 0
-    assert story.pull.rig.view.signals == []
+    assert story.pull.rig.view.feedback == []
     story.hub.resolve(story.comment(KEPT).id, MONA)
     story.publish()
-    assert [one.what for one in story.pull.rig.view.signals] == ["resolved"]
+    assert [one.what for one in story.pull.rig.view.feedback] == ["resolved"]
 
 
 def test_killed_between_resolving_and_recording(story: Story) -> None:
@@ -249,7 +249,7 @@ def test_killed_between_resolving_and_recording(story: Story) -> None:
     story.hub.resolve(story.comment(FIXABLE).id, BOT)
     story.publish()
     view = story.pull.rig.view
-    assert view.signals == []
+    assert view.feedback == []
     assert [post.state for post in view.posts.values()].count("resolved") == 1
 
 

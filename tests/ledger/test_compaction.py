@@ -17,7 +17,7 @@ from claude_batch.batches.status import list_batches, status
 from claude_batch.costs.entries import list_cost_entries, list_reused_tasks
 from claude_batch.costs.spending import GROUP_NAMES, build_spending_report
 from claude_batch.findings.finding import Finding
-from claude_batch.ledger.compaction import MOST_BYTES, MOST_FILES, fold, needs_compaction
+from claude_batch.ledger.compaction import MAX_BYTES, MAX_FILES, fold, needs_compaction
 from claude_batch.ledger.events import (
     AnswerRecorded,
     AnyEvent,
@@ -36,8 +36,8 @@ from claude_batch.ledger.events import (
 )
 from claude_batch.ledger.files import LARGE, ParsedLog, checksum, parse_log
 from claude_batch.ledger.store import Write
-from claude_batch.ledger.usage_history import History
-from claude_batch.ledger.view import LedgerState, TaskStatus, due
+from claude_batch.ledger.usage_history import UsageHistory
+from claude_batch.ledger.view import LedgerState, TaskStatus, refactoring_plans
 from claude_batch.pull_requests.record import PullRequestRecord, has_news
 from claude_batch.submission.plan_record import is_recorded
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
@@ -73,8 +73,10 @@ def log(*events: AnyEvent) -> Logs:
 
 def view_of(logs: Logs, shards: Iterable[str] = ()) -> LedgerState:
     files = logs.values()
-    sheets = (sheet for file in files for sheet in file.sheets)
-    return LedgerState.of((event for file in files for event in file.events), (), shards, sheets)
+    sheets = (sheet for file in files for sheet in file.indexes)
+    return LedgerState.from_events(
+        (event for file in files for event in file.events), (), shards, sheets
+    )
 
 
 def folded(
@@ -84,11 +86,13 @@ def folded(
     done = fold(logs, view_of(logs, shards), before)
     made = {path: parse_log(path, InMemory(content), large) for path, content in done.files.items()}
     assert all(not file.damaged for file in made.values())
-    return {path: file for path, file in logs.items() if path not in done.gone} | made
+    return {path: file for path, file in logs.items() if path not in done.removed} | made
 
 
 def events(logs: Logs, kind: type[AnyEvent]) -> list[AnyEvent]:
-    return [event for file in logs.values() for event in file.every() if isinstance(event, kind)]
+    return [
+        event for file in logs.values() for event in file.all_events() if isinstance(event, kind)
+    ]
 
 
 @dataclass
@@ -141,21 +145,21 @@ def questions(view: LedgerState) -> dict[str, object]:
             for _, a in view.answers_of(ids)
         ],
         "shown": sorted(
-            row.asked.model_dump_json()
-            for row in view.rows
-            if row.answered and row.answered.findings and row.answered.shard in view.shards
+            row.request.model_dump_json()
+            for row in view.requests
+            if row.answer and row.answer.findings and row.answer.shard in view.shards
         ),
         "looks": status_by_finding(view),
         "origins": recent_findings(view, NOW),
-        "history": History.of(view),
-        "plans": [view.plan(7), view.plan(8)],
+        "history": UsageHistory.from_state(view),
+        "plans": [view.latest_plan(7), view.latest_plan(8)],
         "said": [is_recorded(view, plan) for plan in view.plans if plan.at >= BEFORE],
-        "refactorings": due(view),
+        "refactorings": refactoring_plans(view),
         "posts": view.posts,
-        "signals": view.signals,
+        "signals": view.feedback,
         "closed": view.closed,
         "leases": view.leases,
-        "forgotten": view.forgotten,
+        "forgotten": view.reset_times,
         "damaged": view.damaged,
         **{f"pull request {pr}": pull(view, pr, ids) for pr in (7, 8)},
     }
@@ -399,7 +403,11 @@ def test_what_estimates_draw_on_stays_as_it_is() -> None:
     done = folded(files)
     assert len(events(done, AnswerRecorded)) == 100
     assert len(events(done, FoldedRequest)) == 30
-    assert History.of(view_of(done)) == History.of(view_of(files)) != History()
+    assert (
+        UsageHistory.from_state(view_of(done))
+        == UsageHistory.from_state(view_of(files))
+        != UsageHistory()
+    )
 
 
 def test_of_a_closed_pull_request_the_latest_plan_stays() -> None:
@@ -439,13 +447,13 @@ def sizes(count: int, size: int, day: int = -40) -> dict[str, int]:
     ("logs", "expected"),
     [
         ({}, False),
-        (sizes(MOST_FILES, 100), False),
-        (sizes(MOST_FILES + 1, 100), True),
-        (sizes(MOST_FILES + 1, 100, day=-30), False),
-        (sizes(10, MOST_BYTES // 10), False),
-        (sizes(10, MOST_BYTES // 10 + 1), True),
-        (sizes(10, MOST_BYTES), False),
-        ({"snap/2026-01-0123456789abcdef.jsonl": 2 * MOST_BYTES}, False),
+        (sizes(MAX_FILES, 100), False),
+        (sizes(MAX_FILES + 1, 100), True),
+        (sizes(MAX_FILES + 1, 100, day=-30), False),
+        (sizes(10, MAX_BYTES // 10), False),
+        (sizes(10, MAX_BYTES // 10 + 1), True),
+        (sizes(10, MAX_BYTES), False),
+        ({"snap/2026-01-0123456789abcdef.jsonl": 2 * MAX_BYTES}, False),
     ],
     ids=[
         "empty",
@@ -466,5 +474,5 @@ def test_folding_is_due_for_many_or_large_old_files(logs: dict[str, int], expect
 def test_of_a_raw_and_a_folded_answer_the_later_one_stands(raw: int, stands: int) -> None:
     """Two answers to one request may lie in files that are folded at different times."""
     rows = [ev.intent("i1"), ev.asked("i1", 0, "t1"), ev.settled("i1", 0, "t1", minute=20)]
-    view = LedgerState.of([*rows, ev.answered("i1", 0, minute=raw)])
+    view = LedgerState.from_events([*rows, ev.answered("i1", 0, minute=raw)])
     assert view.batch_records[IntentId("i1")].answers[0].at == ev.at(stands)

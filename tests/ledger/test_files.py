@@ -18,9 +18,9 @@ def test_a_large_claim_is_several_files_and_their_union_is_the_claim() -> None:
     assert max(len(file.content) for file in files) < most + most / 4
     parsed = [parse_log(file.path, InMemory(file.content)) for file in files]
     assert not any(file.damaged for file in parsed)
-    assert LedgerState.of(event for file in parsed for event in file.events) == LedgerState.of(
-        events
-    )
+    assert LedgerState.from_events(
+        event for file in parsed for event in file.events
+    ) == LedgerState.from_events(events)
 
 
 def test_a_small_claim_is_one_file() -> None:

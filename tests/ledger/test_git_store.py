@@ -185,7 +185,7 @@ def test_findings_that_were_just_written_are_found(make_work: MakeWork, form: st
     shard = Shard(intent("i1").id, 0, (finding("f1"),))
     events = (intent("i1"), asked("i1", 0, "t1"), answered("i1"))
     view = ledger.transact(always(*events, shards=(shard,)))
-    answers = [row.answered for row in view.rows if row.answered]
+    answers = [row.answer for row in view.requests if row.answer]
     assert tuple(ledger.findings(answers)) == shard.findings
 
 

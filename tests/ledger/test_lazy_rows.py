@@ -28,7 +28,9 @@ def file_of(events: Sequence[AnyEvent], large: int) -> ParsedLog:
 
 def view_of(*files: ParsedLog) -> LedgerState:
     events = (event for file in files for event in file.events)
-    return LedgerState.of(events, sheets=[sheet for file in files for sheet in file.sheets])
+    return LedgerState.from_events(
+        events, sheets=[sheet for file in files for sheet in file.indexes]
+    )
 
 
 @settings(max_examples=80, deadline=None)
@@ -40,10 +42,10 @@ def test_it_does_not_matter_in_which_files_the_events_stand(where: list[int], tw
         for at, large in enumerate((0, 0, 10**9, 10**9))
     ]
     again = [file_of(EVENTS, 0)] if twice else []
-    view, expected = view_of(*files, *again), LedgerState.of(EVENTS)
+    view, expected = view_of(*files, *again), LedgerState.from_events(EVENTS)
     assert view == expected
-    assert len(view.rows) == len(expected.rows)
-    assert all(row in expected.rows for row in view.rows)
+    assert len(view.requests) == len(expected.requests)
+    assert all(row in expected.requests for row in view.requests)
     assert view.spent(at(0)) == expected.spent(at(0))
     tasks = [TaskId(name) for name in ("t1", "t2", "t3")]
     assert [view.task_status(task) for task in tasks] == [
@@ -71,7 +73,7 @@ def test_only_requests_and_answers_of_large_files_stay_there() -> None:
     assert file_of(EVENTS, 10**9).events == tuple(EVENTS)
     large = file_of([intent("i1"), asked("i1", 0, "t1"), answered("i1")], 0)
     assert [event.type for event in large.events] == ["intent"]
-    assert [(sheet.kind, sheet.intent, [*sheet.places]) for sheet in large.sheets] == [
+    assert [(sheet.event_type, sheet.intent, [*sheet.offsets]) for sheet in large.indexes] == [
         (RequestRecorded, "i1", [0]),
         (AnswerRecorded, "i1", [0]),
     ]
@@ -85,15 +87,15 @@ def test_a_row_is_read_when_it_is_asked_for_and_not_before() -> None:
         return to_line(asked("i1", place, "t1"))
 
     sheet = LogFileIndex(RequestRecorded, I1, {n: n for n in range(5)}, line_at)
-    request = LedgerState.of([intent("i1", requests=5)], sheets=[sheet])
+    request = LedgerState.from_events([intent("i1", requests=5)], sheets=[sheet])
     (sending,) = request.open_batches()
     assert (len(sending.requests), 4 in sending.requests, 5 in sending.requests) == (5, True, False)
     assert sending.requests.keys() - {0, 1} == {2, 3, 4}
-    assert len(request.rows) == 5
-    assert sending.requests.head(7) is None
+    assert len(request.requests) == 5
+    assert sending.requests.header(7) is None
     assert read == []
     assert sending.requests[3] == asked("i1", 3, "t1")
-    assert request.rows[2].asked.n == 2
+    assert request.requests[2].request.n == 2
     assert read == [3, 2]
 
 
@@ -110,7 +112,7 @@ def test_a_damaged_line_of_a_large_file_is_left_alone() -> None:
     path = f"log/2026/11/22/1-x-y-{checksum(content)}.jsonl"
     found = parse_log(path, InMemory(content), 0)
     assert [line.split(": ")[1] for line in found.damaged] == ["line 2"]
-    view = LedgerState.of([intent("i1")], sheets=found.sheets)
+    view = LedgerState.from_events([intent("i1")], sheets=found.indexes)
     assert view.task_status(TaskId("t1")) is TaskStatus.ANSWERED
 
 
@@ -124,7 +126,10 @@ def test_answers_are_matched_with_requests_on_a_sheet_as_with_values(keep: bool)
         BatchResult(name(2), Outcome.SUCCEEDED, text="{}"),
         BatchResult("i1-1-2", Outcome.CANCELED),
     ]
-    views = [LedgerState.of([*intents, *requests]), view_of(file_of([*intents, *requests], 0))]
+    views = [
+        LedgerState.from_events([*intents, *requests]),
+        view_of(file_of([*intents, *requests], 0)),
+    ]
     by_value, by_sheet = [
         recorder(one, keep_findings=keep).record_final(one, raws) for one in views
     ]

@@ -6,7 +6,7 @@ import pytest
 from claude_batch.batches.cancel import close_pull_request
 from claude_batch.costs.entries import list_cost_entries
 from claude_batch.ledger.events import Stamp
-from claude_batch.ledger.prune import Pruned, prune
+from claude_batch.ledger.prune import PruneResult, prune
 from claude_batch.submission.scope import ReviewScope
 from ledger_events import START
 from rig import REPO, Rig, find, open_rig
@@ -96,19 +96,19 @@ def test_old_log_files_are_folded_and_nothing_else_changes(rig: Rig) -> None:
     reviewed(rig, pr=8, path="b.py")
     closed(rig, 7)
     before = rig.view
-    assert prune(rig.ledger, rig.clock.at) == Pruned()
+    assert prune(rig.ledger, rig.clock.at) == PruneResult()
     rig.clock.forward(days=60)
-    assert prune(rig.ledger, rig.clock.at, when_due=True) == Pruned()
+    assert prune(rig.ledger, rig.clock.at, when_due=True) == PruneResult()
     done = prune(rig.ledger, rig.clock.at)
     assert done.dropped == 1
-    assert done.folded == len(before.logs) > 3
+    assert done.folded == len(before.log_sizes) > 3
     after = rig.view
-    assert [path[:5] for path in after.logs] == ["snap/"]
+    assert [path[:5] for path in after.log_sizes] == ["snap/"]
     assert findings(rig) == 1
     assert after.spent(START) == before.spent(START) > 0
     assert rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}, pr=9)).sent == ()
     assert list_cost_entries([after])[0].wait == list_cost_entries([before])[0].wait is not None
-    assert prune(rig.ledger, rig.clock.at) == Pruned()
+    assert prune(rig.ledger, rig.clock.at) == PruneResult()
 
 
 def test_a_greater_age_folds_less_and_a_smaller_one_no_more(rig: Rig) -> None:

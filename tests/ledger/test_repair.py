@@ -12,8 +12,8 @@ import pytest
 from claude_batch.errors import CannotRecord, LedgerIsNewer
 from claude_batch.git.process import Git
 from claude_batch.ledger.git_store import GitLedger
-from claude_batch.ledger.prune import Pruned, squash
-from claude_batch.ledger.repair import LedgerHistory, Repair, repair
+from claude_batch.ledger.prune import PruneResult, squash
+from claude_batch.ledger.repair import LedgerHistory, RepairResult, repair
 from claude_batch.ledger.store import Shard, Write
 from ledger_contract import always
 from ledger_events import START, answered, asked, finding, intent, plan
@@ -66,7 +66,7 @@ class Patient:
     def history(self) -> LedgerHistory:
         return LedgerHistory(self.ledger.git)
 
-    def repaired(self) -> Repair:
+    def repaired(self) -> RepairResult:
         return repair(self.ledger, self.history, self.told.append)
 
 
@@ -95,14 +95,14 @@ def test_what_the_history_has_is_put_back(patient: Patient, what: str, how: str)
     DAMAGE[how](patient, path)
     patient.edit(write={"notes.txt": b"mine\n"})
     before = patient.remote.git("rev-parse", REF).decode().strip()
-    assert patient.repaired() == Repair(REF, None, (path,), ())
+    assert patient.repaired() == RepairResult(REF, None, (path,), ())
     view = patient.opened(patient.clone).view()
     assert view.batch_records == whole.batch_records
     assert view.shards == whole.shards
     assert [row.id for row in patient.ledger.findings([answered("i1", shard=shard_of(patient))])]
     assert view.damaged == ("notes.txt: not a file of the ledger",)
     assert patient.remote.git("rev-parse", f"{REF}^").decode().strip() == before
-    assert patient.repaired() == Repair(REF, None, (), ())  # and that writes nothing
+    assert patient.repaired() == RepairResult(REF, None, (), ())  # and that writes nothing
     assert patient.remote.git("rev-parse", f"{REF}^").decode().strip() == before
 
 
@@ -112,7 +112,7 @@ def shard_of(patient: Patient) -> str:
 
 def test_what_we_dropped_ourselves_stays_away(patient: Patient) -> None:
     patient.ledger.transact(lambda view: Write(drops=tuple(view.shards)))
-    assert patient.repaired() == Repair(REF, None, (), ())
+    assert patient.repaired() == RepairResult(REF, None, (), ())
     assert patient.paths("answers/") == []
 
 
@@ -121,10 +121,10 @@ def test_what_was_folded_away_is_not_missed(patient: Patient) -> None:
     whole, later = patient.ledger.view(), START + timedelta(days=40)
     patient.ledger.transact(lambda view: Write(fold_before=later))
     assert patient.paths("log/") == []
-    assert patient.repaired() == Repair(REF, None, (), ())
+    assert patient.repaired() == RepairResult(REF, None, (), ())
     assert squash(patient.ledger, patient.history).squashed == 4
     tip = patient.ledger.tip()
-    assert patient.repaired() == Repair(REF, None, (), ())
+    assert patient.repaired() == RepairResult(REF, None, (), ())
     assert patient.ledger.tip() == tip
     assert patient.ledger.view().spent(START) == whole.spent(START) > 0
 
@@ -138,17 +138,17 @@ def test_what_can_be_put_back_is_put_back_before_a_squash(patient: Patient) -> N
         squash(patient.ledger, patient.history)
     assert "doctor --repair" in caught.value.remedy
     assert patient.ledger.tip() == tip
-    assert patient.repaired().put_back == (path,)
-    assert squash(patient.ledger, patient.history) == Pruned(squashed=5)
+    assert patient.repaired().restored_files == (path,)
+    assert squash(patient.ledger, patient.history) == PruneResult(squashed=5)
     assert path in patient.paths("log/")
     patient.edit("rm", "-q", path)
-    assert patient.repaired().put_back == (path,)  # from the root
+    assert patient.repaired().restored_files == (path,)  # from the root
 
 
 def test_a_deleted_branch_is_pushed_again_after_saying_so(patient: Patient) -> None:
     tip = patient.ledger.tip()
     patient.remote.git("update-ref", "-d", REF)
-    assert patient.repaired() == Repair(REF, tip, (), ())
+    assert patient.repaired() == RepairResult(REF, tip, (), ())
     assert patient.told == [f"{REF} is gone from origin: what was seen last here is pushed again"]
     assert patient.ledger.tip() == tip
 
@@ -179,8 +179,8 @@ def test_what_cannot_be_repaired_is_told_in_money(tmp_path: Path) -> None:
     nobody_knows = f"snap/2026-10-{'0' * 16}.jsonl"
     patient.edit(write={nobody_knows: b"?\n", f"answers/i2/0-{'0' * 16}.jsonl.gz": b"?"})
     found = patient.repaired()
-    said = {loss.path: loss.said for loss in found.lost}
-    assert found.put_back == ()
+    said = {loss.path: loss.consequence for loss in found.lost}
+    assert found.restored_files == ()
     assert [said[path] for path in sorted(listed)] == [
         "lost 1 answer of intent i2: $0.0200 paid is missing from budgets and receipts, and the "
         "tasks may be asked again",
@@ -205,11 +205,11 @@ def test_a_branch_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     patient.person.commit({"log/notes.txt": "mine\n"})
     patient.person.git("push", "-q", "origin", f"HEAD:{REF}")
     tip = patient.ledger.tip()
-    assert patient.repaired() == Repair(REF, None, (), ())
+    assert patient.repaired() == RepairResult(REF, None, (), ())
     assert patient.ledger.tip() == tip
 
 
 def test_an_empty_place_has_nothing_to_repair(tmp_path: Path) -> None:
     patient = Patient(tmp_path)
-    assert patient.repaired() == Repair(REF, None, (), ())
+    assert patient.repaired() == RepairResult(REF, None, (), ())
     assert patient.ledger.tip() is None

@@ -223,7 +223,7 @@ class ManyHands(RuleBasedStateMachine):
     def all_is_repaired(self) -> None:
         mine = next(hand for hand in self.hands if hand.store.hidden)
         done = repair(mine.ledger, LedgerHistory(mine.ledger.git), lambda sentence: None)
-        assert set(done.put_back) == mine.store.hidden.keys()
+        assert set(done.restored_files) == mine.store.hidden.keys()
         assert done.lost == ()
         mine.store.hidden.clear()
 

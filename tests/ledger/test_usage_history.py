@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.ledger.events import AnyEvent, Estimate
-from claude_batch.ledger.usage_history import LEAST, SPAN, History
+from claude_batch.ledger.usage_history import MIN_SAMPLES, MAX_SAMPLES, UsageHistory
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, failed, intent, settled
 from submissions import SubmissionPlan, claim, subject, task
@@ -28,14 +28,16 @@ def events(number: int, usage: Usage, start: int = 0, **more: object) -> list[An
     return made
 
 
-def history(*parts: list[AnyEvent]) -> History:
-    return History.of(LedgerState.of([event for part in parts for event in part]))
+def history(*parts: list[AnyEvent]) -> UsageHistory:
+    return UsageHistory.from_state(
+        LedgerState.from_events([event for part in parts for event in part])
+    )
 
 
 def test_twenty_answers_make_a_history() -> None:
     usage = Usage(input=800, cache_read=100, output=301, thinking=200)
-    few, enough = history(events(LEAST - 1, usage)), history(events(LEAST, usage))
-    assert few == History()
+    few, enough = history(events(MIN_SAMPLES - 1, usage)), history(events(MIN_SAMPLES, usage))
+    assert few == UsageHistory()
     assert few.output_tokens("review", MODEL, "medium", 2) is None
     assert few.input_tokens(1_000, MODEL) == 1_000
     assert enough.output_tokens("review", MODEL, "medium", 2) == 301
@@ -44,7 +46,7 @@ def test_twenty_answers_make_a_history() -> None:
 
 
 def test_a_kind_a_model_and_an_effort_have_each_their_own() -> None:
-    found = history(events(LEAST, Usage(input=1_000, output=300)))
+    found = history(events(MIN_SAMPLES, Usage(input=1_000, output=300)))
     assert found.output_tokens("security", MODEL, "medium", 1) is None
     assert found.output_tokens("review", "claude-opus-5-5", "medium", 1) is None
     assert found.output_tokens("review", MODEL, "low", 1) is None
@@ -52,8 +54,8 @@ def test_a_kind_a_model_and_an_effort_have_each_their_own() -> None:
 
 
 def test_the_average_moves() -> None:
-    old = events(LEAST, Usage(input=500, output=20_000))
-    new = events(SPAN, Usage(input=1_500, output=300), start=LEAST)
+    old = events(MIN_SAMPLES, Usage(input=500, output=20_000))
+    new = events(MAX_SAMPLES, Usage(input=1_500, output=300), start=MIN_SAMPLES)
     found = history(new, old)
     assert found.output_tokens("review", MODEL, "medium", 2) == 300
     assert found.input_tokens(1_000, MODEL) == 1_500
@@ -61,15 +63,17 @@ def test_the_average_moves() -> None:
 
 def test_what_is_no_whole_answer_to_a_question_does_not_count() -> None:
     usage = Usage(input=1_000, output=300)
-    verified = events(LEAST, usage, purpose="verify")
-    lost = [event for n in range(LEAST) for event in (intent(f"x{n}"), asked(f"x{n}", 0, f"t{n}"))]
-    failures = [failed(f"x{n}") for n in range(LEAST)]
-    folded = [settled(f"f{n}", 0, f"t{n}") for n in range(LEAST)]
-    assert history(verified, [*lost, *failures], [*folded]) == History()
+    verified = events(MIN_SAMPLES, usage, purpose="verify")
+    lost = [
+        event for n in range(MIN_SAMPLES) for event in (intent(f"x{n}"), asked(f"x{n}", 0, f"t{n}"))
+    ]
+    failures = [failed(f"x{n}") for n in range(MIN_SAMPLES)]
+    folded = [settled(f"f{n}", 0, f"t{n}") for n in range(MIN_SAMPLES)]
+    assert history(verified, [*lost, *failures], [*folded]) == UsageHistory()
 
 
 def test_a_primer_asks_as_others_do() -> None:
-    primers = events(LEAST, Usage(input=1_000, output=300), purpose="primer")
+    primers = events(MIN_SAMPLES, Usage(input=1_000, output=300), purpose="primer")
     assert history(primers).output_tokens("review", MODEL, "medium", 2) == 300
 
 
@@ -79,7 +83,7 @@ def estimated(past: list[AnyEvent]) -> SubmissionPlan:
 
 def test_an_estimate_says_what_it_rests_on() -> None:
     (first,) = estimated([]).batches[0].requests
-    past = events(LEAST, Usage(input=1_100, output=84))
+    past = events(MIN_SAMPLES, Usage(input=1_100, output=84))
     made = estimated(past)
     (then,) = made.batches[0].requests
     assert (estimated([]).basis, made.basis) == ("defaults", "history")
@@ -91,14 +95,14 @@ def test_an_estimate_says_what_it_rests_on() -> None:
 
 
 def test_the_ledger_keeps_tokens_by_length_so_that_nothing_is_corrected_twice() -> None:
-    (then,) = estimated(events(LEAST, Usage(input=1_500, output=84))).batches[0].requests
+    (then,) = estimated(events(MIN_SAMPLES, Usage(input=1_500, output=84))).batches[0].requests
     (first,) = estimated([]).batches[0].requests
     assert then.event.estimate.input_tokens == first.event.estimate.input_tokens
     assert then.event.estimate.usd == then.estimate.usd
 
 
 def test_an_estimate_never_exceeds_its_most() -> None:
-    made = estimated(events(LEAST, Usage(input=900_000, output=900_000)))
+    made = estimated(events(MIN_SAMPLES, Usage(input=900_000, output=900_000)))
     (one,) = made.estimates
     assert one.usd == one.usd_max
 

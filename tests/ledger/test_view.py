@@ -39,12 +39,12 @@ SENT = [intent("i1", requests=2), asked("i1", 0, "t1"), asked("i1", 1, "t2"), su
 
 
 def test_an_empty_ledger_knows_nothing() -> None:
-    view = LedgerState.of([])
+    view = LedgerState.from_events([])
     assert view == LedgerState()
     assert view.known_tasks([T1]) == set()
     assert view.spent(at(0)) == 0
     assert view.open_batches() == []
-    assert view.plan(7) is None
+    assert view.latest_plan(7) is None
 
 
 @pytest.mark.parametrize(
@@ -74,33 +74,33 @@ def test_an_empty_ledger_knows_nothing() -> None:
     ],
 )
 def test_standing(more: list[AnyEvent], standing: TaskStatus) -> None:
-    assert LedgerState.of([*SENT, *more]).task_status(T1) is standing
+    assert LedgerState.from_events([*SENT, *more]).task_status(T1) is standing
 
 
 def test_an_intent_occupies_its_tasks_until_it_is_voided() -> None:
     events: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1")]
-    assert LedgerState.of(events).task_status(T1) is TaskStatus.IN_FLIGHT
-    assert LedgerState.of([*events, voided("i1")]).task_status(T1) is TaskStatus.NEW
+    assert LedgerState.from_events(events).task_status(T1) is TaskStatus.IN_FLIGHT
+    assert LedgerState.from_events([*events, voided("i1")]).task_status(T1) is TaskStatus.NEW
 
 
 def test_a_second_look_neither_answers_nor_occupies_a_task() -> None:
     look = [intent("i2"), asked("i2", 0, "t1", purpose="verify", about=("finding-1",))]
-    assert LedgerState.of(look).task_status(T1) is TaskStatus.NEW
-    view = LedgerState.of([*look, answered("i2")])
+    assert LedgerState.from_events(look).task_status(T1) is TaskStatus.NEW
+    view = LedgerState.from_events([*look, answered("i2")])
     assert view.task_status(T1) is TaskStatus.NEW
     assert [a.purpose for a, _ in view.answers_of([T1])] == ["verify"]
 
 
 def test_known_are_those_in_flight_answered_or_failed() -> None:
     broken = failed("i1", 1, outcome=Outcome.ERRORED, retriable=False)
-    assert LedgerState.of([*SENT, broken]).known_tasks([T1, T2, T3]) == {T1, T2}
+    assert LedgerState.from_events([*SENT, broken]).known_tasks([T1, T2, T3]) == {T1, T2}
 
 
 def test_open_batches_come_oldest_first_and_end_with_their_last_answer() -> None:
     old = [intent("i0", minute=-5), asked("i0", 0, "t3")]
-    view = LedgerState.of([*SENT, *old, answered("i1", 0)])
+    view = LedgerState.from_events([*SENT, *old, answered("i1", 0)])
     assert [sending.intent.id for sending in view.open_batches()] == ["i0", "i1"]
-    done = LedgerState.of([*SENT, *old, answered("i1", 0), failed("i1", 1)])
+    done = LedgerState.from_events([*SENT, *old, answered("i1", 0), failed("i1", 1)])
     assert [sending.intent.id for sending in done.open_batches()] == ["i0"]
     assert done.batch_records[SENT[0].id].status(at(0)) == "collected"
 
@@ -119,12 +119,12 @@ def test_open_batches_come_oldest_first_and_end_with_their_last_answer() -> None
     ],
 )
 def test_status(events: list[AnyEvent], minute: int, word: str) -> None:
-    assert LedgerState.of(events).batch_records[SENT[0].id].status(at(minute)) == word
+    assert LedgerState.from_events(events).batch_records[SENT[0].id].status(at(minute)) == word
 
 
 def test_spent_is_what_was_paid_and_what_may_still_be() -> None:
-    assert LedgerState.of(SENT).spent(at(0)) == Decimal("0.10")
-    view = LedgerState.of([*SENT, answered("i1", 0, minute=10)])
+    assert LedgerState.from_events(SENT).spent(at(0)) == Decimal("0.10")
+    view = LedgerState.from_events([*SENT, answered("i1", 0, minute=10)])
     assert view.spent(at(0)) == Decimal("0.07")
     assert view.spent(at(11)) == Decimal("0.05")
     assert view.spent(at(0), pr=7) == Decimal("0.07")
@@ -132,29 +132,33 @@ def test_spent_is_what_was_paid_and_what_may_still_be() -> None:
 
 
 def test_a_failure_without_tokens_is_free_and_tokens_without_a_price_are_not() -> None:
-    assert LedgerState.of([*SENT, failed("i1", 0), failed("i1", 1)]).spent(at(0)) == 0
+    assert LedgerState.from_events([*SENT, failed("i1", 0), failed("i1", 1)]).spent(at(0)) == 0
     unpriced = answered("i1", 0, usd=None, usd_standard=None)
-    assert LedgerState.of([*SENT, unpriced, failed("i1", 1)]).spent(at(0)) == Decimal("0.05")
+    assert LedgerState.from_events([*SENT, unpriced, failed("i1", 1)]).spent(at(0)) == Decimal(
+        "0.05"
+    )
 
 
 def test_nothing_is_reserved_for_what_was_never_sent() -> None:
-    assert LedgerState.of([*SENT[:3], voided("i1")]).spent(at(0)) == 0
-    assert LedgerState.of([*SENT, status("i1", "lost")]).spent(at(0)) == 0
+    assert LedgerState.from_events([*SENT[:3], voided("i1")]).spent(at(0)) == 0
+    assert LedgerState.from_events([*SENT, status("i1", "lost")]).spent(at(0)) == 0
 
 
 def test_a_request_that_stands_there_raw_and_folded_counts_once() -> None:
     events = [*SENT, answered("i1", 0), failed("i1", 1)]
     folded: list[AnyEvent] = [settled("i1", 0, "t1"), settled("i0", 0, "t3")]
-    view = LedgerState.of([*events, *folded])
+    view = LedgerState.from_events([*events, *folded])
     assert view.spent(at(0)) == Decimal("0.04")
     assert len(view.answers_of([T1])) == 1
-    half = LedgerState.of([*SENT, settled("i1", 0, "t1"), failed("i1", 1)])
+    half = LedgerState.from_events([*SENT, settled("i1", 0, "t1"), failed("i1", 1)])
     assert half.spent(at(0)) == Decimal("0.02")
     assert half.open_batches() == []
 
 
 def test_answers_of() -> None:
-    view = LedgerState.of([*SENT, answered("i1", 0, minute=12), settled("i0", 3, "t1", "t3")])
+    view = LedgerState.from_events(
+        [*SENT, answered("i1", 0, minute=12), settled("i0", 3, "t1", "t3")]
+    )
     row = settled("i0", 3, "t1", "t3")
     assert view.answers_of([T1, T2, T3]) == [
         (row.request(), row.answer()),
@@ -166,32 +170,34 @@ def test_answers_of() -> None:
 
 def test_a_folded_request_joins_its_sending() -> None:
     folded = [intent("i1"), submitted("i1"), settled("i1", 0, "t1", minute=12)]
-    view = LedgerState.of(folded)
+    view = LedgerState.from_events(folded)
     [(question, answer)] = view.answers_of([T1])
     assert (question.at, answer.at) == (at(0), at(12))
     assert answer.batch == BatchId("batch-i1")
     assert view.open_batches() == []
     assert view.anchored_tasks() == {}
-    raw = LedgerState.of([*folded, asked("i1", 0, "t1")])
-    assert raw.rows[0].answered == answer
+    raw = LedgerState.from_events([*folded, asked("i1", 0, "t1")])
+    assert raw.requests[0].answer == answer
     assert raw.anchored_tasks()[T1].signs == "+"
 
 
 def test_a_folded_second_look_does_not_hide_what_was_shown() -> None:
     look = settled("i2", 0, "t1", minute=50, purpose="verify", about=("1",))
-    view = LedgerState.of([*SENT, answered("i1"), intent("i2", 40), look])
+    view = LedgerState.from_events([*SENT, answered("i1"), intent("i2", 40), look])
     assert view.anchored_tasks()[T1].signs == "+"
 
 
 def test_a_forgotten_answer_is_not_given_again() -> None:
     events = [*SENT, answered("i1", 0), forgotten("t1")]
-    assert LedgerState.of(events).answers_of([T1]) == []
+    assert LedgerState.from_events(events).answers_of([T1]) == []
     again = [intent("i2", 40), asked("i2", 0, "t1"), answered("i2", minute=50)]
-    assert [a.intent for a, _ in LedgerState.of([*events, *again]).answers_of([T1])] == ["i2"]
+    assert [a.intent for a, _ in LedgerState.from_events([*events, *again]).answers_of([T1])] == [
+        "i2"
+    ]
 
 
 def test_an_answer_whose_intent_is_unreadable_is_counted_and_named() -> None:
-    view = LedgerState.of([answered("i9")], damaged=("log/x: broken",))
+    view = LedgerState.from_events([answered("i9")], damaged=("log/x: broken",))
     assert view.damaged == ("log/x: broken", "intent i9: answered, but not readable")
     assert view.spent(at(0)) == Decimal("0.02")
 
@@ -204,7 +210,7 @@ def test_the_latest_counts_of_plans_posts_leases_and_closings() -> None:
     def lease(minute: int, owner: str, until: int) -> Lease:
         return Lease(**head(minute), scope="publish:7", owner=owner, until=at(until))
 
-    view = LedgerState.of(
+    view = LedgerState.from_events(
         [
             *(plan("p2", 2), plan("p1", 1), plan("p3", 3, pr=8), plan("p4", 4, pr=None)),
             *(post(2, "deleted"), post(1, "posted")),
@@ -215,7 +221,7 @@ def test_the_latest_counts_of_plans_posts_leases_and_closings() -> None:
             ),
         ]
     )
-    latest = view.plan(7)
+    latest = view.latest_plan(7)
     assert latest is not None
     assert latest.id == "p2"
     assert view.posts[7, "f1"].state == "deleted"
@@ -224,7 +230,7 @@ def test_the_latest_counts_of_plans_posts_leases_and_closings() -> None:
     assert view.lease_holder("publish:7", "b", at(50)) is None
     assert view.lease_holder("publish:7", "a", at(70)) is None
     assert view.lease_holder("publish:8", "a", at(50)) is None
-    freed = LedgerState.of([lease(1, "a", 11), lease(5, "a", 5)])
+    freed = LedgerState.from_events([lease(1, "a", 11), lease(5, "a", 5)])
     assert freed.lease_holder("publish:7", "b", at(4)) is None
 
 
@@ -246,10 +252,10 @@ def test_neither_order_nor_duplicates_change_the_state(
     order: random.Random, twice: list[int]
 ) -> None:
     events = everything()
-    expected = LedgerState.of(events)
+    expected = LedgerState.from_events(events)
     shuffled = events + [events[index % len(events)] for index in twice]
     order.shuffle(shuffled)
-    view = LedgerState.of(shuffled)
+    view = LedgerState.from_events(shuffled)
     assert view == expected
     assert view.spent(at(0)) == expected.spent(at(0))
     assert view.answers_of([T1, T2, T3]) == expected.answers_of([T1, T2, T3])

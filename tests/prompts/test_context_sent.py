@@ -10,7 +10,7 @@ import pytest
 from claude_batch.cli.context import CliContext
 from claude_batch.cli.source_options import SubmitInput, prepare
 from claude_batch.ledger.view import LedgerState
-from claude_batch.tasks.sources import PullRequestSource, Range
+from claude_batch.tasks.sources import PullRequestSource, RangeSource
 from rig import content
 from scratch import Work
 from shop import TOKEN, Shop, environ, open_shop
@@ -38,7 +38,7 @@ HEAD: dict[str, str | bytes] = {
 
 
 def sent(ready: SubmitInput, view: LedgerState | None = None) -> list[str]:
-    claim = ready.claimant.plan(view or LedgerState.of(()), ready.subject)
+    claim = ready.claimant.plan(view or LedgerState.from_events(()), ready.subject)
     drafts = [draft for parcel in claim.batches for draft in parcel.requests]
     return [content(json.loads(draft.body.read())) for draft in drafts]
 
@@ -51,7 +51,7 @@ def test_a_range_has_the_function_around_it_and_what_it_names(work: Work) -> Non
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit({"till.py": HEAD["till.py"]})
-    (text,) = sent(prepare(CliContext(work.path, environ()), Range("main", "feature"), {}))
+    (text,) = sent(prepare(CliContext(work.path, environ()), RangeSource("main", "feature"), {}))
     assert without_anchors(text) == [
         '<rules path="CLAUDE.md">',
         " Rule of the base.",
@@ -75,7 +75,9 @@ def test_the_rules_are_those_of_the_base(work: Work) -> None:
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit({**HEAD, "web/basket.js": "b();\n"})
-    shown = "\n".join(sent(prepare(CliContext(work.path, environ()), Range("main", "feature"), {})))
+    shown = "\n".join(
+        sent(prepare(CliContext(work.path, environ()), RangeSource("main", "feature"), {}))
+    )
     rules = [row for row in without_anchors(shown) if row.startswith((" Rule", "Rule", " Praise"))]
     assert rules == [
         "Rule of this repository: No prints.",
@@ -89,17 +91,17 @@ def test_nothing_is_read_for_what_is_known(work: Work) -> None:
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit(HEAD)
-    ready = prepare(CliContext(work.path, environ()), Range("main", "feature"), {})
-    first = ready.claimant.plan(LedgerState.of(()), ready.subject)
+    ready = prepare(CliContext(work.path, environ()), RangeSource("main", "feature"), {})
+    first = ready.claimant.plan(LedgerState.from_events(()), ready.subject)
     reads: list[str] = []
     material = ready.subject.context_source
     watched = replace(
         material,
-        papers=lambda: reads.append("papers") or material.papers(),
-        blobs=lambda oids: reads.append("blobs") or material.blobs(oids),
+        read_rule_files=lambda: reads.append("papers") or material.read_rule_files(),
+        read_blobs=lambda oids: reads.append("blobs") or material.read_blobs(oids),
     )
     again = ready.claimant.plan(
-        LedgerState.of(first.write.events), replace(ready.subject, context_source=watched)
+        LedgerState.from_events(first.write.events), replace(ready.subject, context_source=watched)
     )
     assert first.batches
     assert not again.batches

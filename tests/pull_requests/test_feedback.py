@@ -10,7 +10,7 @@ from claude_batch.anthropic_api.results import Outcome
 from claude_batch.diff.model import Side, SkippedFile
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Finding
-from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.github_api.models import Reaction, RemoteComment, ReviewThread
 from claude_batch.ledger.events import (
     AnswerRecorded,
@@ -139,7 +139,7 @@ def test_only_news_of_people_with_write_access() -> None:
         return login != "stranger"
 
     known = FeedbackRecorded(**STAMP, pr=7, fingerprint=OTHER, what="wontfix")
-    assert new_feedback(said, LedgerState(signals=[known]), 7, may_write) == [said[2]]
+    assert new_feedback(said, LedgerState(feedback=[known]), 7, may_write) == [said[2]]
     assert asked == ["stranger", "mona"]
     assert silenced_fingerprints([known], [said[2], Feedback("c" * 16, "thumbs_up", "mona")]) == {
         KEY,
@@ -243,19 +243,19 @@ def view(plans: Sequence[Plan], *answered: Task) -> LedgerState:
         estimate=price,
     )
     answer = AnswerRecorded(**STAMP, intent=intent.id, n=0, batch=None, outcome=Outcome.SUCCEEDED)
-    return LedgerState.of([*plans, intent, asked, answer])
+    return LedgerState.from_events([*plans, intent, asked, answer])
 
 
 def today(
-    seen: LedgerState, *tasks: Task, placed: Sequence[Placed] = (), **more: Any
+    seen: LedgerState, *tasks: Task, placed: Sequence[PlacedFinding] = (), **more: Any
 ) -> CurrentFindings:
     shown = diff(*((one.path, one.hunk) for one in tasks))
-    values: dict[str, Any] = {"diff": shown, "dropped": [Dropped(SAID, "changed_meanwhile")]}
+    values: dict[str, Any] = {"diff": shown, "dropped": [DroppedFinding(SAID, "changed_meanwhile")]}
     return CurrentFindings(seen, 7, tasks=tasks, placed=placed, **(values | more))
 
 
-def at(said: Finding, line: int = 2) -> Placed:
-    return Placed(said, "src/a.py", Side.RIGHT, line, line)
+def at(said: Finding, line: int = 2) -> PlacedFinding:
+    return PlacedFinding(said, "src/a.py", Side.RIGHT, line, line)
 
 
 def fixed(seen: CurrentFindings) -> bool:
@@ -278,7 +278,7 @@ def test_not_before_the_new_lines_are_answered() -> None:
 def test_not_while_its_lines_stand() -> None:
     seen = view(BOTH, OLD, NEW)
     assert not fixed(today(seen, NEW, placed=[at(SAID)], dropped=[]))
-    assert not fixed(today(seen, NEW, dropped=[Dropped(SAID, "outside_diff")]))
+    assert not fixed(today(seen, NEW, dropped=[DroppedFinding(SAID, "outside_diff")]))
     again = finding(2, fingerprint=KEY, task=NEW.id)
     assert not fixed(today(seen, NEW, placed=[at(again)])), "it is said again"
     assert not fixed(today(seen, NEW, dropped=[]))
@@ -323,7 +323,7 @@ def test_a_renamed_file_is_followed() -> None:
 
 
 def test_the_words_of_today_win() -> None:
-    carried = replace(at(SAID), how="walk")
+    carried = replace(at(SAID), method="walk")
     said = at(finding(2, fingerprint=KEY, task=NEW.id))
-    alone = replace(at(finding(3, fingerprint=OTHER)), how="moved")
+    alone = replace(at(finding(3, fingerprint=OTHER)), method="moved")
     assert prefer_current_diff([carried, said, alone]) == [said, alone]

@@ -37,7 +37,7 @@ EVENTS: list[AnyEvent] = [
     asked("i3", 0, "t5"),
 ]
 DOSSIER = PullRequestRecord(
-    LedgerState.of(EVENTS), 7, frozenset(map(TaskId, ("t1", "t4", "t5", "t6")))
+    LedgerState.from_events(EVENTS), 7, frozenset(map(TaskId, ("t1", "t4", "t5", "t6")))
 )
 
 
@@ -67,7 +67,7 @@ def test_the_receipt_is_what_it_paid_itself() -> None:
 
 
 def test_folded_answers_count_as_before() -> None:
-    view = LedgerState.of([planned("p1", "t1"), settled("i1", 0, "t1", minute=10)])
+    view = LedgerState.from_events([planned("p1", "t1"), settled("i1", 0, "t1", minute=10)])
     dossier = PullRequestRecord(view, 7, frozenset([TaskId("t1")]))
     assert dossier.coverage("c", []).answered == 1
     assert dossier.receipt().usd == Decimal("0.02")
@@ -78,12 +78,12 @@ def test_the_month_is_what_everybody_paid_until_its_newest_answer() -> None:
     later = answered("i9", 0, usd=Decimal("5"), minute=600)
     events = [*EVENTS, intent("i9"), asked("i9", 0, "t7", pr=8), later]
     before = (
-        PullRequestRecord(LedgerState.of(EVENTS), 7, DOSSIER.current_tasks)
+        PullRequestRecord(LedgerState.from_events(EVENTS), 7, DOSSIER.current_tasks)
         .receipt(Decimal(25))
         .month
     )
     after = (
-        PullRequestRecord(LedgerState.of(events), 7, DOSSIER.current_tasks)
+        PullRequestRecord(LedgerState.from_events(events), 7, DOSSIER.current_tasks)
         .receipt(Decimal(25))
         .month
     )
@@ -94,7 +94,9 @@ def test_the_month_is_what_everybody_paid_until_its_newest_answer() -> None:
 
 def test_without_an_answer_there_is_no_month() -> None:
     assert (
-        PullRequestRecord(LedgerState.of([planned("p1", "t1")]), 7, frozenset()).receipt().month
+        PullRequestRecord(LedgerState.from_events([planned("p1", "t1")]), 7, frozenset())
+        .receipt()
+        .month
         is None
     )
 
@@ -102,5 +104,5 @@ def test_without_an_answer_there_is_no_month() -> None:
 def test_a_folded_answer_keeps_its_lane_on_the_receipt() -> None:
     """Half price: 0.04 would have been paid without the batch."""
     for lane, saved in (("batch", "0.02"), ("now", "0")):
-        view = LedgerState.of([planned("p1", "t1"), settled("i1", 0, "t1", lane=lane)])
+        view = LedgerState.from_events([planned("p1", "t1"), settled("i1", 0, "t1", lane=lane)])
         assert PullRequestRecord(view, 7, frozenset()).receipt().saved_by_batch == Decimal(saved)

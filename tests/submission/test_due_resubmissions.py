@@ -88,7 +88,7 @@ CASES: dict[str, tuple[list[AnyEvent], str | None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_asked_once_more(case: str) -> None:
     events, follows = CASES[case]
-    found = due_resubmissions(LedgerState.of([planned("p1", "t1", "t2"), *events]), NOW)
+    found = due_resubmissions(LedgerState.from_events([planned("p1", "t1", "t2"), *events]), NOW)
     assert [(again.tasks, again.follows) for again in found] == (
         [({"t1"}, follows)] if follows else []
     )
@@ -110,7 +110,7 @@ def test_by_the_latest_plan_of_each() -> None:
     ]
     found = {
         again.plan.id: (again.tasks, again.follows)
-        for again in due_resubmissions(LedgerState.of(events), NOW)
+        for again in due_resubmissions(LedgerState.from_events(events), NOW)
     }
     assert found == {
         "new": ({"t2", "t3"}, "retry"),
@@ -125,9 +125,9 @@ def test_a_closed_pull_request_is_left_alone_until_it_is_submitted_anew(
 ) -> None:
     closed = PullRequestClosed(**head(minute), pr=7, merged=False)
     events = [planned("p1", "t1", minute=5), *SENT, failed("i1"), closed]
-    assert len(due_resubmissions(LedgerState.of(events), NOW)) == again
+    assert len(due_resubmissions(LedgerState.from_events(events), NOW)) == again
 
 
 def test_what_was_only_staged_waits_for_the_next_submit() -> None:
     staged = planned("p1", "t1", pr=None).model_copy(update={"head": None})
-    assert due_resubmissions(LedgerState.of([staged, *SENT, failed("i1")]), NOW) == []
+    assert due_resubmissions(LedgerState.from_events([staged, *SENT, failed("i1")]), NOW) == []

@@ -74,12 +74,12 @@ def test_twenty_jobs_never_exceed_one_budget_together(make_work: Callable[..., W
         thread.join()
 
     view = ledger(make_reader(make_work, bare), 99).view()
-    reserved = sum((row.charge() for row in view.rows), Decimal(0))
+    reserved = sum((row.charge() for row in view.requests), Decimal(0))
     assert len(view.plans) == JOBS, "every job recorded what it looked at"
     assert len(view.batch_records) == ROOM
     assert reserved == one.usd_max * ROOM <= month
     sent = {job for job, made in claims.items() if made.batches}
-    assert {row.asked.pr for row in view.rows} == {job + 1 for job in sent}
+    assert {row.request.pr for row in view.requests} == {job + 1 for job in sent}
     assert sum(made.refused is not None for made in claims.values()) == JOBS - ROOM
 
 

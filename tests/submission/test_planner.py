@@ -88,11 +88,11 @@ def test_who_decides_again_about_the_same_builds_nothing_again(waits: bool) -> N
     looked_at = subject(task("t1"), task("t2", "b.py"))
     first = mine.plan(LedgerState(), looked_at)
     counted = replace(mine, token_ratios={"claude-sonnet-5-5": (9, 10)})
-    again = counted.plan(LedgerState.of([plan("p1")]), looked_at)
+    again = counted.plan(LedgerState.from_events([plan("p1")]), looked_at)
     assert len(kept) == 1 + waits, "what is marked for the cache depends on what was counted"
     assert asked_for(again) == asked_for(first) == ["t1", "t2"]
     assert [again.input_basis, first.input_basis] == ["counted", "length"]
-    rest = counted.plan(LedgerState.of([intent("i1"), asked("i1", 0, "t1")]), looked_at)
+    rest = counted.plan(LedgerState.from_events([intent("i1"), asked("i1", 0, "t1")]), looked_at)
     assert asked_for(rest) == ["t2"]
     cheaper = replace(counted, config=Config(model="claude-haiku-5-5")).plan(
         LedgerState(), looked_at
@@ -103,12 +103,12 @@ def test_who_decides_again_about_the_same_builds_nothing_again(waits: bool) -> N
 def test_what_the_ledger_knows_already_is_not_written_again() -> None:
     first = claim([], task("t1"))
     events = [*first.write.events]
-    again = claimant(5).plan(LedgerState.of(events), subject(task("t1")))
+    again = claimant(5).plan(LedgerState.from_events(events), subject(task("t1")))
     assert again.write == Write()
     moved = replace(subject(task("t1")), comparison=replace(COMPARISON, head="d" * 40))
-    assert [one.type for one in claimant(5).plan(LedgerState.of(events), moved).write.events] == [
-        "plan"
-    ]
+    assert [
+        one.type for one in claimant(5).plan(LedgerState.from_events(events), moved).write.events
+    ] == ["plan"]
 
 
 class TestBudgets:
@@ -134,7 +134,7 @@ class TestBudgets:
     @pytest.mark.parametrize(("pr", "is_refused"), [(7, True), (8, False), (None, False)])
     def test_a_pull_request_has_a_budget_of_its_own(self, pr: int | None, is_refused: bool) -> None:
         spent: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1"), answered("i1", usd=Decimal(1))]
-        made = claimant().plan(LedgerState.of(spent), subject(task("t2"), pr=pr))
+        made = claimant().plan(LedgerState.from_events(spent), subject(task("t2"), pr=pr))
         assert bool(made.refused) is is_refused
 
     def test_last_month_is_over(self) -> None:
@@ -143,7 +143,7 @@ class TestBudgets:
             asked("i1", 0, "t1", pr=8),
             answered("i1", usd=Decimal(25)),
         ]
-        view = LedgerState.of(spent)
+        view = LedgerState.from_events(spent)
         assert claimant(60).plan(view, subject(task("t2"))).refused
         assert claimant(60 * 24 * 9).plan(view, subject(task("t2"))).refused is None
 

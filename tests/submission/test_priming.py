@@ -98,7 +98,7 @@ class TestPrimed:
             count_tokens(block["text"])
             for block in (params["system"][0], params["messages"][0]["content"][0])
         )
-        found = build_receipt(row.answered for row in rig.view.rows if row.answered)
+        found = build_receipt(row.answer for row in rig.view.requests if row.answer)
         assert (found.cache_write_tokens, found.cache_read_tokens) == (prefix, 9 * prefix)
         # Dollars per million at standard price: input 8, write for an hour 16, read 0.20.
         million = Decimal(1_000_000)
@@ -113,10 +113,10 @@ class TestPrimed:
         rig.submit_and_go_on(parts_of(rig))
         rig.clock.forward(seconds=BATCH_TAKES)
         rig.collect()
-        for row in rig.view.rows:
-            assert row.answered
-            assert row.answered.usd is not None
-            assert row.answered.usd <= row.asked.estimate.usd_max
+        for row in rig.view.requests:
+            assert row.answer
+            assert row.answer.usd is not None
+            assert row.answer.usd <= row.request.estimate.usd_max
 
     def test_after_twenty_minutes_nobody_waits_any_more(self, work: Work) -> None:
         with open_rig(work.path, seconds=3_600) as rig:
@@ -144,7 +144,7 @@ class TestNotPrimed:
         rig.config = rig.config.model_copy(update={"lane": "now"})
         rig.submit_and_go_on(parts_of(rig))
         assert len(rig.sent()) == 10
-        assert {row.asked.purpose for row in rig.view.rows} == {"ask"}
+        assert {row.request.purpose for row in rig.view.requests} == {"ask"}
 
     def test_where_hits_were_rare(self, rig: Rig) -> None:
         rare = Usage(cache_read=30, cache_write_1h=70)

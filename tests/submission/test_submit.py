@@ -43,7 +43,7 @@ def test_what_is_claimed_sent_and_recorded(rig: Rig) -> None:
     assert params["model"] == "claude-sonnet-5-5"
     assert sending.intent.requests == 1
     assert [task.path for task in asked.tasks] == ["a.py", "b.py"]
-    assert rig.view.plan(7).new == 2
+    assert rig.view.latest_plan(7).new == 2
 
 
 def test_the_document_of_scripts(rig: Rig) -> None:
@@ -84,7 +84,7 @@ def test_tokens_in_are_counted_where_no_answer_says_them(rig: Rig) -> None:
     billed = sum(answer.usage.prompt for answer in rig.collect().answers if answer.usage)
     said = sum(one.input_tokens for one in would.plan.estimates)
     assert abs(said - billed) < billed / 100
-    by_length = sum(row.asked.estimate.input_tokens for row in rig.view.rows)
+    by_length = sum(row.request.estimate.input_tokens for row in rig.view.requests)
     assert abs(by_length - billed) > billed / 100, "else this shows nothing"
     calls = len(rig.server.log)
     again = estimate(rig.apart("new.py"), rig.claimant(), rig.ledger, rig.claude)
@@ -110,7 +110,7 @@ def test_over_budget_the_plan_is_recorded_and_nothing_sent(rig: Rig) -> None:
             rig.submit(subject)
     with pytest.raises(BudgetExceeded):
         estimate(subject, rig.claimant(), rig.ledger, rig.claude)
-    assert (rig.view.plan(7).new, rig.view.plan(7).reused) == (0, 0)
+    assert (rig.view.latest_plan(7).new, rig.view.latest_plan(7).reused) == (0, 0)
     assert len(rig.view.plans) == 1
     assert rig.view.batch_records == {}
     assert rig.server.log == []
@@ -191,7 +191,7 @@ def test_a_plain_no_frees_the_tasks_at_once(work: Work) -> None:
         with pytest.raises(CannotSubmit, match="no"):
             rig.submit(subject)
         (sending,) = rig.view.batch_records.values()
-        assert sending.voided is not None
+        assert sending.abandoned is not None
         assert sending.status(rig.clock.at) == "lost"
         assert len(rig.submit(subject).sent) == 1
 
@@ -273,8 +273,8 @@ class TestLaneNow:
                 TaskStatus.NEW,
                 TaskStatus.NEW,
             ]
-            (row,) = [row for row in rig.view.rows if row.asked.tasks[0].path == "b.py"]
-            assert row.charge() == row.asked.estimate.usd_max, "it may have been paid"
+            (row,) = [row for row in rig.view.requests if row.request.tasks[0].path == "b.py"]
+            assert row.charge() == row.request.estimate.usd_max, "it may have been paid"
 
     def test_ids_alone_would_lose_the_answer(self, rig: Rig) -> None:
         rig.config = Config(lane="now", retention="ids")

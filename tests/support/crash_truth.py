@@ -58,10 +58,12 @@ def now_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
     yield from (f"paid {n} times: {key}" for key, n in asked.items() if n > 2)
     answers = (parse_message("", paid.answered, None) for paid in trial.paid)
     billed = sum((_usd(answer, batch=False) for answer in answers), _billed(trial))
-    lost = sum_lost_reservations((row.asked, row.answered) for row in view.rows if row.answered)
+    lost = sum_lost_reservations((row.request, row.answer) for row in view.requests if row.answer)
     if not recorded(view) <= billed <= recorded(view) + lost:
         yield f"{billed} were billed, the ledger has {recorded(view)} and at most {lost} more"
-    if billed > recorded(view) and not any(describe_double_payment(lost) in body for body in _bodies(trial)):
+    if billed > recorded(view) and not any(
+        describe_double_payment(lost) in body for body in _bodies(trial)
+    ):
         yield f"no receipt says that {lost} may have been paid twice"
 
 
@@ -102,7 +104,7 @@ def questions(asked: Iterable[Mapping[str, object]]) -> Counter[str]:
 
 
 def recorded(view: LedgerState) -> Decimal:
-    return sum((row.answered.usd for row in view.rows if row.answered and row.answered.usd), ZERO)
+    return sum((row.answer.usd for row in view.requests if row.answer and row.answer.usd), ZERO)
 
 
 def _twice(what: str, counted: Counter[str]) -> Iterator[str]:

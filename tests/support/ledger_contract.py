@@ -132,12 +132,12 @@ class LedgerContract:
         stored = ledger.transact(
             always(intent("i1"), asked("i1", 0), answered("i1", 0), shards=(shard,))
         )
-        [row] = stored.rows
-        assert row.answered
-        assert stored.shards == {row.answered.shard}
+        [row] = stored.requests
+        assert row.answer
+        assert stored.shards == {row.answer.shard}
         dropped = ledger.transact(lambda view: Write(drops=tuple(view.shards)))
         assert dropped.shards == make_ledger().view().shards == frozenset()
-        assert list(ledger.findings([row.answered])) == []
+        assert list(ledger.findings([row.answer])) == []
 
     def test_a_shard_of_an_unknown_name_is_skipped(self, make_ledger: MakeLedger) -> None:
         make_ledger().transact(always(plan("p1")))
@@ -160,7 +160,7 @@ class LedgerContract:
         later = at(60 * 24 * 40)
         once = ledger.transact(lambda view: Write((plan("p1"),), fold_before=later))
         assert once == make_ledger().view()
-        assert len(once.rows) == len(before.rows) == 2
+        assert len(once.requests) == len(before.requests) == 2
         assert [once.task_status(TaskId(f"t-{name}")) for name in ("i1", "i2")] == ["answered"] * 2
         assert once.spent(at(0)) == before.spent(at(0))
         assert [p.id for p in once.plans] == ["p1"]

@@ -119,8 +119,8 @@ class Store:
         seen = self.visible()
         of = {kind: sorted(name for at, name in seen if at == kind) for kind, _ in NAMED.values()}
         assert sorted(plan.id for plan in view.plans) == of["plan"]
-        assert sorted(row.asked.intent for row in view.rows) == of["claim"]
-        known = [row.asked.intent for row in view.rows if row.answered]
+        assert sorted(row.request.intent for row in view.requests) == of["claim"]
+        known = [row.request.intent for row in view.requests if row.answer]
         assert sorted([*known, *(intent for intent, _ in view.orphans)]) == of["answer"]
         assert {task: view.task_status(TaskId(task)) for task in tasks} == {
             task: self.task_status(task) for task in tasks

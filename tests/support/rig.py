@@ -172,8 +172,8 @@ class Rig:
 
     def answers(self) -> dict[str, AnswerRecorded]:
         """By the path of the first task."""
-        rows = [row for row in self.view.rows if row.answered]
-        return {row.asked.tasks[0].path: row.answered for row in rows if row.answered}
+        rows = [row for row in self.view.requests if row.answer]
+        return {row.request.tasks[0].path: row.answer for row in rows if row.answer}
 
     def sent(self) -> list[str]:
         """The method and path of each call to the Messages API that costs something."""

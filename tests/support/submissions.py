@@ -35,7 +35,7 @@ def claimant(minute: float = 0, **settings: object) -> SubmissionPlanner:
 
 
 def claim(events: list[AnyEvent], *tasks: Task, **settings: object) -> SubmissionPlan:
-    return claimant(**settings).plan(LedgerState.of(events), subject(*tasks))
+    return claimant(**settings).plan(LedgerState.from_events(events), subject(*tasks))
 
 
 def asked_for(made: SubmissionPlan) -> list[str]:

@@ -36,32 +36,35 @@ def found(id: str, **changes: object) -> Finding:
 
 
 def test_a_finding_is_due_once() -> None:
-    assert due_findings(LedgerState.of(SAID), SOON).keys() == {ONE, TWO}
-    assert due_findings(LedgerState.of(second()), SOON) == {}
-    assert due_findings(LedgerState.of(second(about=[ONE])), SOON).keys() == {TWO}
+    assert due_findings(LedgerState.from_events(SAID), SOON).keys() == {ONE, TWO}
+    assert due_findings(LedgerState.from_events(second()), SOON) == {}
+    assert due_findings(LedgerState.from_events(second(about=[ONE])), SOON).keys() == {TWO}
 
 
 def test_what_a_primer_found_is_due_too() -> None:
     primed = (SAID[0], asked("i1", 0, "t1", purpose="primer"), *SAID[2:])
-    assert due_findings(LedgerState.of(primed), SOON).keys() == {ONE, TWO}
+    assert due_findings(LedgerState.from_events(primed), SOON).keys() == {ONE, TWO}
 
 
 def test_what_was_never_sent_is_due_again() -> None:
     look = [event for event in second(voided("i2", 13)) if event.type != "submitted"]
-    assert due_findings(LedgerState.of([*look, submitted("i1")]), SOON).keys() == {ONE, TWO}
+    assert due_findings(LedgerState.from_events([*look, submitted("i1")]), SOON).keys() == {
+        ONE,
+        TWO,
+    }
 
 
 def test_a_failed_look_is_not_repeated() -> None:
-    assert due_findings(LedgerState.of(second(failed("i2", minute=20))), SOON) == {}
+    assert due_findings(LedgerState.from_events(second(failed("i2", minute=20))), SOON) == {}
 
 
 def test_after_six_hours_nothing_is_due() -> None:
-    assert due_findings(LedgerState.of(SAID), LATE) == {}
+    assert due_findings(LedgerState.from_events(SAID), LATE) == {}
 
 
 def test_nobody_looks_again_on_a_closed_pull_request() -> None:
     closed = PullRequestClosed(at=at(11), run="r", repo="octo/demo", pr=7, merged=True)
-    assert due_findings(LedgerState.of([*SAID, closed]), SOON) == {}
+    assert due_findings(LedgerState.from_events([*SAID, closed]), SOON) == {}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_nobody_looks_again_on_a_closed_pull_request() -> None:
     ],
 )
 def test_what_a_look_says(events: list[AnyEvent], expected: dict[str, VerificationStatus]) -> None:
-    assert status_by_finding(LedgerState.of(second(*events))) == expected
+    assert status_by_finding(LedgerState.from_events(second(*events))) == expected
 
 
 def test_of_two_looks_at_one_finding_the_kinder_one_counts() -> None:
@@ -93,7 +96,7 @@ def test_of_two_looks_at_one_finding_the_kinder_one_counts() -> None:
         asked("i3", 0, "t1", minute=11, purpose="verify", about=(ONE,)),
         answered("i3", minute=9, refuted=()),
     )
-    view = LedgerState.of([*second(answered("i2", refuted=(ONE, TWO))), *third])
+    view = LedgerState.from_events([*second(answered("i2", refuted=(ONE, TWO))), *third])
     assert status_by_finding(view) == {
         ONE: VerificationStatus.UPHELD,
         TWO: VerificationStatus.REFUTED,
@@ -103,20 +106,23 @@ def test_of_two_looks_at_one_finding_the_kinder_one_counts() -> None:
 def test_while_a_look_may_come_its_finding_waits() -> None:
     both = [found(ONE), found(TWO)]
     waiting = VerificationState(waiting=frozenset({ONE, TWO}))
-    assert load_verification_state(LedgerState.of(SAID), both, SOON) == waiting
-    assert load_verification_state(LedgerState.of(second()), both, SOON) == waiting
+    assert load_verification_state(LedgerState.from_events(SAID), both, SOON) == waiting
+    assert load_verification_state(LedgerState.from_events(second()), both, SOON) == waiting
 
 
 def test_in_the_end_it_is_unverified() -> None:
     both = [found(ONE), found(TWO)]
     unverified = VerificationState(unverified=frozenset({ONE, TWO}))
-    assert load_verification_state(LedgerState.of(SAID), both, LATE) == unverified
-    assert load_verification_state(LedgerState.of(second()), both, LATE) == unverified
-    assert load_verification_state(LedgerState.of(second(failed("i2"))), both, SOON) == unverified
+    assert load_verification_state(LedgerState.from_events(SAID), both, LATE) == unverified
+    assert load_verification_state(LedgerState.from_events(second()), both, LATE) == unverified
+    assert (
+        load_verification_state(LedgerState.from_events(second(failed("i2"))), both, SOON)
+        == unverified
+    )
 
 
 def test_a_verdict_counts_also_when_it_is_late() -> None:
-    view = LedgerState.of(second(answered("i2", minute=1_000, refuted=(ONE,))))
+    view = LedgerState.from_events(second(answered("i2", minute=1_000, refuted=(ONE,))))
     assert load_verification_state(view, [found(ONE), found(TWO)], LATE) == VerificationState(
         refuted=frozenset({ONE})
     )
@@ -127,6 +133,6 @@ def test_what_nobody_would_post_nobody_looks_at() -> None:
     assert not is_postable(faint)
     assert not is_postable(found(ONE, task=None))
     assert (
-        load_verification_state(LedgerState.of(SAID), [faint, found(TWO, task=None)], LATE)
+        load_verification_state(LedgerState.from_events(SAID), [faint, found(TWO, task=None)], LATE)
         == VerificationState()
     )

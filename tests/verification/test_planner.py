@@ -53,7 +53,7 @@ def planner(**config: object) -> VerificationPlanner:
 
 
 def test_one_batch_for_all_pull_requests_and_each_pays_for_its_own() -> None:
-    (parcel,) = planner().plan(LedgerState.of(EVENTS), CASES).batches
+    (parcel,) = planner().plan(LedgerState.from_events(EVENTS), CASES).batches
     assert (parcel.intent.follows, parcel.intent.lane) == ("verify", "batch")
     rows = [draft.event for draft in parcel.requests]
     assert [(row.pr, row.purpose, row.model) for row in rows] == [
@@ -66,20 +66,20 @@ def test_one_batch_for_all_pull_requests_and_each_pays_for_its_own() -> None:
 
 
 def test_twice_is_once() -> None:
-    view = LedgerState.of(EVENTS)
+    view = LedgerState.from_events(EVENTS)
     first = planner().plan(view, CASES)
-    after = LedgerState.of([*EVENTS, *first.write.events])
+    after = LedgerState.from_events([*EVENTS, *first.write.events])
     assert planner().plan(after, CASES).batches == ()
 
 
 def test_switched_off_nothing_follows() -> None:
-    assert planner(verify=None).plan(LedgerState.of(EVENTS), CASES).write.events == ()
+    assert planner(verify=None).plan(LedgerState.from_events(EVENTS), CASES).write.events == ()
 
 
 def test_a_pull_request_without_money_does_not_hold_up_another() -> None:
     spent = asked("i9", 0, "t9", pr=7)
     paid = answered("i9", usd=Decimal("0.9999"))
-    view = LedgerState.of([*EVENTS, intent("i9"), spent, paid])
+    view = LedgerState.from_events([*EVENTS, intent("i9"), spent, paid])
     steps = planner(budget=Budget(pull_request=Decimal(1), month=None)).plan(view, CASES)
     (parcel,) = steps.batches
     assert [draft.event.pr for draft in parcel.requests] == [8]
@@ -87,7 +87,7 @@ def test_a_pull_request_without_money_does_not_hold_up_another() -> None:
 
 
 def test_what_one_pull_request_takes_of_the_month_the_next_cannot_have() -> None:
-    view = LedgerState.of(EVENTS)
+    view = LedgerState.from_events(EVENTS)
     (parcel,) = planner().plan(view, CASES).batches
     most = parcel.requests[0].event.estimate.usd_max
     month = Decimal("0.04") + most * Decimal("1.5")  # what both answers have cost, and a bit
@@ -99,4 +99,4 @@ def test_what_one_pull_request_takes_of_the_month_the_next_cannot_have() -> None
 
 def test_a_model_without_a_price_is_not_asked() -> None:
     with pytest.raises(UnknownModel):
-        planner(verify="gpt").plan(LedgerState.of(EVENTS), CASES)
+        planner(verify="gpt").plan(LedgerState.from_events(EVENTS), CASES)

@@ -124,9 +124,9 @@ def test_two_findings_one_of_them_wrong(shop_open: Open) -> None:
         assert outcomes(pull) == {f"About {TEN}": "posted", f"About {ADDED}": "refuted"}
 
         # It is on the same receipt, and a tenth of a cent would be much for it.
-        looks = [row for row in pull.rig.view.rows if row.asked.purpose == "verify"]
-        assert {row.asked.pr for row in looks} == {pull.number}
-        paid = sum((row.answered.usd or Decimal(0) for row in looks if row.answered), Decimal(0))
+        looks = [row for row in pull.rig.view.requests if row.request.purpose == "verify"]
+        assert {row.request.pr for row in looks} == {pull.number}
+        paid = sum((row.answer.usd or Decimal(0) for row in looks if row.answer), Decimal(0))
         assert Decimal(0) < paid < Decimal("0.001")
         assert done.receipt.usd > paid
         assert done.receipt.models == ("claude-haiku-5-5", "claude-sonnet-5-5")
@@ -162,9 +162,9 @@ def test_switched_off_it_is_posted_as_it_is(shop_open: Open) -> None:
 def test_an_unreadable_verdict_refutes_nothing(shop_open: Open, says: Callable[[str], str]) -> None:
     with shop_open(Judge((TEN,), says=says)) as pull:
         looked(pull)
-        (look,) = [row for row in pull.rig.view.rows if row.asked.purpose == "verify"]
-        assert look.answered
-        assert look.answered.outcome is Outcome.UNREADABLE
+        (look,) = [row for row in pull.rig.view.requests if row.request.purpose == "verify"]
+        assert look.answer
+        assert look.answer.outcome is Outcome.UNREADABLE
         pull.publish()
         (remark,) = pull.forge.list_review_comments(pull.number)
         assert remark.body.startswith("high · bug · unverified\n")

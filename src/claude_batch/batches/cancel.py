@@ -1,4 +1,4 @@
-"""`cancel`: on batches. What is already running may still be answered, and is then paid for."""
+"""`cancel`: cancel batches. Requests that are already running may still be answered and billed."""
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
@@ -24,7 +24,7 @@ def cancel(
     """Open batches whose ids start so; all of them for no prefix. Raises BadUsage."""
     chosen = [(ledger, _sent(ledger.view(), prefixes)) for ledger in ledgers]
     for prefix in prefixes:
-        if not any(_is(sending, prefix) for _, found in chosen for sending in found):
+        if not any(_is(record, prefix) for _, found in chosen for record in found):
             raise BadUsage(
                 f"no open batch is called {prefix!r}", "see `claude-batch status` for the ids"
             )
@@ -36,9 +36,9 @@ def cancel_pull_request(
 ) -> CanceledBatches:
     """Open batches that hold work of this pull request and of no other."""
     found = [
-        sending
-        for sending in _sent(ledger.view(), ())
-        if {asked.pr for asked in sending.requests.values()} == {pr}
+        record
+        for record in _sent(ledger.view(), ())
+        if {asked.pr for asked in record.requests.values()} == {pr}
     ]
     return _cancel(ledger, anthropic, found, run, now)
 
@@ -50,9 +50,9 @@ def close_pull_request(
     merged: bool,
     stamp: Stamp,
 ) -> CanceledBatches:
-    """`cancel_for`, and that it is closed is remembered: `prune` drops findings by that."""
+    """Record the end of the pull request, which `prune` needs, and cancel its open batches."""
     fact = stamp.event(PullRequestClosed, pr=pr, merged=merged)
-    ledger.transact(lambda view: Write((fact,)) if view.plan(pr) else Write())
+    ledger.transact(lambda state: Write((fact,)) if state.latest_plan(pr) else Write())
     return cancel_pull_request(ledger, anthropic, pr, stamp.run, stamp.now)
 
 
@@ -65,22 +65,22 @@ def _cancel(
 ) -> CanceledBatches:
     done: CanceledBatches = []
     facts: list[BatchStatus] = []
-    for sending in found:
-        if sending.submitted:
-            batch, stamp = sending.submitted.batch, Stamp(run, sending.intent.repo, now)
+    for record in found:
+        if record.submitted:
+            batch, stamp = record.submitted.batch, Stamp(run, record.intent.repo, now)
             status = claude.cancel_batch(batch).status
             done.append((batch, status))
             if status == "canceling":  # it may have ended before it was told to
                 facts.append(stamp.event(BatchStatus, batch=batch, status=status))
     if facts:
-        ledger.transact(lambda view: Write(tuple(facts)))
+        ledger.transact(lambda state: Write(tuple(facts)))
     return done
 
 
-def _sent(view: LedgerState, prefixes: Collection[str]) -> list[BatchRecord]:
-    found = [sending for sending in view.open_batches() if sending.submitted]
+def _sent(state: LedgerState, prefixes: Collection[str]) -> list[BatchRecord]:
+    found = [record for record in state.open_batches() if record.submitted]
     return [one for one in found if not prefixes or any(_is(one, p) for p in prefixes)]
 
 
-def _is(sending: BatchRecord, prefix: str) -> bool:
-    return sending.submitted is not None and sending.submitted.batch.startswith(prefix)
+def _is(record: BatchRecord, prefix: str) -> bool:
+    return record.submitted is not None and record.submitted.batch.startswith(prefix)

@@ -1,4 +1,4 @@
-"""From raw answers to what the ledger records."""
+"""Convert the results of batches into ledger events."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def parse_results(
 def parse_findings(
     requests: Iterable[RequestRecorded], results: Iterable[BatchResult]
 ) -> Iterator[Finding]:
-    """What succeeded answers said, where the ledger kept only that they did."""
+    """Parse the findings of succeeded results again, for answers whose findings are not stored."""
     places = {custom_id(asked.intent, asked.n, asked.sha): asked for asked in requests}
     for raw in results:
         asked = places.get(raw.custom_id)
@@ -71,23 +71,22 @@ def load_findings(
     answers: Sequence[AnswerRecorded],
     fetch_results: Callable[[BatchId], Iterable[bytes]],
 ) -> Iterator[Finding]:
-    """What these answers said: from the ledger; where it keeps ids only, once more from the API
-    (29 days)."""
+    """The findings of answers, from the ledger or, where it keeps ids only, from the API."""
     yield from ledger.findings([one for one in answers if one.shard])
     missing = [one for one in answers if one.findings and not one.shard and one.batch]
     for batch in dict.fromkeys(one.batch for one in missing if one.batch):
-        rows = [state.row(one.intent, one.n) for one in missing if one.batch == batch]
+        rows = [state.request(one.intent, one.n) for one in missing if one.batch == batch]
         try:
             yield from parse_findings(
-                [row.asked for row in rows if row], parse_results(fetch_results(batch))
+                [row.request for row in rows if row], parse_results(fetch_results(batch))
             )
         except CannotFind:
-            continue  # after 29 days what it said is lost, as a dropped shard is
+            continue  # the API keeps results for 29 days
 
 
 @dataclass(frozen=True)
 class AnswerRecorder:
-    """Turns what came back for one sending into events. Twice is the same as once."""
+    """Convert the results of one batch into events. Idempotent."""
 
     batch: BatchRecord
     prices: Prices
@@ -100,7 +99,7 @@ class AnswerRecorder:
         return Stamp(self.run, self.batch.intent.repo, lambda: self.now)
 
     def record(self, state: LedgerState, results: Iterable[BatchResult]) -> Write:
-        """These answers, where `view` does not hold them yet."""
+        """These answers, where `state` does not hold them yet."""
         return self._write(state, self._found(results))
 
     def record_final(self, state: LedgerState, results: Iterable[BatchResult]) -> Write:
@@ -124,9 +123,9 @@ class AnswerRecorder:
         intent = self.batch.intent.id
         return Write((self.stamp.event(IntentAbandoned, intent=intent, reason=reason),))
 
-    def _waiting(self, view: LedgerState) -> set[int]:
+    def _waiting(self, state: LedgerState) -> set[int]:
         """The requests that have no answer yet."""
-        answers = view.batch_records[self.batch.intent.id].answers
+        answers = state.batch_records[self.batch.intent.id].answers
         return set(self.batch.requests.keys() - answers.keys())
 
     def _found(self, raws: Iterable[BatchResult]) -> dict[int, MatchedResult]:
@@ -137,14 +136,14 @@ class AnswerRecorder:
         for raw in raws:
             if (n := request_number(raw.custom_id)) is None:
                 continue
-            head = requests.head(n)
+            head = requests.header(n)
             if head and custom_id(intent, n, head.sha) == raw.custom_id:
                 found.setdefault(n, (head, raw))
         return found
 
-    def _write(self, view: LedgerState, found: Mapping[int, MatchedResult]) -> Write:
-        have = view.batch_records[self.batch.intent.id].answers.keys()
-        at = order.next_timestamp(self._forgotten(view), self.now)
+    def _write(self, state: LedgerState, found: Mapping[int, MatchedResult]) -> Write:
+        have = state.batch_records[self.batch.intent.id].answers.keys()
+        at = order.next_timestamp(self._forgotten(state), self.now)
         new = {n: found[n] for n in sorted(found) if n not in have}
         events = tuple(self._answer(at, n, *pair) for n, pair in new.items())
         return Write(events, tuple(self._shards(new)) if self.keep_findings else ())
@@ -156,17 +155,17 @@ class AnswerRecorder:
                 said = parse_review(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
                 yield Shard(asked.intent, n, said)
 
-    def _forgotten(self, view: LedgerState) -> Iterator[datetime]:
-        """When tasks of this sending were freed, by a clock that is ahead: what comes afterwards
+    def _forgotten(self, state: LedgerState) -> Iterator[datetime]:
+        """When tasks of this record were freed, by a clock that is ahead: what comes afterwards
         would not count."""
-        ahead = {task: at for task, at in view.forgotten.items() if at >= self.now}
+        ahead = {task: at for task, at in state.reset_times.items() if at >= self.now}
         if ahead:
             asked = (task for one in self.batch.requests.values() for task in one.tasks)
             yield from (ahead[task.id] for task in asked if task.id in ahead)
 
     def _lost(self, numbers: Iterable[int], error: str) -> dict[int, MatchedResult]:
         raw = BatchResult("", Outcome.UNREADABLE, error=error, retriable=True)
-        return {n: (RequestHeader.of(self.batch.requests[n]), raw) for n in numbers}
+        return {n: (RequestHeader.from_request(self.batch.requests[n]), raw) for n in numbers}
 
     def _answer(
         self, at: datetime, n: int, head: RequestHeader, raw: BatchResult
@@ -202,9 +201,9 @@ class AnswerRecorder:
         except UnknownModel:
             return None
 
-    def _collected(self, view: LedgerState) -> tuple[BatchStatus, ...]:
+    def _collected(self, state: LedgerState) -> tuple[BatchStatus, ...]:
         submitted = self.batch.submitted
-        if submitted is None or "collected" in view.batch_records[self.batch.intent.id].statuses:
+        if submitted is None or "collected" in state.batch_records[self.batch.intent.id].statuses:
             return ()
         return (self.stamp.event(BatchStatus, batch=submitted.batch, status="collected"),)
 

@@ -1,4 +1,5 @@
-"""An intent without a fact: was it sent after all? The API has no idempotency key, so we look.
+"""Find out whether a batch was created when the outcome of the create call is unknown. The API has
+no idempotency key, so the list of batches is searched.
 
 A batch that was created about when the intent was claimed, holds as many requests and belongs to
 no other intent of ours may be it. Only its results, when it has ended, name the intent; until then
@@ -54,8 +55,8 @@ def is_unconfirmed(record: BatchRecord) -> bool:
 
 
 def unconfirmed_batches(state: LedgerState) -> list[BatchRecord]:
-    """Whose sender may be dead, or at it: what has no fact. The lane now never has one."""
-    return [sending for sending in state.open_batches() if is_unconfirmed(sending)]
+    """Open intents without a recorded batch. Lane now never has one."""
+    return [record for record in state.open_batches() if is_unconfirmed(record)]
 
 
 def earliest_creation(doubts: Iterable[BatchRecord]) -> datetime:
@@ -65,15 +66,13 @@ def earliest_creation(doubts: Iterable[BatchRecord]) -> datetime:
 
 
 def claimed_batch_ids(state: LedgerState) -> set[BatchId]:
-    return {
-        sending.submitted.batch for sending in state.batch_records.values() if sending.submitted
-    }
+    return {record.submitted.batch for record in state.batch_records.values() if record.submitted}
 
 
 def find_candidates(
     record: BatchRecord, listed: Iterable[RemoteBatch], ours: Collection[BatchId]
 ) -> list[RemoteBatch]:
-    """Those that may be it, from what the listing says."""
+    """The listed batches that may belong to the intent."""
     intent = record.intent
     return [
         batch
@@ -95,11 +94,11 @@ def decide_recovery(
 ) -> RecoveryDecision:
     """Each candidate with whether its results are those of this intent; None: not known yet."""
     rows = list(candidates)
-    for batch, is_it in rows:
-        if is_it:
+    for batch, is_ours in rows:
+        if is_ours:
             return AdoptBatch(batch)
-    possible = tuple(batch.id for batch, is_it in rows if is_it is None)
-    seen_none = [look.at for look in record.looks if not look.candidates]
+    possible = tuple(batch.id for batch, is_ours in rows if is_ours is None)
+    seen_none = [look.at for look in record.lookups if not look.candidates]
     if (
         not possible
         and seen_none
@@ -112,28 +111,28 @@ def decide_recovery(
     return CheckAgain(possible)
 
 
-def is_new_lookup(record: BatchRecord, verdict: CheckAgain) -> bool:
-    """Whether it is to be recorded. Somebody who waits may look every minute for a day."""
-    return not record.looks or record.looks[-1].candidates != verdict.candidates
+def is_new_lookup(record: BatchRecord, decision: CheckAgain) -> bool:
+    """Whether the lookup is worth an event: an equal one is not recorded again."""
+    return not record.lookups or record.lookups[-1].candidates != decision.candidates
 
 
 def was_never_created(record: BatchRecord) -> bool:
-    """Voided by who looked for it, and not by its sender, to whom the API said no."""
-    return bool(record.voided and record.looks) and record.looks[-1].at >= _proof(record)
+    """Whether it was abandoned by the search, and not by its sender after a refusal."""
+    return bool(record.abandoned and record.lookups) and record.lookups[-1].at >= _proof(record)
 
 
-def _proof(sending: BatchRecord) -> datetime:
+def _proof(record: BatchRecord) -> datetime:
     """From then on a listing shows the batch if there is one."""
-    if not sending.looks:
+    if not record.lookups:
         return NEVER
-    return sending.looks[0].at + _lease(sending) + LISTING_DELAY
+    return record.lookups[0].at + _lease(record) + LISTING_DELAY
 
 
-def _lease(sending: BatchRecord) -> timedelta:
+def _lease(record: BatchRecord) -> timedelta:
     """From the claim, which has the time of its requests, until the latest intent ends: two
     readings of one clock."""
-    first = next(iter(sending.requests.values()), sending.intent)
-    return sending.intent.lease_until - first.at
+    first = next(iter(record.requests.values()), record.intent)
+    return record.intent.lease_until - first.at
 
 
 @dataclass(frozen=True)
@@ -143,12 +142,12 @@ class BatchRecovery:
     listed_at: datetime  # when they were listed, by the service's clock
 
     def resolve(self, state: LedgerState) -> tuple[Write, str]:
-        """With a note, or without one: while a sender may be at it there is nothing to tell."""
-        sending = state.batch_records[self.recorder.batch.intent.id]
-        if not is_unconfirmed(sending):
+        """The events and a note for people, empty while the sender may still be active."""
+        record = state.batch_records[self.recorder.batch.intent.id]
+        if not is_unconfirmed(record):
             return Write(), ""  # somebody else has settled it
-        name, is_now = sending.intent.id, sending.intent.lane == "now"
-        match decide_recovery(sending, self.candidates, self.listed_at):
+        name, is_now = record.intent.id, record.intent.lane == "now"
+        match decide_recovery(record, self.candidates, self.listed_at):
             case AdoptBatch(batch):
                 said = f"batch {batch.id} was found again and adopted for intent {name}"
                 return Write((self._adopted(batch),)), said
@@ -160,16 +159,16 @@ class BatchRecovery:
                 voided = self.recorder.abandon(reason)
                 said = f"intent {name} was never sent: {reason}; its tasks are free again"
                 return Write((self._looked(()), *voided.events)), said
-            case CheckAgain(candidates) as verdict:
-                news = (self._looked(candidates),) if is_new_lookup(sending, verdict) else ()
-                return Write(news), "" if is_now else self._undecided(sending, len(candidates))
-            case verdict:
-                assert_never(verdict)
+            case CheckAgain(candidates) as decision:
+                news = (self._looked(candidates),) if is_new_lookup(record, decision) else ()
+                return Write(news), "" if is_now else self._undecided(record, len(candidates))
+            case decision:
+                assert_never(decision)
 
-    def _undecided(self, sending: BatchRecord, candidates: int) -> str:
-        if sending.status(self.listed_at) != "undecided":
+    def _undecided(self, record: BatchRecord, candidates: int) -> str:
+        if record.status(self.listed_at) != "undecided":
             return ""
-        return f"intent {sending.intent.id} is undecided: {candidates} batches might be it"
+        return f"intent {record.intent.id} is undecided: {candidates} batches might be it"
 
     def _looked(self, candidates: tuple[BatchId, ...]) -> BatchLookup:
         intent = self.recorder.batch.intent

@@ -1,4 +1,4 @@
-"""`retry`: lets tasks be asked again that have failed too often, or, on demand, were answered."""
+"""`retry`: reset failed tasks or, on demand, answered ones, so that they are sent again."""
 
 from collections.abc import Collection, Iterable
 
@@ -21,7 +21,7 @@ def retry(
     """Frees tasks by id or by the id of their batch; without any, all that failed."""
     if reanswer and not prefixes:
         raise BadUsage(
-            "--reanswer pays again for what it names, and it names nothing",
+            "--reanswer needs the ids of tasks or batches",
             "give the ids of the tasks or batches; `claude-batch list` shows them",
         )
     for prefix in prefixes:
@@ -41,33 +41,33 @@ def _free(
 ) -> tuple[TaskId, ...]:
     freed: tuple[TaskId, ...] = ()
 
-    def decide(view: LedgerState) -> Write:
+    def decide(state: LedgerState) -> Write:
         nonlocal freed
-        freed = tuple(task for task in named if _may(view, task, reanswer))
+        freed = tuple(task for task in named if _may(state, task, reanswer))
         reason = "reanswer" if reanswer else "retry"
-        return Write((_reset(view, freed, reason, stamp),)) if freed else Write()
+        return Write((_reset(state, freed, reason, stamp),)) if freed else Write()
 
     ledger.transact(decide)
     return freed
 
 
-def _reset(view: LedgerState, tasks: tuple[TaskId, ...], reason: str, stamp: Stamp) -> TasksReset:
-    answers = (row.answered for task in tasks for row in view.rows_of(task))
+def _reset(state: LedgerState, tasks: tuple[TaskId, ...], reason: str, stamp: Stamp) -> TasksReset:
+    answers = (row.answer for task in tasks for row in state.requests_of(task))
     at = order.next_timestamp((answer.at for answer in answers if answer), stamp.now())
     return stamp.event(TasksReset, at=at, tasks=tasks, reason=reason)
 
 
-def _named(view: LedgerState, prefixes: Collection[str]) -> list[TaskId]:
+def _named(state: LedgerState, prefixes: Collection[str]) -> list[TaskId]:
     found: dict[TaskId, None] = {}
     starts = tuple(prefixes)
-    for sending in view.batch_records.values():
-        names = [sending.intent.id, sending.submitted.batch if sending.submitted else ""]
+    for record in state.batch_records.values():
+        names = [record.intent.id, record.submitted.batch if record.submitted else ""]
         whole = not prefixes or any(name.startswith(starts) for name in names)
-        for asked in sending.requests.values():
+        for asked in record.requests.values():
             found |= {task.id: None for task in asked.tasks if whole or task.id.startswith(starts)}
     return list(found)
 
 
-def _may(view: LedgerState, task: TaskId, reanswer: bool) -> bool:
-    standing = view.task_status(task)
+def _may(state: LedgerState, task: TaskId, reanswer: bool) -> bool:
+    standing = state.task_status(task)
     return standing is TaskStatus.FAILED or (reanswer and standing is TaskStatus.ANSWERED)

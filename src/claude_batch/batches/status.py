@@ -1,4 +1,4 @@
-"""What `status`, `list` and `show` find out."""
+"""`status`, `list` and `show`: the state of batches, tasks and findings."""
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -55,39 +55,47 @@ class Status:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One thing that `show` found: exactly one of the three."""
+RequestPairs = tuple[tuple[RequestRecorded, AnswerRecorded | None], ...]
 
-    batch: BatchSummary | None = None
-    requests: tuple[tuple[RequestRecorded, AnswerRecorded | None], ...] = ()
-    task: TaskId | None = None
-    standing: str = ""
-    finding: Finding | None = None
+
+@dataclass(frozen=True)
+class BatchDetails:
+    batch: BatchSummary
+    requests: RequestPairs
+
+
+@dataclass(frozen=True)
+class TaskDetails:
+    task: TaskId
+    status: TaskStatus
+    requests: RequestPairs
+
+
+Details = BatchDetails | TaskDetails | Finding
 
 
 def status(ledger: Ledger, now: datetime) -> Status:
-    view = ledger.view()
-    standings = {task: view.task_status(task) for task in _tasks(view)}
+    state = ledger.view()
+    standings = {task: state.task_status(task) for task in _tasks(state)}
     _, month = budget.start_of_day_and_month(now)
     return Status(
-        tuple(_row(sending, now) for sending in view.open_batches()),
+        tuple(_row(record, now) for record in state.open_batches()),
         sum(standing is TaskStatus.IN_FLIGHT for standing in standings.values()),
-        _failed(view, {task for task, found in standings.items() if found is TaskStatus.FAILED}),
-        view.spent(month),
-        view.damaged,
-        tuple(batch_warnings(view, now)),
+        _failed(state, {task for task, found in standings.items() if found is TaskStatus.FAILED}),
+        state.spent(month),
+        state.damaged,
+        tuple(batch_warnings(state, now)),
     )
 
 
 def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchSummary, ...]:
     """Every batch the ledger remembers, the newest first."""
-    view = ledger.view()
-    rows = [_row(sending, now) for sending in view.batch_records.values()]
+    state = ledger.view()
+    rows = [_row(record, now) for record in state.batch_records.values()]
     return tuple(sorted(rows, key=lambda row: row.created_at, reverse=True))
 
 
-def show(ledgers: Sequence[Ledger], prefix: str, now: datetime) -> Shown:
+def show(ledgers: Sequence[Ledger], prefix: str, now: datetime) -> Details:
     """The batch, task or finding whose id starts with `prefix`. Raises BadUsage."""
     check_prefix(prefix)
     found = [one for ledger in ledgers for one in _matches(ledger, prefix, now)]
@@ -98,55 +106,55 @@ def show(ledgers: Sequence[Ledger], prefix: str, now: datetime) -> Shown:
     return found[0]
 
 
-def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Shown]:
-    view = ledger.view()
-    for sending in view.batch_records.values():
-        row = _row(sending, now)
-        if row.id.startswith(prefix) or sending.intent.id.startswith(prefix):
-            asked = sorted(sending.requests.items())
-            yield Shown(row, tuple((one, sending.answers.get(n)) for n, one in asked))
-    for task in _tasks(view):
+def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Details]:
+    state = ledger.view()
+    for record in state.batch_records.values():
+        row = _row(record, now)
+        if row.id.startswith(prefix) or record.intent.id.startswith(prefix):
+            asked = sorted(record.requests.items())
+            yield BatchDetails(row, tuple((one, record.answers.get(n)) for n, one in asked))
+    for task in _tasks(state):
         if task.startswith(prefix):
             pairs = [
-                (row.asked, row.answered)
-                for row in view.rows
-                if task in {one.id for one in row.asked.tasks}
+                (row.request, row.answer)
+                for row in state.requests
+                if task in {one.id for one in row.request.tasks}
             ]
-            yield Shown(requests=tuple(pairs), task=task, standing=view.task_status(task))
-    answers = [row.answered for row in view.rows if row.answered]
+            yield TaskDetails(task, state.task_status(task), tuple(pairs))
+    answers = [row.answer for row in state.requests if row.answer]
     for finding in ledger.findings(answers):
         if finding.id.startswith(prefix):
-            yield Shown(finding=finding)
+            yield finding
 
 
-def _row(sending: BatchRecord, now: datetime) -> BatchSummary:
-    fact = sending.submitted
+def _row(record: BatchRecord, now: datetime) -> BatchSummary:
+    fact = record.submitted
     return BatchSummary(
-        fact.batch if fact else sending.intent.id,
-        sending.status(now),
-        fact.created_at if fact else sending.intent.at,
+        fact.batch if fact else record.intent.id,
+        record.status(now),
+        fact.created_at if fact else record.intent.at,
         fact.expires_at if fact else None,
-        sending.intent.requests,
-        sum(len(asked.tasks) for asked in sending.requests.values()),
-        sending.intent.lane,
-        sending.voided.reason if sending.voided and not sending.is_answered() else None,
+        record.intent.requests,
+        sum(len(asked.tasks) for asked in record.requests.values()),
+        record.intent.lane,
+        record.abandoned.reason if record.abandoned and not record.is_answered() else None,
     )
 
 
-def _failed(view: LedgerState, failed: Set[TaskId]) -> tuple[FailedTask, ...]:
+def _failed(state: LedgerState, failed: Set[TaskId]) -> tuple[FailedTask, ...]:
     found: dict[TaskId, tuple[datetime, FailedTask]] = {}
-    for row in view.rows:
-        for task in row.asked.tasks if row.answered else ():
+    for row in state.requests:
+        for task in row.request.tasks if row.answer else ():
             last = found.get(task.id)
-            if task.id in failed and row.answered and (not last or last[0] <= row.answered.at):
-                why = row.answered.error or row.answered.outcome.value
-                one = FailedTask(task.id, row.asked.kind, task.path, why)
-                found[task.id] = row.answered.at, one
+            if task.id in failed and row.answer and (not last or last[0] <= row.answer.at):
+                why = row.answer.error or row.answer.outcome.value
+                one = FailedTask(task.id, row.request.kind, task.path, why)
+                found[task.id] = row.answer.at, one
     return tuple(one for _, one in found.values())
 
 
-def _tasks(view: LedgerState) -> list[TaskId]:
-    return list(dict.fromkeys(task.id for row in view.rows for task in row.asked.tasks))
+def _tasks(state: LedgerState) -> list[TaskId]:
+    return list(dict.fromkeys(task.id for row in state.requests for task in row.request.tasks))
 
 
 RESULTS_AVAILABLE = timedelta(days=29)
@@ -154,10 +162,10 @@ EXPIRY_WARNING_AFTER = timedelta(hours=20)
 LOSS_WARNING_AFTER = timedelta(days=25)
 
 
-def batch_warnings(view: LedgerState, now: datetime) -> Iterator[str]:
+def batch_warnings(state: LedgerState, now: datetime) -> Iterator[str]:
     """A sentence for each open batch with little time left, the same whenever it is said."""
-    for sending in view.open_batches():
-        fact = sending.submitted
+    for record in state.open_batches():
+        fact = record.submitted
         if fact is None:
             continue
         if now >= fact.created_at + LOSS_WARNING_AFTER:
@@ -175,7 +183,8 @@ def _expiring(fact: Submitted) -> str:
 
 def _vanishing(fact: Submitted) -> str:
     return (
-        f"the results of batch {fact.batch} vanish at {_time(fact.created_at + RESULTS_AVAILABLE)}: "
+        f"the results of batch {fact.batch} vanish at "
+        f"{_time(fact.created_at + RESULTS_AVAILABLE)}: "
         "run `claude-batch collect` before that, or what was paid for is lost"
     )
 

@@ -66,7 +66,7 @@ def _entries(state: LedgerState) -> Iterator[CostEntry]:
         for number, request in batch.requests.items():
             if answer := batch.answers.get(number):
                 yield CostEntry(request, answer, in_batch, _wait(batch, answer))
-    for folded in state.settled.values():
+    for folded in state.folded_requests.values():
         # Compaction keeps one time per request, so the wait is unknown.
         yield CostEntry(folded.request(), folded, folded.lane == "batch", None)
 

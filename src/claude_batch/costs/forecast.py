@@ -103,7 +103,7 @@ def _paid(entries: Sequence[CostEntry]) -> Decimal:
 
 
 def _reserved(states: Sequence[LedgerState]) -> Decimal:
-    return sum((row.charge() for state in states for row in state.rows if not row.answered), ZERO)
+    return sum((row.charge() for state in states for row in state.requests if not row.answer), ZERO)
 
 
 def _seconds(span: timedelta) -> Decimal:

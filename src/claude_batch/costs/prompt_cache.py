@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs.prices import BATCH_FACTOR, Rates
-from claude_batch.ledger.usage_history import LEAST, SPAN
+from claude_batch.ledger.usage_history import MIN_SAMPLES, MAX_SAMPLES
 from claude_batch.ledger.view import LedgerState
 
 # Cache hits are best effort: 30 to 98 % by the documentation. This is the middle.
@@ -65,13 +65,13 @@ def measure_hit_rate(state: LedgerState, now: datetime) -> Decimal:
     """Return the share of cache reads in the cached tokens of recent answers."""
     # Primers can only write, so they are not counted.
     recent = [
-        (row.answered.at, row.asked.intent, row.asked.n, row.answered.usage)
-        for row in state.rows
-        if row.answered and row.answered.usage and row.asked.purpose != "primer"
-        if now - row.answered.at < HISTORY and _cached(row.answered.usage)
+        (row.answer.at, row.request.intent, row.request.n, row.answer.usage)
+        for row in state.requests
+        if row.answer and row.answer.usage and row.request.purpose != "primer"
+        if now - row.answer.at < HISTORY and _cached(row.answer.usage)
     ]
-    newest = [usage for *_, usage in sorted(recent, key=lambda row: row[:3])[-SPAN:]]
-    if len(newest) < LEAST:
+    newest = [usage for *_, usage in sorted(recent, key=lambda row: row[:3])[-MAX_SAMPLES:]]
+    if len(newest) < MIN_SAMPLES:
         return ASSUMED_HIT_RATE
     return Decimal(sum(usage.cache_read for usage in newest)) / sum(map(_cached, newest))
 

@@ -219,10 +219,10 @@ def commit_at(git: Git, ref: str) -> str | None:
 def follows(git: Git, tip: str, old: str) -> bool:
     """`tip` descends from `old`, or from a squash that names it."""
     is_ancestor = not git.run("merge-base", "--is-ancestor", old, tip, check=False).code
-    return is_ancestor or old in _named(git, tip)
+    return is_ancestor or old in replaced_tips(git, tip)
 
 
-def _named(git: Git, tip: str) -> list[str]:
+def replaced_tips(git: Git, tip: str) -> list[str]:
     """The tips that squashes stand for, as their root says."""
     roots = git.run("rev-list", "--max-parents=0", tip).out.decode().split()
     said = (git.run("cat-file", "commit", root).out for root in roots)

@@ -26,8 +26,8 @@ class BatchRecord:
     requests: LazyRows[RequestRecorded] = field(default_factory=LazyRows)
     submitted: Submitted | None = None
     answers: LazyRows[AnswerRecorded] = field(default_factory=LazyRows)
-    voided: IntentAbandoned | None = None
-    looks: list[BatchLookup] = field(default_factory=list)
+    abandoned: IntentAbandoned | None = None
+    lookups: list[BatchLookup] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)
 
     def is_answered(self) -> bool:
@@ -36,13 +36,13 @@ class BatchRecord:
 
     def is_open(self) -> bool:
         """Money may be, or is, under way."""
-        return not (self.voided or self.is_answered() or self.statuses & {"collected", "lost"})
+        return not (self.abandoned or self.is_answered() or self.statuses & {"collected", "lost"})
 
     def status(self, now: datetime) -> str:
         """One of the words of the `status` command."""
         if self.is_answered():
             return "collected"
-        if self.voided:
+        if self.abandoned:
             return "collected" if self.answers else "lost"
         if self.submitted is None:
             return "intent" if now < self.intent.lease_until else "undecided"
@@ -52,19 +52,19 @@ class BatchRecord:
         return "in_progress"
 
 
-def batch_records(
+def build_batch_records(
     log: EventIndex, answers: dict[IntentId, LazyRows[AnswerRecorded]]
 ) -> dict[IntentId, BatchRecord]:
-    requests = log.rows(RequestRecorded)
+    requests = log.lazy_rows(RequestRecorded)
     found = {
         key: BatchRecord(
             intent, requests.get(key, LazyRows()), answers=answers.get(key, LazyRows())
         )
         for key, intent in log.latest(Intent, lambda e: e.id).items()
     }
-    for looked in log.once(BatchLookup):
+    for looked in log.distinct(BatchLookup):
         if looked.intent in found:
-            found[looked.intent].looks.append(looked)
+            found[looked.intent].lookups.append(looked)
     _add_batches(found, log)
     return found
 
@@ -73,11 +73,11 @@ def _add_batches(found: dict[IntentId, BatchRecord], log: EventIndex) -> None:
     """A batch that exists beats the belief that it was never sent: its money is under way."""
     for intent, voided in log.latest(IntentAbandoned, lambda e: e.intent).items():
         if intent in found:
-            found[intent].voided = voided
-    sender: dict[BatchId, IntentId] = {e.batch: e.intent for e in log.once(Submitted)}
+            found[intent].abandoned = voided
+    sender: dict[BatchId, IntentId] = {e.batch: e.intent for e in log.distinct(Submitted)}
     for intent, submitted in log.latest(Submitted, lambda e: e.intent).items():
         if intent in found:
-            found[intent].submitted, found[intent].voided = submitted, None
+            found[intent].submitted, found[intent].abandoned = submitted, None
     for status in log.all(BatchStatus):
         owner = sender.get(status.batch)
         if owner in found:

@@ -32,21 +32,21 @@ from claude_batch.ledger.events import (
     TasksReset,
     is_unpriced,
 )
-from claude_batch.ledger.files import LARGE, ParsedLog, is_older, snapshot
-from claude_batch.ledger.usage_history import basis
+from claude_batch.ledger.files import LARGE, ParsedLog, is_older, encode_snapshot
+from claude_batch.ledger.usage_history import sampled_requests
 from claude_batch.ledger.view import LedgerState, TaskStatus, plan_key, plans_counted_once
 
 # The API keeps results for 29 days, and to read them again takes what a row does not say.
-YOUNGEST = timedelta(days=30)
-MOST_FILES = 1_000
-MOST_BYTES = 5_000_000
+MIN_AGE = timedelta(days=30)
+MAX_FILES = 1_000
+MAX_BYTES = 5_000_000
 Key = tuple[IntentId, int]
 
 
 def needs_compaction(logs: Mapping[str, int], before: datetime) -> bool:
     """`logs`: sizes by path, as View has them. Snapshots stand for what has been folded."""
     found = compactable_files(logs, before)
-    return len(found) > MOST_FILES or sum(logs[path] for path in found) > MOST_BYTES
+    return len(found) > MAX_FILES or sum(logs[path] for path in found) > MAX_BYTES
 
 
 def compactable_files(logs: Mapping[str, int], before: datetime) -> list[str]:
@@ -56,14 +56,14 @@ def compactable_files(logs: Mapping[str, int], before: datetime) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Folded:
+class Compaction:
     """`files` say what `gone` said; they go and come in one commit."""
 
     files: Mapping[str, bytes]
-    gone: tuple[str, ...]
+    removed: tuple[str, ...]
 
 
-def fold(logs: Mapping[str, ParsedLog], view: LedgerState, before: datetime) -> Folded:
+def fold(logs: Mapping[str, ParsedLog], view: LedgerState, before: datetime) -> Compaction:
     """Of log files of days before `before`, and snapshots. `view` is the state of all `logs`.
 
     A file that could not be read in full is left alone.
@@ -72,22 +72,24 @@ def fold(logs: Mapping[str, ParsedLog], view: LedgerState, before: datetime) -> 
     snapshots = [path for path in logs if path.startswith("snap/")]
     whole = [path for path in (*days, *snapshots) if not logs[path].damaged]
     months: dict[str, list[AnyEvent]] = {}
-    for event in _folded([event for path in whole for event in logs[path].every()], view, before):
+    for event in _fold_events(
+        [event for path in whole for event in logs[path].all_events()], view, before
+    ):
         months.setdefault(f"{event.at.astimezone(UTC):%Y-%m}", []).append(event)
-    made = dict(snapshot(month, events) for month, events in months.items())
+    made = dict(encode_snapshot(month, events) for month, events in months.items())
     files = {path: content for path, content in made.items() if path not in logs}
-    return Folded(files, tuple(path for path in whole if path not in made))
+    return Compaction(files, tuple(path for path in whole if path not in made))
 
 
-def _folded(events: list[AnyEvent], view: LedgerState, before: datetime) -> Iterator[AnyEvent]:
-    needed = basis(view)
+def _fold_events(events: list[AnyEvent], view: LedgerState, before: datetime) -> Iterator[AnyEvent]:
+    needed = sampled_requests(view)
     keys = dict.fromkeys(
         (e.intent, e.n) for e in events if isinstance(e, RequestRecorded | AnswerRecorded)
     )
     rows = [_fold_request(view, key, before) for key in keys if key not in needed]
     settled = {(row.intent, row.n): row for row in rows if row}
-    rest = _Retention.of(view, settled, before)
-    yield from filter(rest.stays, events)
+    rest = _Retention.from_state(view, settled, before)
+    yield from filter(rest.keeps, events)
     yield from settled.values()
 
 
@@ -119,7 +121,7 @@ class _Retention:
     plans: frozenset[str]
 
     @classmethod
-    def of(
+    def from_state(
         cls, view: LedgerState, settled: Mapping[Key, FoldedRequest], before: datetime
     ) -> "_Retention":
         answered = [one for one in view.batch_records.values() if one.is_answered()]
@@ -129,10 +131,10 @@ class _Retention:
             settled,
             frozenset((*(one.intent.id for one in answered), *batches)),
             frozenset(latest),
-            frozenset(plan.id for plan in _plans(view, before)),
+            frozenset(plan.id for plan in _needed_plans(view, before)),
         )
 
-    def stays(self, event: AnyEvent) -> bool:
+    def keeps(self, event: AnyEvent) -> bool:
         match event:
             case RequestRecorded() | AnswerRecorded() | FoldedRequest():
                 return (event.intent, event.n) not in self.settled
@@ -150,12 +152,12 @@ class _Retention:
                 assert_never(event)
 
 
-def _plans(view: LedgerState, before: datetime) -> Iterable[Plan]:
+def _needed_plans(view: LedgerState, before: datetime) -> Iterable[Plan]:
     """Young ones, those of open pull requests, the latest of each label, those that refactorings
     are made of, and those whose reuse receipts count: of equal ones only the first counts."""
     latest = {(plan.pr, plan.label): plan.at for plan in view.plans}
     first = {plan_key(plan): plan for plan in reversed(view.plans)}
-    needed = {plan.id for plan, _ in ledger_view.due(view)} | {
+    needed = {plan.id for plan, _ in ledger_view.refactoring_plans(view)} | {
         plan.id for plan in plans_counted_once(view)
     }
     for plan in view.plans:

@@ -26,7 +26,7 @@ from claude_batch.ledger.events import (
     from_line,
     to_line,
 )
-from claude_batch.ledger.lazy_rows import AnySheet, LogFileIndexBuilder
+from claude_batch.ledger.lazy_rows import AnyLogFileIndex, LogFileIndexBuilder
 from claude_batch.ledger.store import Shard, Write
 
 READER = 1
@@ -114,14 +114,14 @@ class ParsedLog:
 
     events: tuple[AnyEvent, ...] = ()
     damaged: tuple[str, ...] = ()
-    sheets: tuple[AnySheet, ...] = ()
+    indexes: tuple[AnyLogFileIndex, ...] = ()
     size: int = 0
 
-    def every(self) -> Iterator[AnyEvent]:
+    def all_events(self) -> Iterator[AnyEvent]:
         """Those on sheets are read now."""
         yield from self.events
-        for sheet in self.sheets:
-            yield from map(sheet.row, sheet.places)
+        for sheet in self.indexes:
+            yield from map(sheet.row, sheet.offsets)
 
 
 class Stored(Protocol):
@@ -149,17 +149,17 @@ def parse_log(path: str, stored: Stored | None, large: int = LARGE) -> ParsedLog
     if _checksum(stored.chunks()) != match[1]:
         return ParsedLog(damaged=(f"{path}: its bytes do not fit the checksum in its name",))
     damaged: list[str] = []
-    found = _placed(_readable(path, stored, damaged), stored, large)
+    found = _index(_parse_lines(path, stored, damaged), stored, large)
     return replace(found, damaged=tuple(damaged)) if damaged else found
 
 
 def index_written(events: Iterable[AnyEvent], stored: Stored, large: int = LARGE) -> ParsedLog:
     """What `parse_log` would say of a file that was just made of `events`."""
     places = (place for place, _ in stored.lines())
-    return _placed(zip(places, events, strict=True), stored, large)
+    return _index(zip(places, events, strict=True), stored, large)
 
 
-def _readable(path: str, stored: Stored, damaged: list[str]) -> Iterator[tuple[int, AnyEvent]]:
+def _parse_lines(path: str, stored: Stored, damaged: list[str]) -> Iterator[tuple[int, AnyEvent]]:
     for number, (place, line) in enumerate(stored.lines(), 1):
         try:
             yield place, from_line(line)
@@ -167,12 +167,12 @@ def _readable(path: str, stored: Stored, damaged: list[str]) -> Iterator[tuple[i
             damaged.append(f"{path}: line {number}: {first_error(error)}")
 
 
-def _placed(rows: Iterable[tuple[int, AnyEvent]], stored: Stored, large: int) -> ParsedLog:
+def _index(rows: Iterable[tuple[int, AnyEvent]], stored: Stored, large: int) -> ParsedLog:
     places = LogFileIndexBuilder()
     events = tuple(
         event for place, event in rows if stored.size < large or not places.add(event, place)
     )
-    return ParsedLog(events, sheets=tuple(places.sheets(stored.line_at)), size=stored.size)
+    return ParsedLog(events, indexes=tuple(places.build(stored.line_at)), size=stored.size)
 
 
 def checksum(content: bytes) -> str:
@@ -192,7 +192,7 @@ def is_unknown_file(path: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class NewFile:
     """A new file; of a log file the events too."""
 
     path: str
@@ -200,21 +200,25 @@ class Packed:
     events: tuple[AnyEvent, ...] = ()
 
 
-def encode_write(write: Write, now: datetime, run: str, most: int = LOG_BYTES) -> Iterator[Packed]:
+def encode_write(write: Write, now: datetime, run: str, most: int = LOG_BYTES) -> Iterator[NewFile]:
     """The new files of a write. Each answer learns the name of the shard with its findings."""
     shard_of: dict[tuple[IntentId, int], str] = {}
-    for shards in _packages(write.shards):
-        path, content = _pack_shards(shards)
-        yield Packed(path, content)
+    for shards in _group_shards(write.shards):
+        path, content = _encode_shards(shards)
+        yield NewFile(path, content)
         shard_of |= {(shard.intent, shard.n): path for shard in shards}
     stamp = now.astimezone(UTC).strftime("%Y/%m/%d/%H%M%S")
     safe_run = re.sub(r"[^A-Za-z0-9_.]+", "_", run)
-    for events, content in _logs((_with_shard(event, shard_of) for event in write.events), most):
+    for events, content in _encode_logs(
+        (_with_shard(event, shard_of) for event in write.events), most
+    ):
         name = f"{stamp}-{safe_run}-{events[0].type}-{checksum(content)}"
-        yield Packed(f"log/{name}.jsonl", content, events)
+        yield NewFile(f"log/{name}.jsonl", content, events)
 
 
-def _logs(events: Iterable[AnyEvent], most: int) -> Iterator[tuple[tuple[AnyEvent, ...], bytes]]:
+def _encode_logs(
+    events: Iterable[AnyEvent], most: int
+) -> Iterator[tuple[tuple[AnyEvent, ...], bytes]]:
     """One file, but for a large claim."""
     filling: list[AnyEvent] = []
     content = bytearray()
@@ -233,14 +237,14 @@ def is_older(path: str, before: datetime) -> bool:
     return path.startswith("log/") and path[4:14] < f"{before.astimezone(UTC):%Y/%m/%d}"
 
 
-def snapshot(month: str, events: Iterable[AnyEvent]) -> tuple[str, bytes]:
+def encode_snapshot(month: str, events: Iterable[AnyEvent]) -> tuple[str, bytes]:
     """The file for these events, of whatever order; each stands there once."""
     lines = sorted({(event.at, to_line(event)) for event in events})
     content = b"".join(line + b"\n" for _, line in lines)
     return f"snap/{month}-{checksum(content)}.jsonl", content
 
 
-def title(write: Write) -> str:
+def commit_title(write: Write) -> str:
     """Of the commit."""
     verbs = (
         write.events[0].type if write.events else "",
@@ -256,7 +260,7 @@ def _with_shard(event: AnyEvent, shard_of: dict[tuple[IntentId, int], str]) -> A
     return event
 
 
-class _Row(BaseModel):
+class _ShardRow(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     n: int
@@ -267,14 +271,14 @@ class _Row(BaseModel):
         return cls(n=shard.n, findings=shard.findings).model_dump_json().encode()
 
 
-def _packages(shards: Iterable[Shard]) -> Iterator[list[Shard]]:
+def _group_shards(shards: Iterable[Shard]) -> Iterator[list[Shard]]:
     """Shards with findings, of one intent each and of SHARD_BYTES at most."""
     package: list[Shard] = []
     size = 0
     for shard in sorted(shards, key=lambda shard: (shard.intent, shard.n)):
         if not shard.findings:
             continue
-        length = len(_Row.line_of(shard)) + 1
+        length = len(_ShardRow.line_of(shard)) + 1
         if package and (package[0].intent != shard.intent or size + length > SHARD_BYTES):
             yield package
             package, size = [], 0
@@ -284,8 +288,8 @@ def _packages(shards: Iterable[Shard]) -> Iterator[list[Shard]]:
         yield package
 
 
-def _pack_shards(shards: list[Shard]) -> tuple[str, bytes]:
-    rows = b"".join(_Row.line_of(shard) + b"\n" for shard in shards)
+def _encode_shards(shards: list[Shard]) -> tuple[str, bytes]:
+    rows = b"".join(_ShardRow.line_of(shard) + b"\n" for shard in shards)
     content = gzip.compress(rows, mtime=0)
     first = shards[0]
     return f"answers/{first.intent}/{first.n}-{checksum(content)}.jsonl.gz", content
@@ -297,7 +301,9 @@ def parse_shard(path: str, content: bytes) -> dict[int, tuple[Finding, ...]]:
     if match is None or checksum(content) != match[1]:
         return {}
     try:
-        rows = [_Row.model_validate_json(line) for line in gzip.decompress(content).splitlines()]
+        rows = [
+            _ShardRow.model_validate_json(line) for line in gzip.decompress(content).splitlines()
+        ]
     except (ValidationError, EOFError, zlib.error, gzip.BadGzipFile):
         return {}
     return {row.n: row.findings for row in rows}

@@ -20,7 +20,7 @@ from claude_batch.git import plumbing
 from claude_batch.git.objects import ObjectReader, ObjectSpool, SpooledObject
 from claude_batch.git.plumbing import Content
 from claude_batch.git.process import Git
-from claude_batch.git.refs import TRIES, LocalRef, LostRace, RemoteRef, _named
+from claude_batch.git.refs import TRIES, LocalRef, LostRace, RemoteRef, replaced_tips
 from claude_batch.ledger import compaction as folding
 from claude_batch.ledger import files as ledger_files
 from claude_batch.ledger.events import AnswerRecorded
@@ -36,21 +36,24 @@ class Snapshot:
     tip: str | None
     blobs: dict[str, str]  # path to id
     meta: Meta | None
-    view: LedgerState
+    state: LedgerState
     logs: dict[str, ParsedLog] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def from_files(
         cls, tip: str, blobs: dict[str, str], meta: Meta | None, logs: dict[str, ParsedLog]
     ) -> "Snapshot":
         damaged = [line for file in logs.values() for line in file.damaged]
         events = (event for file in logs.values() for event in file.events)
-        sheets = (sheet for file in logs.values() for sheet in file.sheets)
-        view = LedgerState.of(
-            events, (*damaged, *_strange(blobs, meta)), filter(SHARD.fullmatch, blobs), sheets
+        sheets = (sheet for file in logs.values() for sheet in file.indexes)
+        view = LedgerState.from_events(
+            events,
+            (*damaged, *_describe_unknown_files(blobs, meta)),
+            filter(SHARD.fullmatch, blobs),
+            sheets,
         )
         sizes = {path: file.size for path, file in logs.items()}
-        return cls(tip, blobs, meta, replace(view, logs=sizes), logs)
+        return cls(tip, blobs, meta, replace(view, log_sizes=sizes), logs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +99,31 @@ class GitLedger:
     _last: Snapshot | None = field(default=None, init=False, repr=False)
 
     def view(self) -> LedgerState:
-        return self._read(self._place.fetch_tip()).view
+        return self._read(self._store.fetch_tip()).state
 
     def tip(self) -> str | None:
         """The commit that the ledger stands at, for the price of one `git ls-remote`."""
-        return self._place.tip()
+        return self._store.tip()
 
     def transact(
         self, decide: Callable[[LedgerState], Write], *, patient: bool = True
     ) -> LedgerState:
-        return self._commit_with_retry(lambda base: self._packed(base, decide(base.view)), patient)
+        return self._commit_with_retry(lambda base: self._encode(base, decide(base.state)), patient)
 
     def lost_tip(self) -> str | None:
         """The commit that this clone saw last, if the remote has lost the ref."""
-        return self._place.lost_tip()
+        return self._store.lost_tip()
 
     def restore_ref(self, commit: str) -> None:
         """Only where the ref does not exist. Raises CannotRecord."""
-        self._place.push(commit, None)
+        self._store.push(commit, None)
 
     def restore_files(self, find: Callable[[str], Mapping[str, bytes]]) -> LedgerState:
         """Put files back: those that `find` returns for a tip, in a commit on that tip."""
         return self._commit_with_retry(
-            lambda base: PendingChange(self._kept(find(base.tip)), "repair") if base.tip else None
+            lambda base: (
+                PendingChange(self._spool_files(find(base.tip)), "repair") if base.tip else None
+            )
         )
 
     def squash(self, check: Callable[[str], None]) -> int:
@@ -127,7 +132,7 @@ class GitLedger:
 
     def _try_to_squash(self, check: Callable[[str], None]) -> int:
         self._began = self.clock()
-        place = self._place
+        place = self._store
         place.deepen()
         base = self._read(place.fetch_tip())
         commits = self.git.run("rev-list", base.tip).out.decode().split() if base.tip else []
@@ -135,7 +140,7 @@ class GitLedger:
             return 0
         ledger_files.check_writable(base.meta, self.ref)
         check(base.tip)
-        old = (*commits, *_named(self.git, base.tip))
+        old = (*commits, *replaced_tips(self.git, base.tip))
         message = plumbing.squash_message(f"squash\n\nrun {self.run}", old)
         root = self.git.run(
             *("commit-tree", f"{base.tip}^{{tree}}"),
@@ -161,9 +166,9 @@ class GitLedger:
 
     def findings(self, answers: Iterable[AnswerRecorded]) -> Iterator[Finding]:
         asked = list(answers)
-        known = (self._last or self._read(self._place.fetch_tip())).blobs
+        known = (self._last or self._read(self._store.fetch_tip())).blobs
         blob_of = {a.shard: known[a.shard] for a in asked if a.shard and a.shard in known}
-        found = self._printed.objects(sorted(set(blob_of.values())))
+        found = self._spool.objects(sorted(set(blob_of.values())))
         rows = {
             path: ledger_files.parse_shard(path, found[oid].read())
             for path, oid in blob_of.items()
@@ -173,11 +178,11 @@ class GitLedger:
             yield from rows.get(answer.shard or "", {}).get(answer.n, ())
 
     @cached_property
-    def _printed(self) -> ObjectSpool:
+    def _spool(self) -> ObjectSpool:
         return ObjectSpool(self.git)
 
     @cached_property
-    def _place(self) -> LocalRef | RemoteRef:
+    def _store(self) -> LocalRef | RemoteRef:
         if self.remote is None:
             return LocalRef(self.git, self.ref)
         return RemoteRef(self.git, self.ref, self.remote, self.token, lambda: self.marker_seen())
@@ -190,42 +195,42 @@ class GitLedger:
     ) -> LedgerState:
         """`tried`: those of this write that were rejected, as far as anybody said."""
         self._began = self.clock()
-        place = self._place
+        place = self._store
         base = self._read(place.fetch_tip())
         if tried and tried[-1].is_in(base.blobs):
-            return base.view
+            return base.state
         change = build(base)
         if change is None or not (change.files or change.drops):
-            return base.view
+            return base.state
         commit = self._commit(change, base.tip)
         tried.append(change)
         place.push(commit, base.tip)
-        self._last = self._changed(base, change, commit)
-        return self._last.view
+        self._last = self._apply(base, change, commit)
+        return self._last.state
 
-    def _packed(self, base: Snapshot, write: Write) -> PendingChange | None:
+    def _encode(self, base: Snapshot, write: Write) -> PendingChange | None:
         files: dict[str, SpooledObject] = {}
         logs: dict[str, ParsedLog] = {}
         for new in ledger_files.encode_write(write, self.now(), self.run):
-            blob = files[new.path] = self._printed.add(new.content)
+            blob = files[new.path] = self._spool.add(new.content)
             if new.events:
                 logs[new.path] = ledger_files.index_written(new.events, blob, self.large)
         drops = [path for path in write.drops if path in base.blobs and SHARD.fullmatch(path)]
         if write.fold_before:
-            left = replace(base.view, shards=base.view.shards.difference(drops))
+            left = replace(base.state, shards=base.state.shards.difference(drops))
             folded = folding.fold(base.logs, left, write.fold_before)
-            files |= self._kept(folded.files)
-            drops += folded.gone
+            files |= self._spool_files(folded.files)
+            drops += folded.removed
         if not files and not drops:
             return None
         if base.tip:
             ledger_files.check_writable(base.meta, self.ref)
         else:
-            files |= self._kept(ledger_files.first_files(self.ref))
-        return PendingChange(files, ledger_files.title(write), drops, logs)
+            files |= self._spool_files(ledger_files.first_files(self.ref))
+        return PendingChange(files, ledger_files.commit_title(write), drops, logs)
 
-    def _kept(self, files: Mapping[str, bytes]) -> dict[str, SpooledObject]:
-        return {path: self._printed.add(content) for path, content in files.items()}
+    def _spool_files(self, files: Mapping[str, bytes]) -> dict[str, SpooledObject]:
+        return {path: self._spool.add(content) for path, content in files.items()}
 
     def _commit(self, change: PendingChange, parent: str | None) -> str:
         message = f"{change.title}\n\nrun {self.run}\n"
@@ -244,13 +249,13 @@ class GitLedger:
 
     def _read(self, tip: str | None) -> Snapshot:
         if self._last is None or self._last.tip != tip:
-            self._last = self._listed(tip) if tip else NOTHING
+            self._last = self._read_files(tip) if tip else NOTHING
         return self._last
 
-    def _listed(self, tip: str) -> Snapshot:
+    def _read_files(self, tip: str) -> Snapshot:
         return self._snapshot(tip, plumbing.blob_ids(ObjectReader(self.git).entries(tip)))
 
-    def _changed(self, base: Snapshot, change: PendingChange, commit: str) -> Snapshot:
+    def _apply(self, base: Snapshot, change: PendingChange, commit: str) -> Snapshot:
         """What git would say of `commit`, which is `change` on top of `base`."""
         digits = len(commit)
         new = {path: plumbing.blob_id(file, digits) for path, file in change.files.items()}
@@ -264,7 +269,7 @@ class GitLedger:
         new = [key for key in logs if key not in self._parsed]
         meta_oid = blobs.get(META, "")
         wanted = {oid for _, oid in new} | ({meta_oid} - self._metas.keys())
-        found = self._printed.objects(sorted(wanted))
+        found = self._spool.objects(sorted(wanted))
         if meta_oid not in self._metas:
             stored = found.get(meta_oid)
             self._metas[meta_oid] = Meta.parse(stored.read() if stored else None)
@@ -273,13 +278,13 @@ class GitLedger:
         for path, oid in new:
             self._parsed[path, oid] = ledger_files.parse_log(path, found.get(oid), self.large)
         parsed = {path: self._parsed[path, oid] for path, oid in logs}
-        return Snapshot.of(tip, blobs, meta, parsed)
+        return Snapshot.from_files(tip, blobs, meta, parsed)
 
 
 NOTHING = Snapshot(None, {}, None, LedgerState())
 
 
-def _strange(blobs: Iterable[str], meta: Meta | None) -> list[str]:
+def _describe_unknown_files(blobs: Iterable[str], meta: Meta | None) -> list[str]:
     if meta is None:
         return [f"{META}: not readable, so nothing is written there"]
     return [

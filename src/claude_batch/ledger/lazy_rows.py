@@ -32,7 +32,7 @@ class RequestHeader(NamedTuple):
     purpose: str
 
     @classmethod
-    def of(cls, asked: RequestRecorded) -> "RequestHeader":
+    def from_request(cls, asked: RequestRecorded) -> "RequestHeader":
         return cls(asked.sha[:16], asked.repo, asked.model, asked.purpose)
 
 
@@ -40,17 +40,17 @@ class RequestHeader(NamedTuple):
 class LogFileIndex(Generic[E]):
     """Rows of one type and one intent in one file."""
 
-    kind: type[E]
+    event_type: type[E]
     intent: IntentId
-    places: dict[int, int]  # where in the file the line of a row begins, by the row's number
+    offsets: dict[int, int]  # where in the file the line of a row begins, by the row's number
     line_at: Callable[[int], bytes]
-    heads: dict[int, RequestHeader] = field(default_factory=dict)  # of requests
+    headers: dict[int, RequestHeader] = field(default_factory=dict)  # of requests
 
     def row(self, n: int) -> E:
-        return cast(E, from_line(self.line_at(self.places[n])))
+        return cast(E, from_line(self.line_at(self.offsets[n])))
 
 
-AnySheet = LogFileIndex[RequestRecorded] | LogFileIndex[AnswerRecorded]
+AnyLogFileIndex = LogFileIndex[RequestRecorded] | LogFileIndex[AnswerRecorded]
 
 
 class LogFileIndexBuilder:
@@ -67,10 +67,10 @@ class LogFileIndexBuilder:
             return _first(self._answered, event, place)
         if not isinstance(event, RequestRecorded) or not _first(self._asked, event, place):
             return False
-        self._heads.setdefault(event.intent, {})[event.n] = RequestHeader.of(event)
+        self._heads.setdefault(event.intent, {})[event.n] = RequestHeader.from_request(event)
         return True
 
-    def sheets(self, line_at: Callable[[int], bytes]) -> Iterator[AnySheet]:
+    def build(self, line_at: Callable[[int], bytes]) -> Iterator[AnyLogFileIndex]:
         for intent, places in self._asked.items():
             yield LogFileIndex(RequestRecorded, intent, places, line_at, self._heads[intent])
         for intent, places in self._answered.items():
@@ -106,7 +106,7 @@ class LazyRows(Mapping[int, E]):
         return latest(found)
 
     def _sheets_of(self, n: int) -> list[LogFileIndex[E]]:
-        return [sheet for sheet in self._sheets if n in sheet.places]
+        return [sheet for sheet in self._sheets if n in sheet.offsets]
 
     def _made(self, n: int, value: E | partial[E]) -> E:
         if isinstance(value, partial):
@@ -114,14 +114,14 @@ class LazyRows(Mapping[int, E]):
             return made
         return value
 
-    def head(self, n: int) -> RequestHeader | None:
+    def header(self, n: int) -> RequestHeader | None:
         """Of a request; no line is read for it, unless it stands there twice."""
         sheets = self._sheets_of(n)
         if len(sheets) == 1 and n not in self._rows:
-            return sheets[0].heads.get(n)
+            return sheets[0].headers.get(n)
         found = self.get(n)
         if isinstance(found, RequestRecorded):
-            return RequestHeader.of(found)
+            return RequestHeader.from_request(found)
         return None
 
     def __setitem__(self, n: int, row: E | partial[E]) -> None:
@@ -129,7 +129,7 @@ class LazyRows(Mapping[int, E]):
         self._rows[n] = row
 
     def __contains__(self, n: object) -> bool:
-        return n in self._rows or any(n in sheet.places for sheet in self._sheets)
+        return n in self._rows or any(n in sheet.offsets for sheet in self._sheets)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.keys())
@@ -140,5 +140,5 @@ class LazyRows(Mapping[int, E]):
     def keys(self) -> KeysView[int]:
         """Those of a dictionary, which compares them without asking for any of them."""
         if not self._rows and len(self._sheets) == 1:
-            return self._sheets[0].places.keys()
-        return dict.fromkeys(chain(self._rows, *(sheet.places for sheet in self._sheets))).keys()
+            return self._sheets[0].offsets.keys()
+        return dict.fromkeys(chain(self._rows, *(sheet.offsets for sheet in self._sheets))).keys()

@@ -14,7 +14,7 @@ from claude_batch.ledger.events import (
     encode,
     supersedes,
 )
-from claude_batch.ledger.lazy_rows import AnySheet, LazyRows, LogFileIndex
+from claude_batch.ledger.lazy_rows import AnyLogFileIndex, LazyRows, LogFileIndex
 from claude_batch.tasks.task import TaskId
 
 E = TypeVar("E", bound=Event)
@@ -25,7 +25,7 @@ K = TypeVar("K", bound=Hashable)
 class EventIndex:
     """Events by type; those of large files on sheets."""
 
-    def __init__(self, events: Iterable[AnyEvent], sheets: Iterable[AnySheet] = ()) -> None:
+    def __init__(self, events: Iterable[AnyEvent], sheets: Iterable[AnyLogFileIndex] = ()) -> None:
         self._by_type: dict[type[Event], list[Event]] = {}
         for event in events:
             self._by_type.setdefault(type(event), []).append(event)
@@ -43,25 +43,25 @@ class EventIndex:
                 found[name] = event
         return found
 
-    def rows(self, kind: type[R]) -> dict[IntentId, LazyRows[R]]:
+    def lazy_rows(self, kind: type[R]) -> dict[IntentId, LazyRows[R]]:
         """`latest` by intent and number."""
         values: dict[IntentId, dict[int, R]] = {}
         for (intent, n), event in self.latest(kind, lambda e: (e.intent, e.n)).items():
             values.setdefault(intent, {})[n] = event
         sheets: dict[IntentId, list[LogFileIndex[R]]] = {}
         for sheet in self._sheets:
-            if sheet.kind is kind:
+            if sheet.event_type is kind:
                 sheets.setdefault(sheet.intent, []).append(sheet)
         intents = dict.fromkeys([*values, *sheets])
         return {key: LazyRows(values.get(key, {}).items(), sheets.get(key, [])) for key in intents}
 
-    def once(self, kind: type[E]) -> list[E]:
+    def distinct(self, kind: type[E]) -> list[E]:
         """Each different event one time, oldest first."""
         return sorted(dict.fromkeys(self.all(kind)), key=lambda event: (event.at, encode(event)))
 
 
 def reset_times(log: EventIndex) -> dict[TaskId, datetime]:
     found: dict[TaskId, datetime] = {}
-    for event in log.once(TasksReset):
+    for event in log.distinct(TasksReset):
         found.update(dict.fromkeys(event.tasks, event.at))
     return found

@@ -35,18 +35,18 @@ class DamageReport:
     """Of one tip: what its files hold, which of them are broken, and those as they were before,
     as far as git has them."""
 
-    now: Mapping[str, bytes]
-    broken: tuple[str, ...]
-    originals: Mapping[str, bytes]
+    files: Mapping[str, bytes]
+    damaged: tuple[str, ...]
+    intact: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class LostFile:
     path: str
-    said: str
+    consequence: str
 
 
-def parse_steps(printed: bytes, our_email: str) -> list[FileRevision]:
+def parse_revisions(printed: bytes, our_email: str) -> list[FileRevision]:
     """`git diff-tree --stdin -r --no-abbrev --format=%ce`, in its order."""
     steps = []
     by_us = False
@@ -72,7 +72,11 @@ def find_damaged(now: Mapping[str, bytes], steps: Iterable[FileRevision]) -> dic
         if step.path not in versions and not step.became and not step.by_us:
             taken.add(step.path)
         versions.setdefault(step.path, []).extend(filter(None, (step.became, step.was)))
-    unfit = {path for path, content in now.items() if _is_ours(path) and not fits(path, content)}
+    unfit = {
+        path
+        for path, content in now.items()
+        if _is_ours(path) and not has_valid_checksum(path, content)
+    }
     gone = {path for path in taken if _is_ours(path) and path not in now}
     return {path: versions.get(path, []) for path in sorted(unfit | gone)}
 
@@ -82,13 +86,17 @@ def intact_versions(
 ) -> dict[str, bytes]:
     """Of each path the newest version that fits."""
     fitting = {
-        path: [contents[oid] for oid in oids if oid in contents and fits(path, contents[oid])]
+        path: [
+            contents[oid]
+            for oid in oids
+            if oid in contents and has_valid_checksum(path, contents[oid])
+        ]
         for path, oids in found.items()
     }
     return {path: versions[0] for path, versions in fitting.items() if versions}
 
 
-def fits(path: str, content: bytes) -> bool:
+def has_valid_checksum(path: str, content: bytes) -> bool:
     if path == META:
         return Meta.parse(content) is not None
     match = LOG.fullmatch(path) or SHARD.fullmatch(path)
@@ -99,7 +107,7 @@ def _is_ours(path: str) -> bool:
     return path == META or bool(LOG.fullmatch(path) or SHARD.fullmatch(path))
 
 
-def loss(path: str, content: bytes) -> LostFile:
+def describe_lost_file(path: str, content: bytes) -> LostFile:
     """What it means that this file stays broken. `content`: what there is of it."""
     if path == META:
         return LostFile(path, "nothing is written to this ledger until it is back")
@@ -108,11 +116,11 @@ def loss(path: str, content: bytes) -> LostFile:
         return LostFile(
             path, f"findings of intent {intent} cannot be posted; nothing is paid again"
         )
-    said = "; ".join(_describe_loss(list(_intact(content))))
+    said = "; ".join(_describe_loss(list(_readable_events(content))))
     return LostFile(path, said or "none of its lines can be read, so nobody can say what they were")
 
 
-def _intact(content: bytes) -> Iterator[AnyEvent]:
+def _readable_events(content: bytes) -> Iterator[AnyEvent]:
     """The lines of a damaged file that can still be read: good for telling, not for counting."""
     for line in content.splitlines():
         try:
@@ -146,12 +154,12 @@ def _intents(events: Iterable[RequestRecorded | AnswerRecorded]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class RepairResult:
     """`brought_back`: the commit, if the remote had lost the whole ref."""
 
     ref: str
-    brought_back: str | None
-    put_back: tuple[str, ...]
+    restored_commit: str | None
+    restored_files: tuple[str, ...]
     lost: tuple[LostFile, ...]
 
 
@@ -159,9 +167,9 @@ class Repair:
 class LedgerHistory:
     git: Git
 
-    def examined(self, tip: str) -> DamageReport:
+    def examine(self, tip: str) -> DamageReport:
         now = self._files(tip)
-        found = find_damaged(now, self._steps(tip))
+        found = find_damaged(now, self._revisions(tip))
         contents = self._contents({oid for oids in found.values() for oid in oids})
         return DamageReport(now, tuple(found), intact_versions(found, contents))
 
@@ -170,11 +178,11 @@ class LedgerHistory:
         contents = self._contents(set(blobs.values()))
         return {path: contents[oid] for path, oid in blobs.items() if oid in contents}
 
-    def _steps(self, tip: str) -> list[FileRevision]:
+    def _revisions(self, tip: str) -> list[FileRevision]:
         """Newest first."""
         commits = self.git.run("rev-list", tip).out
         printed = self.git.run(*STEPS, "--format=%ce", stdin=commits).out
-        return parse_steps(printed, plumbing.EMAIL)
+        return parse_revisions(printed, plumbing.EMAIL)
 
     def _contents(self, oids: set[str]) -> dict[str, bytes]:
         """Those that are there: a shallow clone has not all of them."""
@@ -183,7 +191,7 @@ class LedgerHistory:
         }
 
 
-def repair(ledger: GitLedger, history: LedgerHistory, tell: Callable[[str], None]) -> Repair:
+def repair(ledger: GitLedger, history: LedgerHistory, tell: Callable[[str], None]) -> RepairResult:
     gone = ledger.lost_tip()
     if gone:
         tell(f"{ledger.ref} is gone from {ledger.remote}: what was seen last here is pushed again")
@@ -193,17 +201,17 @@ def repair(ledger: GitLedger, history: LedgerHistory, tell: Callable[[str], None
 
     def find(tip: str) -> Mapping[str, bytes]:
         nonlocal mended, lost
-        found = history.examined(tip)
-        now, mended = found.now, found.originals
+        found = history.examine(tip)
+        now, mended = found.files, found.intact
         ledger_files.check_readable(Meta.parse(now.get(META)))
         if META in mended:
             ledger_files.check_writable(Meta.parse(mended[META]), ledger.ref)
-        gone = [path for path in found.broken if path not in mended]
-        lost = tuple(loss(path, now.get(path, b"")) for path in gone)
+        gone = [path for path in found.damaged if path not in mended]
+        lost = tuple(describe_lost_file(path, now.get(path, b"")) for path in gone)
         return mended
 
     ledger.restore_files(find)
-    return Repair(ledger.ref, gone, tuple(mended), lost)
+    return RepairResult(ledger.ref, gone, tuple(mended), lost)
 
 
 STEPS = ("diff-tree", "--stdin", "--root", "-r", "-m", "--no-renames", "--no-abbrev")

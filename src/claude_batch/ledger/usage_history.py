@@ -15,15 +15,17 @@ from claude_batch.ledger.view import LedgerState
 
 Basis = Literal["history", "defaults"]
 InputBasis = Literal["history", "counted", "length"]
-LEAST = 20  # answers; before that a few large ones would say more than the stated assumptions
-SPAN = 100  # the newest answers, so that a new version of a model or of a prompt is soon followed
+MIN_SAMPLES = 20  # answers; before that a few large ones would say more than the stated assumptions
+MAX_SAMPLES = (
+    100  # the newest answers, so that a new version of a model or of a prompt is soon followed
+)
 Key = TypeVar("Key", bound=Hashable)
 Pair = tuple[int, int]
 Sample = tuple[datetime, int, RequestRecorded, Usage]
 
 
 @dataclass(frozen=True)
-class History:
+class UsageHistory:
     """Each pair is a sum over the newest answers; `counted` is one over requests to come."""
 
     out: dict[tuple[str, str, str | None], Pair] = field(default_factory=dict)  # tokens, tasks
@@ -31,7 +33,7 @@ class History:
     counted: Mapping[str, Pair] = field(default_factory=dict)  # tokens, tokens by length
 
     @classmethod
-    def of(cls, view: LedgerState) -> "History":
+    def from_state(cls, view: LedgerState) -> "UsageHistory":
         samples = [(asked, usage) for _, _, asked, usage in sorted(_samples(view), key=_age)]
         return cls(
             dict(_sums((_question(a), (u.output, len(a.tasks))) for a, u in samples)),
@@ -57,12 +59,12 @@ class History:
         return "counted" if model in self.counted else "length"
 
 
-def basis(view: LedgerState) -> set[tuple[IntentId, int]]:
+def sampled_requests(view: LedgerState) -> set[tuple[IntentId, int]]:
     """The requests that `History.of` draws on, or may when more have been answered."""
     newest: dict[Hashable, list[RequestRecorded]] = {}
     for _, _, asked, _ in sorted(_samples(view), key=_age, reverse=True):
         newest.setdefault(_question(asked), []).append(asked)
-    return {(asked.intent, asked.n) for group in newest.values() for asked in group[:SPAN]}
+    return {(asked.intent, asked.n) for group in newest.values() for asked in group[:MAX_SAMPLES]}
 
 
 def _question(asked: RequestRecorded) -> tuple[str, str, str | None]:
@@ -70,8 +72,8 @@ def _question(asked: RequestRecorded) -> tuple[str, str, str | None]:
 
 
 def _samples(view: LedgerState) -> Iterator[Sample]:
-    for row in view.rows:
-        asked, answered = row.asked, row.answered
+    for row in view.requests:
+        asked, answered = row.request, row.answer
         if answered is None or answered.usage is None or asked.purpose == "verify":
             continue
         is_whole = asked.tasks and asked.estimate.input_tokens and answered.usage.prompt
@@ -89,8 +91,8 @@ def _sums(rows: Iterable[tuple[Key, Pair]]) -> Iterator[tuple[Key, Pair]]:
     for key, pair in rows:
         grouped.setdefault(key, []).append(pair)
     for key, pairs in grouped.items():
-        if len(pairs) >= LEAST:
-            newest = pairs[-SPAN:]
+        if len(pairs) >= MIN_SAMPLES:
+            newest = pairs[-MAX_SAMPLES:]
             yield key, (sum(pair[0] for pair in newest), sum(pair[1] for pair in newest))
 
 

@@ -10,7 +10,7 @@ from typing import overload
 
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.findings.anchors import AnchoredTask
-from claude_batch.ledger.batch_record import BatchRecord, batch_records
+from claude_batch.ledger.batch_record import BatchRecord, build_batch_records
 from claude_batch.ledger.events import (
     AnswerRecorded,
     AnyEvent,
@@ -25,7 +25,7 @@ from claude_batch.ledger.events import (
     is_unpriced,
     supersedes,
 )
-from claude_batch.ledger.lazy_rows import AnySheet
+from claude_batch.ledger.lazy_rows import AnyLogFileIndex
 from claude_batch.ledger.log import EventIndex, reset_times
 from claude_batch.tasks.task import TaskId
 
@@ -48,18 +48,18 @@ RequestKey = tuple[IntentId, int]  # of a request: its intent and its number the
 class RequestRecord:
     """One request as deduplication and budgets see it."""
 
-    asked: RequestRecorded
-    answered: AnswerRecorded | None
+    request: RequestRecorded
+    answer: AnswerRecorded | None
     is_open: bool
 
     def charge(self) -> Decimal:
         """Dollars paid or reserved; what was paid and is not known keeps its reservation."""
-        reserved = self.asked.estimate.usd_max
-        if self.answered is None:
+        reserved = self.request.estimate.usd_max
+        if self.answer is None:
             return reserved if self.is_open else ZERO
-        if self.answered.usd is not None:
-            return self.answered.usd
-        return reserved if is_unpriced(self.answered) else ZERO
+        if self.answer.usd is not None:
+            return self.answer.usd
+        return reserved if is_unpriced(self.answer) else ZERO
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,16 @@ class RequestRecords(Sequence[RequestRecord]):
     """Rows by key, each made when it is looked at: on a sheet they cost nothing until then."""
 
     keys: list[RequestKey]
-    row: Callable[[RequestKey], RequestRecord]
+    load: Callable[[RequestKey], RequestRecord]
 
     @overload
     def __getitem__(self, at: int) -> RequestRecord: ...
     @overload
     def __getitem__(self, at: slice) -> list[RequestRecord]: ...
     def __getitem__(self, at: int | slice) -> RequestRecord | list[RequestRecord]:
-        return [*map(self.row, self.keys[at])] if isinstance(at, slice) else self.row(self.keys[at])
+        return (
+            [*map(self.load, self.keys[at])] if isinstance(at, slice) else self.load(self.keys[at])
+        )
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -85,34 +87,34 @@ class LedgerState:
     """The state at one tip of the ledger. Built once per tip, then only read."""
 
     batch_records: dict[IntentId, BatchRecord] = field(default_factory=dict)
-    settled: dict[tuple[IntentId, int], FoldedRequest] = field(
+    folded_requests: dict[tuple[IntentId, int], FoldedRequest] = field(
         default_factory=dict
     )  # without intent
     plans: list[Plan] = field(default_factory=list)
     posts: dict[tuple[int, str], Post] = field(default_factory=dict)
-    signals: list[FeedbackRecorded] = field(default_factory=list)
+    feedback: list[FeedbackRecorded] = field(default_factory=list)
     closed: dict[int, PullRequestClosed] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
-    forgotten: dict[TaskId, datetime] = field(default_factory=dict)
+    reset_times: dict[TaskId, datetime] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()  # what the store could not read and left alone: "path: why"
     orphans: dict[tuple[IntentId, int], AnswerRecorded] = field(
         default_factory=dict
     )  # intent unreadable
     shards: frozenset[str] = frozenset()  # names of those that the store still holds
-    logs: Mapping[str, int] = field(default_factory=dict, compare=False)  # files, their bytes
+    log_sizes: Mapping[str, int] = field(default_factory=dict, compare=False)  # files, their bytes
 
     @classmethod
-    def of(
+    def from_events(
         cls,
         events: Iterable[AnyEvent],
         damaged: tuple[str, ...] = (),
         shards: Iterable[str] = (),
-        sheets: Iterable[AnySheet] = (),
+        sheets: Iterable[AnyLogFileIndex] = (),
     ) -> "LedgerState":
         """The fold. The order of events does not matter: the latest `at` wins where one must."""
         log = EventIndex(events, sheets)
-        answers = log.rows(AnswerRecorded)
-        sendings = batch_records(log, answers)
+        answers = log.lazy_rows(AnswerRecorded)
+        sendings = build_batch_records(log, answers)
         settled = log.latest(FoldedRequest, lambda e: (e.intent, e.n))
         orphans = {
             (intent, n): answered
@@ -124,42 +126,42 @@ class LedgerState:
         unread = sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans})
         return cls(
             batch_records=sendings,
-            settled=settled,
+            folded_requests=settled,
             plans=sorted(log.latest(Plan, lambda e: e.id).values(), key=lambda e: (e.at, e.id)),
             posts=log.latest(Post, lambda e: (e.pr, e.key)),
-            signals=log.once(FeedbackRecorded),
+            feedback=log.distinct(FeedbackRecorded),
             closed=log.latest(PullRequestClosed, lambda e: e.pr),
             leases=log.latest(Lease, lambda e: e.scope),
-            forgotten=reset_times(log),
+            reset_times=reset_times(log),
             damaged=(*damaged, *unread),
             orphans=orphans,
             shards=frozenset(shards),
         )
 
     @cached_property
-    def rows(self) -> RequestRecords:
+    def requests(self) -> RequestRecords:
         """Every request, folded ones included."""
         sent = [(key, n) for key, sending in self.batch_records.items() for n in sending.requests]
-        return RequestRecords([*sent, *self.settled], self._row)
+        return RequestRecords([*sent, *self.folded_requests], self._request)
 
-    def row(self, intent: IntentId, n: int) -> RequestRecord | None:
+    def request(self, intent: IntentId, n: int) -> RequestRecord | None:
         sending = self.batch_records.get(intent)
-        known = n in sending.requests if sending else (intent, n) in self.settled
-        return self._row((intent, n)) if known else None
+        known = n in sending.requests if sending else (intent, n) in self.folded_requests
+        return self._request((intent, n)) if known else None
 
-    def _row(self, key: RequestKey) -> RequestRecord:
+    def _request(self, key: RequestKey) -> RequestRecord:
         intent, n = key
         if intent not in self.batch_records:
-            return self._bare[key]
+            return self._folded[key]
         sending = self.batch_records[intent]
         return RequestRecord(sending.requests[n], sending.answers.get(n), intent in self._open)
 
     @cached_property
-    def _bare(self) -> dict[RequestKey, RequestRecord]:
+    def _folded(self) -> dict[RequestKey, RequestRecord]:
         """What was folded without its intent."""
         return {
             key: RequestRecord(found.request(), found.answer(), False)
-            for key, found in self.settled.items()
+            for key, found in self.folded_requests.items()
         }
 
     @cached_property
@@ -169,24 +171,22 @@ class LedgerState:
     @cached_property
     def _keys_of(self) -> dict[TaskId, list[RequestKey]]:
         index: dict[TaskId, list[RequestKey]] = {}
-        for key, row in zip(self.rows.keys, self.rows, strict=True):
-            for task in row.asked.tasks:
+        for key, row in zip(self.requests.keys, self.requests, strict=True):
+            for task in row.request.tasks:
                 index.setdefault(task.id, []).append(key)
         return index
 
-    def rows_of(self, task: TaskId) -> Iterator[RequestRecord]:
+    def requests_of(self, task: TaskId) -> Iterator[RequestRecord]:
         """Every request that has this task, second looks included."""
-        return map(self._row, self._keys_of.get(task, ()))
+        return map(self._request, self._keys_of.get(task, ()))
 
     def task_status(self, task: TaskId) -> TaskStatus:
         """A second look asks about findings, so it neither answers its tasks nor occupies them."""
-        rows = [row for row in self.rows_of(task) if row.asked.purpose != "verify"]
-        answers = [
-            row.answered for row in rows if row.answered and self.is_current(task, row.answered)
-        ]
+        rows = [row for row in self.requests_of(task) if row.request.purpose != "verify"]
+        answers = [row.answer for row in rows if row.answer and self.is_current(task, row.answer)]
         if any(answer.outcome is Outcome.SUCCEEDED for answer in answers):
             return TaskStatus.ANSWERED
-        if any(row.is_open and not row.answered for row in rows):
+        if any(row.is_open and not row.answer for row in rows):
             return TaskStatus.IN_FLIGHT
         final = any(a.outcome is Outcome.ERRORED and not a.retriable for a in answers)
         tries = [answer for answer in answers if answer.outcome is not Outcome.CANCELED]
@@ -197,15 +197,15 @@ class LedgerState:
         return {
             task
             for task in ids
-            for row in self.rows_of(task)
-            if row.answered
-            and row.answered.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
-            and self.is_current(task, row.answered)
+            for row in self.requests_of(task)
+            if row.answer
+            and row.answer.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
+            and self.is_current(task, row.answer)
         }
 
     def is_current(self, task: TaskId, answer: AnswerRecorded) -> bool:
         """The task was not forgotten since."""
-        forgotten = self.forgotten.get(task)
+        forgotten = self.reset_times.get(task)
         return forgotten is None or answer.at > forgotten
 
     def known_tasks(self, ids: Iterable[TaskId]) -> set[TaskId]:
@@ -220,13 +220,13 @@ class LedgerState:
         found = [sending for sending in self.batch_records.values() if sending.is_open()]
         return sorted(found, key=lambda sending: (sending.intent.at, sending.intent.id))
 
-    def plan(self, pr: int) -> Plan | None:
+    def latest_plan(self, pr: int) -> Plan | None:
         """The latest of this pull request."""
         return next((plan for plan in reversed(self.plans) if plan.pr == pr), None)
 
     def was_closed(self, pr: int, before: datetime) -> bool:
         """And not submitted again since, as one that was reopened is."""
-        closed, plan = self.closed.get(pr), self.plan(pr)
+        closed, plan = self.closed.get(pr), self.latest_plan(pr)
         return closed is not None and closed.at < before and (plan is None or plan.at <= closed.at)
 
     def spent(self, since: datetime, pr: int | None = None) -> Decimal:
@@ -246,8 +246,8 @@ class LedgerState:
     def _charges(self) -> list[tuple[datetime | None, int | None, Decimal]]:
         """When it was answered, whose it is, dollars; of each request."""
         return [
-            (row.answered.at if row.answered else None, row.asked.pr, row.charge())
-            for row in self.rows
+            (row.answer.at if row.answer else None, row.request.pr, row.charge())
+            for row in self.requests
         ]
 
     def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
@@ -262,12 +262,12 @@ class LedgerState:
         `settled` event keeps: its tasks have ids only, and its estimate is in dollars only.
         """
         found = {
-            (row.asked.intent, row.asked.n): (row.asked, row.answered)
+            (row.request.intent, row.request.n): (row.request, row.answer)
             for task in ids
-            for row in self.rows_of(task)
-            if row.answered
-            and row.answered.outcome is Outcome.SUCCEEDED
-            and self.is_current(task, row.answered)
+            for row in self.requests_of(task)
+            if row.answer
+            and row.answer.outcome is Outcome.SUCCEEDED
+            and self.is_current(task, row.answer)
         }
         return sorted(found.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
 
@@ -327,7 +327,7 @@ def plan_key(plan: Plan) -> tuple[str, int | None, str, str | None]:
 KIND = "refactor"
 
 
-def due(view: LedgerState) -> list[tuple[Plan, frozenset[str]]]:
+def refactoring_plans(view: LedgerState) -> list[tuple[Plan, frozenset[str]]]:
     """Plans of refactorings outside of pull requests, with the tasks that each of them asked.
 
     The latest plan that asked a task speaks for it.

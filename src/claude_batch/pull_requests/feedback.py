@@ -6,7 +6,7 @@ from typing import Literal
 
 from claude_batch.diff.model import Diff
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.github_api.models import Reaction, RemoteComment, ReviewThread
 from claude_batch.ledger.events import FeedbackRecorded, Post
 from claude_batch.ledger.view import LedgerState, TaskStatus
@@ -115,8 +115,8 @@ class CurrentFindings:
     pr: int
     diff: Diff
     tasks: Sequence[Task]
-    placed: Sequence[Placed]
-    dropped: Sequence[Dropped]  # of placing, not of choosing
+    placed: Sequence[PlacedFinding]
+    dropped: Sequence[DroppedFinding]  # of placing, not of choosing
 
     def fixed_findings(self, keys: Iterable[str]) -> Iterator[Finding]:
         """The findings of `keys` whose lines changed and that the new answers no longer have."""
@@ -169,7 +169,7 @@ def new_feedback(
     feedback: Iterable[Feedback], state: LedgerState, pr: int, may_write: Callable[[str], bool]
 ) -> list[Feedback]:
     """The feedback of people with write access that is not recorded, one per finding and kind."""
-    known = {(signal.fingerprint, signal.what) for signal in state.signals if signal.pr == pr}
+    known = {(signal.fingerprint, signal.what) for signal in state.feedback if signal.pr == pr}
     fresh: dict[tuple[str, FeedbackKind], Feedback] = {}
     for item in feedback:
         key = item.fingerprint, item.what
@@ -179,14 +179,14 @@ def new_feedback(
     return list(fresh.values())
 
 
-def prefer_current_diff(placed: Iterable[Placed]) -> list[Placed]:
+def prefer_current_diff(placed: Iterable[PlacedFinding]) -> list[PlacedFinding]:
     """Drop findings of earlier heads that the current diff repeats."""
     findings = list(placed)
-    current = {found.finding.fingerprint for found in findings if found.how == "task"}
+    current = {found.finding.fingerprint for found in findings if found.method == "task"}
     return [
         found
         for found in findings
-        if found.how == "task" or found.finding.fingerprint not in current
+        if found.method == "task" or found.finding.fingerprint not in current
     ]
 
 

@@ -102,7 +102,7 @@ def _findings_in(ledger: Ledger) -> Iterator[FindingOutcomeRow]:
 def _outcome(
     state: LedgerState, finding: Finding, pulls: Sequence[int], status: VerificationStatus | None
 ) -> str:
-    signals = [signal for signal in state.signals if signal.fingerprint == finding.fingerprint]
+    signals = [signal for signal in state.feedback if signal.fingerprint == finding.fingerprint]
     outcome = final_outcome(signals, [state.posts[(pr, finding.fingerprint)] for pr in pulls])
     if finding.is_malformed:
         return "malformed"

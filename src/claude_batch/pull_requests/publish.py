@@ -8,11 +8,12 @@ from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.record_answers import load_findings
 from claude_batch.config.model import Config
 from claude_batch.costs.receipts import Receipt
-from claude_batch.diff.model import Diff
+from claude_batch.diff.model import Comparison, Diff
 from claude_batch.errors import ClaudeBatchError, ThreadsRefused
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.placement import Dropped, Placed, place
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding, place_findings
 from claude_batch.git.earlier_commits import Readers
+from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.events import (
@@ -25,6 +26,7 @@ from claude_batch.ledger.events import (
 )
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests import marker
 from claude_batch.pull_requests.feedback import (
     Conversation,
     CurrentFindings,
@@ -45,6 +47,8 @@ from claude_batch.pull_requests.review_plan import (
 )
 from claude_batch.pull_requests.selection import Selection, select_findings
 from claude_batch.pull_requests.summary import ReviewCoverage
+from claude_batch.submission.inputs import kinds_including
+from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.task import Task
 from claude_batch.verification.outcomes import (
     UNVERIFIED_ALLOWED,
@@ -63,8 +67,10 @@ class PublishResult:
     posted: int = 0
     updated: int = 0
     unchanged: int = 0
-    dropped: tuple[Dropped, ...] = ()
-    placed: tuple[Placed, ...] = ()  # the findings that have their lines, folded ones included
+    dropped: tuple[DroppedFinding, ...] = ()
+    placed: tuple[
+        PlacedFinding, ...
+    ] = ()  # the findings that have their lines, folded ones included
     waiting: int = 0  # findings whose second look is open
     failing: bool = False  # a finding stands at or above `fail_on`
     receipt: Receipt = EMPTY
@@ -111,7 +117,7 @@ class Publisher:
     def close(self, pull: PullRequest) -> PublishResult:
         """Record that a pull request was closed. Nothing is posted there any more."""
         state = self.ledger.view()
-        plan = state.plan(pull.number)
+        plan = state.latest_plan(pull.number)
         if plan and pull.number not in state.closed:
             at = next_timestamp([plan.at], self.now())
             stamp = Stamp(self.run, self.repo, lambda: at)
@@ -121,7 +127,7 @@ class Publisher:
         findings = self._findings(record)
         return PublishResult(
             pull.number,
-            dropped=tuple(Dropped(finding, "closed") for finding in findings),
+            dropped=tuple(DroppedFinding(finding, "closed") for finding in findings),
             receipt=record.receipt(),
             note=f"pull request {pull.number} is {'merged' if pull.merged else 'closed'}",
         )
@@ -129,7 +135,7 @@ class Publisher:
     def publish(self, pull_request: PullRequestState, *, dry_run: bool = False) -> PublishResult:
         number = pull_request.pull.number
         state = self.ledger.view()
-        if state.plan(number) is None:
+        if state.latest_plan(number) is None:
             return PublishResult(number, note=f"nothing was submitted for pull request {number}")
         if dry_run:
             review = self._collect_input(pull_request, state)
@@ -157,7 +163,7 @@ class Publisher:
             if pull_request.readers
             else None
         )
-        placed, dropped = place(
+        placed, dropped = place_findings(
             self._findings(record), pull_request.tasks, pull_request.read_head, previous
         )
         existing = ExistingComments(
@@ -180,7 +186,7 @@ class Publisher:
         selection = select_findings(
             prefer_current_diff(placed),
             max_comments=pull_request.config.max_comments,
-            silenced=silenced_fingerprints(state.signals, feedback),
+            silenced=silenced_fingerprints(state.feedback, feedback),
             verification=verification,
         )
         coverage = record.coverage(pull_request.pull.head_sha, pull_request.diff.skipped)
@@ -231,7 +237,7 @@ class Publisher:
         )
 
     def _verification(
-        self, pull_request: PullRequestState, state: LedgerState, placed: Iterable[Placed]
+        self, pull_request: PullRequestState, state: LedgerState, placed: Iterable[PlacedFinding]
     ) -> VerificationState:
         if pull_request.config.verify is None:
             return UNVERIFIED_ALLOWED
@@ -283,3 +289,34 @@ class Publisher:
             receipt=review.receipt,
             note=review.note,
         )
+
+
+def load_pull_request(
+    repository: Repository,
+    pull: PullRequest,
+    comparison: Comparison,
+    state: LedgerState,
+    config: Config,
+) -> PullRequestState:
+    """A pull request as it is now. `config` is that of its base branch."""
+    finder = ChangeFinder(repository)
+    changes = finder.find_changes(comparison, config.exclude)
+    recorded = (kind for plan in state.plans if plan.pr == pull.number for kind in plan.kinds)
+    head = comparison.head or pull.head_sha
+    return PullRequestState(
+        pull,
+        changes.diff,
+        changes.tasks(kinds_including(config, recorded)),
+        finder.file_reader(head),
+        config,
+        finder.earlier_readers(head),
+    )
+
+
+def has_our_comment(github: GitHubClient, number: int) -> bool:
+    """True if we have commented on a pull request: then there has been a ledger."""
+    login = github.get_login()
+    return any(
+        comment.login == login and marker.read(comment.body)
+        for comment in github.list_comments(number)
+    )

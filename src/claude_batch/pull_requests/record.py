@@ -29,16 +29,16 @@ RECENT = timedelta(hours=8)
 
 def has_news(state: LedgerState, pr: int, now: datetime) -> bool:
     """True if anything was planned or answered since the last post on this pull request."""
-    plan = state.plan(pr)
+    plan = state.latest_plan(pr)
     if plan is None:
         return False
     posted = [post.at for (number, _), post in state.posts.items() if number == pr]
     ids = plan.task_ids
     answers = [
         time
-        for row in state.rows
-        if row.answered and any(task.id in ids for task in row.asked.tasks)
-        for time in _publishing_times(row.answered, now)
+        for row in state.requests
+        if row.answer and any(task.id in ids for task in row.request.tasks)
+        for time in _publishing_times(row.answer, now)
     ]
     return not posted or max([plan.at, *answers]) > max(posted) or now - max(posted) < RECENT
 
@@ -92,7 +92,9 @@ class PullRequestRecord:
 
     def own_requests(self) -> list[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]]:
         """Its own requests with their answers."""
-        folded = [(row.request(), row) for row in self.state.settled.values() if row.pr == self.pr]
+        folded = [
+            (row.request(), row) for row in self.state.folded_requests.values() if row.pr == self.pr
+        ]
         batches = self.state.batch_records.values()
         return folded + [
             (request, batch.answers[n])
@@ -106,9 +108,9 @@ class PullRequestRecord:
         tally = list(statuses.values())
         own_tasks = {
             task.id
-            for row in self.state.rows
-            if row.asked.pr == self.pr
-            for task in row.asked.tasks
+            for row in self.state.requests
+            if row.request.pr == self.pr
+            for task in row.request.tasks
         }
         answered = [task for task, status in statuses.items() if status is TaskStatus.ANSWERED]
         return ReviewCoverage(
@@ -136,7 +138,7 @@ class PullRequestRecord:
         # Up to its newest answer: later costs of other pull requests must not edit the comment.
         until = max(answer.at for answer in own)
         _, start = start_of_day_and_month(until)
-        answers = [row.answered for row in self.state.rows if row.answered]
+        answers = [row.answer for row in self.state.requests if row.answer]
         paid = [
             answer.usd
             for answer in answers

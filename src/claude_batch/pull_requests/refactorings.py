@@ -12,18 +12,25 @@ from datetime import datetime
 from claude_batch.diff.model import Comparison, Diff
 from claude_batch.errors import CannotPublish
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.placement import Dropped
+from claude_batch.findings.placement import DroppedFinding
 from claude_batch.findings.relocation import PreviousPlans, locate
-from claude_batch.findings.suggestions import Rejected, Suggestion, combine, validate_suggestion
+from claude_batch.findings.suggestions import (
+    RejectedSuggestion,
+    Suggestion,
+    combine_suggestions,
+    validate_suggestion,
+)
 from claude_batch.git.branches import Branches
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.git.patch import PatchFolder, make_patches
+from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.events import Plan, Post, Stamp
 from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import LedgerState, due
+from claude_batch.ledger.view import LedgerState, refactoring_plans
 from claude_batch.markdown import escape_line
 from claude_batch.pull_requests.publish import PublishResult
+from claude_batch.tasks.discovery import ChangeFinder
 
 GONE = "the code has changed since, or is gone"
 
@@ -81,7 +88,7 @@ def build_patch_set(
     rejected: list[tuple[Finding, str]] = []
     for finding in findings:
         suggestion = _validate(finding, previous, read_head)
-        if isinstance(suggestion, Rejected):
+        if isinstance(suggestion, RejectedSuggestion):
             rejected.append((finding, suggestion.reason))
         else:
             valid.setdefault(suggestion.path, {})[suggestion] = finding
@@ -89,7 +96,7 @@ def build_patch_set(
     accepted: list[Finding] = []
     for path, by_suggestion in sorted(valid.items()):
         before = read_head(path) or b""
-        combined = combine(before, by_suggestion)
+        combined = combine_suggestions(before, by_suggestion)
         accepted += [by_suggestion[suggestion] for suggestion in combined.accepted]
         rejected += [(by_suggestion[suggestion], why) for suggestion, why in combined.rejected]
         files[path] = (before, combined.after)
@@ -98,16 +105,16 @@ def build_patch_set(
 
 def _validate(
     finding: Finding, previous: PreviousPlans, read_head: Callable[[str], bytes | None]
-) -> Suggestion | Rejected:
+) -> Suggestion | RejectedSuggestion:
     location = locate(finding, previous, read_head)
     text = read_head(location.path) if location else None
-    if location is None or location.seen is None or text is None:
-        return Rejected(GONE)
+    if location is None or location.replaceable is None or text is None:
+        return RejectedSuggestion(GONE)
     return validate_suggestion(
         text,
         location.first,
         location.last,
-        location.seen,
+        location.replaceable,
         finding.replacement or "",
         location.path,
     )
@@ -121,6 +128,15 @@ class PatchTarget:
     head: str
     read_head: Callable[[str], bytes | None]
     readers: Readers
+
+
+def load_patch_target(repository: Repository, remote: str) -> PatchTarget:
+    """The default branch of a remote, else the current branch."""
+    finder = ChangeFinder(repository, remote)
+    default = repository.default_branch(remote)
+    head = repository.resolve(default or "HEAD")
+    branch = (default or repository.current_branch() or "main").removeprefix(f"{remote}/")
+    return PatchTarget(branch, head, finder.file_reader(head), finder.earlier_readers(head))
 
 
 @dataclass
@@ -137,7 +153,7 @@ class RefactoringPublisher:
         """One result for each plan with edits that were not proposed yet."""
         state = self.ledger.view()
         results = []
-        for plan, tasks in due(state):
+        for plan, tasks in refactoring_plans(state):
             findings = self._unposted(state, tasks)
             if findings:
                 patch_set = build_patch_set(
@@ -165,7 +181,9 @@ class RefactoringPublisher:
         return list({finding.fingerprint: finding for finding in findings}.values())
 
     def _publish(self, patch_set: PatchSet, target: PatchTarget, *, dry_run: bool) -> PublishResult:
-        dropped = tuple(Dropped(finding, "changed_meanwhile") for finding, _ in patch_set.rejected)
+        dropped = tuple(
+            DroppedFinding(finding, "changed_meanwhile") for finding, _ in patch_set.rejected
+        )
         edits = f"{len(patch_set.accepted)} edits in {len(patch_set.files)} files"
         if not patch_set.accepted:
             return PublishResult(

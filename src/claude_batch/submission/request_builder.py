@@ -1,4 +1,4 @@
-"""Tasks become requests, each with what it is expected to cost."""
+"""Build the requests for tasks, and estimate their cost."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,20 +13,24 @@ from claude_batch.costs.estimates import estimate_input_tokens, estimate_request
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.prompt_cache import CachedPrefix, CachePricing
 from claude_batch.ledger.events import IntentId, RequestRecorded, Stamp
-from claude_batch.ledger.usage_history import History
+from claude_batch.ledger.usage_history import UsageHistory
 from claude_batch.prompts import repository_rules as house_rules
 from claude_batch.prompts.context import ReviewedFiles, select_snippets
 from claude_batch.prompts.rendering import PromptContext
-from claude_batch.submission import requests as request
-from claude_batch.submission.requests import Request, RequestTasks
+from claude_batch.submission.requests import (
+    Request,
+    RequestTasks,
+    build_request,
+    group_tasks,
+    shared_prefix,
+)
 from claude_batch.submission.scope import PendingWork, ReviewScope
 from claude_batch.tasks.task import Kind, Task, TaskId
 
 
 @dataclass
 class RequestCache:
-    """The requests that were made last, and of what. Who claims decides at least twice about the
-    same: to count tokens, in the ledger, and again whenever somebody else was first."""
+    """Cache of the last built requests: every retry of a ledger write plans them again."""
 
     key: tuple[object, ...] = ()
     requests: tuple[Request, ...] = ()
@@ -34,46 +38,48 @@ class RequestCache:
 
 @dataclass(frozen=True)
 class RequestBuilder:
-    """How one process asks."""
+    """The settings with which one process builds requests."""
 
     config: Config
     kinds: tuple[Kind, ...]
     prices: Prices
     now: datetime
-    store_body: StoreBody = InMemoryBody  # where bodies wait until they are sent
-    waits_for_primers: bool = (
-        False  # it is still there when a primer has ended, and sends what follows
-    )
+    store_body: StoreBody = InMemoryBody  # keeps bodies until they are sent
+    waits_for_primers: bool = False  # see SubmissionPlanner
     cache: RequestCache = field(default_factory=RequestCache, compare=False)
 
     def requests(self, new: Sequence[Task], work: PendingWork) -> tuple[Request, ...]:
-        marked_by = (work.history, work.cache_hit_rate) if self.waits_for_primers else ()
-        of = (
+        cached_by = (work.history, work.cache_hit_rate) if self.waits_for_primers else ()
+        key = (
             self.config,
             self.kinds,
             tuple(new),
             work.known,
             work.solo_task_ids,
             work.scope,
-            marked_by,
+            cached_by,
         )
-        if self.cache.key != of:
-            self.cache.key, self.cache.requests = of, tuple(self._made(new, work))
+        if self.cache.key != key:
+            self.cache.key, self.cache.requests = key, tuple(self._build_all(new, work))
         return self.cache.requests
 
-    def _made(self, new: Sequence[Task], work: PendingWork) -> list[Request]:
-        packs = self._packs(new, work)
+    def _build_all(self, new: Sequence[Task], work: PendingWork) -> list[Request]:
+        groups = self._group(new, work)
         if not self.waits_for_primers or self.config.lane == "now":
-            return [self._build(*each) for each in packs]
-        known = list(packs)
+            return [self._build(*each) for each in groups]
+        known = list(groups)
         starts = (
-            (config.model, request.shared_prefix(kind, part, config))
-            for kind, config, part in known
+            (config.model, shared_prefix(kind, tasks, config)) for kind, config, tasks in known
         )
-        marks = prefix.plan_cached_prefixes(starts, lambda model: self._terms(model, work))
-        return [self._build(*each, mark) for each, mark in zip(known, marks, strict=True)]
+        cached_prefixes = prefix.plan_cached_prefixes(
+            starts, lambda model: self._cache_pricing(model, work)
+        )
+        return [
+            self._build(*each, cached_prefix)
+            for each, cached_prefix in zip(known, cached_prefixes, strict=True)
+        ]
 
-    def _terms(self, model: str, work: PendingWork) -> CachePricing:
+    def _cache_pricing(self, model: str, work: PendingWork) -> CachePricing:
         rates = self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
         return CachePricing(
             rates,
@@ -82,85 +88,89 @@ class RequestBuilder:
             lambda text: work.history.input_tokens(estimate_input_tokens(len(text), model), model),
         )
 
-    def _packs(
+    def _group(
         self, new: Sequence[Task], work: PendingWork
     ) -> Iterator[tuple[Kind, Config, RequestTasks]]:
         """Context is read by object id: the same claim has the same bytes whenever it runs."""
-        kinds, material = {kind.name: kind for kind in self.kinds}, work.scope.context_source
-        known, apart = work.known, work.solo_task_ids
-        head, papers = (
-            ReviewedFiles.from_tasks(new, known, material.read_blobs),
-            material.read_rule_files(),
+        kinds, source = {kind.name: kind for kind in self.kinds}, work.scope.context_source
+        known, solo_task_ids = work.known, work.solo_task_ids
+        head, rule_files = (
+            ReviewedFiles.from_tasks(new, known, source.read_blobs),
+            source.read_rule_files(),
         )
         for name in dict.fromkeys(task.kind for task in new):
             asked = [task for task in new if task.kind == name]
-            beside = [task for task in known if task.kind == name]
-            for model, part in self._split(asked, beside, apart):
-                along = PromptContext(
-                    select_snippets(part.asked, (*part.asked, *part.context), head),
-                    house_rules.select_rules(papers, {task.path for task in part.asked}),
-                    material.title,
-                    material.description,
+            context = [task for task in known if task.kind == name]
+            for model, tasks in self._split(asked, context, solo_task_ids):
+                prompt_context = PromptContext(
+                    select_snippets(tasks.asked, (*tasks.asked, *tasks.context), head),
+                    house_rules.select_rules(rule_files, {task.path for task in tasks.asked}),
+                    source.title,
+                    source.description,
                 )
                 for_model = self.config.model_copy(update={"model": model})
-                yield kinds[name], for_model, replace(part, prompt_context=along)
+                yield kinds[name], for_model, replace(tasks, prompt_context=prompt_context)
 
     def _split(
-        self, asked: Sequence[Task], beside: Sequence[Task], apart: frozenset[TaskId]
+        self, asked: Sequence[Task], context: Sequence[Task], solo_task_ids: frozenset[TaskId]
     ) -> Iterator[tuple[str, RequestTasks]]:
         for model, tasks in routing.group_by_model(self.config, asked).items():
-            for part in request.group_tasks(tasks, beside, apart):
-                yield model, part
+            for group in group_tasks(tasks, context, solo_task_ids):
+                yield model, group
 
     def _build(
-        self, kind: Kind, config: Config, part: RequestTasks, mark: CachedPrefix | None = None
+        self,
+        kind: Kind,
+        config: Config,
+        tasks: RequestTasks,
+        cached_prefix: CachedPrefix | None = None,
     ) -> Request:
-        chars = sum(len(task.hunk.body) for task in (*part.asked, *part.context))
-        limit = max_tokens(chars, len(part.asked), config.effort)
-        return request.build_request(kind, part, config, limit, self.store_body, mark)
+        chars = sum(len(task.hunk.body) for task in (*tasks.asked, *tasks.context))
+        limit = max_tokens(chars, len(tasks.asked), config.effort)
+        return build_request(kind, tasks, config, limit, self.store_body, cached_prefix)
 
-    def estimate(self, made: Request, history: History) -> RequestEstimate:
-        config, tasks, chars = self.config, len(made.tasks), made.body.size
-        by_length = estimate_input_tokens(chars, made.model)
-        output = history.output_tokens(made.kind.name, made.model, config.effort, tasks)
+    def estimate(self, request: Request, history: UsageHistory) -> RequestEstimate:
+        config, tasks, chars = self.config, len(request.tasks), request.body.size
+        by_length = estimate_input_tokens(chars, request.model)
+        output = history.output_tokens(request.kind.name, request.model, config.effort, tasks)
         return RequestEstimate(
             estimate_request(
                 self.prices,
-                made.model,
+                request.model,
                 config.effort,
                 chars=chars,
                 tasks=tasks,
                 at=self.now.date(),
                 batch=config.lane == "batch",
-                output_limit=made.max_tokens,
+                output_limit=request.max_tokens,
                 expected_output=output,
-                expected_input=history.input_tokens(by_length, made.model),
-                cached_prefix=made.cached_prefix,
+                expected_input=history.input_tokens(by_length, request.model),
+                cached_prefix=request.cached_prefix,
             ),
             "defaults" if output is None else "history",
-            history.input_basis(made.model),
+            history.input_basis(request.model),
             by_length,
         )
 
     def prepare(
         self,
-        made: Request,
+        request: Request,
         expected: RequestEstimate,
         n: int,
         intent: IntentId,
-        subject: ReviewScope,
+        scope: ReviewScope,
     ) -> PreparedRequest:
-        asked = Stamp(subject.run, subject.repo, lambda: self.now).event(
+        event = Stamp(scope.run, scope.repo, lambda: self.now).event(
             RequestRecorded,
             intent=intent,
             n=n,
-            sha=made.body.sha,
-            pr=subject.pr,
-            kind=made.kind.name,
-            model=made.model,
+            sha=request.body.sha,
+            pr=scope.pr,
+            kind=request.kind.name,
+            model=request.model,
             effort=self.config.effort,
-            purpose=made.purpose,
-            tasks=made.tasks,
+            purpose=request.purpose,
+            tasks=request.tasks,
             estimate=expected.recorded,
         )
-        return PreparedRequest(made.body, asked, expected)
+        return PreparedRequest(request.body, event, expected)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from claude_batch.costs import prompt_cache as prefix
 from claude_batch.diff.model import Comparison, SkippedFile
 from claude_batch.ledger.events import Plan
-from claude_batch.ledger.usage_history import History, Pair
+from claude_batch.ledger.usage_history import UsageHistory, Pair
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.context import NO_CONTEXT_SOURCE, ContextSource
 from claude_batch.tasks.task import Task, TaskId, unique_tasks
@@ -45,7 +45,7 @@ class PendingWork:
     new: tuple[Task, ...]
     known: tuple[Task, ...]
     solo_task_ids: frozenset[TaskId]  # each needs a request of its own
-    history: History
+    history: UsageHistory
     cache_hit_rate: Decimal  # the share of marked prefixes that is read from the cache
 
     @classmethod
@@ -65,7 +65,7 @@ class PendingWork:
             new,
             tuple(task for task in tasks if task.id in known),
             frozenset(state.truncated_tasks(task.id for task in new)),
-            replace(History.of(state), counted=token_ratios or {}),
+            replace(UsageHistory.from_state(state), counted=token_ratios or {}),
             cache_hit_rate,
         )
 

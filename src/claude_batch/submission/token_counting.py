@@ -10,27 +10,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from claude_batch.batches.batching import PreparedRequest
 from claude_batch.config import rules as routing
 from claude_batch.config.model import Config
-from claude_batch.ledger.usage_history import History, Pair
+from claude_batch.ledger.usage_history import UsageHistory, Pair
 from claude_batch.ledger.view import LedgerState
 
 SAMPLE_SIZE = 8  # of each model
 COUNTED_KEYS = ("model", "system", "messages", "output_config")
 
 
-def has_token_history(view: LedgerState, config: Config) -> bool:
-    """Earlier answers of every model that may be asked say it better: they say what was billed."""
+def has_token_history(state: LedgerState, config: Config) -> bool:
+    """Whether the ledger has enough billed answers of every configured model."""
     asked = {config.model, *routing.rule_models(config.rules)}
-    return asked <= History.of(view).length.keys()
+    return asked <= UsageHistory.from_state(state).length.keys()
 
 
-def choose_sample(drafts: Iterable[PreparedRequest]) -> Iterator[PreparedRequest]:
+def choose_sample(requests: Iterable[PreparedRequest]) -> Iterator[PreparedRequest]:
     """Of each model whose tokens in are known by length only: evenly spread over the sizes."""
     groups: dict[str, list[PreparedRequest]] = {}
-    for draft in drafts:
-        if draft.expected and draft.expected.input_basis == "length":
-            groups.setdefault(draft.event.model, []).append(draft)
+    for request in requests:
+        if request.expected and request.expected.input_basis == "length":
+            groups.setdefault(request.event.model, []).append(request)
     for group in groups.values():
-        group.sort(key=lambda draft: draft.body.size)
+        group.sort(key=lambda request: request.body.size)
         step = max(1.0, (len(group) - 1) / (SAMPLE_SIZE - 1))
         yield from (group[round(at * step)] for at in range(min(SAMPLE_SIZE, len(group))))
 
@@ -44,8 +44,11 @@ def counting_params(params: bytes) -> bytes:
 def token_ratios(counted: Iterable[tuple[PreparedRequest, int]]) -> dict[str, Pair]:
     """By model, the tokens that were counted and what the length of the same requests said."""
     found: dict[str, Pair] = {}
-    for draft, tokens in counted:
-        if draft.expected:
-            said, by_length = found.get(draft.event.model, (0, 0))
-            found[draft.event.model] = said + tokens, by_length + draft.expected.tokens_by_length
+    for request, tokens in counted:
+        if request.expected:
+            said, by_length = found.get(request.event.model, (0, 0))
+            found[request.event.model] = (
+                said + tokens,
+                by_length + request.expected.tokens_by_length,
+            )
     return found

@@ -53,8 +53,8 @@ def is_postable(finding: Finding) -> bool:
 def status_by_finding(state: LedgerState) -> dict[str, VerificationStatus]:
     """Map finding ids to the status of their second look; findings without one are absent."""
     statuses: dict[str, VerificationStatus] = {}
-    for request in state.rows:
-        for finding in request.asked.about if request.asked.purpose == "verify" else ():
+    for request in state.requests:
+        for finding in request.request.about if request.request.purpose == "verify" else ():
             status = _status(request, finding)
             if status:
                 statuses[finding] = max(status, statuses.get(finding, status), key=PRECEDENCE.index)
@@ -62,11 +62,11 @@ def status_by_finding(state: LedgerState) -> dict[str, VerificationStatus]:
 
 
 def _status(request: RequestRecord, finding: str) -> VerificationStatus | None:
-    if request.answered is None:
+    if request.answer is None:
         return VerificationStatus.OPEN if request.is_open else None
-    if request.answered.outcome is not Outcome.SUCCEEDED:
+    if request.answer.outcome is not Outcome.SUCCEEDED:
         return VerificationStatus.FAILED
-    if finding in request.answered.refuted:
+    if finding in request.answer.refuted:
         return VerificationStatus.REFUTED
     return VerificationStatus.UPHELD
 
@@ -80,13 +80,13 @@ def recent_findings(
     return {
         compute_finding_id(custom_id(asked.intent, asked.n, asked.sha), index): (
             asked,
-            request.answered,
+            request.answer,
         )
-        for request in state.rows
-        if (asked := request.asked).purpose != "verify"
-        and request.answered
-        and now - request.answered.at < VERIFICATION_TIMEOUT
-        for index in range(request.answered.findings)
+        for request in state.requests
+        if (asked := request.request).purpose != "verify"
+        and request.answer
+        and now - request.answer.at < VERIFICATION_TIMEOUT
+        for index in range(request.answer.findings)
     }
 
 

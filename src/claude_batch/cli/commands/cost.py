@@ -9,21 +9,23 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import CliContext, utc_now
-from claude_batch.cli.options import HERE, Directory, command, write_page
-from claude_batch.cli.output import cost_json as spending_report
-from claude_batch.cli.output import cost_text as cost_words
+from claude_batch.cli import clock
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.options import HERE, Directory, command_app, write_page
+from claude_batch.cli.output import cost_json, cost_text
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Config
 from claude_batch.costs import invoice_check, usage_report
 from claude_batch.costs.entries import list_cost_entries
 from claude_batch.costs.forecast import forecast_month
 from claude_batch.costs.pages.cost_page import render_cost_page
-from claude_batch.costs.spending import measure_accuracy, render_spending_csv, build_spending_report
+from claude_batch.costs.spending import build_spending_report, measure_accuracy, render_spending_csv
 from claude_batch.errors import BadUsage, CannotRead, file_errors
 from claude_batch.ledger.view import LedgerState
+from claude_batch.submission.inputs import load_prices
 
-app = command()
+app = command_app()
 PAGE = Path("claude-batch-cost.html")
 
 
@@ -48,11 +50,11 @@ def cost(
     since: Annotated[
         str | None, typer.Option("--since", help="First day, as 2026-11-01 (UTC).")
     ] = None,
-    form: Annotated[
-        CostFormat, typer.Option("--format", help="How to print it.")
+    output_format: Annotated[
+        CostFormat, typer.Option("--format", help="The output format.")
     ] = CostFormat.text,
     out: Annotated[
-        Path | None, typer.Option("--out", help=f"Where the HTML page goes; else ./{PAGE}.")
+        Path | None, typer.Option("--out", help=f"The path of the HTML page (./{PAGE}).")
     ] = None,
     report: Annotated[
         Path | None,
@@ -60,67 +62,69 @@ def cost(
     ] = None,
     directory: Directory = HERE,
 ) -> None:
-    """Show what was spent, in groups."""
+    """Show costs, grouped by day or another key."""
     first = _day(since)
-    if form is not CostFormat.html and out:
-        raise BadUsage("--out is for the HTML page", "add --format html, or leave --out away")
-    if form is CostFormat.html and report:
+    if output_format is not CostFormat.html and out:
+        raise BadUsage("--out is for the HTML page", "add --format html or remove --out")
+    if output_format is CostFormat.html and report:
         raise BadUsage("there is no page for --reconcile", "choose text, json or csv")
     exported = usage_report.parse_usage_report(str(report), _read(report)) if report else None
-    world = CliContext(directory)
-    config = world.config()
-    views = [ledger.view() for ledger in world.ledgers(config)]
+    repository = open_repository(directory)
+    config = load_config(repository)
+    states = [ledger.view() for ledger in open_ledgers(repository, config)]
     if exported:
-        found = invoice_check.check_invoice(list_cost_entries(views), exported, world.prices(config))
-        text = _reconciled(found, form)
-    elif form is CostFormat.html:
+        found = invoice_check.check_invoice(
+            list_cost_entries(states), exported, load_prices(config)
+        )
+        text = _reconciled(found, output_format)
+    elif output_format is CostFormat.html:
         target = out or PAGE
-        write_page(_page(views, by, first, config), target)
+        write_page(_page(states, by, first, config), target)
         text = f"page: {target}"
     else:
-        text = _spent(views, by, first, config, form)
+        text = _spent(states, by, first, config, output_format)
     sys.stdout.write(text.rstrip("\n") + "\n")
 
 
 def _spent(
-    views: Sequence[LedgerState],
+    states: Sequence[LedgerState],
     by: Grouping,
     since: datetime | None,
     config: Config,
-    form: CostFormat,
+    output_format: CostFormat,
 ) -> str:
-    found = build_spending_report(views, by.value, since)
-    if form is CostFormat.csv:
+    found = build_spending_report(states, by.value, since)
+    if output_format is CostFormat.csv:
         return render_spending_csv(found)
-    running = forecast_month(views, utc_now(), config.budget.month)
-    rows = [row for row in list_cost_entries(views) if since is None or row.answer.at >= since]
-    if form is CostFormat.json:
-        return document(spending_report.spending(found, running, measure_accuracy(rows)))
-    return cost_words.cost(found, running, measure_accuracy(rows))
+    running = forecast_month(states, clock.utc_now(), config.budget.month)
+    rows = [row for row in list_cost_entries(states) if since is None or row.answer.at >= since]
+    if output_format is CostFormat.json:
+        return document(cost_json.spending(found, running, measure_accuracy(rows)))
+    return cost_text.cost(found, running, measure_accuracy(rows))
 
 
 def _page(
-    views: Sequence[LedgerState], by: Grouping, since: datetime | None, config: Config
+    states: Sequence[LedgerState], by: Grouping, since: datetime | None, config: Config
 ) -> str:
-    at = utc_now()
+    at = clock.utc_now()
     return render_cost_page(
-        build_spending_report(views, by.value, since),
-        build_spending_report(views, "day", since),
-        [row for row in list_cost_entries(views) if since is None or row.answer.at >= since],
-        forecast_month(views, at, config.budget.month),
+        build_spending_report(states, by.value, since),
+        build_spending_report(states, "day", since),
+        [row for row in list_cost_entries(states) if since is None or row.answer.at >= since],
+        forecast_month(states, at, config.budget.month),
         config.budget,
         at,
     )
 
 
-def _reconciled(found: invoice_check.InvoiceCheck, form: CostFormat) -> str:
-    match form:
+def _reconciled(found: invoice_check.InvoiceCheck, output_format: CostFormat) -> str:
+    match output_format:
         case CostFormat.json:
-            return document(spending_report.reconciliation(found))
+            return document(cost_json.reconciliation(found))
         case CostFormat.csv:
             return invoice_check.render_invoice_csv(found)
         case _:
-            return cost_words.reconciliation(found)
+            return cost_text.reconciliation(found)
 
 
 def _day(text: str | None) -> datetime | None:

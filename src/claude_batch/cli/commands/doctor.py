@@ -1,63 +1,82 @@
 """`claude-batch doctor`."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import HERE, As, Directory, Format, command, print_status, show
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import (
+    anthropic_client,
+    ci_runner,
+    github_client,
+    open_local_ledger,
+    open_repository,
+    open_shared_ledger,
+)
+from claude_batch.cli.options import (
+    HERE,
+    Directory,
+    Format,
+    FormatFlag,
+    command_app,
+    print_result,
+    print_status,
+)
 from claude_batch.costs.prices import Prices
-from claude_batch.ledger.repair import LedgerHistory, Repair
-from claude_batch.ledger.repair import repair as mend
-from claude_batch.setup import doctor as verb
-from claude_batch.setup.doctor import DoctorCheck, DoctorInputs
+from claude_batch.git.repository import Repository
+from claude_batch.ledger.repair import LedgerHistory, RepairResult
+from claude_batch.ledger.repair import repair as repair_ledger
+from claude_batch.setup.doctor import DoctorCheck, DoctorInputs, run_checks
 
-app = command()
+app = command_app()
 
 
 @app.command()
 def doctor(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Put back what the ledger has lost.")
+        bool, typer.Option("--repair", help="Restore lost files of the ledger.")
     ] = False,
-    form: As = Format.text,
+    output_format: FormatFlag = Format.text,
     directory: Directory = HERE,
 ) -> None:
     """Check set-up, rights and ledger."""
-    world = CliContext(directory)
-    patient = DoctorInputs(
-        config=world.config,
-        ledger=lambda: world.shared(world.config()),
-        anthropic=lambda: world.claude,
-        github=lambda: world.forge,
+    repository = open_repository(directory)
+    inputs = DoctorInputs(
+        config=partial(load_config, repository),
+        ledger=lambda: open_shared_ledger(repository, load_config(repository)),
+        anthropic=lambda: anthropic_client(repository),
+        github=lambda: github_client(repository),
         prices=Prices.load(),
     )
-    repairs = _repaired(world) if repair else []
-    checks = verb.run_checks(patient)
+    repairs = _repair(repository) if repair else []
+    checks = run_checks(inputs)
     healthy = all(check.verdict != "fault" for check in checks)
-    said = {"ok": healthy, "checks": checks} | ({"repairs": repairs} if repair else {})
-    lines = [*(line for one in repairs for line in _told(one)), *map(_line, checks)]
-    show(said, lambda: "\n".join(lines), form)
+    document = {"ok": healthy, "checks": checks} | ({"repairs": repairs} if repair else {})
+    lines = [line for result in repairs for line in _repair_lines(result)]
+    lines += map(_check_line, checks)
+    print_result(document, lambda: "\n".join(lines), output_format)
     if not healthy:
         raise typer.Exit(3)
 
 
-def _repaired(world: CliContext) -> list[Repair]:
-    history = LedgerHistory(world.repository.git)
-    ledgers = [world.shared(world.config()), *([] if world.runner else [world.local()])]
-    return [mend(ledger, history, print_status) for ledger in ledgers]
+def _repair(repository: Repository) -> list[RepairResult]:
+    history = LedgerHistory(repository.git)
+    ledgers = [open_shared_ledger(repository, load_config(repository))]
+    ledgers += [] if ci_runner(repository) else [open_local_ledger(repository)]
+    return [repair_ledger(ledger, history, print_status) for ledger in ledgers]
 
 
-def _told(repair: Repair) -> Iterator[str]:
-    if repair.brought_back:
-        yield f"repaired: {repair.ref}: pushed {repair.brought_back} again"
-    for path in repair.put_back:
+def _repair_lines(repair: RepairResult) -> Iterator[str]:
+    if repair.restored_commit:
+        yield f"repaired: {repair.ref}: pushed {repair.restored_commit} again"
+    for path in repair.restored_files:
         yield f"repaired: {repair.ref}: {path} is back"
     for loss in repair.lost:
-        yield f"lost: {repair.ref}: {loss.path}: {loss.said}"
+        yield f"lost: {repair.ref}: {loss.path}: {loss.consequence}"
 
 
-def _line(check: DoctorCheck) -> str:
+def _check_line(check: DoctorCheck) -> str:
     remedy = f"\n  help: {check.remedy}" if check.remedy else ""
     return f"{check.verdict}: {check.name}: {check.said}{remedy}"

@@ -6,40 +6,42 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import HERE, As, Directory, Format, command, show
+from claude_batch.cli import clock
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
 from claude_batch.formatting import count
 from claude_batch.ledger import compaction as folding
-from claude_batch.ledger import prune as verb
-from claude_batch.ledger.prune import Pruned
+from claude_batch.ledger import prune as ledger_prune
+from claude_batch.ledger.prune import PruneResult
 from claude_batch.ledger.repair import LedgerHistory
 
-app = command()
+app = command_app()
 
 
 @app.command()
 def prune(
     older_than: Annotated[
         int, typer.Option("--older-than", min=0, help="Days since the pull request closed.")
-    ] = folding.YOUNGEST.days,
+    ] = folding.MIN_AGE.days,
     squash: Annotated[
-        bool, typer.Option("--squash", help="Also replace the history by one commit.")
+        bool, typer.Option("--squash", help="Also squash the history to one commit.")
     ] = False,
-    form: As = Format.text,
+    output_format: FormatFlag = Format.text,
     directory: Directory = HERE,
 ) -> None:
-    """Drop what the ledger no longer needs."""
-    world = CliContext(directory)
-    age, ledgers = timedelta(days=older_than), world.ledgers(world.config())
-    done = [verb.prune(ledger, world.now(), age) for ledger in ledgers]
+    """Delete old data from the ledger."""
+    repository = open_repository(directory)
+    age, ledgers = timedelta(days=older_than), open_ledgers(repository, load_config(repository))
+    done = [ledger_prune.prune(ledger, clock.utc_now(), age) for ledger in ledgers]
     if squash:
-        history = LedgerHistory(world.repository.git)
-        done += [verb.squash(ledger, history) for ledger in ledgers]
-    total = Pruned(*map(sum, zip(*map(astuple, done), strict=True)))
-    show(total, lambda: _said(total), form)
+        history = LedgerHistory(repository.git)
+        done += [ledger_prune.squash(ledger, history) for ledger in ledgers]
+    total = PruneResult(*map(sum, zip(*map(astuple, done), strict=True)))
+    print_result(total, lambda: _summary(total), output_format)
 
 
-def _said(done: Pruned) -> str:
+def _summary(done: PruneResult) -> str:
     said = f"{count(done.dropped, 'file')} of findings dropped"
     said += f", {count(done.folded, 'log file')} folded"
     return f"{said}, {count(done.squashed, 'commit')} squashed" if done.squashed else said

@@ -1,142 +1,165 @@
 """`claude-batch publish`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import CliContext, kinds_beside
-from claude_batch.cli.options import HERE, As, Directory, Format, command, show
-from claude_batch.cli.output import json_documents as report
-from claude_batch.cli.output import text as words
-from claude_batch.cli.source_options import PrFlag, event_pull
-from claude_batch.config.model import Config
+from claude_batch.anthropic_api.client import AnthropicClient
+from claude_batch.cli import clock
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import (
+    anthropic_client,
+    ci_runner,
+    github_client,
+    open_repository,
+    open_shared_ledger,
+    patch_folder,
+    repository_name,
+    run_id,
+)
+from claude_batch.cli.options import (
+    HERE,
+    Directory,
+    Format,
+    FormatFlag,
+    command_app,
+    print_result,
+)
+from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.source_options import PrFlag, event_pull_request
 from claude_batch.errors import BadUsage, CannotCollect, CannotFetch, CannotPublish, CannotRead
 from claude_batch.git.branches import Branches
 from claude_batch.git.patch import PatchFolder
+from claude_batch.git.repository import Repository
+from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
-from claude_batch.ledger.store import Ledger
-from claude_batch.pull_requests.publish import Publisher, PublishResult, PullRequestState
+from claude_batch.ledger.git_store import GitLedger
+from claude_batch.pull_requests.publish import Publisher, PublishResult, load_pull_request
 from claude_batch.pull_requests.record import has_news
-from claude_batch.pull_requests.refactorings import RefactoringPublisher, PatchTarget
+from claude_batch.pull_requests.refactorings import RefactoringPublisher, load_patch_target
 from claude_batch.tasks.discovery import ChangeFinder
-from claude_batch.tasks.task import Kind
 
-app = command()
+app = command_app()
 
 
 @app.command()
 def publish(
     pr: PrFlag = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would post.")
+        bool, typer.Option("--dry-run", help="Only show what would be posted.")
     ] = False,
     fail_on: Annotated[
         str | None, typer.Option("--fail-on", help="Exit 1 on findings of this severity or above.")
     ] = None,
-    form: As = Format.text,
+    output_format: FormatFlag = Format.text,
     directory: Directory = HERE,
 ) -> None:
     """Post recorded findings on pull requests."""
-    world = CliContext(directory)
-    flags: dict[str, object] = {"fail_on": fail_on}
-    done = run(world, pulls(world, pr), flags, dry_run=dry_run)
-    if world.runner and pr is None and event_pull(world) is None:
-        done += refactorings(world, dry_run=dry_run)
-    show(report.publication(done), lambda: words.publication(done), form)
-    for one in done:
-        if one.error:
-            raise one.error
-    if any(one.failing for one in done):
+    repository = open_repository(directory)
+    number = pr if pr is not None else event_pull_request(repository)
+    results = run(repository, number, {"fail_on": fail_on}, dry_run=dry_run)
+    document = json_documents.publication(results)
+    print_result(document, lambda: text.publication(results), output_format)
+    for result in results:
+        if result.error:
+            raise result.error
+    if any(result.failing for result in results):
         raise typer.Exit(1)
 
 
 def run(
-    world: CliContext, wanted: Sequence[PullRequest], flags: dict[str, object], *, dry_run: bool = False
+    repository: Repository,
+    number: int | None,
+    flags: Mapping[str, object],
+    ledger: GitLedger | None = None,
+    *,
+    dry_run: bool = False,
 ) -> list[PublishResult]:
-    """Trouble with one pull request does not keep the others waiting."""
-    return [_tried(world, pull, flags, dry_run=dry_run) for pull in wanted]
+    """Publish on one pull request; without `number` on all with news, refactorings included.
 
-
-def _tried(
-    world: CliContext, pull: PullRequest, flags: dict[str, object], *, dry_run: bool
-) -> PublishResult:
-    try:
-        return _one(world, pull, flags, dry_run=dry_run)
-    except (CannotCollect, CannotFetch, CannotPublish, CannotRead) as error:
-        return PublishResult(pull.number, note=error.problem, error=error)
-
-
-def refactorings(world: CliContext, *, dry_run: bool = False) -> list[PublishResult]:
-    """Patch sets of what was asked about paths by hand, against today's default branch."""
-    settings = world.config()
-    remote = settings.state.remote
-    looker = ChangeFinder(world.repository, remote)
-    name = world.repository.default_branch(remote)
-    head = world.repository.resolve(name or "HEAD")
-    branch = (name or world.repository.current_branch() or "main").removeprefix(f"{remote}/")
-    refactorer = RefactoringPublisher(
-        world.shared(settings),
-        world.forge,
-        Branches(world.repository.git, remote),
-        PatchFolder(world.patches),
-        world.run,
-        world.slug,
-        world.now,
-    )
-    target = PatchTarget(branch, head, looker.head(head), looker.readers(head))
-    return refactorer.publish(target, dry_run=dry_run)
-
-
-def pulls(world: CliContext, pr: int | None) -> list[PullRequest]:
-    """The one named; the event's; on a schedule all open ones with news; else the branch's."""
-    number = pr if pr is not None else event_pull(world)
+    `ledger` is the shared one if it is open already.
+    """
+    github, anthropic = github_client(repository), anthropic_client(repository)
     if number is not None:
-        return [world.forge.get_pull_request(number)]
-    if world.runner:
-        view = world.shared(world.config()).view()
-        if not view.plans:
-            return []
-        return [
-            pull for pull in world.forge.list_open_pull_requests() if has_news(view, pull.number, world.now())
-        ]
-    branch = world.repository.current_branch()
-    found = world.forge.list_pull_requests_of_branch(branch) if branch else []
-    if not found:
+        pulls = [github.get_pull_request(number)]
+    elif ci_runner(repository):
+        ledger = open_shared_ledger(repository, load_config(repository), ledger)
+        pulls = find_pull_requests_with_news(github, ledger)
+    else:
+        pulls = find_pull_requests_of_branch(repository, github)
+    results = [
+        _publish(repository, github, anthropic, pull, flags, ledger, dry_run=dry_run)
+        for pull in pulls
+    ]
+    if number is None and ci_runner(repository):
+        results += publish_refactorings(repository, github, ledger, dry_run=dry_run)
+    return results
+
+
+def find_pull_requests_with_news(github: GitHubClient, ledger: GitLedger) -> list[PullRequest]:
+    state = ledger.view()
+    if not state.plans:
+        return []
+    now = clock.utc_now()
+    return [pull for pull in github.list_open_pull_requests() if has_news(state, pull.number, now)]
+
+
+def find_pull_requests_of_branch(repository: Repository, github: GitHubClient) -> list[PullRequest]:
+    """The open pull requests of the current branch. Raises BadUsage if there are none."""
+    branch = repository.current_branch()
+    pulls = github.list_pull_requests_of_branch(branch) if branch else []
+    if not pulls:
         raise BadUsage(
             "this branch has no open pull request" if branch else "HEAD is on no branch",
             "name one: `claude-batch publish --pr N`",
         )
-    return found
+    return pulls
 
 
-def _one(
-    world: CliContext, pull: PullRequest, flags: dict[str, object], *, dry_run: bool
+def _publish(
+    repository: Repository,
+    github: GitHubClient,
+    anthropic: AnthropicClient,
+    pull: PullRequest,
+    flags: Mapping[str, object],
+    ledger: GitLedger | None,
+    *,
+    dry_run: bool,
 ) -> PublishResult:
-    if pull.state != "open":
-        settings = world.config(flags=flags)
-        return _publisher(world, world.shared(settings)).close(pull)
-    looker = ChangeFinder(world.repository)
-    comparison = looker.compare_pull(world.forge, pull)
-    settings = world.config(pull.base_sha, flags)
-    ledger = world.shared(settings)
-    look = looker.diff(comparison, settings.exclude)
-    head = comparison.head or pull.head_sha
-    scene = PullRequestState(
-        pull,
-        look.diff,
-        look.tasks(_kinds(settings, ledger, pull.number)),
-        looker.head(head),
-        settings,
-        looker.readers(head),
+    # A failure of one pull request must not stop the others.
+    try:
+        is_open = pull.state == "open"
+        comparison = ChangeFinder(repository).compare_pull(github, pull) if is_open else None
+        config = load_config(repository, pull.base_sha if is_open else None, flags)
+        ledger = open_shared_ledger(repository, config, ledger)
+        run, name = run_id(repository), repository_name(repository)
+        publisher = Publisher(ledger, github, anthropic, run, name, clock.utc_now)
+        if comparison is None:
+            return publisher.close(pull)
+        current = load_pull_request(repository, pull, comparison, ledger.view(), config)
+        return publisher.publish(current, dry_run=dry_run)
+    except (CannotCollect, CannotFetch, CannotPublish, CannotRead) as error:
+        return PublishResult(pull.number, note=error.problem, error=error)
+
+
+def publish_refactorings(
+    repository: Repository,
+    github: GitHubClient,
+    ledger: GitLedger | None = None,
+    *,
+    dry_run: bool = False,
+) -> list[PublishResult]:
+    """Propose refactorings that were requested by path, against the default branch."""
+    config = load_config(repository)
+    publisher = RefactoringPublisher(
+        open_shared_ledger(repository, config, ledger),
+        github,
+        Branches(repository.git, config.state.remote),
+        PatchFolder(patch_folder(repository)),
+        run_id(repository),
+        repository_name(repository),
+        clock.utc_now,
     )
-    return _publisher(world, ledger).publish(scene, dry_run=dry_run)
-
-
-def _kinds(settings: Config, ledger: Ledger, number: int) -> tuple[Kind, ...]:
-    plans = [plan for plan in ledger.view().plans if plan.pr == number]
-    return kinds_beside(settings, (kind for plan in plans for kind in plan.kinds))
-
-
-def _publisher(world: CliContext, ledger: Ledger) -> Publisher:
-    return Publisher(ledger, world.forge, world.claude, world.run, world.slug, world.now)
+    target = load_patch_target(repository, config.state.remote)
+    return publisher.publish(target, dry_run=dry_run)
