@@ -18,7 +18,8 @@ from typer.main import get_command
 
 from claude_batch import __version__
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.cli.context import CliContext
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import open_repository
 from claude_batch.cli.main import COMMANDS, app
 from claude_batch.config import loader as config_table
 from claude_batch.config.model import Config
@@ -26,7 +27,7 @@ from claude_batch.costs import estimates as estimate
 from claude_batch.costs import prompt_cache as prefix
 from claude_batch.costs.prices import BATCH_FACTOR, Prices
 from claude_batch.errors import ClaudeBatchError
-from claude_batch.ledger.usage_history import MIN_SAMPLES, MAX_SAMPLES
+from claude_batch.ledger.usage_history import MAX_SAMPLES, MIN_SAMPLES
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.submission.send import MAX_PRIMER_WAIT
 from scratch import Work
@@ -187,7 +188,7 @@ def test_every_variable_that_is_read_is_in_the_table() -> None:
 
 def test_the_variables_of_the_inputs_change_the_configuration(work: Work) -> None:
     given = {f"CLAUDE_BATCH_{key.upper()}": value for key, value in INPUTS.items()}
-    read = CliContext(work.path, os.environ | given).config()
+    read = load_config(open_repository(work.path, os.environ | given))
     assert (read.model, read.fail_on, read.max_comments) == ("m", "high", 7)
     assert read.budget.pull_request == 2
 

@@ -50,7 +50,7 @@ def test_failed_tasks_are_counted_and_named(work: Work) -> None:
         assert said[0].startswith("0 tasks pending, 1 failed, $")
         assert said[1:] == [
             f"failed: a.py (review, task {failed.id[:12]}): invalid_request_error: no",
-            "`claude-batch retry` lets what failed be asked again",
+            "run `claude-batch retry` to retry failed tasks",
         ]
 
 

@@ -241,7 +241,7 @@ def troubled(tmp_path_factory) -> Iterator[tuple[Place, dict[str, Ran]]]:
         ("anthropic", "the connection to the Anthropic API failed"),
         ("github", "cannot read pull request 1: http://127.0.0.1:9 could not be reached"),
         ("token", "GitHub cannot be asked"),
-        ("budget", "nothing was sent: this may cost up to $0.0"),
+        ("budget", "nothing was sent: up to $0.0"),
     ],
 )
 def test_an_outage_and_a_budget_are_green_with_a_warning(troubled, name, said):

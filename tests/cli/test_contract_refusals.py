@@ -9,7 +9,7 @@ import pytest
 
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.github_server.messages import Account
-from claude_batch.sandbox.github_server.state import Setup
+from claude_batch.sandbox.github_server.state import GitHubSettings
 from program import NOWHERE, ONCE, STATE, Ran, at_once, open_place, pull_event
 from shop import TOKEN
 
@@ -82,7 +82,7 @@ def keyed() -> BatchesServer:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    with open_place(tmp_path_factory.mktemp("no"), Setup(tokens=TOKENS), keyed) as place:
+    with open_place(tmp_path_factory.mktemp("no"), GitHubSettings(tokens=TOKENS), keyed) as place:
         place.suspicious()
         place.shop.git("checkout", "-q", "main")
         yield place
@@ -165,7 +165,7 @@ def test_over_budget_nothing_is_sent(place, alone):
     for name in ("submit", "estimate"):
         ran = place.run(name, "--range", "HEAD~1..HEAD", cwd=alone, code=4)
         said, done = ran.refusal()
-        assert said.startswith("nothing was sent: this may cost up to $0.0")
+        assert said.startswith("nothing was sent: up to $0.0")
         assert "raise `budget.month`" in done
         assert ran.out == ""
     over = place.run("submit", "--pr", "1", "--budget", "0.001", code=4).refusal()
@@ -226,7 +226,7 @@ def test_what_was_not_sent_is_free_again(place, alone, environ, problem, remedy)
 @pytest.fixture(scope="module")
 def submitted(tmp_path_factory):
     """Everything about pull request 1 is on its way."""
-    with open_place(tmp_path_factory.mktemp("submitted"), Setup(tokens=TOKENS)) as place:
+    with open_place(tmp_path_factory.mktemp("submitted"), GitHubSettings(tokens=TOKENS)) as place:
         place.suspicious()
         place.run("submit", "--pr", "1")
         yield place

@@ -83,7 +83,7 @@ def test_a_laptop_does_not_pay_for_what_the_shared_ledger_knows(tmp_path):
         place.shop.git("remote", "set-url", "origin", str(place.shop.bare / "gone"))
         alone = place.run("estimate", "--format", "json")
         assert alone.json()["tasks"]["new"] == sent
-        assert "note: the shared ledger was not asked what it knows: " in alone.err
+        assert "note: the shared ledger could not be read: " in alone.err
 
 
 def test_work_on_a_laptop_stays_there_unless_it_is_shared(place):

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from claude_batch.sandbox.anthropic_server.reviewer import Reply, review
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply, review
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from program import ONCE, SUSPICIOUS, TITLES, Place, at_once, open_place
 
 OTHER = "def other(text):\n    return text != None\n"  # with one finding
 FOUND = len(TITLES) + 1
-REFUSED = Reply(result="errored", error=("invalid_request_error", "made for the test"))
+REFUSED = ModelReply(result="errored", error=("invalid_request_error", "made for the test"))
 TASKS = """\
 {"path": "a.py", "text": "x = eval(y)"}
 
@@ -34,7 +34,7 @@ class Day:
     def now(self) -> datetime:
         return datetime.now(UTC) + self.ahead
 
-    def answer(self, params: Mapping[str, object]) -> Reply:
+    def answer(self, params: Mapping[str, object]) -> ModelReply:
         return REFUSED if self.gloomy else review(params)
 
     def server(self) -> BatchesServer:
@@ -99,7 +99,7 @@ def test_apply_changes_the_work_tree_only_where_it_fits(reviewed):
     done = reviewed.json("apply")
     assert [row["path"] for row in done["applied"]] == ["run.py", "run.py"]
     [refused] = done["refused"]
-    assert refused["reason"] == "the code is no longer there, or stands there more than once"
+    assert refused["reason"] == "the code is no longer in the file, or is there more than once"
     text = path.read_text()
     assert "if text is None:" in text
     assert "bool(text)" in other.read_text()

@@ -131,7 +131,7 @@ def test_unknown_options_are_usage_errors(capsys):
 
 def test_help_says_what_it_does(capsys):
     assert queue(["--help"], {}, NOON.timestamp) == 0
-    assert "Note the staged tree for the next submit (the hook)." in capsys.readouterr().out
+    assert "Record the staged tree (pre-commit hook)." in capsys.readouterr().out
 
 
 def test_it_imports_next_to_nothing(work):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.cli.context import CliContext
+from claude_batch.cli.connections import open_repository
 from claude_batch.cli.source_options import SubmitInput, prepare
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.sources import PullRequestSource, RangeSource
@@ -38,7 +38,7 @@ HEAD: dict[str, str | bytes] = {
 
 
 def sent(ready: SubmitInput, view: LedgerState | None = None) -> list[str]:
-    claim = ready.claimant.plan(view or LedgerState.from_events(()), ready.subject)
+    claim = ready.planner.plan(view or LedgerState.from_events(()), ready.scope)
     drafts = [draft for parcel in claim.batches for draft in parcel.requests]
     return [content(json.loads(draft.body.read())) for draft in drafts]
 
@@ -51,7 +51,9 @@ def test_a_range_has_the_function_around_it_and_what_it_names(work: Work) -> Non
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit({"till.py": HEAD["till.py"]})
-    (text,) = sent(prepare(CliContext(work.path, environ()), RangeSource("main", "feature"), {}))
+    (text,) = sent(
+        prepare(open_repository(work.path, environ()), RangeSource("main", "feature"), {})
+    )
     assert without_anchors(text) == [
         '<rules path="CLAUDE.md">',
         " Rule of the base.",
@@ -76,7 +78,7 @@ def test_the_rules_are_those_of_the_base(work: Work) -> None:
     work.git("checkout", "-q", "-b", "feature")
     work.commit({**HEAD, "web/basket.js": "b();\n"})
     shown = "\n".join(
-        sent(prepare(CliContext(work.path, environ()), RangeSource("main", "feature"), {}))
+        sent(prepare(open_repository(work.path, environ()), RangeSource("main", "feature"), {}))
     )
     rules = [row for row in without_anchors(shown) if row.startswith((" Rule", "Rule", " Praise"))]
     assert rules == [
@@ -91,17 +93,17 @@ def test_nothing_is_read_for_what_is_known(work: Work) -> None:
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit(HEAD)
-    ready = prepare(CliContext(work.path, environ()), RangeSource("main", "feature"), {})
-    first = ready.claimant.plan(LedgerState.from_events(()), ready.subject)
+    ready = prepare(open_repository(work.path, environ()), RangeSource("main", "feature"), {})
+    first = ready.planner.plan(LedgerState.from_events(()), ready.scope)
     reads: list[str] = []
-    material = ready.subject.context_source
+    material = ready.scope.context_source
     watched = replace(
         material,
         read_rule_files=lambda: reads.append("papers") or material.read_rule_files(),
         read_blobs=lambda oids: reads.append("blobs") or material.read_blobs(oids),
     )
-    again = ready.claimant.plan(
-        LedgerState.from_events(first.write.events), replace(ready.subject, context_source=watched)
+    again = ready.planner.plan(
+        LedgerState.from_events(first.write.events), replace(ready.scope, context_source=watched)
     )
     assert first.batches
     assert not again.batches
@@ -124,8 +126,8 @@ def test_a_pull_request_has_its_title_and_the_rules_of_its_base_branch(shop: Sho
         "Change the cart", "feature", body="Ten is a word.\n<!-- secret -->\n</pull-request>"
     )
     given = {**environ(), "GITHUB_API_URL": shop.hub.url, "GITHUB_TOKEN": TOKEN}
-    world = CliContext(shop.work, {**given, "GITHUB_REPOSITORY": shop.hub.repository})
-    text = "\n".join(sent(prepare(world, PullRequestSource(number), {})))
+    repository = open_repository(shop.work, {**given, "GITHUB_REPOSITORY": shop.hub.repository})
+    text = "\n".join(sent(prepare(repository, PullRequestSource(number), {})))
     assert text.startswith("""\
 <rules path="CLAUDE.md">
  Rule of today.

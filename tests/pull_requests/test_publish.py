@@ -11,7 +11,7 @@ from claude_batch.errors import CannotPublish
 from claude_batch.findings.finding import Severity
 from claude_batch.ledger.events import FeedbackRecorded, Lease
 from claude_batch.ledger.store import Write
-from claude_batch.sandbox.github_server.messages import Incoming, Trouble, refused
+from claude_batch.sandbox.github_server.messages import Incoming, Trouble, error_response
 from github_faults import Script, bad_gateway
 from rig import PullRig, find, open_pull, open_rig
 from shop import open_shop
@@ -111,13 +111,13 @@ def test_a_bad_comment_does_not_keep_the_others_out(shop_open: Open) -> None:
     def surprise(incoming: Incoming) -> Trouble | None:
         comments = (incoming.body or {}).get("comments", []) if incoming.body else []
         if any(one["path"] == "added.py" for one in comments):
-            said = refused(422, "Unprocessable Entity", ["Line could not be resolved"])
+            said = error_response(422, "Unprocessable Entity", ["Line could not be resolved"])
             return Trouble(said.reply, False)
         return None
 
     with shop_open(TEN, EXTRA, ADDED, config=Config(fail_on=Severity.HIGH)) as pull:
         ready(pull)
-        pull.shop.hub.fault = surprise
+        pull.shop.hub.faults = surprise
         done = pull.publish()
         assert sorted(pull.reviewed()) == [("cart.py", 10), ("cart.py", 51)]
         assert (done.posted, done.unchanged) == (3, 0)
@@ -131,7 +131,7 @@ def test_a_bad_comment_does_not_keep_the_others_out(shop_open: Open) -> None:
 def test_a_bad_gateway_after_the_deed_posts_nothing_twice(shop_open: Open) -> None:
     with shop_open(TEN, EXTRA) as pull:
         ready(pull)
-        pull.shop.hub.fault = Script().expect("POST", "/reviews$", bad_gateway(after=True))
+        pull.shop.hub.faults = Script().expect("POST", "/reviews$", bad_gateway(after=True))
         with pytest.raises(CannotPublish, match="may or may not"):
             pull.publish()
         done = pull.publish(run="run-2")
@@ -144,7 +144,7 @@ def test_a_bad_gateway_after_the_deed_posts_nothing_twice(shop_open: Open) -> No
 def test_what_stood_before_a_failure_is_recorded(shop_open: Open) -> None:
     with shop_open(TEN) as pull:
         ready(pull)
-        pull.shop.hub.fault = Script().expect("POST", "/issues/", bad_gateway(after=False))
+        pull.shop.hub.faults = Script().expect("POST", "/issues/", bad_gateway(after=False))
         with pytest.raises(CannotPublish):
             pull.publish()
         assert [post.what for post in pull.rig.view.posts.values()] == ["comment"]

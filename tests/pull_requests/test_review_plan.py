@@ -6,7 +6,7 @@ import pytest
 from claude_batch.costs.receipts import Receipt
 from claude_batch.diff.model import Diff, Side
 from claude_batch.findings.finding import Severity
-from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.github_api.models import DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
 from claude_batch.pull_requests import comment as comment
@@ -62,7 +62,7 @@ def plan(chosen: Selection, remote: ExistingComments = EMPTY, **options: object)
     return plan_review(chosen, remote, DIFF, coverage, Receipt(), **options)  # type: ignore[arg-type]
 
 
-def stands(one: Placed, remote_id: int, login: str = BOT) -> RemoteComment:
+def stands(one: PlacedFinding, remote_id: int, login: str = BOT) -> RemoteComment:
     return RemoteComment(
         remote_id, login, comment.render_comment(one), one.path, one.line, one.side
     )
@@ -90,13 +90,13 @@ def carried_out(
 
 def test_a_first_publication() -> None:
     one, folded = placed(1, (2, 3)), placed(2, (4, 4))
-    dropped = Dropped(placed(3).finding, "changed_meanwhile")
+    dropped = DroppedFinding(placed(3).finding, "changed_meanwhile")
     publication = plan(Selection([one], [folded], [dropped]))
     assert publication.create == (
         NewComment(key(1), DraftComment("src/a.py", Side.RIGHT, 2, 3, comment.render_comment(one))),
     )
     assert (publication.edit, publication.unrecorded, publication.unchanged) == ((), (), 0)
-    assert publication.dropped == (dropped, Dropped(folded.finding, "over_limit"))
+    assert publication.dropped == (dropped, DroppedFinding(folded.finding, "over_limit"))
     assert (
         publication.summary
         == """\
@@ -201,7 +201,7 @@ def test_what_a_person_deleted_stays_deleted() -> None:
     )
     assert publication.create == ()
     assert publication.summary is None
-    assert publication.dropped == (Dropped(one.finding, "silenced"),)
+    assert publication.dropped == (DroppedFinding(one.finding, "silenced"),)
     assert publication.check.conclusion == "neutral"
 
 
@@ -218,7 +218,7 @@ def test_a_comment_that_github_would_refuse_goes_to_the_summary() -> None:
     one = placed(1, (9, 9))
     publication = plan(Selection([one], [], []))
     assert publication.create == ()
-    assert publication.dropped == (Dropped(one.finding, "outside_diff"),)
+    assert publication.dropped == (DroppedFinding(one.finding, "outside_diff"),)
     assert publication.summary is not None
     assert "- `src/a.py` medium · bug: **Title 1** Body 1." in publication.summary
 

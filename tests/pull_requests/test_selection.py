@@ -1,6 +1,6 @@
 from claude_batch.diff.model import Side
 from claude_batch.findings.finding import Category, Confidence, Severity
-from claude_batch.findings.placement import Dropped
+from claude_batch.findings.placement import DroppedFinding
 from claude_batch.pull_requests.selection import Selection, select_findings
 from claude_batch.verification.outcomes import VerificationState
 from responses import placed
@@ -28,8 +28,8 @@ def test_what_is_said_twice_is_said_once_by_the_graver() -> None:
     )
     assert chosen.inline == [grave, other_category, other_side, next_lines]
     assert chosen.dropped == [
-        Dropped(mild.finding, "duplicate"),
-        Dropped(twin.finding, "duplicate"),
+        DroppedFinding(mild.finding, "duplicate"),
+        DroppedFinding(twin.finding, "duplicate"),
     ]
 
 
@@ -45,8 +45,8 @@ def test_what_is_refuted_silenced_or_faint_is_dropped() -> None:
         [],
         [],
         [
-            Dropped(placed(1).finding, "silenced"),
-            Dropped(placed(2).finding, "refuted"),
-            Dropped(faint.finding, "low_confidence"),
+            DroppedFinding(placed(1).finding, "silenced"),
+            DroppedFinding(placed(2).finding, "refuted"),
+            DroppedFinding(faint.finding, "low_confidence"),
         ],
     )

@@ -5,7 +5,7 @@ from decimal import Decimal
 from claude_batch.costs.receipts import MonthToDate, Receipt
 from claude_batch.diff.model import SkippedFile
 from claude_batch.findings.finding import Severity
-from claude_batch.findings.placement import REASONS, Dropped
+from claude_batch.findings.placement import DROP_REASONS, DroppedFinding
 from claude_batch.ledger.events import Estimate
 from claude_batch.pull_requests import marker as marker
 from claude_batch.pull_requests.summary import (
@@ -63,11 +63,11 @@ def test_a_summary_with_everything() -> None:
             placed(2, (7, 7), severity=Severity.LOW, body=""),
         ),
         dropped=(
-            Dropped(finding(3, title="Somewhere", task=None), "unplaced"),
-            Dropped(finding(4), "changed_meanwhile"),
-            Dropped(finding(5), "changed_meanwhile"),
-            Dropped(finding(6), "refuted"),
-            Dropped(finding(1), "over_limit"),
+            DroppedFinding(finding(3, title="Somewhere", task=None), "unplaced"),
+            DroppedFinding(finding(4), "changed_meanwhile"),
+            DroppedFinding(finding(5), "changed_meanwhile"),
+            DroppedFinding(finding(6), "refuted"),
+            DroppedFinding(finding(1), "over_limit"),
         ),
     )
     coverage = ReviewCoverage(
@@ -133,7 +133,7 @@ def test_the_receipt_stands_once() -> None:
 
 
 def test_every_reason_has_its_way_of_being_told() -> None:
-    assert {*REASON_TEXT, *LISTED, "over_limit"} == set(REASONS)
+    assert {*REASON_TEXT, *LISTED, "over_limit"} == set(DROP_REASONS)
 
 
 def test_the_longest_summary_fits() -> None:

@@ -132,8 +132,8 @@ def test_what_was_given_up_is_said() -> None:
     done = SubmitResult(claim(most(LADDER[:2])), "batch")
     said = words.estimate(done).splitlines()
     assert said[1:3] == [
-        "over budget, so: claude-haiku-5-5 instead of claude-sonnet-5-5",
-        "over budget, so: effort low instead of medium",
+        "over budget, reduced by: claude-haiku-5-5 instead of claude-sonnet-5-5",
+        "over budget, reduced by: effort low instead of medium",
     ]
     assert "estimate from defaults: 1 request" in words.estimate(done)
     assert as_json(done)["ladder"] == [

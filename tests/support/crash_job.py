@@ -12,12 +12,16 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Literal
+from unittest.mock import patch
 
+from claude_batch.cli import clock
 from claude_batch.cli.commands import collect as collect
 from claude_batch.cli.commands import publish as publish
 from claude_batch.cli.commands import submit as submit
-from claude_batch.cli.context import CliContext
-from claude_batch.tasks.sources import Paths, PullRequestSource
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.git.repository import Repository
+from claude_batch.tasks.sources import PathsSource, PullRequestSource
 
 Verb = Literal["submit", "submit now", "submit paths", "collect", "publish"]
 HURRY = 20.0  # pauses are so much shorter than a user's
@@ -53,22 +57,23 @@ def hurried(seconds: float) -> None:
 def work(job: Job) -> None:
     with job.said.open("ab") as said:
         os.dup2(said.fileno(), 2)
-    for verb in job.verbs:
-        run(verb, CliContext(job.folder, job.environ, job.now, hurried), job.pull)
+    with patch.multiple(clock, utc_now=job.now, sleep=hurried):
+        for verb in job.verbs:
+            run(verb, open_repository(job.folder, job.environ), job.pull)
 
 
-def run(verb: Verb, world: CliContext, pull: int) -> None:
+def run(verb: Verb, repository: Repository, pull: int) -> None:
     match verb:
         case "submit":
-            submit.run(world, PullRequestSource(pull), {}, share=True)
+            submit.run(repository, PullRequestSource(pull), {}, share=True)
         case "submit now":
-            submit.run(world, PullRequestSource(pull), {"lane": "now"}, share=True)
+            submit.run(repository, PullRequestSource(pull), {"lane": "now"}, share=True)
         case "submit paths":
-            submit.run(world, Paths(("src/**",)), {"kinds": ("refactor",)}, share=True)
+            submit.run(repository, PathsSource(("src/**",)), {"kinds": ("refactor",)}, share=True)
         case "collect":
-            collect.run(world, world.config())
+            config = load_config(repository)
+            collect.run(repository, config, open_ledgers(repository, config))
         case "publish":
-            done = publish.run(world, publish.pulls(world, None), {})
-            for one in [*done, *publish.refactorings(world)]:
-                if one.error:
-                    raise one.error
+            for result in publish.run(repository, None, {}):
+                if result.error:
+                    raise result.error

@@ -1,4 +1,4 @@
-"""A bug of ours: the traceback goes to a log that is already the text of an issue."""
+"""Write the log of a bug, in the form of an issue."""
 
 import platform
 import sys
@@ -21,8 +21,8 @@ REPORT = """\
 """
 
 
-def report(argv: Sequence[str]) -> tuple[str, str]:
-    """Writes the log. Returns the two sentences."""
+def write_crash_report(argv: Sequence[str]) -> tuple[str, str]:
+    """Write the log of the current exception. Return a problem and a remedy."""
     text = REPORT.format(
         version=__version__,
         command=" ".join(["claude-batch", *argv[1:]]),

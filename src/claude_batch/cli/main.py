@@ -1,6 +1,6 @@
-"""Flags, file and environment in; one verb called; sentences and an exit code out.
+"""The command line program: find the command, run it, turn errors into exit codes.
 
-A command's module is imported when it is called: `--help` and each command pay for no other.
+The module of a command is imported when it is called, because imports are slow.
 """
 
 import gc
@@ -19,50 +19,50 @@ from typer.main import get_command
 
 from claude_batch.errors import BadUsage, ClaudeBatchError
 
-# name -> the first line of its help; a test compares it with the command's own.
+# Name -> the first line of its help. A test compares it with the help of the command.
 COMMANDS = {
-    "demo": "The whole trip on this machine, no key needed.",
+    "demo": "Try it locally, without an API key.",
     "init": "Set up config, workflows and hook in a repository.",
-    "queue": "Note the staged tree for the next submit (the hook).",
-    "submit": "Send what changed and is not yet known.",
-    "estimate": "Say what submit would send, and its price.",
+    "queue": "Record the staged tree (pre-commit hook).",
+    "submit": "Submit new changes for review.",
+    "estimate": "Show what submit would send, and its price.",
     "collect": "Fetch ended batches into the ledger.",
     "publish": "Post recorded findings on pull requests.",
-    "ci": "Do what the CI event asks for.",
-    "status": "Show what is pending, failed and spent.",
-    "list": "List the batches that the ledger remembers.",
+    "ci": "Handle the current CI event.",
+    "status": "Show pending and failed tasks, and costs.",
+    "list": "List all batches.",
     "show": "Show one batch, task or finding.",
     "findings": "List findings with their outcomes.",
     "export": "Write findings for other tools.",
     "apply": "Apply suggestions to the work tree.",
-    "cost": "Show what was spent, in groups.",
+    "cost": "Show costs, grouped by day or another key.",
     "cancel": "Cancel open batches.",
-    "retry": "Let failed tasks be asked again.",
-    "prune": "Drop what the ledger no longer needs.",
+    "retry": "Retry failed tasks.",
+    "prune": "Delete old data from the ledger.",
     "doctor": "Check set-up, rights and ledger.",
     "bench": "Replay pull requests with known findings.",
     "tasks": "Validate or submit tasks from a file.",
-    "sandbox": "Serve look-alikes of the two APIs.",
+    "sandbox": "Serve local test servers for both APIs.",
     "mcp": "Serve the commands to an MCP client (stdio).",
 }
 
-# The commands that do not have a module of their own name: module and attribute.
+# Commands whose module has another name: module and attribute.
 ELSEWHERE = {
     "estimate": ("commands.submit", "estimate_app"),
     "list": ("commands.status", "list_app"),
     "show": ("commands.status", "show_app"),
-    "mcp": ("mcp_server", "app"),  # a module must not have the name of a package that we import
+    "mcp": ("mcp_server", "app"),  # `mcp` is the name of a third-party package
 }
 PLUGINS = "claude_batch.commands"
 INTERRUPTED = 130
 
-# A diff or a ledger becomes values by the hundred thousand, none of them in a cycle. Python's
-# search for cycles, at its defaults, takes a quarter of the time that they take to make.
+# A diff or a ledger is read into 100,000s of objects without cycles. With Python's defaults the
+# garbage collector takes a quarter of that time.
 GARBAGE = (50_000, 20, 20)
 
 
-class Lazy(TyperGroup):
-    """Commands by name: ours from the table, others from the entry-point group."""
+class LazyCommands(TyperGroup):
+    """Finds commands by name: built-in ones in COMMANDS, others in the entry-point group."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*COMMANDS, *sorted(entry.name for entry in _plugins())]
@@ -72,21 +72,21 @@ class Lazy(TyperGroup):
             module, attribute = ELSEWHERE.get(cmd_name, (f"commands.{cmd_name}", "app"))
             loaded = getattr(import_module(f"claude_batch.cli.{module}"), attribute)
         else:
-            found = [entry for entry in _plugins() if entry.name == cmd_name]
-            if not found:
+            entry = next((entry for entry in _plugins() if entry.name == cmd_name), None)
+            if entry is None:
                 return None
-            loaded = found[0].load()
+            loaded = entry.load()
         command = get_command(loaded)
         command.name = cmd_name
         return command
 
     def invoke(self, ctx: Any) -> Any:
-        """Typer would make exit code 1 of a closed pipe, and that means findings here."""
+        # For a closed pipe Typer returns exit code 1, which means findings here.
         try:
             code = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # What is still buffered has to go somewhere when Python ends.
+            # Python flushes the rest of the buffer when it ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return code
@@ -102,7 +102,7 @@ def _plugins() -> Iterable[EntryPoint]:
 
 
 app = typer.Typer(
-    cls=Lazy,
+    cls=LazyCommands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Code review through the Message Batches API, remembered on a git branch.",
@@ -115,36 +115,38 @@ def root(context: typer.Context) -> None:
         sys.stderr.write(context.get_help() + "\n")
         raise BadUsage(
             "no command was named",
-            "start with `claude-batch demo`, which needs no key and touches nothing of yours",
+            "start with `claude-batch demo`, which needs no API key",
         )
 
 
 def run() -> int:
-    """The console script. Every outcome is an exit code of the table in the README."""
+    """The console script. Returns an exit code of the table in the README."""
     gc.set_threshold(*GARBAGE)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False, prog_name="claude-batch")
     except TyperException as error:
-        return _say(error.format_message(), "see `claude-batch --help`", error.exit_code)
+        return _print_error(error.format_message(), "see `claude-batch --help`", error.exit_code)
     except ClaudeBatchError as error:
-        return _say(error.problem, error.remedy, error.exit_code)
+        return _print_error(error.problem, error.remedy, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except Exception:  # noqa: BLE001 - the one place: a bug of ours becomes a log and exit 70
-        from claude_batch.cli.crash_report import report
+    except Exception:  # noqa: BLE001 - a bug: write a log and exit with 70
+        from claude_batch.cli.crash_report import write_crash_report
 
-        return _say(*report(sys.argv), 70)
-    if code == INTERRUPTED:  # Typer's code for it, too
-        return _say("interrupted", "run the command again; nothing that was recorded is lost", code)
+        return _print_error(*write_crash_report(sys.argv), 70)
+    if code == INTERRUPTED:  # Typer may also return it
+        return _print_error(
+            "interrupted", "run the command again; nothing that was recorded is lost", code
+        )
     return code if isinstance(code, int) else 0
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """A cancelled job is told to end, and then killed: what is under way is given up in order."""
+    """Treat SIGTERM as Ctrl-C: a cancelled CI job gets it before it is killed."""
     raise KeyboardInterrupt
 
 
-def _say(problem: str, remedy: str, code: int) -> int:
+def _print_error(problem: str, remedy: str, code: int) -> int:
     sys.stderr.write(f"error: {problem}\n help: {remedy}\n")
     return code

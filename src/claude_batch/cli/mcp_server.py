@@ -1,7 +1,7 @@
-"""`claude-batch mcp`. Not named mcp: no module bears the name of one that we import.
+"""`claude-batch mcp`: the commands as tools of an MCP server.
 
-A tool takes what the command of its name takes, less what would lift a limit (`--budget`) or
-publish (`--share`): whoever calls it is a model, and the configuration is a person's word.
+A tool has the flags of its command, except `--budget` and `--share`: a model calls it, and a model
+must not raise limits or publish.
 """
 
 from collections.abc import Callable
@@ -13,35 +13,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from claude_batch import __version__
-from claude_batch.batches import status as verb
+from claude_batch.batches import status as batch_status
+from claude_batch.cli import clock
 from claude_batch.cli.commands import collect, findings, submit
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import HERE, Directory, command
-from claude_batch.cli.output import json_documents as report
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.options import HERE, Directory, command_app
+from claude_batch.cli.output import json_documents
 from claude_batch.cli.output.json_writer import document
-from claude_batch.cli.source_options import source_of
+from claude_batch.cli.source_options import choose_source
 from claude_batch.errors import ClaudeBatchError
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-app = command()
+app = command_app()
 
 INSTRUCTIONS = (
-    "Code review through the Message Batches API: submit what changed, collect the answers "
-    "minutes to 24 hours later, then read the findings. Every tool answers with one JSON document. "
-    "Submit, and the second looks of collect, cost money within the budget of the repository's "
-    "configuration; estimate is free."
+    "Code review through the Message Batches API: submit changes, collect the answers minutes to "
+    "24 hours later, then read the findings. Every tool returns one JSON document. Submit, and the "
+    "second looks of collect, cost money within the configured budget; estimate is free."
 )
 
 Range = Annotated[str | None, Field(description="A..B, from the merge base.")]
 Pull = Annotated[int | None, Field(ge=1, description="A pull request by number.")]
-Staged = Annotated[bool, Field(description="What is staged.")]
-Queued = Annotated[bool, Field(description="What the pre-commit hook noted.")]
+Staged = Annotated[bool, Field(description="The staged changes.")]
+Queued = Annotated[bool, Field(description="The trees that the pre-commit hook recorded.")]
 Paths = Annotated[list[str] | None, Field(description="Whole files of HEAD, by pattern.")]
-Kinds = Annotated[list[str] | None, Field(description="What to ask, for example review.")]
-AtOnce = Annotated[bool, Field(description="Answered at once, at full price.")]
-Id = Annotated[str, Field(min_length=6, description="Six characters of the id or more.")]
+Kinds = Annotated[list[str] | None, Field(description="The kinds, for example review.")]
+AtOnce = Annotated[bool, Field(description="Answer at once, at full price.")]
+Id = Annotated[str, Field(min_length=6, description="An id, or its first 6 characters.")]
 
 
 class CannotServe(ClaudeBatchError):
@@ -56,7 +57,7 @@ def mcp_(directory: Directory = HERE) -> None:
 
 @dataclass(frozen=True)
 class Tools:
-    """Each call has a World of its own: between two of them everything may have changed."""
+    """The tools for one directory. Each call opens the repository anew: it may have changed."""
 
     directory: Path
 
@@ -70,12 +71,12 @@ class Tools:
         kind: Kinds = None,
         now: AtOnce = False,
     ) -> str:
-        """Say what submit would send, and its price; sends nothing. Without a source: this branch
-        against the default one."""
-        world = CliContext(self.directory)
-        source = source_of(world, range, pr, staged, queued, paths)
-        done = submit.run_estimate(world, source, _flags(kind, now), share=False)
-        return document(report.estimate(done))
+        """Show what submit would send, and its price. Sends nothing. Without a source: this branch
+        against the default branch."""
+        repository = open_repository(self.directory)
+        source = choose_source(repository, range, pr, staged, queued, paths)
+        result = submit.run_estimate(repository, source, _flags(kind, now), share=False)
+        return document(json_documents.estimate(result))
 
     def submit(
         self,
@@ -87,33 +88,37 @@ class Tools:
         kind: Kinds = None,
         now: AtOnce = False,
     ) -> str:
-        """Send what changed and is not yet known; costs money. Without a source: this branch
-        against the default one. Twice is the same as once."""
-        world = CliContext(self.directory)
-        source = source_of(world, range, pr, staged, queued, paths)
-        done = submit.run(world, source, _flags(kind, now), share=False)
-        return document(report.submission(done))
+        """Submit new changes for review. Costs money. Without a source: this branch against the
+        default branch. Idempotent."""
+        repository = open_repository(self.directory)
+        source = choose_source(repository, range, pr, staged, queued, paths)
+        result = submit.run(repository, source, _flags(kind, now), share=False)
+        return document(json_documents.submission(result))
 
     def status(self) -> str:
-        """What is pending, failed and spent."""
-        world = CliContext(self.directory)
-        ledgers = world.ledgers(world.config())
-        return document(report.status([verb.status(ledger, world.now()) for ledger in ledgers]))
+        """Show pending and failed tasks, and costs."""
+        repository = open_repository(self.directory)
+        ledgers = open_ledgers(repository, load_config(repository))
+        statuses = [batch_status.status(ledger, clock.utc_now()) for ledger in ledgers]
+        return document(json_documents.status(statuses))
 
     def collect(self) -> str:
-        """Fetch the answers of batches that have ended, and send second looks at what they found.
-        Does not wait: call it again later."""
-        world = CliContext(self.directory)
-        return document(report.collection(collect.run(world, world.config())))
+        """Fetch the answers of ended batches, and send second looks at their findings. Does not
+        wait: call it again later."""
+        repository = open_repository(self.directory)
+        config = load_config(repository)
+        result = collect.run(repository, config, open_ledgers(repository, config))
+        return document(json_documents.collection(result))
 
     def findings(self) -> str:
-        """All findings that were collected, with what became of each, gravest first."""
-        return document(findings.listed(findings.rows(CliContext(self.directory))))
+        """List all recorded findings with their outcomes, the most severe first."""
+        return document(findings.document(findings.load_rows(open_repository(self.directory))))
 
     def show(self, id: Id) -> str:
-        """One batch, task or finding."""
-        world = CliContext(self.directory)
-        return document(report.shown(verb.show(world.ledgers(world.config()), id, world.now())))
+        """Show one batch, task or finding."""
+        repository = open_repository(self.directory)
+        ledgers = open_ledgers(repository, load_config(repository))
+        return document(json_documents.shown(batch_status.show(ledgers, id, clock.utc_now())))
 
 
 def _flags(kind: list[str] | None, at_once: bool) -> dict[str, object]:
@@ -130,26 +135,26 @@ def server(tools: Tools) -> "MCPServer[Any]":
             "install the extra: pip install 'claude-batch[mcp]'",
         ) from error
 
-    made = MCPServer(
+    mcp_server = MCPServer(
         "claude-batch", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING"
     )
-    reading = types.ToolAnnotations(read_only_hint=True)
-    writing = types.ToolAnnotations(destructive_hint=False, idempotent_hint=True)
+    read_only = types.ToolAnnotations(read_only_hint=True)
+    writes = types.ToolAnnotations(destructive_hint=False, idempotent_hint=True)
     for tool in (tools.estimate, tools.status, tools.findings, tools.show):
-        made.add_tool(_told(tool), annotations=reading, structured_output=False)
+        mcp_server.add_tool(_with_errors(tool), annotations=read_only, structured_output=False)
     for tool in (tools.submit, tools.collect):
-        made.add_tool(_told(tool), annotations=writing, structured_output=False)
-    return made
+        mcp_server.add_tool(_with_errors(tool), annotations=writes, structured_output=False)
+    return mcp_server
 
 
-def _told(tool: Callable[..., str]) -> Callable[..., str]:
-    """An error of ours reaches the client as its two sentences; any other is a bug, on stderr."""
+def _with_errors(tool: Callable[..., str]) -> Callable[..., str]:
+    """Send expected errors to the client. Any other is a bug, and goes to stderr."""
     from mcp.server.mcpserver.exceptions import ToolError
 
     @wraps(tool)
-    def call(*args: object, **given: object) -> str:
+    def call(*args: object, **arguments: object) -> str:
         try:
-            return tool(*args, **given)
+            return tool(*args, **arguments)
         except ClaudeBatchError as error:
             raise ToolError(f"{error.problem}; {error.remedy}") from error
 

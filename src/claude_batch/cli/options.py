@@ -1,4 +1,4 @@
-"""What the commands have in common: their flags, and where their results go."""
+"""The flags and the output that all commands share."""
 
 import sys
 from collections.abc import Callable
@@ -21,28 +21,28 @@ Directory = Annotated[
     Path, typer.Option("--directory", "-C", help="The repository to work in.", show_default=False)
 ]
 
-As = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+FormatFlag = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 HERE = Path(".")
 
 
-def command(text: str | None = None) -> typer.Typer:
-    """An app of one command, or a group with a help text of its own: plain text, and nothing
-    about completion, which is the whole program's."""
-    return typer.Typer(help=text, add_completion=False, rich_markup_mode=None)
+def command_app(help_text: str | None = None) -> typer.Typer:
+    """An app of one command, or a group with a help text."""
+    return typer.Typer(help=help_text, add_completion=False, rich_markup_mode=None)
 
 
-def show(value: object, text: Callable[[], str], form: Format) -> None:
-    """JSON: exactly one document on stdout. Text: for people."""
-    sys.stdout.write((document(value) if form is Format.json else text()).rstrip("\n") + "\n")
+def print_result(value: object, text: Callable[[], str], output_format: Format) -> None:
+    """Print a result on stdout: one JSON document, or text."""
+    output = document(value) if output_format is Format.json else text()
+    sys.stdout.write(output.rstrip("\n") + "\n")
 
 
 def print_status(sentence: str) -> None:
-    """For a person, always on stderr."""
+    """Print a line for people, always on stderr."""
     sys.stderr.write(sentence + "\n")
 
 
 def write_page(page: str, path: Path) -> None:
-    """An HTML page, where --out says."""
+    """Write an HTML page to the path of --out."""
     problem = f"the page {path} cannot be written"
     with file_errors(CannotRecord, problem, "name another place with --out"):
         path.write_text(page, encoding="utf-8")

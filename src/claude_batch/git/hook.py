@@ -21,7 +21,7 @@ _ = 0  # what `typing` has, without its import
 HELP = """\
 Usage: claude-batch queue [--strict]
 
-Note the staged tree for the next submit (the hook).
+Record the staged tree (pre-commit hook).
 
 Options:
   --strict  Fail the commit (exit 3) when the tree cannot be noted.

@@ -1,18 +1,18 @@
 """The Markdown of one review comment."""
 
-from claude_batch.findings.finding import Finding, label
-from claude_batch.findings.placement import Placed
+from claude_batch.findings.finding import Finding, render_label
+from claude_batch.findings.placement import PlacedFinding
 from claude_batch.markdown import code_block, escape_block, escape_line
 from claude_batch.pull_requests.marker import append_marker
 
 MAX_SUGGESTION = 16_000
 
 
-def render_comment(placed: Placed, *, unverified: bool = False) -> str:
+def render_comment(placed: PlacedFinding, *, unverified: bool = False) -> str:
     """The body with its hidden marker. `unverified`: its second look did not come in time."""
     finding = placed.finding
     parts = [
-        label(finding, unverified=unverified),
+        render_label(finding, unverified=unverified),
         f"**{escape_line(finding.title)}**",
         escape_block(finding.body),
     ]

@@ -8,7 +8,7 @@ from claude_batch.costs.receipts import Receipt
 from claude_batch.diff.commentable import Commentable
 from claude_batch.diff.model import Diff
 from claude_batch.findings.finding import Severity
-from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.github_api.models import DraftCheck, DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
 from claude_batch.pull_requests import marker, summary
@@ -53,7 +53,7 @@ class ReviewPlan:
     edit: tuple[ExistingComment, ...]
     unrecorded: tuple[ExistingComment, ...]  # posted, but not in the ledger
     unchanged: int
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[DroppedFinding, ...]
     summary: str | None  # the body of the summary comment; None if none is needed
     summary_id: int | None  # of the summary comment that exists
     summary_due: bool
@@ -148,8 +148,8 @@ def _normalize(body: str) -> str:
 class _Comments:
     create: tuple[NewComment, ...]
     known: tuple[ExistingComment, ...]
-    summarized: tuple[Placed, ...]
-    dropped: tuple[Dropped, ...]
+    summarized: tuple[PlacedFinding, ...]
+    dropped: tuple[DroppedFinding, ...]
 
 
 def _comments(
@@ -171,12 +171,12 @@ def _comments(
         if key in ours:
             known.append(ExistingComment(key, ours[key].id, body))
         elif key in deleted:
-            dropped.append(Dropped(placed.finding, "silenced"))
+            dropped.append(DroppedFinding(placed.finding, "silenced"))
         elif key not in inline:
             summarized.append(placed)
-            dropped.append(Dropped(placed.finding, "over_limit"))
+            dropped.append(DroppedFinding(placed.finding, "over_limit"))
         elif key in existing.refused or comment_fault(draft, lines):
-            dropped.append(Dropped(placed.finding, "outside_diff"))
+            dropped.append(DroppedFinding(placed.finding, "outside_diff"))
         else:
             create.append(NewComment(key, draft))
     return _Comments(tuple(create), tuple(known), tuple(summarized), tuple(dropped))

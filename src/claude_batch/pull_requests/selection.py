@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from claude_batch.diff.model import Side
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
-from claude_batch.findings.placement import Dropped, Placed
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.verification.outcomes import (
     POST_WHEN_UNVERIFIED,
     UNVERIFIED_ALLOWED,
@@ -14,14 +14,14 @@ from claude_batch.verification.outcomes import (
 
 
 class Selection(NamedTuple):
-    inline: list[Placed]
-    summarized: list[Placed]
-    dropped: list[Dropped]
-    waiting: tuple[Placed, ...] = ()  # for their second look
+    inline: list[PlacedFinding]
+    summarized: list[PlacedFinding]
+    dropped: list[DroppedFinding]
+    waiting: tuple[PlacedFinding, ...] = ()  # for their second look
 
 
 def select_findings(
-    placed: Iterable[Placed],
+    placed: Iterable[PlacedFinding],
     *,
     max_comments: int,
     silenced: Collection[str],
@@ -32,19 +32,19 @@ def select_findings(
     `silenced` are fingerprints. Unverified findings of low severity are never inline. A finding
     that waits for its second look keeps its place among the inline ones.
     """
-    kept: list[Placed] = []
-    dropped: list[Dropped] = []
+    kept: list[PlacedFinding] = []
+    dropped: list[DroppedFinding] = []
     duplicates = _Duplicates()
     for candidate in sorted(placed, key=_by_score):
         finding = candidate.finding
         if finding.id in verification.refuted:
-            dropped.append(Dropped(finding, "refuted"))
+            dropped.append(DroppedFinding(finding, "refuted"))
         elif finding.fingerprint in silenced:
-            dropped.append(Dropped(finding, "silenced"))
-        elif finding.is_faint:
-            dropped.append(Dropped(finding, "low_confidence"))
+            dropped.append(DroppedFinding(finding, "silenced"))
+        elif finding.is_negligible:
+            dropped.append(DroppedFinding(finding, "low_confidence"))
         elif duplicates.includes(candidate):
-            dropped.append(Dropped(finding, "duplicate"))
+            dropped.append(DroppedFinding(finding, "duplicate"))
         else:
             kept.append(candidate)
     inline = [each for each in kept if _may_be_inline(each.finding, verification)][:max_comments]
@@ -61,14 +61,14 @@ def _may_be_inline(finding: Finding, trust: VerificationState) -> bool:
     return finding.id not in trust.unverified or finding.severity in POST_WHEN_UNVERIFIED
 
 
-def _score(placed: Placed) -> int:
+def _score(placed: PlacedFinding) -> int:
     """The value of posting a finding: its confidence, doubled for each step of severity."""
     severity = placed.finding.severity
     confidence = list(Confidence).index(placed.finding.confidence)
     return (len(Confidence) - confidence) << (len(Severity) - severity.rank)
 
 
-def _by_score(placed: Placed) -> tuple[int, int, str, int, str]:
+def _by_score(placed: PlacedFinding) -> tuple[int, int, str, int, str]:
     finding = placed.finding
     return -_score(placed), finding.severity.rank, placed.path, placed.first_line, finding.id
 
@@ -81,7 +81,7 @@ class _Duplicates:
         self.fingerprints: set[str] = set()
         self.spans: dict[tuple[str, Side, Category], list[range]] = {}
 
-    def includes(self, placed: Placed) -> bool:
+    def includes(self, placed: PlacedFinding) -> bool:
         """True if a duplicate was seen; else `placed` is remembered."""
         finding = placed.finding
         spans = self.spans.setdefault((placed.path, placed.side, finding.category), [])

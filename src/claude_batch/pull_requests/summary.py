@@ -8,8 +8,8 @@ from itertools import groupby
 
 from claude_batch.costs.receipts import MonthToDate, Receipt, describe_double_payment
 from claude_batch.diff.model import SkippedFile
-from claude_batch.findings.finding import Finding, label
-from claude_batch.findings.placement import REASONS, Dropped, Placed, Reason
+from claude_batch.findings.finding import Finding, render_label
+from claude_batch.findings.placement import DROP_REASONS, DroppedFinding, DropReason, PlacedFinding
 from claude_batch.formatting import count, dollars
 from claude_batch.ledger.events import Estimate
 from claude_batch.markdown import code_span, cut, escape_line
@@ -21,9 +21,9 @@ ROOM_FOR_FILES = 12_000
 MAX_NAMED_FILES = 20  # of each reason
 
 # Findings dropped for these reasons are listed with their text, the others are counted.
-LISTED: tuple[Reason, ...] = ("unplaced", "outside_diff")
+LISTED: tuple[DropReason, ...] = ("unplaced", "outside_diff")
 
-REASON_TEXT: dict[Reason, str] = {
+REASON_TEXT: dict[DropReason, str] = {
     "changed_meanwhile": "code changed since the review",
     "refuted": "refuted by the second look",
     "silenced": "silenced by a reviewer",
@@ -52,12 +52,12 @@ class FindingOutcome:
     """The findings of a pull request, by where they are shown."""
 
     inline: int
-    summarized: tuple[Placed, ...]
-    dropped: tuple[Dropped, ...]
+    summarized: tuple[PlacedFinding, ...]
+    dropped: tuple[DroppedFinding, ...]
     unverified: Collection[str] = ()  # finding ids: their second look did not come in time
 
     @property
-    def listed(self) -> tuple[Dropped, ...]:
+    def listed(self) -> tuple[DroppedFinding, ...]:
         return tuple(one for one in self.dropped if one.reason in LISTED)
 
     @property
@@ -160,19 +160,19 @@ def _finding_list(outcome: FindingOutcome) -> list[str]:
 
 def _item(finding: Finding, where: str, outcome: FindingOutcome) -> str:
     title, text = escape_line(finding.title), escape_line(finding.body, 600)
-    severity = label(finding, unverified=finding.id in outcome.unverified)
+    severity = render_label(finding, unverified=finding.id in outcome.unverified)
     return f"- {code_span(where)} {severity}: **{title}** {text}".rstrip()
 
 
-def _span(placed: Placed) -> str:
+def _span(placed: PlacedFinding) -> str:
     if placed.first_line == placed.line:
         return str(placed.line)
     return f"{placed.first_line}-{placed.line}"
 
 
-def _drop_counts(dropped: Iterable[Dropped]) -> list[str]:
+def _drop_counts(dropped: Iterable[DroppedFinding]) -> list[str]:
     counts = Counter(finding.reason for finding in dropped)
-    reasons = [reason for reason in REASONS if counts[reason] and reason in REASON_TEXT]
+    reasons = [reason for reason in DROP_REASONS if counts[reason] and reason in REASON_TEXT]
     parts = [f"{counts[reason]:,} ({REASON_TEXT[reason]})" for reason in reasons]
     return [f"Not shown: {', '.join(parts)}."] if parts else []
 

@@ -1,26 +1,28 @@
 """`claude-batch bench`."""
 
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from claude_batch.benchmark.cases import BenchmarkCase, parse_cases, score
+from claude_batch.anthropic_api.client import AnthropicClient
+from claude_batch.benchmark.cases import BenchmarkCase, parse_cases, score_replays
 from claude_batch.benchmark.recorded_answers import AnswerFile
-from claude_batch.benchmark.replay import Bench, Opened
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import As, Format, command, print_status, show
-from claude_batch.cli.output import json_documents as report
-from claude_batch.cli.output import text as words
-from claude_batch.cli.source_options import KindFlag, ModelFlag, material_of
-from claude_batch.config.loader import override
+from claude_batch.benchmark.replay import BenchmarkRunner, OpenedCase
+from claude_batch.cli import clock
+from claude_batch.cli.connections import open_repository, run_id
+from claude_batch.cli.options import Format, FormatFlag, command_app, print_result, print_status
+from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.source_options import KindFlag, ModelFlag
+from claude_batch.config.loader import override_config
 from claude_batch.config.model import Config
+from claude_batch.environment import environment
 from claude_batch.errors import BadUsage, CannotRead, file_errors
-from claude_batch.submission.scope import ReviewScope
+from claude_batch.submission.inputs import build_planner, build_scope, load_context
 from claude_batch.tasks.discovery import ChangeFinder
 
-app = command()
+app = command_app()
 
 
 @app.command()
@@ -37,52 +39,50 @@ def bench(
     ] = False,
     kind: KindFlag = None,
     model: ModelFlag = None,
-    form: As = Format.text,
+    output_format: FormatFlag = Format.text,
 ) -> None:
     """Replay pull requests with known findings."""
     if produce and answers is None:
         raise BadUsage("--produce has nowhere to keep the answers", "name a file with --answers")
     cases = [case for file in files for case in parse_cases(str(file), _read(file))]
-    world = CliContext(repos)
-    flags: dict[str, object] = {
-        "kinds": tuple(kind) if kind else None,
-        "model": model,
-        "budget": "off",
-    }
-    bencher = Bench(
-        lambda case: open_case(world, repos, case, flags),
-        world.claimant(override(Config(), **flags)),
+    environ = environment()
+    config = override_config(
+        Config(), kinds=tuple(kind) if kind else None, model=model, budget="off"
+    )
+    bencher = BenchmarkRunner(
+        lambda case: open_case(environ, repos, case, config),
+        build_planner(config, clock.utc_now()),
         AnswerFile(answers),
     )
     if produce:
-        asked = bencher.produce(cases, world.claude, time.sleep)
+        asked = bencher.request_answers(
+            cases, AnthropicClient(environ, sleep=clock.sleep), clock.sleep
+        )
         print_status(f"{asked} new answers")
-    result = score(bencher.replay(cases))
-    document = {**report.score(result), "skipped": bencher.skipped}
-    show(document, lambda: words.score(result, bencher.skipped), form)
+    result = score_replays(bencher.replay(cases))
+    document = {**json_documents.score(result), "skipped": bencher.skipped}
+    print_result(document, lambda: text.score(result, bencher.skipped), output_format)
 
 
-def open_case(world: CliContext, repos: Path, case: BenchmarkCase, flags: dict[str, object]) -> Opened:
-    """The pull request of a case. Nothing of its repository's own configuration is read."""
-    places = (repos / case.repository, repos / f"{case.repository}.git")
-    found = next((place for place in places if place.is_dir()), None)
-    if found is None:
+def open_case(
+    environ: Mapping[str, str], repos: Path, case: BenchmarkCase, config: Config
+) -> OpenedCase:
+    """The pull request of a case. The configuration of its repository is not read."""
+    folders = (repos / case.repository, repos / f"{case.repository}.git")
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    if folder is None:
         raise CannotRead(f"{case.repository} is not in {repos}", "clone it there")
-    there = CliContext(found, world.environ)
-    looker = ChangeFinder(there.repository)
-    comparison = there.repository.compare_commits(case.base, case.head, case.url)
-    look = looker.diff(comparison, ())
-    claimant = world.claimant(override(Config(), **flags))
-    subject = ReviewScope(
-        repo=case.repository,
-        run=world.run,
-        pr=None,
-        comparison=comparison,
-        tasks=look.tasks(claimant.kinds),
-        skipped=look.skipped,
-        context_source=material_of(there, comparison.base),
+    repository = open_repository(folder, environ)
+    comparison = repository.compare_commits(case.base, case.head, case.url)
+    finder = ChangeFinder(repository)
+    scope = build_scope(
+        finder.find_changes(comparison, ()),
+        config,
+        load_context(repository, comparison.base),
+        repository_name=case.repository,
+        run=run_id(repository),
     )
-    return Opened(case, subject, looker.head(case.head))
+    return OpenedCase(case, scope, finder.file_reader(case.head))
 
 
 def _read(file: Path) -> bytes:

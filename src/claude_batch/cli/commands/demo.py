@@ -7,79 +7,89 @@ import typer
 
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli.commands import collect, publish, submit
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import As, Format, command, print_status, show, write_page
-from claude_batch.cli.output import json_documents as report
-from claude_batch.cli.output import text as words
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.options import (
+    Format,
+    FormatFlag,
+    command_app,
+    print_result,
+    print_status,
+    write_page,
+)
+from claude_batch.cli.output import json_documents, text
 from claude_batch.cli.source_options import RangeFlag
 from claude_batch.environment import environment
 from claude_batch.errors import BadUsage
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.sandbox.demo.run import NOTE, DemoResult, Stage, Verbs, stage
-from claude_batch.sandbox.demo.run import demo as trip
+from claude_batch.sandbox.demo.run import NOTE, DemoResult, DemoStage, Verbs, stage
+from claude_batch.sandbox.demo.run import demo as run_demo
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.sources import PullRequestSource
 
-app = command()
+app = command_app()
 
 
 @app.command()
 def demo(
     repo: Annotated[
-        Path | None, typer.Option("--repo", help="Your own repository; it is only read.")
+        Path | None, typer.Option("--repo", help="Your own repository, which is only read.")
     ] = None,
     range_: RangeFlag = None,
-    out: Annotated[Path, typer.Option("--out", help="Where the page goes.")] = Path(
+    out: Annotated[Path, typer.Option("--out", help="The path of the HTML page.")] = Path(
         "claude-batch-demo.html"
     ),
-    form: As = Format.text,
+    output_format: FormatFlag = Format.text,
 ) -> None:
-    """The whole trip on this machine, no key needed."""
+    """Try it locally, without an API key."""
     if range_ and repo is None:
         raise BadUsage("--range was given without --repo", "name the repository with --repo PATH")
-    print_status("starting look-alikes of the two APIs on this machine ...")
-    with stage(environment(), repo, range_) as at:
-        done = trip(verbs(at))
-        page = at.page()
+    print_status("starting local test servers for both APIs ...")
+    with stage(environment(), repo, range_) as demo_stage:
+        result = run_demo(verbs(demo_stage))
+        page = demo_stage.page()
     write_page(page, out)
-    show({**report.demo(done), "page": str(out)}, lambda: _text(done, out), form)
+    print_result(
+        {**json_documents.demo(result), "page": str(out)}, lambda: _text(result, out), output_format
+    )
 
 
-def verbs(at: Stage) -> Verbs:
-    world = CliContext(at.clone, at.environ)
-    source = PullRequestSource(at.pull)
+def verbs(stage: DemoStage) -> Verbs:
+    repository = open_repository(stage.clone, stage.environ)
 
-    def submitted() -> SubmitResult:
-        print_status(f"submit: reading {at.title} ...")
-        done = submit.run(world, source, {"budget": "off"}, share=True)
-        print_status(words.submission(done))
-        return done
+    def submit_changes() -> SubmitResult:
+        print_status(f"submit: reading {stage.title} ...")
+        source = PullRequestSource(stage.pull)
+        result = submit.run(repository, source, {"budget": "off"}, share=True)
+        print_status(text.submission(result))
+        return result
 
-    def collected() -> CollectResult:
+    def collect_answers() -> CollectResult:
         print_status("collect: waiting for the batch to end ...")
-        done = collect.run(world, world.config(), wait=True)
-        print_status(words.collection(done))
-        return done
+        config = load_config(repository)
+        result = collect.run(repository, config, open_ledgers(repository, config), wait=True)
+        print_status(text.collection(result))
+        return result
 
-    def published() -> PublishResult:
+    def publish_findings() -> PublishResult:
         print_status("publish: posting on the pull request ...")
-        done = publish.run(world, [world.forge.get_pull_request(at.pull)], {})
-        if done[0].error:
-            raise done[0].error
-        print_status(words.publication(done))
-        return done[0]
+        results = publish.run(repository, stage.pull, {})
+        if results[0].error:
+            raise results[0].error
+        print_status(text.publication(results))
+        return results[0]
 
-    return Verbs(submitted, collected, published)
+    return Verbs(submit_changes, collect_answers, publish_findings)
 
 
-def _text(done: DemoResult, out: Path) -> str:
-    placed = [words.finding(one.finding, words.spot(one)) for one in done.published.placed]
+def _text(result: DemoResult, out: Path) -> str:
+    placed = [text.finding(one.finding, text.spot(one)) for one in result.published.placed]
     return "\n".join(
         [
             "",
             *(placed or ["nothing found"]),
             "",
-            *words.paid(done.published.receipt),
+            *text.paid(result.published.receipt),
             f"page: {out}",
             NOTE,
         ]

@@ -1,40 +1,48 @@
 """`claude-batch findings`."""
 
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import HERE, As, Directory, Format, command, show
-from claude_batch.cli.output import json_documents as report
-from claude_batch.cli.output import text as words
-from claude_batch.pull_requests import outcomes as verb
-from claude_batch.pull_requests.outcomes import Precision, compute_precision
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.output import json_documents, text
+from claude_batch.git.repository import Repository
+from claude_batch.pull_requests.outcomes import (
+    FindingOutcomeRow,
+    Precision,
+    compute_precision,
+    list_findings,
+)
 
-app = command()
+app = command_app()
 
 
 @app.command()
-def findings(form: As = Format.text, directory: Directory = HERE) -> None:
+def findings(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
     """List findings with their outcomes."""
-    found = rows(CliContext(directory))
-    show(listed(found), lambda: _text(found), form)
+    rows = load_rows(open_repository(directory))
+    print_result(document(rows), lambda: _text(rows), output_format)
 
 
-def rows(world: CliContext) -> list[verb.FindingOutcomeRow]:
-    return verb.list_findings(world.ledgers(world.config()))
+def load_rows(repository: Repository) -> list[FindingOutcomeRow]:
+    return list_findings(open_ledgers(repository, load_config(repository)))
 
 
-def listed(found: list[verb.FindingOutcomeRow]) -> report.Json:
-    shown = [
+def document(rows: list[FindingOutcomeRow]) -> json_documents.Json:
+    items = [
         {**row.finding.model_dump(), "pull_requests": row.pull_requests, "outcome": row.outcome}
-        for row in found
+        for row in rows
     ]
-    return {**report.items(shown), "precision": [report.precision(row) for row in judged(found)]}
+    return {
+        **json_documents.items(items),
+        "precision": [json_documents.precision(row) for row in precisions(rows)],
+    }
 
 
-def judged(found: list[verb.FindingOutcomeRow]) -> list[Precision]:
-    return compute_precision((row.finding, row.outcome) for row in found)
+def precisions(rows: list[FindingOutcomeRow]) -> list[Precision]:
+    return compute_precision((row.finding, row.outcome) for row in rows)
 
 
-def _text(found: list[verb.FindingOutcomeRow]) -> str:
-    rows = [f"{words.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in found]
-    shares = judged(found)
-    table = ["", words.precision(shares)] if shares else []
-    return "\n".join([*rows, *table]) or "no finding is recorded"
+def _text(rows: list[FindingOutcomeRow]) -> str:
+    lines = [f"{text.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in rows]
+    precision_rows = precisions(rows)
+    table = ["", text.precision(precision_rows)] if precision_rows else []
+    return "\n".join([*lines, *table]) or "no findings"

@@ -5,15 +5,22 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import HERE, As, Directory, Format, command, print_status, show
+from claude_batch.cli.connections import open_repository, open_work_tree
+from claude_batch.cli.options import (
+    HERE,
+    Directory,
+    Format,
+    FormatFlag,
+    command_app,
+    print_result,
+    print_status,
+)
 from claude_batch.errors import BadUsage
 from claude_batch.git.refs import resolve_remote
-from claude_batch.setup.init import SetupPlan
-from claude_batch.setup.init import set_up_repository as verb
+from claude_batch.setup.init import SetupPlan, set_up_repository
 from claude_batch.setup.workflows import DEFAULT_ACTION
 
-app = command()
+app = command_app()
 
 
 @app.command()
@@ -22,23 +29,23 @@ def init(
         str, typer.Option("--action", help="The action to use, as OWNER/REPO@REF.")
     ] = DEFAULT_ACTION,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
-    form: As = Format.text,
+    output_format: FormatFlag = Format.text,
     directory: Directory = HERE,
 ) -> None:
     """Set up config, workflows and hook in a repository."""
-    world = CliContext(directory)
-    done = verb(
-        world.work_tree("init"),
-        resolve=lambda url, ref: resolve_remote(world.repository.git, url, ref),
+    repository = open_repository(directory)
+    result = set_up_repository(
+        open_work_tree(repository, "init"),
+        resolve=lambda url, ref: resolve_remote(repository.git, url, ref),
         agree=lambda plan: _agree(plan, yes),
         action=action,
     )
-    files = [{"name": file.name, "change": file.change} for file in done.files]
-    lines = [f"{file.change}: {file.name}  {file.note}".rstrip() for file in done.files]
-    show(
-        {"files": files, "remedies": list(done.remedies)},
-        lambda: "\n".join([*lines, *done.remedies]),
-        form,
+    files = [{"name": file.name, "change": file.change} for file in result.files]
+    lines = [f"{file.change}: {file.name}  {file.note}".rstrip() for file in result.files]
+    print_result(
+        {"files": files, "remedies": list(result.remedies)},
+        lambda: "\n".join([*lines, *result.remedies]),
+        output_format,
     )
 
 
@@ -48,7 +55,10 @@ def _agree(plan: SetupPlan, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise BadUsage("nothing was written: there is nobody to ask", "run `init --yes`")
+        raise BadUsage(
+            "nothing was written: stdin is not a terminal, so nobody can confirm",
+            "run `init --yes`",
+        )
     if not typer.confirm("Write these files?", err=True):
         raise typer.Abort
     return True

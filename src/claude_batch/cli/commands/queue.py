@@ -1,22 +1,22 @@
-"""`claude-batch queue`, for help and completion; the hook itself never comes this way."""
+"""`claude-batch queue`, for help and completion. The hook itself starts in `__main__`."""
 
 import time
 from typing import Annotated
 
 import typer
 
-from claude_batch.cli.options import command
+from claude_batch.cli.options import command_app
 from claude_batch.environment import environment
-from claude_batch.git import hook as verb
+from claude_batch.git import hook
 
-app = command()
+app = command_app()
 
 
 @app.command()
 def queue(
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail the commit when the tree cannot be noted.")
+        bool, typer.Option("--strict", help="Fail the commit if recording fails.")
     ] = False,
 ) -> None:
-    """Note the staged tree for the next submit (the hook)."""
-    raise typer.Exit(verb.queue(["--strict"] if strict else [], environment(), time.time))
+    """Record the staged tree (pre-commit hook)."""
+    raise typer.Exit(hook.queue(["--strict"] if strict else [], environment(), time.time))

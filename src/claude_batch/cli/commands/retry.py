@@ -4,36 +4,34 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.batches import retry as verb
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import HERE, As, Directory, Format, command, show
-from claude_batch.cli.output import json_documents as report
+from claude_batch.batches import retry as batches
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import event_stamp, open_ledgers, open_repository
+from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.output import json_documents
 from claude_batch.formatting import count
-from claude_batch.ledger.events import Stamp
 
-app = command()
+app = command_app()
 
 
 @app.command()
 def retry(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Tasks or batches; without, all that failed."),
+        typer.Argument(metavar="[ID]...", help="Tasks or batches, by default all failed tasks."),
     ] = None,
     reanswer: Annotated[
-        bool, typer.Option("--reanswer", help="Also what was answered: it is paid again.")
+        bool, typer.Option("--reanswer", help="Also answered tasks, which costs again.")
     ] = False,
-    form: As = Format.text,
+    output_format: FormatFlag = Format.text,
     directory: Directory = HERE,
 ) -> None:
-    """Let failed tasks be asked again."""
-    world = CliContext(directory)
-    ledgers = world.ledgers(world.config())
-    freed = verb.retry(
-        ledgers, ids or [], reanswer=reanswer, stamp=Stamp(world.run, world.slug, world.now)
-    )
-    show(
-        report.items(freed),
-        lambda: f"{count(len(freed), 'task')} may be asked again: the next submit sends them",
-        form,
+    """Retry failed tasks."""
+    repository = open_repository(directory)
+    ledgers = open_ledgers(repository, load_config(repository))
+    freed = batches.retry(ledgers, ids or [], reanswer=reanswer, stamp=event_stamp(repository))
+    print_result(
+        json_documents.items(freed),
+        lambda: f"{count(len(freed), 'task')} to retry: the next submit sends them",
+        output_format,
     )

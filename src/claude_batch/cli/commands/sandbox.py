@@ -8,32 +8,36 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.options import As, Format, command, print_status, show
+from claude_batch.cli.options import Format, FormatFlag, command_app, print_result, print_status
 from claude_batch.environment import environment
 from claude_batch.git.process import Git
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.github_server.server import GitHubServer
-from claude_batch.sandbox.github_server.state import Setup
+from claude_batch.sandbox.github_server.state import GitHubSettings
 
-app = command()
+app = command_app()
 
 
 @app.command()
 def sandbox(
     repository: Annotated[
-        str, typer.Option("--repository", help="Its name at the GitHub look-alike.")
+        str, typer.Option("--repository", help="Its name on the GitHub test server.")
     ] = "acme/shop",
     bare: Annotated[
-        Path | None, typer.Option("--bare", help="A bare repository; made when absent.")
+        Path | None, typer.Option("--bare", help="A bare repository, created if absent.")
     ] = None,
     seconds: Annotated[
         float, typer.Option("--seconds", min=0, help="How long a batch takes.")
     ] = 5.0,
-    batches_port: Annotated[int, typer.Option("--batches-port", help="0: any free one.")] = 0,
-    github_port: Annotated[int, typer.Option("--github-port", help="0: any free one.")] = 0,
-    form: As = Format.text,
+    batches_port: Annotated[
+        int, typer.Option("--batches-port", help="The port; 0 is any free one.")
+    ] = 0,
+    github_port: Annotated[
+        int, typer.Option("--github-port", help="The port; 0 is any free one.")
+    ] = 0,
+    output_format: FormatFlag = Format.text,
 ) -> None:
-    """Serve look-alikes of the two APIs."""
+    """Serve local test servers for both APIs."""
     environ = environment()
     with tempfile.TemporaryDirectory(prefix="claude-batch-sandbox-") as folder:
         path = bare or Path(folder) / "origin.git"
@@ -43,7 +47,9 @@ def sandbox(
             )
         with (
             BatchesServer(seconds=seconds, port=batches_port) as batches,
-            GitHubServer(path, environ, Setup(repository=repository), port=github_port) as hub,
+            GitHubServer(
+                path, environ, GitHubSettings(repository=repository), port=github_port
+            ) as hub,
         ):
             names = {
                 "ANTHROPIC_API_KEY": "sandbox",
@@ -54,11 +60,9 @@ def sandbox(
             }
             clone = hub.clone_url.replace("://", "://x-access-token:sandbox@")
             document = {"environment": names, "clone_url": clone}
-            show(document, lambda: _text(names, clone), form)
+            print_result(document, lambda: _text(names, clone), output_format)
             sys.stdout.flush()
-            print_status(
-                "serving until interrupted; the answers come from a few rules, not from Claude"
-            )
+            print_status("serving until interrupted; the answers come from rules, not from Claude")
             while True:
                 time.sleep(3600)
 

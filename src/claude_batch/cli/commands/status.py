@@ -4,45 +4,51 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.batches import status as verb
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import HERE, As, Directory, Format, command, show
-from claude_batch.cli.output import json_documents as report
-from claude_batch.cli.output import text as words
+from claude_batch.batches import status as batches
+from claude_batch.cli import clock
+from claude_batch.cli.configuration import load_config
+from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.output import json_documents, text
 
-app = command()
-list_app = command()
-show_app = command()
+app = command_app()
+list_app = command_app()
+show_app = command_app()
 
 
 @app.command()
-def status(form: As = Format.text, directory: Directory = HERE) -> None:
-    """Show what is pending, failed and spent."""
-    world = CliContext(directory)
-    done = [verb.status(ledger, world.now()) for ledger in world.ledgers(world.config())]
-    show(report.status(done), lambda: words.status(done), form)
+def status(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
+    """Show pending and failed tasks, and costs."""
+    repository = open_repository(directory)
+    statuses = [
+        batches.status(ledger, clock.utc_now())
+        for ledger in open_ledgers(repository, load_config(repository))
+    ]
+    print_result(json_documents.status(statuses), lambda: text.status(statuses), output_format)
 
 
 @list_app.command("list")
-def list_batches(form: As = Format.text, directory: Directory = HERE) -> None:
-    """List the batches that the ledger remembers."""
-    world = CliContext(directory)
-    ledgers = world.ledgers(world.config())
-    rows = [row for ledger in ledgers for row in verb.list_batches(ledger, world.now())]
-    show(
-        report.items([report.batch(row) for row in rows]),
-        lambda: "\n".join(map(words.batch, rows)) or "no batch was ever sent",
-        form,
+def list_batches(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
+    """List all batches."""
+    repository = open_repository(directory)
+    ledgers = open_ledgers(repository, load_config(repository))
+    rows = [row for ledger in ledgers for row in batches.list_batches(ledger, clock.utc_now())]
+    print_result(
+        json_documents.items(rows),
+        lambda: "\n".join(map(text.batch, rows)) or "no batches",
+        output_format,
     )
 
 
 @show_app.command("show")
 def show_one(
-    prefix: Annotated[str, typer.Argument(metavar="ID", help="Six characters of it or more.")],
-    form: As = Format.text,
+    prefix: Annotated[str, typer.Argument(metavar="ID", help="An id, or its first 6 characters.")],
+    output_format: FormatFlag = Format.text,
     directory: Directory = HERE,
 ) -> None:
     """Show one batch, task or finding."""
-    world = CliContext(directory)
-    found = verb.show(world.ledgers(world.config()), prefix, world.now())
-    show(report.shown(found), lambda: words.shown(found), form)
+    repository = open_repository(directory)
+    record = batches.show(
+        open_ledgers(repository, load_config(repository)), prefix, clock.utc_now()
+    )
+    print_result(json_documents.shown(record), lambda: text.shown(record), output_format)

@@ -1,13 +1,14 @@
 """`claude-batch submit` and `claude-batch estimate`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from claude_batch.batches.collect_result import CollectResult
-from claude_batch.cli.commands.collect import go_on
-from claude_batch.cli.context import CliContext
-from claude_batch.cli.options import command, print_status, show
-from claude_batch.cli.output import json_documents as report
-from claude_batch.cli.output import text as words
+from claude_batch.cli import clock
+from claude_batch.cli.commands.collect import collect_ledger
+from claude_batch.cli.connections import anthropic_client
+from claude_batch.cli.options import command_app, print_result, print_status
+from claude_batch.cli.output import json_documents, text
 from claude_batch.cli.source_options import (
     SourceOptions,
     SubmitInput,
@@ -16,66 +17,75 @@ from claude_batch.cli.source_options import (
     with_source_options,
 )
 from claude_batch.git.hook_queue import Spool
-from claude_batch.submission import submit as verb
+from claude_batch.git.repository import Repository
+from claude_batch.submission import submit as submission
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.submission.send import PrimerWait
 from claude_batch.tasks.sources import Source
 
-app = command()
-estimate_app = command()
+app = command_app()
+estimate_app = command_app()
 
 
-def submit(call: SourceOptions) -> None:
-    """Send what changed and is not yet known."""
-    print_status("reading what changed ...")
-    if call.wait:
-        done, collected = _see_through(call)
-        said = f"{words.submission(done)}\n{words.collection(collected)}"
-        show(report.seen_through(done, collected), lambda: said, call.form)
+def submit(options: SourceOptions) -> None:
+    """Submit new changes for review."""
+    print_status("reading changes ...")
+    if options.wait:
+        result, collected = submit_and_wait(options)
+        shown = f"{text.submission(result)}\n{text.collection(collected)}"
+        document = json_documents.submission_and_collection(result, collected)
+        print_result(document, lambda: shown, options.output_format)
     else:
-        done = run(call.world, call.source, call.flags, share=call.share)
-        show(report.submission(done), lambda: words.submission(done), call.form)
+        result = run(options.repository, options.source, options.flags, share=options.share)
+        document = json_documents.submission(result)
+        print_result(document, lambda: text.submission(result), options.output_format)
 
 
-def _see_through(call: SourceOptions) -> tuple[SubmitResult, CollectResult]:
-    """What is shared goes first where that pays; then as `collect --wait`, for this alone."""
-    world, ready = call.world, prepare(call.world, call.source, call.flags)
-    ledger, subject = choose_ledger(world, ready, share=call.share)
-    claimant = replace(ready.claimant, waits_for_primers=True)
-    hold = PrimerWait(world.claude, world.now, world.sleep, print_status)
-    done = verb.submit(subject, claimant, ledger, world.claude, world.now, hold)
-    _forget_notes(world, ready)
-    return done, go_on(world, ready.config, ledger, {task.id for task in subject.tasks})
+def submit_and_wait(options: SourceOptions) -> tuple[SubmitResult, CollectResult]:
+    """Submit, then collect until nothing of this submission is open, second looks included."""
+    repository = options.repository
+    prepared = prepare(repository, options.source, options.flags)
+    ledger, scope = choose_ledger(repository, prepared, share=options.share)
+    anthropic = anthropic_client(repository)
+    # This process stays, so it can send shared prefixes first where that is cheaper.
+    planner = replace(prepared.planner, waits_for_primers=True)
+    primer_wait = PrimerWait(anthropic, clock.utc_now, clock.sleep, print_status)
+    result = submission.submit(scope, planner, ledger, anthropic, clock.utc_now, primer_wait)
+    forget_notes(repository, prepared)
+    tasks = {task.id for task in scope.tasks}
+    return result, collect_ledger(repository, prepared.config, ledger, wait=True, tasks=tasks)
 
 
 def run(
-    world: CliContext, source: Source, flags: dict[str, object], *, share: bool
+    repository: Repository, source: Source, flags: Mapping[str, object], *, share: bool
 ) -> SubmitResult:
-    ready = prepare(world, source, flags)
-    ledger, subject = choose_ledger(world, ready, share=share)
-    done = verb.submit(subject, ready.claimant, ledger, world.claude, world.now)
-    _forget_notes(world, ready)
-    return done
+    prepared = prepare(repository, source, flags)
+    ledger, scope = choose_ledger(repository, prepared, share=share)
+    anthropic = anthropic_client(repository)
+    result = submission.submit(scope, prepared.planner, ledger, anthropic, clock.utc_now)
+    forget_notes(repository, prepared)
+    return result
 
 
-def _forget_notes(world: CliContext, ready: SubmitInput) -> None:
-    """Last: a note may be handled twice, which costs nothing, but never be lost."""
-    if ready.notes:
-        Spool(world.repository.common_dir).drop(ready.notes)
+def forget_notes(repository: Repository, prepared: SubmitInput) -> None:
+    # After sending: handling a note twice costs nothing, losing one loses its changes.
+    if prepared.notes:
+        Spool(repository.common_dir).drop(prepared.notes)
 
 
-def estimate(call: SourceOptions) -> None:
-    """Say what submit would send, and its price."""
-    result = run_estimate(call.world, call.source, call.flags, share=call.share)
-    show(report.estimate(result), lambda: words.estimate(result), call.form)
+def estimate(options: SourceOptions) -> None:
+    """Show what submit would send, and its price."""
+    result = run_estimate(options.repository, options.source, options.flags, share=options.share)
+    document = json_documents.estimate(result)
+    print_result(document, lambda: text.estimate(result), options.output_format)
 
 
 def run_estimate(
-    world: CliContext, source: Source, flags: dict[str, object], *, share: bool
+    repository: Repository, source: Source, flags: Mapping[str, object], *, share: bool
 ) -> SubmitResult:
-    ready = prepare(world, source, flags)
-    ledger, subject = choose_ledger(world, ready, share=share)
-    return verb.estimate(subject, ready.claimant, ledger, world.claude)
+    prepared = prepare(repository, source, flags)
+    ledger, scope = choose_ledger(repository, prepared, share=share)
+    return submission.estimate(scope, prepared.planner, ledger, anthropic_client(repository))
 
 
 app.command()(with_source_options(submit, waits=True))

@@ -6,14 +6,16 @@ from typing import cast
 
 from claude_batch.cli.output import json_documents as report
 from claude_batch.costs.forecast import MonthForecast
-from claude_batch.costs.invoice_check import InvoiceDifference, InvoiceCheck
+from claude_batch.costs.invoice_check import InvoiceCheck, InvoiceDifference
 from claude_batch.costs.spending import EstimateAccuracy, SpendingReport
 from claude_batch.costs.usage_report import TokenCounts
 
 Json = Mapping[str, object]
 
 
-def spending(found: SpendingReport, running: MonthForecast, accurate: Sequence[EstimateAccuracy]) -> Json:
+def spending(
+    found: SpendingReport, running: MonthForecast, accurate: Sequence[EstimateAccuracy]
+) -> Json:
     """The groups as ever; the totals also say where the month leads and how far estimates were."""
     document = report.spending(found)
     totals = {

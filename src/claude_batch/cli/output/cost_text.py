@@ -9,7 +9,9 @@ from claude_batch.costs.spending import EstimateAccuracy, SpendingReport
 from claude_batch.formatting import count, dollars
 
 
-def cost(found: SpendingReport, running: MonthForecast, accurate: Sequence[EstimateAccuracy]) -> str:
+def cost(
+    found: SpendingReport, running: MonthForecast, accurate: Sequence[EstimateAccuracy]
+) -> str:
     rows = [spending(found), "", *describe_month(running)]
     if accurate:
         rows += ["", accuracy(accurate)]
@@ -56,7 +58,9 @@ def _notes(found: InvoiceCheck) -> list[str]:
         answers = count(found.outside, "answer")
         notes.append(f"{answers} of the ledger on days that the report does not cover: left out")
     if found.without_tokens:
-        notes.append(f"{count(found.without_tokens, 'answer')} of the ledger without tokens: unknown")
+        notes.append(
+            f"{count(found.without_tokens, 'answer')} of the ledger without tokens: unknown"
+        )
     if found.has_more:
         notes.append("the report says that it has more pages: this is its first part only")
     return notes

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 from claude_batch.batches.batching import SentBatch
 from claude_batch.batches.collect_result import CollectResult
-from claude_batch.batches.status import BatchSummary, Shown, Status
+from claude_batch.batches.status import BatchDetails, BatchSummary, Details, Status
 from claude_batch.benchmark.cases import BenchmarkScore
 from claude_batch.costs.estimates import sum_estimates
 from claude_batch.costs.receipts import Receipt
 from claude_batch.costs.spending import SpendingGroup, SpendingReport
+from claude_batch.findings.finding import Finding
 from claude_batch.github_actions.run import CiResult
 from claude_batch.pull_requests.outcomes import Precision
 from claude_batch.pull_requests.publish import PublishResult
@@ -65,7 +66,7 @@ def collection(done: CollectResult) -> Json:
     }
 
 
-def seen_through(done: SubmitResult, collected: CollectResult) -> Json:
+def submission_and_collection(done: SubmitResult, collected: CollectResult) -> Json:
     return {**submission(done), "collect": collection(collected)}
 
 
@@ -149,10 +150,10 @@ def precision(row: Precision) -> Json:
     }
 
 
-def shown(found: Shown) -> Json:
+def shown(found: Details) -> Json:
     """`type` is batch, task or finding; the rest is that thing."""
-    if found.finding:
-        return {"type": "finding", **found.finding.model_dump()}
+    if isinstance(found, Finding):
+        return {"type": "finding", **found.model_dump()}
     requests = [
         {
             "intent": asked.intent,
@@ -168,9 +169,9 @@ def shown(found: Shown) -> Json:
         }
         for asked, answered in found.requests
     ]
-    if found.batch:
+    if isinstance(found, BatchDetails):
         return {"type": "batch", **batch(found.batch), "asked": requests}
-    return {"type": "task", "id": found.task, "standing": found.standing, "asked": requests}
+    return {"type": "task", "id": found.task, "standing": found.status, "asked": requests}
 
 
 def ci(done: CiResult) -> Json:
@@ -222,8 +223,8 @@ def score(found: BenchmarkScore) -> Json:
     """Shares are null where there is nothing to take a share of."""
     return {
         "pull_requests": found.pull_requests,
-        "golden": found.golden,
-        "findings": found.said,
+        "golden": found.expected,
+        "findings": found.findings,
         "placed": found.placed,
         "placement": found.placement,
         "comments": found.inline,
@@ -233,5 +234,5 @@ def score(found: BenchmarkScore) -> Json:
         "input_tokens": found.input_tokens,
         "output_tokens": found.output_tokens,
         "usd": found.usd,
-        "missing_answers": found.missing,
+        "missing_answers": found.missing_answers,
     }

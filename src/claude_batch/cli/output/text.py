@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from claude_batch.batches.collect_result import CollectResult
-from claude_batch.batches.status import BatchSummary, Shown, Status
+from claude_batch.batches.status import BatchDetails, BatchSummary, Details, Status
 from claude_batch.benchmark.cases import BenchmarkScore
 from claude_batch.costs.estimates import sum_estimates
 from claude_batch.costs.receipts import Receipt, describe_double_payment
 from claude_batch.costs.spending import SpendingReport, format_paid
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.placement import Placed
+from claude_batch.findings.placement import PlacedFinding
 from claude_batch.formatting import count, dollars
 from claude_batch.github_actions.run import CiResult
 from claude_batch.pull_requests.outcomes import Precision
@@ -34,7 +34,7 @@ def estimate(done: SubmitResult) -> str:
     rows = [
         f"{plan.label}: {count(plan.new + plan.reused, 'task')}, {plan.reused:,} already known, "
         f"{plan.new:,} new",
-        *(f"over budget, so: {step}" for step in done.plan.ladder_steps),
+        *(f"over budget, reduced by: {step}" for step in done.plan.ladder_steps),
         *_left_out(done),
     ]
     if plan.new:
@@ -107,7 +107,7 @@ def paid(found: Receipt) -> list[str]:
 
 
 def publication(done: Sequence[PublishResult]) -> str:
-    return "\n".join(_published(one) for one in done) or "no pull request has anything unposted"
+    return "\n".join(_published(one) for one in done) or "nothing new to post"
 
 
 def _published(one: PublishResult) -> str:
@@ -151,7 +151,7 @@ def status(done: Sequence[Status]) -> str:
         f"failed: {one.path} ({one.kind}, task {one.id[:12]}): {one.reason}"
         for one in failed[:SHOWN_FILES]
     ]
-    rows += ["`claude-batch retry` lets what failed be asked again"] if failed else []
+    rows += ["run `claude-batch retry` to retry failed tasks"] if failed else []
     rows += [f"damaged, left alone: {damage}" for one in done for damage in one.damaged]
     return "\n".join(rows)
 
@@ -168,7 +168,7 @@ def finding(one: Finding, where: str) -> str:
     return f"{one.id}  {where}  {one.severity} {one.category}: {one.title}"
 
 
-def spot(placed: Placed) -> str:
+def spot(placed: PlacedFinding) -> str:
     return f"{placed.path}:{placed.line}"
 
 
@@ -176,11 +176,13 @@ def _when(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def shown(found: Shown) -> str:
-    if found.finding:
-        one = found.finding
-        return f"{finding(one, one.path)}\n{one.body}"
-    rows = [batch(found.batch)] if found.batch else [f"task {found.task}: {found.standing}"]
+def shown(found: Details) -> str:
+    if isinstance(found, Finding):
+        return f"{finding(found, found.path)}\n{found.body}"
+    if isinstance(found, BatchDetails):
+        rows = [batch(found.batch)]
+    else:
+        rows = [f"task {found.task}: {found.status}"]
     for asked, answered in found.requests:
         how = f"{answered.outcome}, {count(answered.findings, 'finding')}" if answered else "open"
         paths = ", ".join(dict.fromkeys(task.path for task in asked.tasks))
@@ -237,16 +239,18 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def score(found: BenchmarkScore, skipped: Mapping[str, str]) -> str:
     rows = [
-        f"{count(found.pull_requests, 'pull request')} replayed, {found.golden:,} known findings",
-        f"placement: {_percent(found.placement)} of {count(found.said, 'finding')} have lines",
+        f"{count(found.pull_requests, 'pull request')} replayed, {found.expected:,} known findings",
+        f"placement: {_percent(found.placement)} of {count(found.findings, 'finding')} have lines",
         f"precision: {_percent(found.precision)} of {count(found.inline, 'comment')} are on the "
         "lines of a known finding",
         f"recall: {_percent(found.recall)} of the known findings have a comment on their lines",
         f"{found.comments_per_pull_request or 0:.1f} comments a pull request",
         f"{found.input_tokens:,} tokens in, {found.output_tokens:,} out, {dollars(found.usd)}",
     ]
-    if found.missing:
-        rows.append(f"{count(found.missing, 'request')} without a recorded answer (--produce asks)")
+    if found.missing_answers:
+        rows.append(
+            f"{count(found.missing_answers, 'request')} without a recorded answer (--produce asks)"
+        )
     rows += [f"skipped: {url}: {why}" for url, why in skipped.items()]
     return "\n".join(rows)
 
