@@ -6,11 +6,11 @@ from datetime import date
 import pytest
 
 from bench import cost_tables
-from bench.cost import Measured
-from bench.cost_tables import First, Known
-from bench.patches import hunks_of
-from bench.stories import Moved, in_pushes
-from bench.wire import Arrived, Push, open_wire
+from bench.cost import RepositoryCost
+from bench.cost_tables import FirstPushTotals, LaterPushTotals
+from bench.patches import parse_hunks
+from bench.stories import BaseChange, split_into_pushes
+from bench.wire import Push, ReceivedRequest, open_probe
 from claude_batch.costs.prices import Prices
 from scratch import Work
 from shop import environ
@@ -64,8 +64,8 @@ def state(work: Work) -> bytes:
 
 
 def test_every_push_is_counted_where_it_arrives(project: Work) -> None:
-    before, measured = state(project), Measured()
-    with open_wire(project.path, environ()) as wire:
+    before, measured = state(project), RepositoryCost()
+    with open_probe(project.path, environ()) as wire:
         measured.measure(wire, first=9, histories=9, rebases=9)
     assert state(project) == before
     firsts = [one.push for one in measured.firsts]
@@ -80,13 +80,13 @@ def test_every_push_is_counted_where_it_arrives(project: Work) -> None:
     prefix = measured.firsts[0].prefix["claude-sonnet-5-5", "review"]
     assert prefix == sum(len(block.encode()) for block in firsts[0].requests[0].blocks[:2])
     (stories,) = measured.projects
-    known = {each: Known.of(found) for each, found in stories.items()}
-    assert known[1] == Known(pushes=2, tasks=4, unsent=2, hunks=4, hashed=2)
-    assert known[2] == Known(pushes=1, tasks=2, unsent=1, hunks=2, hashed=1)
-    assert known[3] == Known(pushes=0, tasks=0, unsent=0, hunks=0, hashed=0)
-    assert Counter(one.moved for one in measured.rebases) == Counter(Moved)
+    known = {each: LaterPushTotals.of(found) for each, found in stories.items()}
+    assert known[1] == LaterPushTotals(pushes=2, tasks=4, unsent=2, hunks=4, hashed=2)
+    assert known[2] == LaterPushTotals(pushes=1, tasks=2, unsent=1, hunks=2, hashed=1)
+    assert known[3] == LaterPushTotals(pushes=0, tasks=0, unsent=0, hunks=0, hashed=0)
+    assert Counter(one.moved for one in measured.rebases) == Counter(BaseChange)
     asked = {one.moved: one.pushes[1].asked for one in measured.rebases}
-    assert asked == {Moved.ELSEWHERE: 0, Moved.APART: 0, Moved.CLOSE: 1}
+    assert asked == {BaseChange.ELSEWHERE: 0, BaseChange.APART: 0, BaseChange.CLOSE: 1}
     assert measured.left_out == {"rebases: a conflict": 1}
     report = "\n".join(measured.report())
     assert "| 1 | **all** | 2 | 4 | **50.0 %** | 50.0 % |" in report
@@ -107,7 +107,7 @@ def test_what_is_asked_has_anchors_and_what_goes_along_has_none() -> None:
             }
         ],
     }
-    arrived = Arrived.of(params)
+    arrived = ReceivedRequest.of(params)
     assert (arrived.kind, arrived.asked) == ("docs", 2)
     assert [block[:8] for block in arrived.blocks] == [
         '{"format',
@@ -117,8 +117,8 @@ def test_what_is_asked_has_anchors_and_what_goes_along_has_none() -> None:
     ]
 
 
-def request(*blocks: str) -> Arrived:
-    return Arrived("claude-sonnet-5-5", "review", 500, 1, blocks)
+def request(*blocks: str) -> ReceivedRequest:
+    return ReceivedRequest("claude-sonnet-5-5", "review", 500, 1, blocks)
 
 
 def test_a_prefix_is_read_at_one_price_and_written_at_another() -> None:
@@ -133,7 +133,7 @@ def test_a_prefix_is_read_at_one_price_and_written_at_another() -> None:
         "| < 2 KB | 1.50 | 1.92 | 1.25 | 0.59 |",
         "| **all** | 1.50 | 1.92 | 1.25 | 0.59 |",
     ]
-    assert list(cost_tables.first_pushes([First(push, {})]))[2:] == [
+    assert list(cost_tables.first_pushes([FirstPushTotals(push, {})]))[2:] == [
         "| < 2 KB | 1 | 1,000 | 2 | 3,004 | **3.00** | 1,000 |",
         "| **all** | 1 | 1,000 | 2 | 3,004 | **3.00** | 1,000 |",
     ]
@@ -156,7 +156,7 @@ def test_a_history_is_set_against_its_diffs_at_full_price() -> None:
     ("each", "heads"), [(1, "abcde"), (2, "bde"), (3, "ce"), (5, "e"), (9, "e")]
 )
 def test_commits_are_pushed_so_many_at_a_time(each: int, heads: str) -> None:
-    assert in_pushes("abcde", each) == list(heads)
+    assert split_into_pushes("abcde", each) == list(heads)
 
 
 def test_hunks_are_told_apart_by_path_and_rows_not_by_line_numbers(work: Work) -> None:
@@ -165,10 +165,10 @@ def test_hunks_are_told_apart_by_path_and_rows_not_by_line_numbers(work: Work) -
     rows[5], rows[35] = "@@ five\n", "-- thirty-five\n"
     work.git("rm", "-q", "gone.py")
     first = work.commit({"a b.py": "".join(rows)})
-    hunks = list(hunks_of(work.git("diff", start, first)))
+    hunks = list(parse_hunks(work.git("diff", start, first)))
     assert [path for path, _ in hunks] == [b"a b.py\t", b"a b.py\t", b"gone.py"]
     assert hunks[0][1].split(b"\n")[3:5] == [b"-line 5", b"+@@ five"]
     work.git("checkout", "-q", start)
     lower = work.commit({"a b.py": "on top\n" + "".join(f"line {n}\n" for n in range(40))})
     second = work.commit({"a b.py": "on top\n" + "".join(rows)})
-    assert list(hunks_of(work.git("diff", lower, second))) == hunks[:2]
+    assert list(parse_hunks(work.git("diff", lower, second))) == hunks[:2]

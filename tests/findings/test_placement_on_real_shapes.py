@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from bench.answers import Shown
-from bench.histories import Pull, pulls
-from bench.placement import MODES, Court, Outcome, table, try_pull
+from bench.answers import RenderedRequest
+from bench.histories import PullHistory, list_histories
+from bench.placement import MODES, GroundTruth, PlacementResult, table, try_pull
 from scratch import Work
 from shop import environ
 
@@ -73,8 +73,12 @@ class Author:
         self.files[new] = self.files.pop(old)
 
 
-def judged(work: Work, histories: list[Pull]) -> Outcome:
-    court, total, others = Court(work.path, environ()), Outcome(), list[Shown]()
+def judged(work: Work, histories: list[PullHistory]) -> PlacementResult:
+    court, total, others = (
+        GroundTruth(work.path, environ()),
+        PlacementResult(),
+        list[RenderedRequest](),
+    )
     for number, pull in enumerate(histories):
         found = try_pull(court, pull, number, others)
         assert found is not None
@@ -83,9 +87,9 @@ def judged(work: Work, histories: list[Pull]) -> Outcome:
     return total
 
 
-def history(author: Author, pushes: int = 3) -> Pull:
+def history(author: Author, pushes: int = 3) -> PullHistory:
     base = author.save()
-    return Pull(base, tuple([author.commit() for _ in range(2)][-1] for _ in range(pushes)))
+    return PullHistory(base, tuple([author.commit() for _ in range(2)][-1] for _ in range(pushes)))
 
 
 def test_every_comment_is_on_the_line_meant(work: Work) -> None:
@@ -118,7 +122,7 @@ def test_after_renames_and_deletions_too(work: Work) -> None:
     heads.append(author.commit())
     del author.files["uno.py"]
     heads.append(author.commit())
-    later = judged(work, [Pull(base, tuple(heads))]).later[MODES[0]].counts
+    later = judged(work, [PullHistory(base, tuple(heads))]).later[MODES[0]].counts
     assert later["walk"] + later["blob"] > 0
 
 
@@ -134,8 +138,8 @@ def test_a_rebase_carries_what_it_left_alone(work: Work) -> None:
     patch = work.git("diff", base, first)
     work.git("apply", "--index", "--3way", stdin=patch)
     second = work.commit()
-    court = Court(work.path, environ())
-    found = try_pull(court, Pull(new_base, (first, second)), 1, [])
+    court = GroundTruth(work.path, environ())
+    found = try_pull(court, PullHistory(new_base, (first, second)), 1, [])
     assert found is not None
     assert not found.faults
     assert found.later[MODES[0]].counts["judged"] > 0
@@ -150,7 +154,7 @@ def test_histories_are_found_in_any_repository(work: Work, seed: int) -> None:
     commits = [author.commit() for _ in range(4)]
     work.git("checkout", "-q", "main")
     work.git("merge", "-q", "--no-ff", "--no-edit", "topic")
-    merged, *runs = pulls(Court(work.path, environ()).repository.git, seed)
+    merged, *runs = list_histories(GroundTruth(work.path, environ()).repository.git, seed)
     assert merged.heads[-1] == commits[-1]
     assert 2 <= len(merged.heads) <= 4
     assert set(merged.heads) <= set(commits)
