@@ -1,4 +1,4 @@
-"""When it pays to have what requests share cached first."""
+"""Tests of the decision to cache the shared start of requests."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,15 +13,15 @@ from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs import estimates as estimate
 from claude_batch.costs.prompt_cache import (
     ASSUMED_HIT_RATE,
-    MIN_SAVING,
     HISTORY,
+    MIN_SAVING,
     CachedPrefix,
     CachePricing,
     measure_hit_rate,
     plan_cached_prefixes,
 )
 from claude_batch.ledger.events import AnyEvent
-from claude_batch.ledger.usage_history import MIN_SAMPLES, MAX_SAMPLES
+from claude_batch.ledger.usage_history import MAX_SAMPLES, MIN_SAMPLES
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, at, intent, settled
 from rig import PRICES

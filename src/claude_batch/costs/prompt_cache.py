@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.costs.prices import BATCH_FACTOR, Rates
-from claude_batch.ledger.usage_history import MIN_SAMPLES, MAX_SAMPLES
+from claude_batch.ledger.usage_history import MAX_SAMPLES, MIN_SAMPLES
 from claude_batch.ledger.view import LedgerState
 
 # Cache hits are best effort: 30 to 98 % by the documentation. This is the middle.
