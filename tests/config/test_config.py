@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from claude_batch.config.loader import choose, override, parse, schema, schema_text
-from claude_batch.config.model import Budget, Config, CustomRates, OwnKind, PathRule, State
+from claude_batch.config.loader import choose_config, override_config, parse_config, build_schema, render_schema
+from claude_batch.config.model import Budget, Config, CustomRates, OwnKind, PathRule, LedgerConfig
 from claude_batch.errors import BadConfig, BadUsage
 from claude_batch.findings.finding import Severity
 
@@ -66,7 +66,7 @@ PARSED = Config(
         PathRule(path="*.sql", instruction="Name every column."),
     ),
     budget=Budget(pull_request=Decimal("0.1"), day=Decimal(3), month=None),
-    state=State(remote="upstream", branch="refs/claude-batch/state"),
+    state=LedgerConfig(remote="upstream", branch="refs/claude-batch/state"),
 )
 IN_PROJECT = "[tool.claude-batch]\n" + re.sub(
     r"^(\[+)", r"\1tool.claude-batch.", EVERYTHING, flags=re.MULTILINE
@@ -74,28 +74,28 @@ IN_PROJECT = "[tool.claude-batch]\n" + re.sub(
 
 
 def test_every_key() -> None:
-    assert parse(OWN, EVERYTHING.encode()) == PARSED
-    assert parse(PROJECT, IN_PROJECT.encode()) == PARSED
+    assert parse_config(OWN, EVERYTHING.encode()) == PARSED
+    assert parse_config(PROJECT, IN_PROJECT.encode()) == PARSED
     assert set(Config.model_fields) == PARSED.model_fields_set
 
 
 def test_an_empty_file_is_the_defaults() -> None:
-    assert parse(OWN, b"") == Config()
+    assert parse_config(OWN, b"") == Config()
     assert Config().budget == Budget(pull_request=Decimal(1), month=Decimal(25))
 
 
 def test_amounts_are_exact() -> None:
-    budget = parse(OWN, b"budget.pull_request = 0.30\nbudget.day = 1e-3").budget
+    budget = parse_config(OWN, b"budget.pull_request = 0.30\nbudget.day = 1e-3").budget
     assert str(budget.pull_request) == "0.30"
     assert budget.day == Decimal("0.001")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
-    assert parse(OWN, b"\xef\xbb\xbfmax_comments = 3").max_comments == 3
+    assert parse_config(OWN, b"\xef\xbb\xbfmax_comments = 3").max_comments == 3
 
 
 def test_false_switches_off_what_can_be_switched_off() -> None:
-    config = parse(
+    config = parse_config(
         OWN, b"effort = false\nfail_on = false\nverify = false\nbudget.pull_request = false"
     )
     assert (config.effort, config.fail_on, config.verify) == (None, None, None)
@@ -289,14 +289,14 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
 )
 def test_what_is_wrong_is_said_in_two_sentences(toml: str, problem: str, remedy: str) -> None:
     with pytest.raises(BadConfig) as caught:
-        parse(OWN, toml.encode())
+        parse_config(OWN, toml.encode())
     assert (caught.value.problem, caught.value.remedy) == (f"{OWN}: {problem}", remedy)
 
 
 @pytest.mark.parametrize("name", ["a..b", "a b", "/a", "a/", "a.lock", "a~1", "a:b", "-a", "@{u}"])
 def test_what_git_refuses_as_a_branch(name: str) -> None:
     with pytest.raises(BadConfig):
-        parse(OWN, f"state.branch = '{name}'".encode())
+        parse_config(OWN, f"state.branch = '{name}'".encode())
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_what_git_refuses_as_a_branch(name: str) -> None:
 )
 def test_what_is_no_toml(data: bytes, problem: str) -> None:
     with pytest.raises(BadConfig) as caught:
-        parse(OWN, data)
+        parse_config(OWN, data)
     assert caught.value.problem.startswith(problem)
 
 
@@ -337,50 +337,50 @@ def test_what_is_no_toml(data: bytes, problem: str) -> None:
 )
 def test_in_pyproject_the_whole_key_is_named(data: bytes, problem: str, remedy: str) -> None:
     with pytest.raises(BadConfig) as caught:
-        choose({PROJECT: data})
+        choose_config({PROJECT: data})
     assert (caught.value.problem, caught.value.remedy) == (f"{PROJECT}: {problem}", remedy)
 
 
 def test_the_file_that_is_there_is_chosen() -> None:
     others = b"[tool.ruff]\nline-length = 100"
-    assert choose({}) == choose({OWN: None, PROJECT: None}) == Config()
-    assert choose({OWN: b"lane = 'now'", PROJECT: others}).lane == "now"
-    assert choose({OWN: None, PROJECT: b"[tool.claude-batch]\nlane = 'now'"}).lane == "now"
-    assert choose({PROJECT: others}) == Config()
+    assert choose_config({}) == choose_config({OWN: None, PROJECT: None}) == Config()
+    assert choose_config({OWN: b"lane = 'now'", PROJECT: others}).lane == "now"
+    assert choose_config({OWN: None, PROJECT: b"[tool.claude-batch]\nlane = 'now'"}).lane == "now"
+    assert choose_config({PROJECT: others}) == Config()
 
 
 def test_both_files_are_an_error_even_when_one_is_empty() -> None:
     with pytest.raises(BadConfig) as caught:
-        choose({OWN: b"", PROJECT: b"[tool.claude-batch]\n"})
+        choose_config({OWN: b"", PROJECT: b"[tool.claude-batch]\n"})
     assert caught.value.problem == (
         ".claude-batch.toml and [tool.claude-batch] in pyproject.toml both configure claude-batch"
     )
 
 
 def test_a_broken_pyproject_that_is_not_about_us_does_not_matter() -> None:
-    assert choose({OWN: b"lane = 'now'", PROJECT: b"[[["}).lane == "now"
-    assert choose({PROJECT: b"dependencies = ['claude-batch']"}) == Config()
+    assert choose_config({OWN: b"lane = 'now'", PROJECT: b"[[["}).lane == "now"
+    assert choose_config({PROJECT: b"dependencies = ['claude-batch']"}) == Config()
 
 
 def test_flags_win_and_what_was_not_said_stays() -> None:
-    config = parse(OWN, EVERYTHING.encode())
-    assert override(config, model=None, effort="", kinds=None) == config
-    said = override(config, model="claude-opus-5-5", max_comments="7", budget="2.50", lane="batch")
+    config = parse_config(OWN, EVERYTHING.encode())
+    assert override_config(config, model=None, effort="", kinds=None) == config
+    said = override_config(config, model="claude-opus-5-5", max_comments="7", budget="2.50", lane="batch")
     assert (said.model, said.max_comments, said.lane) == ("claude-opus-5-5", 7, "batch")
     assert said.budget == Budget(pull_request=Decimal("2.50"), day=Decimal(3), month=None)
     assert said.rules == config.rules
 
 
 def test_off_switches_off() -> None:
-    said = override(PARSED, effort="off", fail_on="off", budget="off")
+    said = override_config(PARSED, effort="off", fail_on="off", budget="off")
     assert (said.effort, said.fail_on, said.budget.pull_request) == (None, None, None)
 
 
 def test_kinds_by_name_are_built_in_or_those_of_the_file() -> None:
-    assert override(PARSED, kinds="docs, i18n").kinds == ("docs", PARSED.kinds[2])
-    assert override(PARSED, kinds=["tests"]).kinds == ("tests",)
+    assert override_config(PARSED, kinds="docs, i18n").kinds == ("docs", PARSED.kinds[2])
+    assert override_config(PARSED, kinds=["tests"]).kinds == ("tests",)
     with pytest.raises(BadUsage, match='`kinds\\[0\\]` is "l10n"'):
-        override(PARSED, kinds="l10n")
+        override_config(PARSED, kinds="l10n")
 
 
 @pytest.mark.parametrize(
@@ -394,14 +394,14 @@ def test_kinds_by_name_are_built_in_or_those_of_the_file() -> None:
 )
 def test_a_bad_flag_is_bad_usage(said: dict[str, object], problem: str) -> None:
     with pytest.raises(BadUsage) as caught:
-        override(Config(), **said)
+        override_config(Config(), **said)
     assert caught.value.problem.startswith(problem)
     assert caught.value.exit_code == 2
 
 
 def test_the_schema_that_ships_is_fresh() -> None:
     shipped = resources.files("claude_batch").joinpath("config", "schema.json").read_text("utf-8")
-    assert shipped == schema_text(), "write schema_text() to config.schema.json"
+    assert shipped == render_schema(), "write render_schema() to config/schema.json"
 
 
 def test_the_schema_accepts_what_the_parser_accepts() -> None:
@@ -416,8 +416,8 @@ def test_the_schema_accepts_what_the_parser_accepts() -> None:
         "state": {"branch": "b"},
         "exclude": ["x"],
     }
-    checker = jsonschema.Draft202012Validator(schema())
-    checker.check_schema(schema())
+    checker = jsonschema.Draft202012Validator(build_schema())
+    checker.check_schema(build_schema())
     checker.validate(everything)
     for wrong in (
         {"modle": "x"},
@@ -430,8 +430,8 @@ def test_the_schema_accepts_what_the_parser_accepts() -> None:
 
 
 def test_the_schema_describes_each_key_and_gives_its_default_as_toml_has_it() -> None:
-    made = schema()
-    tables = [made, *(made["$defs"][name] for name in ("Budget", "PathRule", "State", "OwnKind"))]
+    made = build_schema()
+    tables = [made, *(made["$defs"][name] for name in ("Budget", "PathRule", "LedgerConfig", "OwnKind"))]
     for table in tables:
         for key, spot in table["properties"].items():
             assert spot["description"].endswith("."), key

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from claude_batch.config.model import Config, PathRule
-from claude_batch.config.rules import by_model, instructing
+from claude_batch.config.rules import group_by_model, rules_with_instruction
 from claude_batch.costs.prices import UnknownModel
 from claude_batch.diff.model import Hunk
 from claude_batch.errors import BadConfig
@@ -27,7 +27,7 @@ ALL = [SMALL, *PARTS, PROSE]
 
 
 def routed(*rules: PathRule) -> dict[str, list[str]]:
-    found = by_model(Config(rules=rules), ALL)
+    found = group_by_model(Config(rules=rules), ALL)
     return {model: [one.path for one in tasks] for model, tasks in found.items()}
 
 
@@ -61,9 +61,9 @@ def test_an_instruction_is_for_the_files_that_its_rule_names() -> None:
         PathRule(below=501, instruction="Small."),
         PathRule(path="*.md", model=HAIKU),
     )
-    assert instructing(rules, [PROSE]) == [rules[0]]
-    assert instructing(rules, [SMALL]) == [rules[1]]
-    assert instructing(rules, PARTS) == []
+    assert rules_with_instruction(rules, [PROSE]) == [rules[0]]
+    assert rules_with_instruction(rules, [SMALL]) == [rules[1]]
+    assert rules_with_instruction(rules, PARTS) == []
 
 
 def test_each_model_gets_requests_of_its_own_in_one_batch() -> None:
@@ -95,4 +95,4 @@ def test_a_model_without_a_price_is_refused_before_anything_is_read() -> None:
 
 def test_a_pattern_that_is_none_is_named() -> None:
     with pytest.raises(BadConfig, match=r"rules\.path"):
-        by_model(Config(rules=(PathRule(path="[z-a]", model=HAIKU),)), ALL)
+        group_by_model(Config(rules=(PathRule(path="[z-a]", model=HAIKU),)), ALL)

@@ -11,9 +11,9 @@ from claude_batch.findings.anchors import (
     AnchoredTask,
     AnchorError,
     LineRange,
-    anchor,
-    line_hash,
-    lines_at,
+    build_anchor,
+    hash_line,
+    lines_on_side,
     resolve_anchors,
 )
 from claude_batch.tasks.task import TaskId
@@ -33,7 +33,7 @@ def anchored(hunk: Hunk) -> AnchoredTask:
 def shown(tasks: list[AnchoredTask]) -> list[str]:
     """The anchors in the order in which a request shows them."""
     hashes = [task.hash_at(at) for task in tasks for at in range(len(task.signs))]
-    return [anchor(ordinal, hashed) for ordinal, hashed in enumerate(hashes, 1)]
+    return [build_anchor(ordinal, hashed) for ordinal, hashed in enumerate(hashes, 1)]
 
 
 def test_an_anchor_is_what_the_ledger_s_format_says() -> None:
@@ -42,7 +42,7 @@ def test_an_anchor_is_what_the_ledger_s_format_says() -> None:
     assert (
         task.hashes == (base64.urlsafe_b64encode(first) + base64.urlsafe_b64encode(second)).decode()
     )
-    for ordinal, found in enumerate(task.anchors(7), 7):
+    for ordinal, found in enumerate(task.build_anchors(7), 7):
         named = f"{ordinal}:{task.hash_at(ordinal - 7)}".encode()
         number = int.from_bytes(hashlib.sha256(named).digest()[:4])
         letters = "".join(chr(97 + number // 26**digit % 26) for digit in range(3))
@@ -73,7 +73,7 @@ def test_two_anchors_are_a_range_of_one_hunk_and_one_side_or_nothing(
         found = resolve_anchors(start, end, tasks)
     except AnchorError:
         return
-    lines = hunks[found.task].lines
+    lines = hunks[found.task_index].lines
     assert found.first <= found.last < len(lines)
     ends = {lines[found.first].sign, lines[found.last].sign}
     assert ends != {"+", "-"}
@@ -138,11 +138,11 @@ def test_ranges_over_context_take_the_side_of_the_changed_end() -> None:
 
 def test_lines_of_one_side_within_a_range() -> None:
     hunk = Hunk(1, 1, b" a\n-b\n+c\n d")
-    assert [line.text for line in lines_at(hunk, 0, 3, Side.RIGHT)] == [b"a", b"c", b"d"]
-    assert [line.text for line in lines_at(hunk, 0, 3, Side.LEFT)] == [b"a", b"b", b"d"]
+    assert [line.text for line in lines_on_side(hunk, 0, 3, Side.RIGHT)] == [b"a", b"c", b"d"]
+    assert [line.text for line in lines_on_side(hunk, 0, 3, Side.LEFT)] == [b"a", b"b", b"d"]
 
 
 def test_white_space_is_folded_in_a_hash_and_nothing_else() -> None:
-    assert line_hash(b"  if a:\r") == line_hash(b"if\ta:")
-    assert line_hash(b"ifa:") != line_hash(b"if a:")
-    assert len(line_hash(b"")) == 8
+    assert hash_line(b"  if a:\r") == hash_line(b"if\ta:")
+    assert hash_line(b"ifa:") != hash_line(b"if a:")
+    assert len(hash_line(b"")) == 8

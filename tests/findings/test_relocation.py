@@ -4,8 +4,8 @@ from claude_batch.diff.model import Side
 from claude_batch.diff.parser import parse_hunks
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
-from claude_batch.findings.relocation import RelocatedLines, lines_now, relocate
-from claude_batch.findings.suggestions import Rejected, Suggestion
+from claude_batch.findings.relocation import RelocatedLines, find_lines, relocate
+from claude_batch.findings.suggestions import RejectedSuggestion, Suggestion
 from claude_batch.tasks.task import TaskId
 
 (HUNK,) = parse_hunks(
@@ -42,11 +42,11 @@ def test_the_lines_are_found_where_the_hunk_stands_now(
     first: int, last: int, lines: tuple[int, int], above: int
 ) -> None:
     rows = [b"# above"] * above + NEW + [b"# below"]
-    assert lines_now(finding(first, last), TASK, rows) == (lines[0] + above, lines[1] + above)
+    assert find_lines(finding(first, last), TASK, rows) == (lines[0] + above, lines[1] + above)
 
 
 def test_indentation_may_change() -> None:
-    assert lines_now(finding(2, 2), TASK, [b"\t" + row.strip() for row in NEW]) == (2, 2)
+    assert find_lines(finding(2, 2), TASK, [b"\t" + row.strip() for row in NEW]) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -60,24 +60,24 @@ def test_indentation_may_change() -> None:
     ],
 )
 def test_elsewhere_it_is_not_guessed(name: str, rows: list[bytes]) -> None:
-    assert lines_now(finding(2, 2), TASK, rows) is None, name
+    assert find_lines(finding(2, 2), TASK, rows) is None, name
 
 
 def test_removed_lines_stand_nowhere() -> None:
-    assert lines_now(finding(1, 1, Side.LEFT), TASK, NEW) is None
+    assert find_lines(finding(1, 1, Side.LEFT), TASK, NEW) is None
 
 
 def test_a_replacement_is_proved_against_the_file_as_it_is_now() -> None:
     file = b"# above\r\n" + b"".join(row + b"\r\n" for row in NEW)
     wanted = finding(2, 2).model_copy(update={"replacement": "    a = 3"})
-    proof = Suggestion("a.py", 3, 3, b"    a = 2\r\n", b"    a = 3\r\n", parsed=True)
+    proof = Suggestion("a.py", 3, 3, b"    a = 2\r\n", b"    a = 3\r\n", is_parsed=True)
     assert relocate(wanted, TASK, file) == RelocatedLines(3, 3, proof)
     assert relocate(finding(2, 2), TASK, file) == RelocatedLines(
-        3, 3, Rejected("nothing is suggested")
+        3, 3, RejectedSuggestion("nothing is suggested")
     )
     assert relocate(wanted, TASK, file * 2) is None
 
 
 def test_a_folded_request_keeps_no_hashes() -> None:
     bare = AnchoredTask(id=TaskId("t"), path="", signs="", hashes="")
-    assert lines_now(finding(0, 0), bare, NEW) is None
+    assert find_lines(finding(0, 0), bare, NEW) is None

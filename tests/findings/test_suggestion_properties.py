@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claude_batch.diff.lines import rows_of
-from claude_batch.findings.suggestions import Suggestion, applied, combine, validate_suggestion
+from claude_batch.findings.suggestions import Suggestion, apply_suggestion, combine_suggestions, validate_suggestion
 from claude_batch.git.patch import make_patch
 from claude_batch.syntax.languages import grammar_of, parse
 from languages import PIECES, file_of
@@ -121,7 +121,7 @@ def test_it_applies_and_what_parsed_parses(path: str, data: st.DataObject) -> No
     found = data.draw(suggestions(path, blob))
     if found is None:
         return
-    after = applied(blob, found)
+    after = apply_suggestion(blob, found)
     rows = rows_of(blob)
     above, below = rows[: found.first_line - 1], rows[found.last_line :]
     assert after != blob
@@ -129,7 +129,7 @@ def test_it_applies_and_what_parsed_parses(path: str, data: st.DataObject) -> No
     assert after.endswith(b"\n") == blob.endswith(b"\n") or not found.after or not after
     assert endings(after) <= (endings(blob) or {b"\n"})
     assert not found.text or found.text.endswith("\n")
-    assert found.parsed == whole(path, blob)
+    assert found.is_parsed == whole(path, blob)
     assert whole(path, after) or not whole(path, blob)
 
 
@@ -145,7 +145,7 @@ def test_several_make_a_patch_that_git_takes(
 ) -> None:
     blob = data.draw(files(path))
     drawn = [data.draw(suggestions(path, blob)) for _ in range(3)]
-    combined = combine(blob, [one for one in drawn if one])
+    combined = combine_suggestions(blob, [one for one in drawn if one])
     patch = make_patch(path, blob, combined.after)
     assert whole(path, combined.after) or not whole(path, blob)
     if not patch:

@@ -1,7 +1,7 @@
 import pytest
 
 from claude_batch.diff.lines import rows_of
-from claude_batch.findings.suggestions import Rejected, Suggestion, applied, validate_suggestion
+from claude_batch.findings.suggestions import RejectedSuggestion, Suggestion, apply_suggestion, validate_suggestion
 
 PYTHON = b"""\
 def f(items):
@@ -16,7 +16,7 @@ def proved(blob: bytes, first: int, last: int, replacement: str, path: str = "a.
     """The file after the suggestion, or why there is none."""
     seen = [row.removesuffix(b"\n") for row in rows_of(blob)[first - 1 : last]]
     found = validate_suggestion(blob, first, last, seen, replacement, path)
-    return applied(blob, found) if isinstance(found, Suggestion) else found.reason
+    return apply_suggestion(blob, found) if isinstance(found, Suggestion) else found.reason
 
 
 def test_lines_are_replaced_and_the_file_still_parses() -> None:
@@ -29,20 +29,20 @@ def test_lines_are_replaced_and_the_file_still_parses() -> None:
         last_line=3,
         before=b"        if item == None:\n",
         after=b"        if item is None:\n",
-        parsed=True,
+        is_parsed=True,
     )
     assert found.text == "        if item is None:\n"
-    assert applied(PYTHON, found) == PYTHON.replace(b"== None", b"is None")
+    assert apply_suggestion(PYTHON, found) == PYTHON.replace(b"== None", b"is None")
 
 
 def test_other_lines_than_those_reviewed_are_refused() -> None:
-    assert validate_suggestion(PYTHON, 3, 3, [b"        if item == nil:"], "x", "a.py") == Rejected(
+    assert validate_suggestion(PYTHON, 3, 3, [b"        if item == nil:"], "x", "a.py") == RejectedSuggestion(
         "the lines are not those that were reviewed"
     )
-    assert validate_suggestion(PYTHON, 5, 6, [b"    return 1", b""], "x", "a.py") == Rejected(
+    assert validate_suggestion(PYTHON, 5, 6, [b"    return 1", b""], "x", "a.py") == RejectedSuggestion(
         "the file has no such lines"
     )
-    assert validate_suggestion(PYTHON, 0, 0, [], "x", "a.py") == Rejected(
+    assert validate_suggestion(PYTHON, 0, 0, [], "x", "a.py") == RejectedSuggestion(
         "the file has no such lines"
     )
 
@@ -139,14 +139,14 @@ def test_lines_can_go_and_blank_lines_can_come() -> None:
 def test_a_file_that_did_not_parse_need_not_parse_after() -> None:
     found = validate_suggestion(b"print 1\nx\n", 2, 2, [b"x"], "y", "a.py")
     assert isinstance(found, Suggestion)
-    assert not found.parsed
+    assert not found.is_parsed
 
 
 def test_applying_to_another_file_is_a_fault() -> None:
     found = validate_suggestion(b"a\n", 1, 1, [b"a"], "b", "a.txt")
     assert isinstance(found, Suggestion)
     with pytest.raises(ValueError, match=r"lines 1\.\.1 are not those that were proved"):
-        applied(b"z\n", found)
+        apply_suggestion(b"z\n", found)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from claude_batch.anthropic_api.results import InvalidResponse
-from claude_batch.findings.verdicts import read_verdicts
+from claude_batch.findings.verdicts import parse_verdicts
 
 ONE, TWO = "0011223344556677", "8899aabbccddeeff"
 
@@ -14,22 +14,22 @@ def said(*pairs: tuple[str, str]) -> str:
 
 
 def test_only_what_is_refuted_is_refuted() -> None:
-    assert read_verdicts(said(("00112233", "refuted"), ("8899aabb", "holds")), (ONE, TWO)) == (ONE,)
-    assert read_verdicts(said(("00112233", "unsure"), ("8899aabb", "holds")), (ONE, TWO)) == ()
+    assert parse_verdicts(said(("00112233", "refuted"), ("8899aabb", "holds")), (ONE, TWO)) == (ONE,)
+    assert parse_verdicts(said(("00112233", "unsure"), ("8899aabb", "holds")), (ONE, TWO)) == ()
 
 
 def test_case_and_blanks_do_not_matter() -> None:
-    assert read_verdicts(said((" 00112233 ", "Refuted")), (ONE,)) == (ONE,)
+    assert parse_verdicts(said((" 00112233 ", "Refuted")), (ONE,)) == (ONE,)
 
 
 def test_a_claim_that_nobody_made_is_ignored() -> None:
     text = said(("ffffffff", "refuted"), ("00112233", "holds"))
-    assert read_verdicts(text, (ONE,)) == ()
+    assert parse_verdicts(text, (ONE,)) == ()
 
 
 def test_two_verdicts_refute_only_together() -> None:
-    assert read_verdicts(said(("00112233", "refuted"), ("00112233", "holds")), (ONE,)) == ()
-    assert read_verdicts(said(("00112233", "refuted"), ("00112233", "refuted")), (ONE,)) == (ONE,)
+    assert parse_verdicts(said(("00112233", "refuted"), ("00112233", "holds")), (ONE,)) == ()
+    assert parse_verdicts(said(("00112233", "refuted"), ("00112233", "refuted")), (ONE,)) == (ONE,)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_two_verdicts_refute_only_together() -> None:
 )
 def test_what_leaves_a_claim_without_a_verdict_is_no_answer(text: str) -> None:
     with pytest.raises(InvalidResponse):
-        read_verdicts(text, (ONE,))
+        parse_verdicts(text, (ONE,))
 
 
 def test_two_claims_of_one_name_cannot_be_told_apart() -> None:
     with pytest.raises(InvalidResponse, match="2 of 2 claims"):
-        read_verdicts(said(("00112233", "refuted")), (ONE, "00112233ffffffff"))
+        parse_verdicts(said(("00112233", "refuted")), (ONE, "00112233ffffffff"))

@@ -8,16 +8,16 @@ import pytest
 
 from claude_batch.diff.model import Hunk
 from claude_batch.prompts.context import (
-    LEAST,
-    MOST,
-    SHARE,
+    MIN_CONTEXT_BYTES,
+    MAX_CONTEXT_BYTES,
+    CONTEXT_SHARE,
     CodeSnippet,
     ReviewedFiles,
-    budget,
+    context_budget,
     changed_lines,
     select_snippets,
 )
-from claude_batch.tasks.task import Changed, Task, task_id
+from claude_batch.tasks.task import DiffOrigin, Task, compute_task_id
 
 TILL = """\
 import os
@@ -68,7 +68,7 @@ def tasks(path: str, old: str, new: str, kind: str = "review") -> list[Task]:
 
 
 def _task(path: str, kind: str, hunk: Hunk, old: str, new: str) -> Task:
-    return Task(task_id(kind, path, hunk.body), kind, path, hunk, Changed(path, old, new))
+    return Task(compute_task_id(kind, path, hunk.body), kind, path, hunk, DiffOrigin(path, old, new))
 
 
 def head(asked: Iterable[Task], *files: str) -> ReviewedFiles:
@@ -176,7 +176,7 @@ def test_a_budget_of_bytes() -> None:
     asked = tasks("walk.py", old, new)
     pieces = select_snippets(asked, asked, head(asked, new))
     assert drawn(pieces) == "walk.py:1\ndef walk():"
-    assert [budget(0), budget(10_000), budget(10**9)] == [LEAST, int(SHARE * 10_000), MOST]
+    assert [context_budget(0), context_budget(10_000), context_budget(10**9)] == [MIN_CONTEXT_BYTES, int(CONTEXT_SHARE * 10_000), MAX_CONTEXT_BYTES]
 
 
 def test_a_new_file_needs_nothing() -> None:
@@ -201,12 +201,12 @@ def test_of_two_trees_the_newest_is_shown() -> None:
 def test_known_files_are_read_only_while_they_are_few() -> None:
     known = [task for n in range(201) for task in tasks(f"f{n}.py", "", f"def f{n}():\n    pass\n")]
     new = tasks("till.py", "", TILL)
-    nothing = head([]).read
-    assert len(ReviewedFiles.of(new, known[:200], nothing).tasks) == 201
-    assert len(ReviewedFiles.of(new, known, nothing).tasks) == 1
+    nothing = head([]).read_blobs
+    assert len(ReviewedFiles.from_tasks(new, known[:200], nothing).tasks) == 201
+    assert len(ReviewedFiles.from_tasks(new, known, nothing).tasks) == 1
 
 
 def test_removed_lines_change_the_line_that_stands_in_their_place() -> None:
     hunk = Hunk(5, 5, b" a\n-b\n-c\n d\n+e")
-    task = Task(task_id("review", "a", hunk.body), "review", "a", hunk, Changed("a", "0", "1"))
+    task = Task(compute_task_id("review", "a", hunk.body), "review", "a", hunk, DiffOrigin("a", "0", "1"))
     assert list(changed_lines(task)) == [6, 6, 7]

@@ -6,18 +6,18 @@ import pytest
 
 from claude_batch.config.model import PathRule
 from claude_batch.diff.model import Hunk
-from claude_batch.findings.anchors import anchor, line_hash
+from claude_batch.findings.anchors import build_anchor, hash_line
 from claude_batch.prompts.context import CodeSnippet
-from claude_batch.prompts.rendering import MOST_DESCRIPTION, MOST_TITLE, PromptContext
+from claude_batch.prompts.rendering import MAX_DESCRIPTION_LENGTH, MAX_TITLE_LENGTH, PromptContext
 from claude_batch.prompts.repository_rules import RuleFile
-from claude_batch.tasks.task import Changed, Task, task_id
+from claude_batch.tasks.task import DiffOrigin, Task, compute_task_id
 from responses import user
 
 HUNK = Hunk(12, 12, b" a = 1\n-b = 2\n+b = 3", b"def total(self):")
 
 
 def task(path: str = "a.py", hunk: Hunk = HUNK) -> Task:
-    return Task(task_id("review", path, hunk.body), "review", path, hunk, Changed(path, "1", "2"))
+    return Task(compute_task_id("review", path, hunk.body), "review", path, hunk, DiffOrigin(path, "1", "2"))
 
 
 def shown(beside: PromptContext, *tasks: Task) -> str:
@@ -74,7 +74,7 @@ def test_a_sign_is_not_the_start_of_a_heading() -> None:
 
 def test_anchors_count_what_is_asked_and_nothing_else() -> None:
     text = user([task()], [], [], PromptContext((CodeSnippet("a.py", 1, (b"import os",)),)))
-    assert f"\n{anchor(1, line_hash(b'a = 1'))} a = 1\n" in text
+    assert f"\n{build_anchor(1, hash_line(b'a = 1'))} a = 1\n" in text
     assert "\n import os\n" in text
 
 
@@ -127,9 +127,9 @@ def test_what_github_hides_is_not_shown() -> None:
 
 def test_long_ones_are_cut() -> None:
     text = shown(PromptContext(title="t" * 999, description="d" * 9_999))
-    assert text.count("t" * MOST_TITLE) == 1
-    assert "t" * (MOST_TITLE + 1) not in text
-    assert len(max(text.splitlines(), key=len)) == MOST_DESCRIPTION
+    assert text.count("t" * MAX_TITLE_LENGTH) == 1
+    assert "t" * (MAX_TITLE_LENGTH + 1) not in text
+    assert len(max(text.splitlines(), key=len)) == MAX_DESCRIPTION_LENGTH
 
 
 def test_without_a_title_there_is_no_pull_request() -> None:

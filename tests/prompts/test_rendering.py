@@ -8,16 +8,16 @@ from claude_batch.config.model import OwnKind, PathRule
 from claude_batch.diff.model import Hunk, Side
 from claude_batch.diff.parser import parse_hunks
 from claude_batch.findings.anchors import AnchoredTask, LineRange, resolve_anchors
-from claude_batch.prompts.kinds import SHIPPED, kind_of, system
-from claude_batch.prompts.rendering import shown, shown_rows
-from claude_batch.tasks.task import Changed, Given, Source, Task, TaskId
+from claude_batch.prompts.kinds import BUILT_IN_VERSIONS, find_kind, render_system
+from claude_batch.prompts.rendering import decode_line, decode_lines
+from claude_batch.tasks.task import DiffOrigin, TaskFileOrigin, TaskOrigin, Task, TaskId
 from responses import user
 
-CHANGED = Changed("a.py", "0" * 40, "1" * 40)
+CHANGED = DiffOrigin("a.py", "0" * 40, "1" * 40)
 ANCHORED = re.compile(r"[1-9]\d*[a-z]{3}(?=[-+ ])")
 
 
-def task(path: str, hunk: Hunk, source: Source = CHANGED) -> Task:
+def task(path: str, hunk: Hunk, source: TaskOrigin = CHANGED) -> Task:
     return Task(TaskId(f"{path}:{hunk.new_start}"), "review", path, hunk, source)
 
 
@@ -50,9 +50,9 @@ def test_how_a_change_is_shown() -> None:
 
 
 def test_a_rename_and_an_instruction_are_shown() -> None:
-    moved = Changed("old.py", "0" * 40, "1" * 40)
+    moved = DiffOrigin("old.py", "0" * 40, "1" * 40)
     assert user([task("a.py", KNOWN, moved)], [], []).startswith('<file path="a.py" was="old.py">')
-    asked = user([task("a.py", KNOWN, Given("say\nwhy"))], [], [])
+    asked = user([task("a.py", KNOWN, TaskFileOrigin("say\nwhy"))], [], [])
     assert asked.split("\n")[2] == "@ say why"
 
 
@@ -69,7 +69,7 @@ def test_a_rename_and_an_instruction_are_shown() -> None:
     ],
 )
 def test_a_line_is_one_row(raw: bytes, text: str) -> None:
-    assert shown(raw) == text
+    assert decode_line(raw) == text
 
 
 LINE = st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b""))
@@ -82,7 +82,7 @@ CHANGES = st.tuples(NAME, BODY, LINE, st.integers(1, 500))
 
 @given(st.lists(LINE | st.just("\u2028\r".encode()), max_size=4))
 def test_rows_shown_at_once_are_those_of_each_line(lines: list[bytes]) -> None:
-    assert shown_rows(b"\n".join(lines)) == [shown(line) or " " for line in lines or [b""]]
+    assert decode_lines(b"\n".join(lines)) == [decode_line(line) or " " for line in lines or [b""]]
 
 
 def drawn(change: tuple[str, list[tuple[bytes, bytes]], bytes, int]) -> Task:
@@ -115,14 +115,14 @@ def test_each_anchor_in_the_prompt_leads_back_to_its_line(
 
 
 def test_shipped_kinds_and_those_of_the_user() -> None:
-    for name, version in SHIPPED.items():
-        kind = kind_of(name)
+    for name, version in BUILT_IN_VERSIONS.items():
+        kind = find_kind(name)
         assert kind.tag == f"{name}@{version}"
-        assert system(kind).endswith(f"\nKind: {name}\n\n{kind.instructions}")
+        assert render_system(kind).endswith(f"\nKind: {name}\n\n{kind.instructions}")
         assert len(kind.instructions) > 100
-    own = kind_of(OwnKind(name="tone", prompt="Is it kind?"))
-    other = kind_of(OwnKind(name="tone", prompt="Is it rude?"))
+    own = find_kind(OwnKind(name="tone", prompt="Is it kind?"))
+    other = find_kind(OwnKind(name="tone", prompt="Is it rude?"))
     assert own.instructions == "Is it kind?"
     assert own.tag != other.tag, "another prompt is another question"
     with pytest.raises(KeyError):
-        kind_of("nonsense")
+        find_kind("nonsense")

@@ -1,4 +1,4 @@
-from claude_batch.prompts.repository_rules import CUT, MOST, RuleFile, choose
+from claude_batch.prompts.repository_rules import CUT, MAX_CHARACTERS, RuleFile, select_rules
 
 PAPERS = {
     "AGENTS.md": b"agents\n",
@@ -13,7 +13,7 @@ PAPERS = {
 
 
 def paths(*asked: str) -> list[str]:
-    return [paper.path for paper in choose(PAPERS, asked)]
+    return [paper.path for paper in select_rules(PAPERS, asked)]
 
 
 def test_those_of_the_root_for_every_file() -> None:
@@ -33,29 +33,29 @@ def test_nested_ones_for_their_folder_and_the_nearest_first() -> None:
 
 def test_what_is_the_same_is_said_once() -> None:
     twins = {"AGENTS.md": b"be kind\n", "CLAUDE.md": b"be kind"}
-    assert choose(twins, ["a"]) == (RuleFile("CLAUDE.md", "be kind"),)
+    assert select_rules(twins, ["a"]) == (RuleFile("CLAUDE.md", "be kind"),)
 
 
 def test_a_file_that_only_names_another_says_nothing() -> None:
     pointing = {"AGENTS.md": b"be kind\n", "CLAUDE.md": b"@AGENTS.md\n"}
-    assert choose(pointing, ["a"]) == (RuleFile("AGENTS.md", "be kind"),)
+    assert select_rules(pointing, ["a"]) == (RuleFile("AGENTS.md", "be kind"),)
 
 
 def test_a_manual_is_cut_at_a_paragraph_and_says_so() -> None:
     manual = "\n\n".join(f"{n} " + "x" * 900 for n in range(9)).encode()
-    (paper,) = choose({"CLAUDE.md": manual}, ["a"])
+    (paper,) = select_rules({"CLAUDE.md": manual}, ["a"])
     *kept, last = paper.text.split("\n\n")
     assert last == CUT
     assert [part[0] for part in kept] == ["0", "1", "2", "3"]
-    assert len(paper.text) <= MOST
+    assert len(paper.text) <= MAX_CHARACTERS
 
 
 def test_all_together_are_bounded() -> None:
     papers = {"CLAUDE.md": b"x" * 3_995, "REVIEW.md": b"y", "AGENTS.md": b"z\n\n" + b"z" * 99}
-    assert [paper.path for paper in choose(papers, ["a"])] == ["REVIEW.md", "CLAUDE.md"]
-    assert choose({"CLAUDE.md": b"x" * 9_000}, ["a"]) == ()
+    assert [paper.path for paper in select_rules(papers, ["a"])] == ["REVIEW.md", "CLAUDE.md"]
+    assert select_rules({"CLAUDE.md": b"x" * 9_000}, ["a"]) == ()
 
 
 def test_bytes_that_are_no_text() -> None:
-    assert choose({"CLAUDE.md": b"\xff kind"}, ["a"]) == (RuleFile("CLAUDE.md", "\ufffd kind"),)
-    assert choose({"CLAUDE.md": b" \n"}, ["a"]) == ()
+    assert select_rules({"CLAUDE.md": b"\xff kind"}, ["a"]) == (RuleFile("CLAUDE.md", "\ufffd kind"),)
+    assert select_rules({"CLAUDE.md": b" \n"}, ["a"]) == ()

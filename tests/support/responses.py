@@ -6,9 +6,9 @@ from claude_batch.config.model import PathRule
 from claude_batch.diff.model import Comparison, Diff, FileChange, Hunk, Side
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Confidence, Finding, Severity
-from claude_batch.findings.placement import Placed
-from claude_batch.prompts.rendering import NO_CONTEXT, PromptContext, own, shared
-from claude_batch.tasks.task import Changed, Task, TaskId, task_id
+from claude_batch.findings.placement import PlacedFinding
+from claude_batch.prompts.rendering import NO_CONTEXT, PromptContext, render_files, render_shared
+from claude_batch.tasks.task import DiffOrigin, Task, TaskId, compute_task_id
 
 
 def hunk(drawing: str, old: int = 1, new: int = 1) -> Hunk:
@@ -16,7 +16,7 @@ def hunk(drawing: str, old: int = 1, new: int = 1) -> Hunk:
 
 
 def task(path: str, drawn: Hunk, kind: str = "review") -> Task:
-    return Task(task_id(f"{kind}@1", path, drawn.body), kind, path, drawn, Changed(path, "", ""))
+    return Task(compute_task_id(f"{kind}@1", path, drawn.body), kind, path, drawn, DiffOrigin(path, "", ""))
 
 
 def diff(*files: tuple[str, Hunk]) -> Diff:
@@ -62,9 +62,9 @@ def placed(
     side: Side = Side.RIGHT,
     suggestion: str | None = None,
     **changes: object,
-) -> Placed:
+) -> PlacedFinding:
     said = finding(number, path=path, side=side, **changes)
-    return Placed(said, path, side, *lines, suggestion)
+    return PlacedFinding(said, path, side, *lines, suggestion)
 
 
 def user(
@@ -75,4 +75,4 @@ def user(
 ) -> str:
     """A message as it is read: its two blocks, one after the other."""
     anchored = [AnchoredTask.from_hunk(one.id, one.path, one.hunk) for one in asked]
-    return shared(rules, beside) + own(asked, anchored, context, beside.pieces)
+    return render_shared(rules, beside) + render_files(asked, anchored, context, beside.snippets)

@@ -5,14 +5,14 @@ import pytest
 from claude_batch.errors import BadUsage
 from claude_batch.git.hook_queue import Note
 from claude_batch.git.repository import Repository
-from claude_batch.prompts.kinds import kind_of
+from claude_batch.prompts.kinds import find_kind
 from claude_batch.tasks.discovery import ChangeFinder
-from claude_batch.tasks.sources import Range, Staged
+from claude_batch.tasks.sources import RangeSource, StagedSource
 from scratch import Work
 from shop import environ, open_shop
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-KINDS = (kind_of("review"), kind_of("security"))
+KINDS = (find_kind("review"), find_kind("security"))
 
 
 def looker(work: Work) -> ChangeFinder:
@@ -28,7 +28,7 @@ def test_a_range_gives_the_tasks_of_each_kind(work: Work) -> None:
     work.commit({"a.py": "a = 1\n"})
     work.commit({"a.py": "a = 2\n", "b.py": "b = 1\n"})
     found = looker(work)
-    look = found.diff(found.compare(Range("HEAD~1")), [])
+    look = found.find_changes(found.compare(RangeSource("HEAD~1")), [])
     assert [(task.kind, task.path) for task in look.tasks(KINDS)] == [
         ("review", "a.py"),
         ("review", "b.py"),
@@ -42,24 +42,24 @@ def test_tasks_made_while_git_goes_on_are_those_made_later(work: Work) -> None:
     work.commit({"a.py": "a = 1\n", "poetry.lock": "a\n"})
     work.commit({"a.py": "a = 2\n", "b.py": "b = 1\n", "poetry.lock": "b\n"})
     found = looker(work)
-    comparison = found.compare(Range("HEAD~1"))
-    later, ahead = found.diff(comparison, []), found.diff(comparison, [], KINDS[:1])
+    comparison = found.compare(RangeSource("HEAD~1"))
+    later, ahead = found.find_changes(comparison, []), found.find_changes(comparison, [], KINDS[:1])
     assert ahead == later
     assert ahead.tasks(KINDS) == later.tasks(KINDS)
     assert ahead.tasks(KINDS)[0] is ahead.tasks(KINDS)[0]
-    assert {path for _, path in ahead.made} == {"a.py", "b.py"}
+    assert {path for _, path in ahead.cached_tasks} == {"a.py", "b.py"}
 
 
 def test_without_a_base_it_is_the_default_branch_of_the_remote(work: Work) -> None:
     work.commit({"a.py": "a = 1\n"})
     work.git("branch", "-m", "topic")
     with pytest.raises(BadUsage, match="default branch of 'origin' is not known"):
-        looker(work).compare(Range())
+        looker(work).compare(RangeSource())
     work.git("update-ref", "refs/remotes/origin/main", "HEAD")
     work.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
     work.git("remote", "add", "origin", "file:///nowhere")
     head = work.commit({"a.py": "a = 2\n"})
-    assert looker(work).compare(Range()).head == head
+    assert looker(work).compare(RangeSource()).head == head
 
 
 def test_what_is_staged(work: Work) -> None:
@@ -67,7 +67,7 @@ def test_what_is_staged(work: Work) -> None:
     work.write({"a.py": "a = 2\n", "b.py": "not staged\n"})
     work.git("add", "a.py")
     found = looker(work)
-    look = found.diff(found.compare(Staged()), [])
+    look = found.find_changes(found.compare(StagedSource()), [])
     assert [change.path for change in look.files] == ["a.py"]
     assert look.comparison.label == "staged changes"
 
@@ -76,19 +76,19 @@ def test_what_is_excluded_or_generated_is_named(work: Work) -> None:
     work.commit({"a.py": "a = 1\n", ".gitattributes": "gen/* linguist-generated\n"})
     work.commit({"a.py": "a = 2\n", "gen/b.py": "b\n", "docs/c.md": "c\n"})
     found = looker(work)
-    look = found.diff(found.compare(Range("HEAD~1")), ["docs/"])
+    look = found.find_changes(found.compare(RangeSource("HEAD~1")), ["docs/"])
     assert [change.path for change in look.files] == ["a.py"]
     assert {out.path for out in look.skipped} == {"gen/b.py", "docs/c.md"}
 
 
 def test_whole_files_by_pattern(work: Work) -> None:
     work.commit({"a.py": "a = 1\n", "src/b.py": "b = 1\n", "c.md": "c\n"})
-    look = looker(work).files(["*.py"], ["src/"])
+    look = looker(work).find_files(["*.py"], ["src/"])
     assert [change.path for change in look.files] == ["a.py"]
     assert [out.path for out in look.skipped] == ["src/b.py"]
     assert look.comparison.label == "files *.py"
     with pytest.raises(BadUsage, match="no file of HEAD matches"):
-        looker(work).files(["*.rb"], [])
+        looker(work).find_files(["*.rb"], [])
 
 
 def test_notes_are_ready_waiting_or_dropped(work: Work) -> None:
@@ -103,7 +103,7 @@ def test_notes_are_ready_waiting_or_dropped(work: Work) -> None:
         Note(open_, first, NOON),
         Note(open_, first, NOON - timedelta(days=2)),
     ]
-    found = looker(work).sort(notes, NOON + timedelta(minutes=5))
+    found = looker(work).sort_notes(notes, NOON + timedelta(minutes=5))
     assert (found.ready, found.waiting, found.dropped) == ((notes[0],), (notes[1],), (notes[2],))
 
 
@@ -114,7 +114,7 @@ def test_noted_trees_are_read_each_against_its_own_head(work: Work) -> None:
         work.write({"a.py": f"a = {n + 1}\n"})
         trees.append(tree(work))
     notes = [Note(tree, head, NOON) for tree, head in zip(trees, heads, strict=True)]
-    look = looker(work).noted([*notes, notes[0]], [])
+    look = looker(work).find_queued([*notes, notes[0]], [])
     assert look.comparison.label == "3 queued changes"
     assert len(look.files) == 3
     assert len({task.id for task in look.tasks(KINDS[:1])}) == 3
@@ -122,7 +122,7 @@ def test_noted_trees_are_read_each_against_its_own_head(work: Work) -> None:
 
 def test_an_empty_queue_is_nothing_to_ask(work: Work) -> None:
     work.commit({"a.py": "a = 1\n"})
-    look = looker(work).noted([], [])
+    look = looker(work).find_queued([], [])
     assert (look.files, look.skipped, look.tasks(KINDS)) == ((), (), ())
 
 
@@ -140,6 +140,6 @@ def test_a_pull_request_starts_where_it_left_its_base(
         comparison = found.compare_pull(forge, forge.get_pull_request(number))
         assert (comparison.base, comparison.head) == (base, head)
         assert comparison.label == f"pull request {number}"
-        paths = {change.path for change in found.diff(comparison, []).files}
+        paths = {change.path for change in found.find_changes(comparison, []).files}
         assert "elsewhere.py" not in paths
         assert "cart.py" in paths

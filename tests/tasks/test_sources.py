@@ -1,25 +1,25 @@
 import pytest
 
 from claude_batch.errors import BadUsage
-from claude_batch.tasks.sources import Range, range_of
+from claude_batch.tasks.sources import RangeSource, parse_range
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("main..HEAD", Range("main", "HEAD")),
-        ("main...HEAD", Range("main", "HEAD")),
-        ("main..", Range("main", "HEAD")),
-        ("..feature", Range("HEAD", "feature")),
-        ("v1.0..v1.1", Range("v1.0", "v1.1")),
-        ("origin/main..feature/a.b", Range("origin/main", "feature/a.b")),
+        ("main..HEAD", RangeSource("main", "HEAD")),
+        ("main...HEAD", RangeSource("main", "HEAD")),
+        ("main..", RangeSource("main", "HEAD")),
+        ("..feature", RangeSource("HEAD", "feature")),
+        ("v1.0..v1.1", RangeSource("v1.0", "v1.1")),
+        ("origin/main..feature/a.b", RangeSource("origin/main", "feature/a.b")),
     ],
 )
-def test_both_forms_mean_the_same(text: str, expected: Range) -> None:
-    assert range_of(text) == expected
+def test_both_forms_mean_the_same(text: str, expected: RangeSource) -> None:
+    assert parse_range(text) == expected
 
 
 @pytest.mark.parametrize("text", ["main", "", "a..b..c", "a.b"])
 def test_what_is_no_range(text: str) -> None:
     with pytest.raises(BadUsage, match="is not a range"):
-        range_of(text)
+        parse_range(text)

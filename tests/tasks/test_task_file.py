@@ -4,11 +4,11 @@ from io import BytesIO
 import pytest
 
 from claude_batch.errors import BadUsage
-from claude_batch.prompts.kinds import kind_of
-from claude_batch.tasks.task import Given
-from claude_batch.tasks.task_file import MOST_CHARACTERS, read
+from claude_batch.prompts.kinds import find_kind
+from claude_batch.tasks.task import TaskFileOrigin
+from claude_batch.tasks.task_file import MAX_CHARACTERS, parse_task_file
 
-KINDS = (kind_of("review"), kind_of("security"))
+KINDS = (find_kind("review"), find_kind("security"))
 
 
 def row(**fields: object) -> bytes:
@@ -17,19 +17,19 @@ def row(**fields: object) -> bytes:
 
 def test_a_row_is_a_task() -> None:
     data = row(path="a.py", text="a = 1\nb = 2\n", kind="security", instruction="Mind b.")
-    (task,) = read(BytesIO(data), KINDS)
-    assert (task.kind, task.path, task.source) == ("security", "a.py", Given("Mind b."))
+    (task,) = parse_task_file(BytesIO(data), KINDS)
+    assert (task.kind, task.path, task.origin) == ("security", "a.py", TaskFileOrigin("Mind b."))
     assert task.hunk.body == b" a = 1\n b = 2"
 
 
 def test_little_may_be_said() -> None:
-    (task,) = read([row(text="prose")], KINDS)
-    assert (task.kind, task.path, task.source) == ("review", "task", Given(""))
+    (task,) = parse_task_file([row(text="prose")], KINDS)
+    assert (task.kind, task.path, task.origin) == ("review", "task", TaskFileOrigin(""))
 
 
 def test_blank_lines_and_carriage_returns_are_passed_over() -> None:
     data = b"\r\n".join([row(text="a"), b"", b"  ", row(text="b"), b""])
-    assert [task.hunk.body[:2] for task in read(BytesIO(data), KINDS)] == [b" a", b" b"]
+    assert [task.hunk.body[:2] for task in parse_task_file(BytesIO(data), KINDS)] == [b" a", b" b"]
 
 
 def test_what_is_asked_is_in_the_id() -> None:
@@ -41,9 +41,9 @@ def test_what_is_asked_is_in_the_id() -> None:
         {"text": "a", "instruction": "Why?"},
     ]
     data = b"\n".join(row(**one) for one in rows)
-    assert len({task.id for task in read(BytesIO(data), KINDS)}) == len(rows)
-    assert [task.id for task in read(BytesIO(data), KINDS)] == [
-        task.id for task in read(BytesIO(data), KINDS)
+    assert len({task.id for task in parse_task_file(BytesIO(data), KINDS)}) == len(rows)
+    assert [task.id for task in parse_task_file(BytesIO(data), KINDS)] == [
+        task.id for task in parse_task_file(BytesIO(data), KINDS)
     ]
 
 
@@ -58,7 +58,7 @@ def test_what_is_asked_is_in_the_id() -> None:
         (row(text=""), "line 1 is not a task: text"),
         (row(text="a", path=""), "line 1 is not a task: path"),
         (row(text="a", colour="red"), "line 1 is not a task: colour"),
-        (row(text="x" * (MOST_CHARACTERS + 1)), "line 1 is not a task: text"),
+        (row(text="x" * (MAX_CHARACTERS + 1)), "line 1 is not a task: text"),
         (row(text="a", kind="nonsense"), "line 1 has the unknown kind 'nonsense'"),
         (b'{"text":"\\ud800"}', "line 1 is not a task"),
         (b'{"text":"\xff"}', "line 1 is not a task"),
@@ -66,6 +66,6 @@ def test_what_is_asked_is_in_the_id() -> None:
 )
 def test_the_first_line_that_is_no_task_is_named(data: bytes, said: str) -> None:
     with pytest.raises(BadUsage) as caught:
-        read(BytesIO(data), KINDS)
+        parse_task_file(BytesIO(data), KINDS)
     assert caught.value.problem.startswith(said)
     assert caught.value.remedy

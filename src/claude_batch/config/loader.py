@@ -18,7 +18,7 @@ PYPROJECT = "pyproject.toml"
 TABLE = "claude-batch"  # under [tool] in pyproject.toml
 
 
-def choose(files: Mapping[str, bytes | None]) -> Config:
+def choose_config(files: Mapping[str, bytes | None]) -> Config:
     """The configuration of a repository from the files of its root by name; None: no such file.
 
     Raises BadConfig, also where both files configure us.
@@ -33,16 +33,16 @@ def choose(files: Mapping[str, bytes | None]) -> Config:
             "move everything into one of them and delete the other",
         )
     if own is not None:
-        return parse(OWN_FILE, own)
+        return parse_config(OWN_FILE, own)
     return _validated(PYPROJECT, ours or {})
 
 
-def parse(name: str, data: bytes) -> Config:
+def parse_config(name: str, data: bytes) -> Config:
     """One file, whose name says where in it the table is. Raises BadConfig."""
     return _validated(name, _table(name, data) or {})
 
 
-def override(config: Config, **changes: object) -> Config:
+def override_config(config: Config, **changes: object) -> Config:
     """With what flags or inputs said; None and "" said nothing. Raises BadUsage.
 
     Text is read as its key wants it: "5", "review,security", "off". `kinds` may name those of the
@@ -59,7 +59,7 @@ def override(config: Config, **changes: object) -> Config:
         held = {key: getattr(config, key) for key in Config.model_fields}
         return Config.model_validate(held | said)
     except ValidationError as error:
-        raise BadUsage(*describe_errors(error.errors(), schema())) from error
+        raise BadUsage(*describe_errors(error.errors(), build_schema())) from error
 
 
 def _listed(value: object) -> Sequence[object]:
@@ -102,19 +102,19 @@ def _validated(name: str, table: dict[str, Any]) -> Config:
         return Config.model_validate(table)
     except ValidationError as error:
         where = f"tool.{TABLE}." if name.endswith(PYPROJECT) else ""
-        problem, remedy = describe_errors(error.errors(), schema(), where)
+        problem, remedy = describe_errors(error.errors(), build_schema(), where)
         raise BadConfig(f"{name}: {problem}", remedy) from error
 
 
-def schema() -> dict[str, Any]:
+def build_schema() -> dict[str, Any]:
     """JSON Schema of the table, as it is written in TOML."""
     made: dict[str, Any] = _as_toml(Config.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 
-def schema_text() -> str:
+def render_schema() -> str:
     """What config.schema.json holds."""
-    return json.dumps(schema(), indent=2) + "\n"
+    return json.dumps(build_schema(), indent=2) + "\n"
 
 
 def _as_toml(node: Any) -> Any:

@@ -66,7 +66,7 @@ class CustomRates(BaseModel):
     )
 
 
-BUILT_IN = ("review", "refactor", "security", "docs", "tests")
+BUILT_IN_KINDS = ("review", "refactor", "security", "docs", "tests")
 
 
 class ConfigTable(BaseModel):
@@ -149,7 +149,7 @@ class PathRule(ConfigTable):
         return self
 
 
-class State(ConfigTable):
+class LedgerConfig(ConfigTable):
     """Where the ledger lives. `branch` may also be a full ref outside refs/heads/."""
 
     remote: Annotated[str, AfterValidator(_ref)] = Field(
@@ -169,7 +169,7 @@ class OwnKind(ConfigTable):
     prompt: Prose = Field(description="What is asked about each piece of changed code.")
 
 
-Kind = Annotated[
+ConfiguredKind = Annotated[
     Annotated[Literal["review", "refactor", "security", "docs", "tests"], Tag(BUILT_IN_KIND)]
     | Annotated[OwnKind, Tag(OWN_KIND)],
     Discriminator(lambda value: OWN_KIND if isinstance(value, dict | OwnKind) else BUILT_IN_KIND),
@@ -180,7 +180,7 @@ def _distinct(kinds: tuple[str | OwnKind, ...]) -> tuple[str | OwnKind, ...]:
     if not kinds:
         raise ValueError("a list with at least one kind")
     names = [kind.name if isinstance(kind, OwnKind) else kind for kind in kinds]
-    names += [name for name in BUILT_IN if name not in kinds]
+    names += [name for name in BUILT_IN_KINDS if name not in kinds]
     if len(set(names)) < len(names):
         raise ValueError("a list in which no name stands twice or is that of a built-in kind")
     return kinds
@@ -193,7 +193,7 @@ class Config(ConfigTable):
     effort: Annotated[Effort | None, OFF] = Field(
         "medium", description="How hard it thinks; false leaves that to the model."
     )
-    kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] = Field(
+    kinds: Annotated[tuple[ConfiguredKind, ...], AfterValidator(_distinct)] = Field(
         ("review",),
         description="What is asked: built-in kinds and your own.",
         json_schema_extra={"minItems": 1},
@@ -231,7 +231,7 @@ class Config(ConfigTable):
     forks: Literal["skip", "label"] = Field(
         "skip", description="Pull requests from forks: skipped, or submitted when labelled."
     )
-    state: State = Field(State(), description="Where the ledger lives.")
+    state: LedgerConfig = Field(LedgerConfig(), description="Where the ledger lives.")
     fail_on: Annotated[Severity | None, OFF] = Field(
         None, description="Findings at or above this severity make the exit code 1."
     )

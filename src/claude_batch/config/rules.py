@@ -8,13 +8,13 @@ from claude_batch.errors import BadConfig
 from claude_batch.tasks.task import Task
 
 
-def instructing(rules: Sequence[PathRule], tasks: Iterable[Task]) -> list[PathRule]:
+def rules_with_instruction(rules: Sequence[PathRule], tasks: Iterable[Task]) -> list[PathRule]:
     """Those with an instruction for one of these tasks' files, in the order that they stand in."""
     sizes = _sizes(tasks)
     return [rule for rule in rules if rule.instruction and any(_held(rule, sizes))]
 
 
-def by_model(config: Config, tasks: Iterable[Task]) -> dict[str, list[Task]]:
+def group_by_model(config: Config, tasks: Iterable[Task]) -> dict[str, list[Task]]:
     """Whole files by the model that the last rule for them names, else the configured one."""
     tasks = list(tasks)
     sizes = _sizes(tasks)
@@ -28,7 +28,7 @@ def by_model(config: Config, tasks: Iterable[Task]) -> dict[str, list[Task]]:
     return found
 
 
-def models(rules: Iterable[PathRule]) -> list[str]:
+def rule_models(rules: Iterable[PathRule]) -> list[str]:
     return [rule.model for rule in rules if rule.model]
 
 

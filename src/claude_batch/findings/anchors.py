@@ -26,7 +26,7 @@ FIRST_FOUR = Struct(">I").unpack_from
 ANCHOR = re.compile(r"([1-9][0-9]{0,6})([a-z]{3})")
 
 
-def line_hash(text: bytes) -> str:
+def hash_line(text: bytes) -> str:
     """Eight characters (48 bits) over the line with its white space folded."""
     return _hashes([text])
 
@@ -37,7 +37,7 @@ def _hashes(texts: Iterable[bytes]) -> str:
     return base64.urlsafe_b64encode(b"".join(digests)).decode()
 
 
-def anchor(ordinal: int, hashed: str) -> str:
+def build_anchor(ordinal: int, hashed: str) -> str:
     (number,) = FIRST_FOUR(sha256(f"{ordinal}:{hashed}".encode()).digest())
     return f"{ordinal}{LETTERS[number % len(LETTERS)]}"
 
@@ -68,9 +68,9 @@ class AnchoredTask:
         """False after compaction, which drops the hashes."""
         return bool(self.signs) and len(self.hashes) == len(self.signs) * HASH_LENGTH
 
-    def anchors(self, first: int) -> list[str]:
+    def build_anchors(self, first: int) -> list[str]:
         """Of its lines, of which the first has this ordinal."""
-        return [anchor(first + at, self.hash_at(at)) for at in range(len(self.signs))]
+        return [build_anchor(first + at, self.hash_at(at)) for at in range(len(self.signs))]
 
     def hash_at(self, position: int) -> str:
         return self.hashes[position * HASH_LENGTH : (position + 1) * HASH_LENGTH]
@@ -80,7 +80,7 @@ class AnchoredTask:
 class LineRange:
     """Lines `first..last` (positions in the hunk, inclusive) of the task at index `task`."""
 
-    task: int
+    task_index: int
     first: int
     last: int
     side: Side
@@ -114,14 +114,14 @@ def _find(text: str, strips: Sequence[AnchoredTask]) -> tuple[int, int]:
     ordinal = position = int(match[1])
     for index, strip in enumerate(strips):
         if position <= len(strip.signs):
-            if anchor(ordinal, strip.hash_at(position - 1)) != match[0]:
+            if build_anchor(ordinal, strip.hash_at(position - 1)) != match[0]:
                 raise AnchorError("the anchor's letters do not fit its line")
             return index, position - 1
         position -= len(strip.signs)
     raise AnchorError("no such line")
 
 
-def lines_at(hunk: Hunk, first: int, last: int, side: Side) -> tuple[Line, ...]:
+def lines_on_side(hunk: Hunk, first: int, last: int, side: Side) -> tuple[Line, ...]:
     """The lines of that side within a range of positions."""
     shown = hunk.lines[first : last + 1]
     return tuple(line for line in shown if line.sign != side.hidden_sign)

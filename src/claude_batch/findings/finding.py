@@ -74,12 +74,12 @@ class Finding(BaseModel):
         return not self.title.strip()
 
     @property
-    def is_faint(self) -> bool:
+    def is_negligible(self) -> bool:
         """Neither posted nor looked at a second time."""
         return self.severity is Severity.LOW and self.confidence is Confidence.LOW
 
 
-def fingerprint(path: str, hashes: str, kind: str, category: Category) -> str:
+def compute_fingerprint(path: str, hashes: str, kind: str, category: Category) -> str:
     """How we know that we have said it already: never prose, model or prompt version.
 
     `hashes` are those of the anchored lines (`Strip.hashes`).
@@ -88,10 +88,10 @@ def fingerprint(path: str, hashes: str, kind: str, category: Category) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def finding_id(custom_id: str, index: int) -> str:
+def compute_finding_id(custom_id: str, index: int) -> str:
     return hashlib.sha256(f"{custom_id}:{index}".encode()).hexdigest()[:16]
 
 
-def label(finding: Finding, *, unverified: bool = False) -> str:
+def render_label(finding: Finding, *, unverified: bool = False) -> str:
     words = [finding.severity, finding.category, *(["unverified"] if unverified else [])]
     return " · ".join(words)

@@ -13,15 +13,15 @@ from claude_batch.findings.finding import (
     Confidence,
     Finding,
     Severity,
-    finding_id,
-    fingerprint,
+    compute_finding_id,
+    compute_fingerprint,
 )
 
 MAX_FINDINGS = 200  # of one answer; of those beyond it nothing is kept but that they were there
 MAX_TITLE = 200  # characters
 MAX_BODY = 4_000
 MAX_REPLACEMENT = 20_000  # a longer one is left out: half a replacement is wrong code
-NOTHING_SAID = {"start": "", "end": "", "title": "", "body": "", "replacement": None}
+EMPTY_TEXT = {"start": "", "end": "", "title": "", "body": "", "replacement": None}
 
 
 class ResponseFinding(BaseModel):
@@ -54,7 +54,7 @@ def validate_review(text: str) -> ValidResponse:
     return ValidResponse(count, remark)
 
 
-def read_findings(
+def parse_review(
     text: str, custom_id: str, tasks: Sequence[AnchoredTask], kind: str
 ) -> tuple[Finding, ...]:
     """The findings of a complete answer. Raises Unparsable.
@@ -71,7 +71,7 @@ def read_findings(
 
 
 def _bounded(said: ResponseFinding, index: int) -> ResponseFinding:
-    return said if index < MAX_FINDINGS else said.model_copy(update=NOTHING_SAID)
+    return said if index < MAX_FINDINGS else said.model_copy(update=EMPTY_TEXT)
 
 
 def _finding(
@@ -87,14 +87,14 @@ def _finding(
         where = resolve_anchors(said.start, said.end, tasks)
     except AnchorError as reason:
         unplaced = str(reason)
-    task = tasks[where.task] if where else None
+    task = tasks[where.task_index] if where else None
     path = task.path if task else next((task.path for task in tasks), "")
-    hashes = _hashes(tasks[where.task], where) if where else f"{custom_id}:{index}"
+    hashes = _hashes(tasks[where.task_index], where) if where else f"{custom_id}:{index}"
     title, body = _words(said)
     replacement = said.replacement if title else None
     return Finding(
-        id=finding_id(custom_id, index),
-        fingerprint=fingerprint(path, hashes, kind, said.category),
+        id=compute_finding_id(custom_id, index),
+        fingerprint=compute_fingerprint(path, hashes, kind, said.category),
         task=task.id if task else None,
         kind=kind,
         path=path,

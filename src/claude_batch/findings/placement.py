@@ -11,13 +11,13 @@ from typing import Literal, get_args
 
 from claude_batch.diff.commentable import Commentable
 from claude_batch.diff.model import Line, Side
-from claude_batch.findings.anchors import lines_at
+from claude_batch.findings.anchors import lines_on_side
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.relocation import How, PreviousPlans, locate
+from claude_batch.findings.relocation import PlacementMethod, PreviousPlans, locate
 from claude_batch.findings.suggestions import Suggestion, validate_suggestion
 from claude_batch.tasks.task import Task
 
-Reason = Literal[
+DropReason = Literal[
     "unplaced",
     "changed_meanwhile",
     "outside_diff",
@@ -30,11 +30,11 @@ Reason = Literal[
     "closed",
 ]
 
-REASONS: tuple[Reason, ...] = get_args(Reason)
+DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedFinding:
     """A finding at lines `first_line..line` (1-based, inclusive) of `path` on `side`."""
 
     finding: Finding
@@ -43,23 +43,23 @@ class Placed:
     first_line: int
     line: int
     suggestion: str | None = None  # proved; each line ends with LF; "" deletes the lines
-    how: How = "task"
+    method: PlacementMethod = "task"
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedFinding:
     """A finding that is not posted at a line, and why."""
 
     finding: Finding
-    reason: Reason
+    reason: DropReason
 
 
-def place(
+def place_findings(
     findings: Iterable[Finding],
     tasks: Sequence[Task],
     read_head: Callable[[str], bytes | None],
     past: PreviousPlans | None = None,
-) -> tuple[list[Placed], list[Dropped]]:
+) -> tuple[list[PlacedFinding], list[DroppedFinding]]:
     """`tasks` are those of the current diff; `read_head(path)` gives the head's bytes of a file.
 
     Without `past` only findings whose tasks are still in the diff have a place.
@@ -70,17 +70,17 @@ def place(
     placed, dropped = [], []
     for finding, reason in _sifted(findings):
         if reason:
-            dropped.append(Dropped(finding, reason))
+            dropped.append(DroppedFinding(finding, reason))
             continue
         found = _place(finding, current.get(finding.task or "", []), read_head, past)
-        if isinstance(found, Placed):
+        if isinstance(found, PlacedFinding):
             placed.append(found)
         else:
             dropped.append(found)
     return placed, dropped
 
 
-def _sifted(findings: Iterable[Finding]) -> Iterator[tuple[Finding, Reason | None]]:
+def _sifted(findings: Iterable[Finding]) -> Iterator[tuple[Finding, DropReason | None]]:
     """Those without a place are shown for their words alone: not twice, and not if faint."""
     said: set[tuple[str, str, str]] = set()
     for finding in findings:
@@ -89,7 +89,7 @@ def _sifted(findings: Iterable[Finding]) -> Iterator[tuple[Finding, Reason | Non
             yield finding, "malformed"
         elif finding.task is not None:
             yield finding, None
-        elif finding.is_faint:
+        elif finding.is_negligible:
             yield finding, "low_confidence"
         else:
             yield finding, "duplicate" if words in said else "unplaced"
@@ -101,15 +101,15 @@ def _place(
     twins: Sequence[Task],
     read_head: Callable[[str], bytes | None],
     past: PreviousPlans | None,
-) -> Placed | Dropped:
+) -> PlacedFinding | DroppedFinding:
     if twins:
         return _in_diff(finding, _same(twins, past), read_head)
-    return _carried(finding, past, read_head) if past else Dropped(finding, "changed_meanwhile")
+    return _carried(finding, past, read_head) if past else DroppedFinding(finding, "changed_meanwhile")
 
 
 def _same(twins: Sequence[Task], past: PreviousPlans | None) -> Task:
     """Of equal hunks the one that was asked about: the first, or what is left of it."""
-    origin = past.origins.get(twins[0].id) if past else None
+    origin = past.locations.get(twins[0].id) if past else None
     if origin is None or len(origin.twins) == len(twins):
         return twins[0]
     start = origin.twins[0].new_start
@@ -118,37 +118,37 @@ def _same(twins: Sequence[Task], past: PreviousPlans | None) -> Task:
 
 def _in_diff(
     finding: Finding, task: Task, read_head: Callable[[str], bytes | None]
-) -> Placed | Dropped:
+) -> PlacedFinding | DroppedFinding:
     lines = _lines(finding, task)
     if not lines:
-        return Dropped(finding, "malformed")
+        return DroppedFinding(finding, "malformed")
     first, last = _number(lines[0], finding.side), _number(lines[-1], finding.side)
     seen = [line.text for line in lines]
     suggestion = _suggestion(finding, task.path, (first, last), seen, read_head)
-    return Placed(finding, task.path, finding.side, first, last, suggestion)
+    return PlacedFinding(finding, task.path, finding.side, first, last, suggestion)
 
 
 def _carried(
     finding: Finding, past: PreviousPlans, read_head: Callable[[str], bytes | None]
-) -> Placed | Dropped:
+) -> PlacedFinding | DroppedFinding:
     now = locate(finding, past, read_head)
     if now is None:
-        return Dropped(finding, "changed_meanwhile")
+        return DroppedFinding(finding, "changed_meanwhile")
     if Commentable(past.diff).fault(now.path, finding.side, now.first, now.last):
-        return Dropped(finding, "outside_diff")
+        return DroppedFinding(finding, "outside_diff")
     suggestion = (
-        _suggestion(finding, now.path, (now.first, now.last), now.seen, read_head)
-        if now.seen is not None
+        _suggestion(finding, now.path, (now.first, now.last), now.replaceable, read_head)
+        if now.replaceable is not None
         else None
     )
-    return Placed(finding, now.path, finding.side, now.first, now.last, suggestion, now.how)
+    return PlacedFinding(finding, now.path, finding.side, now.first, now.last, suggestion, now.method)
 
 
 def _lines(finding: Finding, task: Task) -> tuple[Line, ...]:
     """The lines of the finding's side; none if its positions are not in the hunk."""
     if not 0 <= finding.first <= finding.last < len(task.hunk.lines):
         return ()
-    return lines_at(task.hunk, finding.first, finding.last, finding.side)
+    return lines_on_side(task.hunk, finding.first, finding.last, finding.side)
 
 
 def _number(line: Line, side: Side) -> int:

@@ -11,16 +11,16 @@ from typing import Literal
 from claude_batch.diff.line_tracking import track_lines
 from claude_batch.diff.lines import texts
 from claude_batch.diff.model import Diff, FileChange, Side
-from claude_batch.findings.anchors import AnchoredTask, line_hash
+from claude_batch.findings.anchors import AnchoredTask, hash_line
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.suggestions import Rejected, Suggestion, validate_suggestion
+from claude_batch.findings.suggestions import RejectedSuggestion, Suggestion, validate_suggestion
 from claude_batch.git.earlier_commits import Readers
 from claude_batch.tasks.plan import PlannedDiff, PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 
 # task: it is still in the diff. blob: the same file. walk: past edits. moved: elsewhere, verbatim.
 # hashes: the old file is gone, and the whole hunk stands at one place.
-How = Literal["task", "blob", "walk", "moved", "hashes"]
+PlacementMethod = Literal["task", "blob", "walk", "moved", "hashes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,16 @@ class PreviousPlans:
     """`plans`: those of this pull request, oldest first. `asked`: tasks with their strips."""
 
     plans: Sequence[PlannedDiff]
-    asked: Mapping[TaskId, AnchoredTask]
+    anchored_tasks: Mapping[TaskId, AnchoredTask]
     diff: Diff
     readers: Readers
-    files: dict[str, FileChange] = field(init=False)
+    changes: dict[str, FileChange] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "files", {change.path: change for change in self.diff.files})
+        object.__setattr__(self, "changes", {change.path: change for change in self.diff.files})
 
     @cached_property
-    def origins(self) -> dict[TaskId, PlannedLocation]:
+    def locations(self) -> dict[TaskId, PlannedLocation]:
         """The latest plan is the nearest to today's head."""
         found: dict[TaskId, PlannedLocation] = {}
         for plan in self.plans:
@@ -65,23 +65,23 @@ class CurrentLocation:
     path: str
     first: int
     last: int
-    how: How
-    seen: tuple[bytes, ...] | None = None
+    method: PlacementMethod
+    replaceable: tuple[bytes, ...] | None = None
 
 
 def locate(
     finding: Finding, past: PreviousPlans, read_head: Callable[[str], bytes | None]
 ) -> CurrentLocation | None:
     """None: the lines are gone, or nobody can tell any more which ones they were."""
-    origin = past.origins.get(finding.task) if finding.task else None
-    asked = past.asked.get(finding.task) if finding.task else None
+    origin = past.locations.get(finding.task) if finding.task else None
+    asked = past.anchored_tasks.get(finding.task) if finding.task else None
     if origin is None or asked is None:
         return None
     path = _path_now(origin, past, read_head)
     if path is None:
         return None
     if finding.side is Side.LEFT:
-        return _removed(finding, asked, origin, past, past.files.get(path))
+        return _removed(finding, asked, origin, past, past.changes.get(path))
     head = read_head(path)
     return _locate_added(finding, asked, origin, past, (path, head)) if head is not None else None
 
@@ -90,7 +90,7 @@ def _path_now(
     origin: PlannedLocation, past: PreviousPlans, read_head: Callable[[str], bytes | None]
 ) -> str | None:
     file = origin.file
-    if file.path in past.files or read_head(file.path) is not None:
+    if file.path in past.changes or read_head(file.path) is not None:
         return file.path
     for change in past.diff.files:
         from_same = change.old_path == file.old_path and change.path != change.old_path
@@ -109,19 +109,19 @@ def _locate_added(
     path, head = now
     blob = past.readers.blob(origin.file.new_blob, origin.head)
     if blob is None:
-        found = lines_now(finding, asked, texts(head))
+        found = find_lines(finding, asked, texts(head))
         return CurrentLocation(path, *found, "hashes") if found else None
     old, new = texts(blob), texts(head)
     first, last = _span(asked.signs, origin.twins[0].new_start, finding)
     seen = tuple(old[first - 1 : last])
-    if not seen or [line_hash(row) for row in seen] != _hashes(asked, finding):
+    if not seen or [hash_line(row) for row in seen] != _hashes(asked, finding):
         return None
     if blob == head:
         return CurrentLocation(path, first, last, "blob", seen)
     carried = track_lines(old, new, past.readers.edits(blob, head), first, last)
     if carried is None:
         return None
-    how: How = "moved" if carried.moved else "walk"
+    how: PlacementMethod = "moved" if carried.moved else "walk"
     return CurrentLocation(
         path, carried.first, carried.last, how, seen if carried.undisturbed else None
     )
@@ -144,7 +144,7 @@ def _removed(
     shown = {line.old: line for hunk in change.hunks for line in hunk.lines if line.old}
     lines = [shown.get(number) for number in range(first, last + 1)]
     signs = [sign for sign in asked.signs[finding.first : finding.last + 1] if sign != "+"]
-    hashes = [line_hash(line.text) for line in lines if line]
+    hashes = [hash_line(line.text) for line in lines if line]
     if hashes != _hashes(asked, finding) or [line.sign for line in lines if line] != signs:
         return None
     return CurrentLocation(change.path, first, last, how)
@@ -156,7 +156,7 @@ def _old_lines(
     past: PreviousPlans,
     change: FileChange,
     finding: Finding,
-) -> tuple[int, int, How] | None:
+) -> tuple[int, int, PlacementMethod] | None:
     first, last = _span(asked.signs, origin.twins[0].old_start, finding)
     if change.old_blob == origin.file.old_blob:
         return first, last, "blob"
@@ -189,17 +189,17 @@ class RelocatedLines:
 
     first: int
     last: int
-    proof: Suggestion | Rejected
+    suggestion: Suggestion | RejectedSuggestion
 
 
 def relocate(finding: Finding, task: AnchoredTask, blob: bytes) -> RelocatedLines | None:
     """None unless the finding's lines stand in the file, whole and at one place."""
     rows = texts(blob)
-    lines = lines_now(finding, task, rows)
+    lines = find_lines(finding, task, rows)
     if lines is None:
         return None
     if finding.replacement is None:
-        return RelocatedLines(*lines, Rejected("nothing is suggested"))
+        return RelocatedLines(*lines, RejectedSuggestion("nothing is suggested"))
     first, last = lines
     proof = validate_suggestion(
         blob, first, last, rows[first - 1 : last], finding.replacement, finding.path
@@ -207,7 +207,7 @@ def relocate(finding: Finding, task: AnchoredTask, blob: bytes) -> RelocatedLine
     return RelocatedLines(first, last, proof)
 
 
-def lines_now(
+def find_lines(
     finding: Finding, task: AnchoredTask, rows: Sequence[bytes]
 ) -> tuple[int, int] | None:
     """First and last line, 1-based; None unless the whole hunk stands at exactly one place.
@@ -227,7 +227,7 @@ def _found_at(task: AnchoredTask, rows: Sequence[bytes]) -> int | None:
     if not task.has_hashes:
         return None
     wanted = [task.hash_at(at) for at, sign in enumerate(task.signs) if sign != "-"]
-    hashes = [line_hash(row) for row in rows]
+    hashes = [hash_line(row) for row in rows]
     starts = [
         start
         for start in range(len(hashes) - len(wanted) + 1)

@@ -25,7 +25,7 @@ class Suggestion:
     last_line: int
     before: bytes
     after: bytes
-    parsed: bool  # a parser has read the file before and after
+    is_parsed: bool  # a parser has read the file before and after
 
     @property
     def text(self) -> str:
@@ -35,7 +35,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedSuggestion:
     reason: str
 
 
@@ -46,29 +46,29 @@ def validate_suggestion(
     seen: Sequence[bytes],
     replacement: str,
     path: str,
-) -> Suggestion | Rejected:
+) -> Suggestion | RejectedSuggestion:
     """`seen`: the lines that the model was shown, without newlines. For the new side only."""
     rows = rows_of(blob)
     if not 1 <= first_line <= last_line <= len(rows):
-        return Rejected("the file has no such lines")
+        return RejectedSuggestion("the file has no such lines")
     old = rows[first_line - 1 : last_line]
     if [row.removesuffix(b"\n") for row in old] != list(seen):
-        return Rejected("the lines are not those that were reviewed")
+        return RejectedSuggestion("the lines are not those that were reviewed")
     before = b"".join(old)
     was = count_syntax_errors(path, blob)
     if was == UNPARSEABLE:
-        return Rejected("the file is too large or too tangled to be parsed")
+        return RejectedSuggestion("the file is too large or too tangled to be parsed")
     if objection := _objection(before, replacement):
-        return Rejected(objection)
+        return RejectedSuggestion(objection)
     tried = {before}
     for after in _candidates(rows, first_line, last_line, replacement):
         if after in tried:
             continue
         tried.add(after)
-        suggestion = Suggestion(path, first_line, last_line, before, after, parsed=was == 0)
-        if has_no_new_errors(path, was, applied(blob, suggestion)):
+        suggestion = Suggestion(path, first_line, last_line, before, after, is_parsed=was == 0)
+        if has_no_new_errors(path, was, apply_suggestion(blob, suggestion)):
             return suggestion
-    return Rejected("the file would no longer parse" if len(tried) > 1 else "it changes nothing")
+    return RejectedSuggestion("the file would no longer parse" if len(tried) > 1 else "it changes nothing")
 
 
 def _objection(before: bytes, replacement: str) -> str | None:
@@ -96,7 +96,7 @@ def _candidates(rows: Sequence[bytes], first: int, last: int, replacement: str) 
         yield joined + ending * bool(lines) if newline else joined.rstrip(b"\r\n")
 
 
-def applied(blob: bytes, suggestion: Suggestion) -> bytes:
+def apply_suggestion(blob: bytes, suggestion: Suggestion) -> bytes:
     """Raises ValueError when the lines are others by now."""
     rows = rows_of(blob)
     start, end = suggestion.first_line - 1, suggestion.last_line
@@ -202,13 +202,13 @@ def _bracket_balance(lines: Sequence[str]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Combined:
+class CombinedSuggestions:
     after: bytes
     accepted: tuple[Suggestion, ...]
     rejected: tuple[tuple[Suggestion, str], ...]  # with the reason
 
 
-def combine(blob: bytes, suggestions: Iterable[Suggestion]) -> Combined:
+def combine_suggestions(blob: bytes, suggestions: Iterable[Suggestion]) -> CombinedSuggestions:
     """All suggestions for one file at once. Of two that cannot be together the first stays."""
     accepted: list[Suggestion] = []
     rejected: list[tuple[Suggestion, str]] = []
@@ -225,7 +225,7 @@ def combine(blob: bytes, suggestions: Iterable[Suggestion]) -> Combined:
             continue
         accepted.append(suggestion)
         after = together
-    return Combined(after, tuple(accepted), tuple(rejected))
+    return CombinedSuggestions(after, tuple(accepted), tuple(rejected))
 
 
 def _overlap(one: Suggestion, other: Suggestion) -> bool:
@@ -235,5 +235,5 @@ def _overlap(one: Suggestion, other: Suggestion) -> bool:
 def _all_applied(blob: bytes, suggestions: Iterable[Suggestion]) -> bytes:
     """From the bottom up, so that line numbers above hold."""
     for suggestion in sorted(suggestions, key=lambda one: one.first_line, reverse=True):
-        blob = applied(blob, suggestion)
+        blob = apply_suggestion(blob, suggestion)
     return blob

@@ -12,20 +12,20 @@ from functools import cached_property
 
 from claude_batch.syntax.languages import GRAMMARS, Grammar, grammar_of
 from claude_batch.syntax.outline import Block, Outline, outline
-from claude_batch.tasks.task import Changed, Named, Task
+from claude_batch.tasks.task import DiffOrigin, FileOrigin, Task
 
 # Bytes of a request for context, by those of its hunks; docs/context.md has the measurements.
-SHARE = 0.4
-LEAST = 1_500  # a small hunk is understood from more than its own size around it
-MOST = 12_000
-HEAD_LINES = 12
-SMALL_FUNCTION = 80  # lines
-SMALL_DEFINITION = 10
-LEADING = 20
-WINDOW = 4
-LONGEST_ROW = 300
-SHORTEST_NAME = 4  # shorter ones are the names of too many things
-MOST_KNOWN = 200  # files
+CONTEXT_SHARE = 0.4
+MIN_CONTEXT_BYTES = 1_500  # a small hunk is understood from more than its own size around it
+MAX_CONTEXT_BYTES = 12_000
+MAX_SIGNATURE_LINES = 12
+SMALL_FUNCTION_LINES = 80  # lines
+SMALL_DEFINITION_LINES = 10
+LEADING_LINES = 20
+NEARBY_LINES = 4
+MAX_LINE_BYTES = 300
+MIN_NAME_LENGTH = 4  # shorter ones are the names of too many things
+MAX_KNOWN_FILES = 200  # files
 WORD = re.compile(rb"[A-Za-z_$][\w$]*")
 
 # What an import binds: not the folders and modules on the way to it.
@@ -49,11 +49,11 @@ class ContextSource:
 
     title: str = ""
     description: str = ""  # both as their author wrote them
-    blobs: Callable[[Iterable[str]], Mapping[str, bytes]] = _nothing  # by object id
-    papers: Callable[[], Mapping[str, bytes]] = dict  # the base's own rules, by path
+    read_blobs: Callable[[Iterable[str]], Mapping[str, bytes]] = _nothing  # by object id
+    read_rule_files: Callable[[], Mapping[str, bytes]] = dict  # the base's own rules, by path
 
 
-NOTHING_BESIDE = ContextSource()
+NO_CONTEXT_SOURCE = ContextSource()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +84,32 @@ class ReviewedFiles:
     """The files at the head that the tasks of one submission come from."""
 
     tasks: Sequence[Task]
-    read: Callable[[Iterable[str]], Mapping[str, bytes]]
+    read_blobs: Callable[[Iterable[str]], Mapping[str, bytes]]
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def from_tasks(
         cls,
         new: Sequence[Task],
         known: Sequence[Task],
         read: Callable[[Iterable[str]], Mapping[str, bytes]],
     ) -> "ReviewedFiles":
         """What is known already is parsed only for what it defines, and only if it is not much."""
-        few = len({task.path for task in known}) <= MOST_KNOWN
+        few = len({task.path for task in known}) <= MAX_KNOWN_FILES
         return cls((*known, *new) if few else new, read)
 
-    def rows(self, path: str) -> Sequence[bytes]:
+    def lines(self, path: str) -> Sequence[bytes]:
         """Its lines; empty for a file that is not here."""
         return self._rows.get(path, ())
 
-    def has(self, task: Task) -> bool:
+    def contains(self, task: Task) -> bool:
         """Of several trees noted together one holds the file; tasks of the others go without."""
         return _blob(task) == self._blobs.get(task.path) and task.path in self._rows
 
     def outline(self, path: str) -> Outline | None:
         """Of the lines that changed. None: no grammar reads this file."""
         if path not in self._outlines:
-            grammar, rows = grammar_of(path), self.rows(path)
+            grammar, rows = grammar_of(path), self.lines(path)
             self._outlines[path] = (
                 outline(grammar, b"\n".join(rows), self._changed.get(path, ()))
                 if grammar and rows
@@ -117,7 +117,7 @@ class ReviewedFiles:
             )
         return self._outlines[path]
 
-    def definitions(self, words: Collection[bytes], beside: str) -> list[Definition]:
+    def find_definitions(self, words: Collection[bytes], beside: str) -> list[Definition]:
         """What changed in other files under a name that these words hold, if just one thing did."""
         return [
             found[0]
@@ -133,7 +133,7 @@ class ReviewedFiles:
 
     @cached_property
     def _rows(self) -> dict[str, list[bytes]]:
-        content = self.read(dict.fromkeys(self._blobs.values()))
+        content = self.read_blobs(dict.fromkeys(self._blobs.values()))
         return {
             path: content[oid].split(b"\n") for path, oid in self._blobs.items() if oid in content
         }
@@ -141,7 +141,7 @@ class ReviewedFiles:
     @cached_property
     def _changed(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
-        for task in filter(self.has, self.tasks):
+        for task in filter(self.contains, self.tasks):
             found.setdefault(task.path, []).extend(changed_lines(task))
         return found
 
@@ -150,7 +150,7 @@ class ReviewedFiles:
         found: dict[bytes, list[Definition]] = {}
         for path, lines in self._changed.items():
             for block in _innermost(self.outline(path), lines):
-                if len(block.name) >= SHORTEST_NAME:
+                if len(block.name) >= MIN_NAME_LENGTH:
                     found.setdefault(block.name.encode(), []).append(Definition(path, block))
         return found
 
@@ -159,15 +159,15 @@ def select_snippets(
     asked: Sequence[Task], shown: Iterable[Task], head: ReviewedFiles
 ) -> tuple[CodeSnippet, ...]:
     """For one request. `shown`: all tasks in it; no line of theirs is repeated."""
-    if not any(map(head.has, asked)):
+    if not any(map(head.contains, asked)):
         return ()
     seen: dict[str, set[int]] = {}
     for task in shown:
         seen.setdefault(task.path, set()).update(_visible(task))
-    room = budget(sum(len(task.hunk.body) for task in asked))
+    room = context_budget(sum(len(task.hunk.body) for task in asked))
     chosen: dict[str, set[int]] = {}
     for wanted in _wanted(asked, head):
-        rows, known = head.rows(wanted.path), seen.setdefault(wanted.path, set())
+        rows, known = head.lines(wanted.path), seen.setdefault(wanted.path, set())
         fresh = {at for at in wanted.lines if at not in known and rows[at - 1].strip()}
         cost = sum(_cost(rows[at - 1]) for at in fresh)
         if fresh and cost <= room:
@@ -177,13 +177,13 @@ def select_snippets(
     return tuple(
         piece
         for path, lines in chosen.items()
-        for piece in _pieces(path, sorted(lines), head.rows(path))
+        for piece in _pieces(path, sorted(lines), head.lines(path))
     )
 
 
-def budget(asked: int) -> int:
+def context_budget(asked: int) -> int:
     """Bytes of context for so many bytes of hunks."""
-    return min(MOST, max(LEAST, int(SHARE * asked)))
+    return min(MAX_CONTEXT_BYTES, max(MIN_CONTEXT_BYTES, int(CONTEXT_SHARE * asked)))
 
 
 def changed_lines(task: Task) -> Iterator[int]:
@@ -201,7 +201,7 @@ def _visible(task: Task) -> Iterator[int]:
 
 def _wanted(asked: Sequence[Task], head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     """What matters most comes first, for all tasks."""
-    here = [task for task in asked if head.has(task)]
+    here = [task for task in asked if head.contains(task)]
     for source in (_heads, _imports, _used, _rest, _window):
         for task in here:
             yield from source(task, head)
@@ -211,12 +211,12 @@ def _heads(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     """Of the outermost block first: it tells where we are."""
     found = head.outline(task.path)
     for block in _holding(found, changed_lines(task)) if found else []:
-        end = min(block.head, block.first + HEAD_LINES - 1)
+        end = min(block.head, block.first + MAX_SIGNATURE_LINES - 1)
         yield SnippetCandidate(task.path, tuple(range(block.first, end + 1)))
 
 
 def _imports(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
-    found, rows = head.outline(task.path), head.rows(task.path)
+    found, rows = head.outline(task.path), head.lines(task.path)
     words = _words(task)
     for first, last in found.imports if found else ():
         named = [at for at in range(first, last + 1) if words & set(_bound(rows[at - 1]))]
@@ -227,10 +227,10 @@ def _imports(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
 def _used(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     if grammar_of(task.path) is None:
         return
-    for found in head.definitions(_words(task), task.path):
+    for found in head.find_definitions(_words(task), task.path):
         block = found.block
-        small = block.last - block.first < SMALL_DEFINITION
-        end = block.last if small else min(block.head, block.first + HEAD_LINES - 1)
+        small = block.last - block.first < SMALL_DEFINITION_LINES
+        end = block.last if small else min(block.head, block.first + MAX_SIGNATURE_LINES - 1)
         yield SnippetCandidate(found.path, tuple(range(block.first, end + 1)))
 
 
@@ -239,11 +239,11 @@ def _rest(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     start = task.hunk.new_start
     functions = [block for block in _innermost(found, changed_lines(task)) if block.function]
     for block in functions:
-        if block.last - block.first < SMALL_FUNCTION:
+        if block.last - block.first < SMALL_FUNCTION_LINES:
             yield SnippetCandidate(task.path, tuple(range(block.first, block.last + 1)))
         elif block.head < start:
             yield SnippetCandidate(
-                task.path, tuple(range(max(block.head + 1, start - LEADING), start))
+                task.path, tuple(range(max(block.head + 1, start - LEADING_LINES), start))
             )
 
 
@@ -251,8 +251,8 @@ def _window(task: Task, head: ReviewedFiles) -> Iterator[SnippetCandidate]:
     if head.outline(task.path) is not None:
         return
     visible = list(_visible(task)) or [task.hunk.new_start]
-    first = max(1, visible[0] - WINDOW)
-    last = min(len(head.rows(task.path)), visible[-1] + WINDOW)
+    first = max(1, visible[0] - NEARBY_LINES)
+    last = min(len(head.lines(task.path)), visible[-1] + NEARBY_LINES)
     yield SnippetCandidate(task.path, tuple(range(first, last + 1)))
 
 
@@ -294,14 +294,14 @@ def _pieces(path: str, lines: Sequence[int], rows: Sequence[bytes]) -> Iterator[
 
 def _cost(row: bytes) -> int:
     """In a request, where a newline, a tab, a quote and a backslash are two bytes each."""
-    if len(row) > LONGEST_ROW:
-        return MOST + 1
+    if len(row) > MAX_LINE_BYTES:
+        return MAX_CONTEXT_BYTES + 1
     return len(row) + sum(map(row.count, (b"\t", b'"', b"\\"))) + 3
 
 
 def _blob(task: Task) -> str:
-    match task.source:
-        case Changed(new_blob=blob) | Named(blob):
+    match task.origin:
+        case DiffOrigin(new_blob=blob) | FileOrigin(blob):
             return blob
         case _:
             return ""

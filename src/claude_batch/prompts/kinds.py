@@ -8,31 +8,31 @@ from importlib import resources
 from claude_batch.config.model import OwnKind
 from claude_batch.tasks.task import Kind
 
-SHIPPED = {"review": 1, "refactor": 1, "security": 1, "docs": 1, "tests": 1}
-FRAME = 1
+BUILT_IN_VERSIONS = {"review": 1, "refactor": 1, "security": 1, "docs": 1, "tests": 1}
+FRAME_VERSION = 1
 
 
 @cache
-def text(name: str) -> str:
+def load_template(name: str) -> str:
     return resources.files("claude_batch").joinpath("prompts", "templates", name).read_text("utf-8")
 
 
-def kind_of(wanted: str | OwnKind) -> Kind:
+def find_kind(wanted: str | OwnKind) -> Kind:
     """Raises KeyError for a name that does not ship."""
     if isinstance(wanted, OwnKind):
         hashed = hashlib.sha256(wanted.prompt.encode()).hexdigest()
         return Kind(wanted.name, f"{wanted.name}@{hashed}", wanted.prompt)
-    version = SHIPPED[wanted]
-    return Kind(wanted, f"{wanted}@{version}", text(f"{wanted}.{version}.md"))
+    version = BUILT_IN_VERSIONS[wanted]
+    return Kind(wanted, f"{wanted}@{version}", load_template(f"{wanted}.{version}.md"))
 
 
 @cache
-def schema() -> dict[str, object]:
+def answer_schema() -> dict[str, object]:
     """JSON Schema of an answer."""
-    loaded: dict[str, object] = json.loads(text("answer.schema.json"))
+    loaded: dict[str, object] = json.loads(load_template("answer.schema.json"))
     return loaded
 
 
-def system(kind: Kind) -> str:
+def render_system(kind: Kind) -> str:
     """The same bytes for every request of a kind: what a cache could hold."""
-    return f"{text(f'frame.{FRAME}.md')}\nKind: {kind.name}\n\n{kind.instructions}"
+    return f"{load_template(f'frame.{FRAME_VERSION}.md')}\nKind: {kind.name}\n\n{kind.instructions}"

@@ -15,19 +15,19 @@ from claude_batch.config.model import PathRule
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.prompts.context import CodeSnippet
 from claude_batch.prompts.repository_rules import RuleFile
-from claude_batch.tasks.task import Changed, Given, Task
+from claude_batch.tasks.task import DiffOrigin, TaskFileOrigin, Task
 
-MOST_TITLE = 200  # characters
-MOST_DESCRIPTION = 1_500
-REMARK = re.compile("<!--.*?(?:-->|$)", re.DOTALL)  # GitHub shows nobody what is in it
+MAX_TITLE_LENGTH = 200  # characters
+MAX_DESCRIPTION_LENGTH = 1_500
+HTML_COMMENT = re.compile("<!--.*?(?:-->|$)", re.DOTALL)  # GitHub shows nobody what is in it
 
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
     """What goes along with the tasks of a request, all of it as data."""
 
-    pieces: tuple[CodeSnippet, ...] = ()
-    papers: tuple[RuleFile, ...] = ()
+    snippets: tuple[CodeSnippet, ...] = ()
+    rule_files: tuple[RuleFile, ...] = ()
     title: str = ""
     description: str = ""
 
@@ -35,16 +35,16 @@ class PromptContext:
 NO_CONTEXT = PromptContext()
 
 
-def shared(rules: Sequence[PathRule], beside: PromptContext) -> str:
+def render_shared(rules: Sequence[PathRule], beside: PromptContext) -> str:
     """What requests of one submission have in common, in whole rows. Their own files come after
     it, so that equal bytes are a prefix, which a cache could hold."""
     parts = [f"Rule of this repository: {rule.instruction}" for rule in rules]
-    parts += [_paper(paper) for paper in beside.papers]
+    parts += [_paper(paper) for paper in beside.rule_files]
     parts += _pull_request(beside)
     return "".join(f"{part}\n" for part in parts)
 
 
-def own(
+def render_files(
     asked: Sequence[Task],
     strips: Sequence[AnchoredTask],
     context: Iterable[Task],
@@ -61,7 +61,7 @@ def own(
         for one, code in codes:
             marks = anchors.get(id(one), repeat(""))
             parts += ["@@"] if isinstance(one, CodeSnippet) else _heading(one, sight)
-            parts += map(add, marks, shown_rows(code))
+            parts += map(add, marks, decode_lines(code))
         parts.append("</file>")
     return "\n".join(parts)
 
@@ -88,16 +88,16 @@ def _paper(paper: RuleFile) -> str:
 
 
 def _pull_request(beside: PromptContext) -> list[str]:
-    title = " ".join(beside.title.split())[:MOST_TITLE]
+    title = " ".join(beside.title.split())[:MAX_TITLE_LENGTH]
     if not title:
         return []
-    said = "\n".join(_text(REMARK.sub("", beside.description)))[:MOST_DESCRIPTION]
+    said = "\n".join(_text(HTML_COMMENT.sub("", beside.description)))[:MAX_DESCRIPTION_LENGTH]
     return [f"<pull-request title={_quoted(title)}>", *filter(None, [said]), "</pull-request>"]
 
 
 def _text(prose: str) -> list[str]:
     """Each row starts with a blank, so that none can pass for a tag of ours."""
-    return [f" {row.rstrip().translate(ROW_BREAKS)}" for row in prose.split("\n") if row.strip()]
+    return [f" {row.rstrip().translate(LINE_BREAKS)}" for row in prose.split("\n") if row.strip()]
 
 
 def _start(one: Task | CodeSnippet) -> int:
@@ -115,45 +115,45 @@ def _anchors(asked: Sequence[Task], strips: Sequence[AnchoredTask]) -> dict[int,
     """Of each asked task's lines. Keyed by identity: equal hunks are asked once."""
     found, start = {}, 1
     for task, strip in zip(asked, strips, strict=True):
-        found[id(task)] = strip.anchors(start)
+        found[id(task)] = strip.build_anchors(start)
         start += len(strip.signs)
     return found
 
 
 def _renamed(one: Task | CodeSnippet) -> str:
-    if isinstance(one, Task) and isinstance(one.source, Changed):
-        return f" was={_quoted(one.source.old_path)}" if one.source.old_path != one.path else ""
+    if isinstance(one, Task) and isinstance(one.origin, DiffOrigin):
+        return f" was={_quoted(one.origin.old_path)}" if one.origin.old_path != one.path else ""
     return ""
 
 
 def _quoted(path: str) -> str:
-    return json.dumps(path, ensure_ascii=False).translate(ROW_BREAKS)
+    return json.dumps(path, ensure_ascii=False).translate(LINE_BREAKS)
 
 
 def _heading(task: Task, sight: bytes) -> list[str]:
     heading = task.hunk.heading.strip()
     if heading and _in_sight(heading, sight):
         heading = b""
-    rows = [f"@@ {shown(heading)}".rstrip()]
-    if isinstance(task.source, Given) and task.source.instruction:
-        rows.append(f"@ {' '.join(task.source.instruction.split())}")
+    rows = [f"@@ {decode_line(heading)}".rstrip()]
+    if isinstance(task.origin, TaskFileOrigin) and task.origin.instruction:
+        rows.append(f"@ {' '.join(task.origin.instruction.split())}")
     return rows
 
 
-def shown_rows(code: bytes) -> list[str]:
+def decode_lines(code: bytes) -> list[str]:
     """Code as the model sees it, all at once where no line needs a look of its own."""
     decoded = code.decode("utf-8", "replace") + "\n"
     rows = decoded.splitlines()  # at a CR LF too
     if len(rows) != decoded.count("\n") or "\0" in decoded:
-        rows = [shown(line) for line in code.split(b"\n")]
+        rows = [decode_line(line) for line in code.split(b"\n")]
     return [row or " " for row in rows]  # some tools strip the sign of a blank line
 
 
-def shown(raw: bytes) -> str:
+def decode_line(raw: bytes) -> str:
     """A line as the model sees it: one row of UTF-8, whatever the bytes were."""
     decoded = raw.decode("utf-8", "replace").removesuffix("\r")
-    return decoded if decoded.isprintable() else decoded.translate(ROW_BREAKS)
+    return decoded if decoded.isprintable() else decoded.translate(LINE_BREAKS)
 
 
 # What str.splitlines, or a reader of the prompt, could take for the start of a new row.
-ROW_BREAKS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029\x00"), "\ufffd")
+LINE_BREAKS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029\x00"), "\ufffd")

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 # What is written for reviewers comes first, and is cut last.
-NAMES = ("REVIEW.md", "CLAUDE.md", "AGENTS.md")
+MARKDOWN_NAMES = ("REVIEW.md", "CLAUDE.md", "AGENTS.md")
 COPILOT = ".github/copilot-instructions.md"
-FILE_NAMES = frozenset({*NAMES, "copilot-instructions.md"})
-MOST = 4_000  # characters, for all of them together
+FILE_NAMES = frozenset({*MARKDOWN_NAMES, "copilot-instructions.md"})
+MAX_CHARACTERS = 4_000  # characters, for all of them together
 CUT = "[…]"
 POINTER = re.compile(r"(?:@\S+\s*)+")  # says only: see that file, which is read as well
 
@@ -25,8 +25,8 @@ class RuleFile:
     text: str
 
 
-def choose(
-    papers: Mapping[str, bytes], paths: Collection[str], most: int = MOST
+def select_rules(
+    papers: Mapping[str, bytes], paths: Collection[str], most: int = MAX_CHARACTERS
 ) -> tuple[RuleFile, ...]:
     """Those of the root, and nested ones whose folder holds one of `paths`; nearest first."""
     chosen: list[RuleFile] = []
@@ -44,7 +44,7 @@ def choose(
 def _order(papers: Mapping[str, bytes], paths: Collection[str]) -> Sequence[str]:
     def rank(path: str) -> tuple[bool, int, int, str]:
         folder, _, name = path.rpartition("/")
-        for_review = name == NAMES[0]
+        for_review = name == MARKDOWN_NAMES[0]
         return not for_review, -folder.count("/") - bool(folder), _place(name), path
 
     concerning = [path for path in papers if any(_concerns(path, one) for one in paths)]
@@ -53,14 +53,14 @@ def _order(papers: Mapping[str, bytes], paths: Collection[str]) -> Sequence[str]
 
 
 def _place(name: str) -> int:
-    return NAMES.index(name) if name in NAMES else len(NAMES)
+    return MARKDOWN_NAMES.index(name) if name in MARKDOWN_NAMES else len(MARKDOWN_NAMES)
 
 
 def _concerns(paper: str, path: str) -> bool:
     if paper == COPILOT:
         return True
     folder, _, name = paper.rpartition("/")
-    return name in NAMES and (not folder or path.startswith(folder + "/"))
+    return name in MARKDOWN_NAMES and (not folder or path.startswith(folder + "/"))
 
 
 def _cut(text: str, room: int) -> str:

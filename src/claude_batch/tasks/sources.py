@@ -6,7 +6,7 @@ from claude_batch.errors import BadUsage
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class RangeSource:
     """From the merge base of the two. `base` None: the remote's default branch."""
 
     base: str | None = None
@@ -19,28 +19,28 @@ class PullRequestSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedSource:
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedSource:
     """The trees that the hook noted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Paths:
+class PathsSource:
     """Whole files of HEAD, by gitignore-style patterns."""
 
     patterns: tuple[str, ...]
 
 
-Source = Range | PullRequestSource | Staged | Queued | Paths
+Source = RangeSource | PullRequestSource | StagedSource | QueuedSource | PathsSource
 
 
-def range_of(text: str) -> Range:
+def parse_range(text: str) -> RangeSource:
     """A..B and A...B mean the same here: both start at the merge base."""
     base, dots, head = text.replace("...", "..").partition("..")
     if not dots or ".." in head:
         raise BadUsage(f"{text!r} is not a range", "write it as A..B, for example main..HEAD")
-    return Range(base or "HEAD", head or "HEAD")
+    return RangeSource(base or "HEAD", head or "HEAD")

@@ -18,7 +18,7 @@ MIN_LINES = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class DiffOrigin:
     """The task comes from a hunk of a diff."""
 
     old_path: str
@@ -27,20 +27,20 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class FileOrigin:
     """The task comes from a file that somebody named; its hunk holds context lines only."""
 
     blob: str
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class TaskFileOrigin:
     """The task comes from a tasks file; `instruction` is what its author asks beside the kind."""
 
     instruction: str = ""
 
 
-Source = Changed | Named | Given
+TaskOrigin = DiffOrigin | FileOrigin | TaskFileOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class Task:
     kind: str
     path: str
     hunk: Hunk
-    source: Source
+    origin: TaskOrigin
 
 
-def task_id(kind_tag: str, path: str, body: bytes, instruction: str = "") -> TaskId:
+def compute_task_id(kind_tag: str, path: str, body: bytes, instruction: str = "") -> TaskId:
     """SHA-256 over id version, kind, path and the hunk's bytes with its context, no line numbers.
 
     `kind_tag` is the kind's name with the major version of its prompt, or with the hash of the
@@ -71,19 +71,19 @@ def _hashed(named: bytes, body: bytes) -> TaskId:
     return TaskId(hashlib.sha256(named + body).hexdigest())
 
 
-def tasks_of(change: FileChange, kind: str, kind_tag: str) -> Iterator[Task]:
-    source: Source = (
-        Named(change.new_blob)
+def build_tasks(change: FileChange, kind: str, kind_tag: str) -> Iterator[Task]:
+    source: TaskOrigin = (
+        FileOrigin(change.new_blob)
         if change.status == "named"
-        else Changed(change.old_path, change.old_blob, change.new_blob)
+        else DiffOrigin(change.old_path, change.old_blob, change.new_blob)
     )
     path, named = change.path, _named(kind_tag, change.path)
     for hunk in change.hunks:
-        for piece in pieces(hunk):
+        for piece in split_hunk(hunk):
             yield Task(_hashed(named, piece.body), kind, path, piece, source)
 
 
-def pieces(hunk: Hunk) -> Iterator[Hunk]:
+def split_hunk(hunk: Hunk) -> Iterator[Hunk]:
     """A hunk of more than MAX_LINES lines in parts, each cut where a block of code starts.
 
     The cut looks at content, not at distance from the top: a line added to a long new file
@@ -122,7 +122,7 @@ def _cuts(rows: list[bytes]) -> Iterator[int]:
             last = at
 
 
-def unique(tasks: Iterable[Task]) -> tuple[Task, ...]:
+def unique_tasks(tasks: Iterable[Task]) -> tuple[Task, ...]:
     """The first task of each id: two equal hunks in one file are one question."""
     return tuple({task.id: task for task in reversed(list(tasks))}.values())[::-1]
 
