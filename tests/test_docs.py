@@ -125,7 +125,7 @@ def exit_codes() -> Iterator[int]:
     front = [
         path.read_text() for path in [SRC / "cli/main.py", *(SRC / "cli/commands").glob("*.py")]
     ]
-    by_hand = re.findall(r"\b(?:_say\(.*, |typer\.Exit\(|INTERRUPTED = )(\d+)\b", "".join(front))
+    by_hand = re.findall(r"\b(?:_print_error\(.*, |typer\.Exit\(|INTERRUPTED = )(\d+)\b", "".join(front))
     yield from map(int, by_hand)
 
 

@@ -1,1 +1,1 @@
-"""The GitHub App: the verbs of claude-batch behind an installation instead of a workflow."""
+"""The GitHub App: claude-batch behind an installation instead of a workflow."""

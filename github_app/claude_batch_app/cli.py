@@ -1,14 +1,14 @@
-"""`claude-batch app …`, found by claude-batch through its entry-point group."""
+"""`claude-batch app`, which claude-batch finds through an entry point."""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from claude_batch_app.manifest import manifest as manifest_of
+from claude_batch_app.manifest import build_manifest
 
 app = typer.Typer(
-    help="Sets up the GitHub App.",
+    help="Set up the GitHub App.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -18,13 +18,13 @@ app = typer.Typer(
 
 @app.callback()
 def _group() -> None:
-    """Without this, typer makes the one command the whole program."""
+    """Keep `manifest` a subcommand: Typer makes a single command the whole program."""
 
 
 @app.command()
 def manifest(
-    url: Annotated[str, typer.Option(help="Where GitHub reaches the server, https.")],
+    url: Annotated[str, typer.Option(help="The public https URL of the server.")],
     name: Annotated[str, typer.Option(help="The App's name, unique on GitHub.")] = "claude-batch",
 ) -> None:
-    """Prints the manifest that creates the GitHub App."""
-    sys.stdout.write(manifest_of(url, name).model_dump_json(indent=2) + "\n")
+    """Print the manifest that creates the GitHub App."""
+    sys.stdout.write(build_manifest(url, name).model_dump_json(indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""What GitHub is asked for when the App is created.
+"""The manifest with which GitHub creates the App.
 
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 """
@@ -10,40 +10,37 @@ from pydantic import BaseModel, ConfigDict
 
 from claude_batch.errors import BadUsage
 
-LONGEST_NAME = 34  # of a GitHub App
+MAX_NAME = 34  # characters
 
-Right = Literal["read", "write"]
+Access = Literal["read", "write"]
 
 
-class Table(BaseModel):
+class ManifestPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Permissions(Table):
-    """`contents` is read: the App keeps its ledger in its own store, not on a branch."""
-
-    metadata: Right = "read"
-    contents: Right = "read"
-    issues: Right = "read"
-    pull_requests: Right = "write"
-    checks: Right = "write"
+class AppPermissions(ManifestPart):
+    metadata: Access = "read"
+    contents: Access = "read"  # the App keeps its ledger in its own store, not on a branch
+    issues: Access = "read"
+    pull_requests: Access = "write"
+    checks: Access = "write"
 
 
-class Hook(Table):
+class AppWebhook(ManifestPart):
     url: str
     active: bool = True
 
 
-class Manifest(Table):
-    """`installation` events come without being asked for."""
-
+class AppManifest(ManifestPart):
     name: str
     url: str
-    hook_attributes: Hook
+    hook_attributes: AppWebhook
     redirect_url: str
     setup_url: str
     public: bool = False
-    default_permissions: Permissions = Permissions()
+    default_permissions: AppPermissions = AppPermissions()
+    # GitHub always sends `installation` events.
     default_events: tuple[str, ...] = (
         "pull_request",
         "issue_comment",
@@ -52,23 +49,24 @@ class Manifest(Table):
     )
 
 
-def manifest(url: str, name: str = "claude-batch") -> Manifest:
-    """`url` is where the server is reached from outside. Raises BadUsage."""
+def build_manifest(url: str, name: str = "claude-batch") -> AppManifest:
+    """The manifest for a server at `url`, its public address. Raises BadUsage."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise BadUsage(
-            f"{url!r} is no address for webhooks", "give the server's https URL, without a query"
+            f"{url!r} is not an address for webhooks",
+            "give the server's https URL, without a query",
         )
-    if not 0 < len(name) <= LONGEST_NAME:
+    if not 0 < len(name) <= MAX_NAME:
         raise BadUsage(
             f"the name {name!r} has {len(name)} characters",
-            f"GitHub takes names of 1 to {LONGEST_NAME}",
+            f"GitHub takes names of 1 to {MAX_NAME}",
         )
     base = url.rstrip("/")
-    return Manifest(
+    return AppManifest(
         name=name,
         url=base,
-        hook_attributes=Hook(url=f"{base}/webhooks/github"),
+        hook_attributes=AppWebhook(url=f"{base}/webhooks/github"),
         redirect_url=f"{base}/setup/created",
         setup_url=f"{base}/setup/installed",
     )

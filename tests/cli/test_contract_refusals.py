@@ -33,7 +33,7 @@ USAGE = {
     "day": (["cost", "--since", "monday"], {}, "'monday' is not a day", "2026-11-01"),
     "cancel": (["cancel"], {}, "no batch was named", "--all"),
     "cancel what": (["cancel", "zzz"], {}, "no open batch is called 'zzz'", "status"),
-    "reanswer": (["retry", "--reanswer"], {}, "--reanswer pays again", "list"),
+    "reanswer": (["retry", "--reanswer"], {}, "--reanswer needs the ids", "list"),
     "apply": (["apply", "abcdef"], {}, "no suggestion is called 'abcdef'", "findings"),
     "ci": (["ci"], {}, "no CI event", "claude-batch submit"),
     "demo": (["demo", "--range", "A..B"], {}, "--range was given without --repo", "--repo PATH"),

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from claude_batch.errors import BadUsage
 from claude_batch_app.cli import app
-from claude_batch_app.manifest import manifest
+from claude_batch_app.manifest import build_manifest
 
 EXPECTED = {
     "name": "reviews",
@@ -42,14 +42,14 @@ def test_the_command_prints_one_json_document(url):
     "url", ["http://reviews.example.com", "reviews.example.com", "https://", "https://a.b/?c=d", ""]
 )
 def test_an_address_that_github_cannot_reach_safely_is_refused(url):
-    with pytest.raises(BadUsage, match="is no address for webhooks"):
-        manifest(url)
+    with pytest.raises(BadUsage, match="is not an address for webhooks"):
+        build_manifest(url)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 35])
 def test_a_name_that_github_does_not_take_is_refused(name):
     with pytest.raises(BadUsage, match=f"has {len(name)} characters"):
-        manifest("https://a.example", name)
+        build_manifest("https://a.example", name)
 
 
 def test_claude_batch_finds_the_command():

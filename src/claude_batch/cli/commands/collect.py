@@ -19,14 +19,7 @@ from claude_batch.cli.connections import (
     open_repository,
     run_id,
 )
-from claude_batch.cli.options import (
-    HERE,
-    Directory,
-    Format,
-    FormatFlag,
-    command_app,
-    print_result,
-)
+from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
 from claude_batch.cli.output import json_documents, text
 from claude_batch.config.model import Config
 from claude_batch.git.repository import Repository

@@ -83,7 +83,7 @@ def verbs(stage: DemoStage) -> Verbs:
 
 
 def _text(result: DemoResult, out: Path) -> str:
-    placed = [text.finding(one.finding, text.spot(one)) for one in result.published.placed]
+    placed = [text.finding(one.finding, text.location(one)) for one in result.published.placed]
     return "\n".join(
         [
             "",

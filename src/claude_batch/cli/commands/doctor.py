@@ -24,6 +24,7 @@ from claude_batch.cli.options import (
     print_result,
     print_status,
 )
+from claude_batch.cli.output import json_documents
 from claude_batch.costs.prices import Prices
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.repair import LedgerHistory, RepairResult
@@ -53,7 +54,9 @@ def doctor(
     repairs = _repair(repository) if repair else []
     checks = run_checks(inputs)
     healthy = all(check.verdict != "fault" for check in checks)
-    document = {"ok": healthy, "checks": checks} | ({"repairs": repairs} if repair else {})
+    document: dict[str, object] = {"ok": healthy, "checks": checks}
+    if repair:
+        document["repairs"] = [json_documents.repair(result) for result in repairs]
     lines = [line for result in repairs for line in _repair_lines(result)]
     lines += map(_check_line, checks)
     print_result(document, lambda: "\n".join(lines), output_format)

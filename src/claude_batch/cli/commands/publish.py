@@ -18,14 +18,7 @@ from claude_batch.cli.connections import (
     repository_name,
     run_id,
 )
-from claude_batch.cli.options import (
-    HERE,
-    Directory,
-    Format,
-    FormatFlag,
-    command_app,
-    print_result,
-)
+from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
 from claude_batch.cli.output import json_documents, text
 from claude_batch.cli.source_options import PrFlag, event_pull_request
 from claude_batch.errors import BadUsage, CannotCollect, CannotFetch, CannotPublish, CannotRead

@@ -1,10 +1,10 @@
-"""What `cost --format json` prints. Scripts of other people rely on these keys."""
+"""The JSON documents of `cost --format json`. Scripts rely on these keys."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import cast
 
-from claude_batch.cli.output import json_documents as report
+from claude_batch.cli.output import json_documents
 from claude_batch.costs.forecast import MonthForecast
 from claude_batch.costs.invoice_check import InvoiceCheck, InvoiceDifference
 from claude_batch.costs.spending import EstimateAccuracy, SpendingReport
@@ -14,44 +14,46 @@ Json = Mapping[str, object]
 
 
 def spending(
-    found: SpendingReport, running: MonthForecast, accurate: Sequence[EstimateAccuracy]
+    spending_report: SpendingReport, month: MonthForecast, accuracies: Sequence[EstimateAccuracy]
 ) -> Json:
-    """The groups as ever; the totals also say where the month leads and how far estimates were."""
-    document = report.spending(found)
+    """The groups; the totals include the forecast of the month and the accuracy of estimates."""
+    document = json_documents.spending(spending_report)
     totals = {
         **cast(Json, document["totals"]),
-        "month": {**asdict(running), "change_percent": running.change_percent},
-        "estimates": [{**asdict(one), "error_percent": one.error_percent} for one in accurate],
+        "month": {**asdict(month), "change_percent": month.change_percent},
+        "estimates": [
+            {**asdict(accuracy), "error_percent": accuracy.error_percent} for accuracy in accuracies
+        ],
     }
     return {**document, "totals": totals}
 
 
-def reconciliation(found: InvoiceCheck) -> Json:
+def reconciliation(check: InvoiceCheck) -> Json:
     return {
-        "differences": [_difference(row) for row in found.differences],
-        "usd": found.usd,
-        "outside": found.outside,
-        "unsaid": found.without_tokens,
-        "has_more": found.has_more,
+        "differences": [_difference(row) for row in check.differences],
+        "usd": check.usd,
+        "outside": check.outside,
+        "unsaid": check.without_tokens,
+        "has_more": check.has_more,
     }
 
 
-def _difference(row: InvoiceDifference) -> Json:
+def _difference(difference: InvoiceDifference) -> Json:
     return {
-        "date": row.day,
-        "model": row.model,
-        "service_tier": row.tier,
-        "agrees": row.agrees,
-        "ledger": _tokens(row.ledger),
-        "report": _tokens(row.report),
-        "usd": row.usd,
+        "date": difference.day,
+        "model": difference.model,
+        "service_tier": difference.tier,
+        "agrees": difference.agrees,
+        "ledger": _tokens(difference.ledger),
+        "report": _tokens(difference.report),
+        "usd": difference.usd,
     }
 
 
-def _tokens(found: TokenCounts) -> Json:
+def _tokens(tokens: TokenCounts) -> Json:
     return {
-        "input_tokens": found.input,
-        "output_tokens": found.output,
-        "cache_read_tokens": found.cache_read,
-        "cache_write_tokens": found.cache_write,
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cache_read_tokens": tokens.cache_read,
+        "cache_write_tokens": tokens.cache_write,
     }

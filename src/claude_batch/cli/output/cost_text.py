@@ -1,4 +1,4 @@
-"""How `cost` reads in a terminal."""
+"""The text of `cost`."""
 
 from collections.abc import Sequence
 
@@ -10,32 +10,32 @@ from claude_batch.formatting import count, dollars
 
 
 def cost(
-    found: SpendingReport, running: MonthForecast, accurate: Sequence[EstimateAccuracy]
+    report: SpendingReport, month: MonthForecast, accuracies: Sequence[EstimateAccuracy]
 ) -> str:
-    rows = [spending(found), "", *describe_month(running)]
-    if accurate:
-        rows += ["", accuracy(accurate)]
-    return "\n".join(rows)
+    lines = [spending(report), "", *describe_month(month)]
+    if accuracies:
+        lines += ["", accuracy(accuracies)]
+    return "\n".join(lines)
 
 
-def accuracy(found: Sequence[EstimateAccuracy]) -> str:
-    """The error is of what was paid: above zero the estimate was too high."""
+def accuracy(accuracies: Sequence[EstimateAccuracy]) -> str:
+    """The error is relative to the paid dollars. Above zero, the estimate was too high."""
     rows = [
         (
-            f"{one.kind}, {one.model}",
-            dollars(one.usd_estimated),
-            dollars(one.usd),
-            "-" if one.error_percent is None else f"{one.error_percent:+,} %",
+            f"{row.kind}, {row.model}",
+            dollars(row.usd_estimated),
+            dollars(row.usd),
+            "-" if row.error_percent is None else f"{row.error_percent:+,} %",
         )
-        for one in found
+        for row in accuracies
     ]
     return table([("kind, model", "estimated", "paid", "error"), *rows])
 
 
-def reconciliation(found: InvoiceCheck) -> str:
-    differing = [row for row in found.differences if not row.agrees]
-    agreeing = len(found.differences) - len(differing)
-    heads = ("ledger less report", *(name.replace("_", " ") for name in TOKEN_CLASSES), "dollars")
+def reconciliation(check: InvoiceCheck) -> str:
+    differing = [row for row in check.differences if not row.agrees]
+    agreeing = len(check.differences) - len(differing)
+    header = ("ledger less report", *(name.replace("_", " ") for name in TOKEN_CLASSES), "dollars")
     rows = [
         (
             f"{row.day} {row.model} {row.tier}",
@@ -44,23 +44,25 @@ def reconciliation(found: InvoiceCheck) -> str:
         )
         for row in differing
     ]
-    said = [table([heads, *rows])] if rows else []
-    said += [f"{agreeing:,} of {count(len(found.differences), 'row')} by day, model and tier agree"]
+    lines = [table([header, *rows])] if rows else []
+    lines += [
+        f"{agreeing:,} of {count(len(check.differences), 'row')} by day, model and tier agree"
+    ]
     if differing:
-        usd = "unknown" if found.usd is None else dollars(found.usd)
-        said.append(f"difference at list price: {usd}")
-    return "\n".join([*said, *_notes(found)])
+        usd = "unknown" if check.usd is None else dollars(check.usd)
+        lines.append(f"difference at list price: {usd}")
+    return "\n".join([*lines, *_notes(check)])
 
 
-def _notes(found: InvoiceCheck) -> list[str]:
+def _notes(check: InvoiceCheck) -> list[str]:
     notes = []
-    if found.outside:
-        answers = count(found.outside, "answer")
-        notes.append(f"{answers} of the ledger on days that the report does not cover: left out")
-    if found.without_tokens:
+    if check.outside:
+        answers = count(check.outside, "answer")
+        notes.append(f"{answers} of the ledger left out: the report does not cover their days")
+    if check.without_tokens:
         notes.append(
-            f"{count(found.without_tokens, 'answer')} of the ledger without tokens: unknown"
+            f"{count(check.without_tokens, 'answer')} of the ledger without recorded tokens"
         )
-    if found.has_more:
-        notes.append("the report says that it has more pages: this is its first part only")
+    if check.has_more:
+        notes.append("the usage report has more pages; only its first page was compared")
     return notes

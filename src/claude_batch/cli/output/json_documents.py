@@ -1,4 +1,4 @@
-"""What commands print with `--format json`. Scripts of other people rely on these keys."""
+"""The JSON documents of `--format json`. Scripts rely on these keys."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +14,7 @@ from claude_batch.costs.receipts import Receipt
 from claude_batch.costs.spending import SpendingGroup, SpendingReport
 from claude_batch.findings.finding import Finding
 from claude_batch.github_actions.run import CiResult
+from claude_batch.ledger.repair import RepairResult
 from claude_batch.pull_requests.outcomes import Precision
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.demo.run import DemoResult
@@ -22,116 +23,118 @@ from claude_batch.submission.planner import SubmitResult
 Json = Mapping[str, object]
 
 
-def submission(done: SubmitResult) -> Json:
-    return {"batches": _batches(done.sent), **estimate(done)}
+def submission(result: SubmitResult) -> Json:
+    return {"batches": _batches(result.sent), **estimate(result)}
 
 
 def _batches(sent: Iterable[SentBatch]) -> list[Json]:
-    return [{"id": one.id, "requests": one.requests, "tasks": one.tasks} for one in sent]
+    return [{"id": batch.id, "requests": batch.requests, "tasks": batch.tasks} for batch in sent]
 
 
-def estimate(done: SubmitResult) -> Json:
-    plan, whole = done.plan.plan, sum_estimates(done.plan.estimates)
+def estimate(result: SubmitResult) -> Json:
+    plan, cost = result.plan.plan, sum_estimates(result.plan.estimates)
     return {
         "tasks": {"planned": plan.new + plan.reused, "known": plan.reused, "new": plan.new},
-        "requests": len(done.plan.estimates),
+        "requests": len(result.plan.estimates),
         "estimate": {
-            "usd": whole.usd,
-            "usd_standard": whole.usd_standard,
-            "usd_max": whole.usd_max,
-            "input_tokens": whole.input_tokens,
-            "output_tokens": whole.output_tokens,
-            "basis": done.plan.basis,
-            "input_basis": done.plan.input_basis,
+            "usd": cost.usd,
+            "usd_standard": cost.usd_standard,
+            "usd_max": cost.usd_max,
+            "input_tokens": cost.input_tokens,
+            "output_tokens": cost.output_tokens,
+            "basis": result.plan.basis,
+            "input_basis": result.plan.input_basis,
         },
-        "ladder": list(done.plan.ladder_steps),
+        "ladder": list(result.plan.ladder_steps),
         "source": plan.label,
-        "lane": done.lane,
+        "lane": result.lane,
         "left_out": plan.left_out,
     }
 
 
-def collection(done: CollectResult) -> Json:
+def collection(result: CollectResult) -> Json:
     return {
-        "batches": [{"id": name, "status": status} for name, status in done.batches],
-        "answers": done.counts(),
-        "findings": done.tally.findings,
-        "refuted": done.tally.refuted,
+        "batches": [{"id": name, "status": status} for name, status in result.batches],
+        "answers": result.counts(),
+        "findings": result.tally.findings,
+        "refuted": result.tally.refuted,
         "submitted": [
             {**row, "follows": sent.follows}
-            for row, sent in zip(_batches(done.sent), done.sent, strict=True)
+            for row, sent in zip(_batches(result.sent), result.sent, strict=True)
         ],
-        "receipt": receipt_of(done.receipt),
-        "notes": list(done.notes),
+        "receipt": receipt_of(result.receipt),
+        "notes": list(result.notes),
     }
 
 
-def submission_and_collection(done: SubmitResult, collected: CollectResult) -> Json:
-    return {**submission(done), "collect": collection(collected)}
+def submission_and_collection(result: SubmitResult, collected: CollectResult) -> Json:
+    return {**submission(result), "collect": collection(collected)}
 
 
-def receipt_of(found: Receipt) -> Json:
+def receipt_of(receipt: Receipt) -> Json:
     return {
-        "usd": found.usd,
-        "usd_standard": found.usd_standard,
-        "saved_usd": found.saved_usd,
+        "usd": receipt.usd,
+        "usd_standard": receipt.usd_standard,
+        "saved_usd": receipt.saved_usd,
         "saved_by": {
-            "batch": found.saved_by_batch,
-            "cache": found.saved_by_cache,
-            "dedupe": found.saved_by_dedupe,
+            "batch": receipt.saved_by_batch,
+            "cache": receipt.saved_by_cache,
+            "dedupe": receipt.saved_by_dedupe,
         },
-        "input_tokens": found.input_tokens,
-        "output_tokens": found.output_tokens,
-        "cache_read_tokens": found.cache_read_tokens,
-        "cache_write_tokens": found.cache_write_tokens,
-        "models": list(found.models),
-        "unpriced": found.unpriced,
-        "lost_usd": found.lost_usd,
+        "input_tokens": receipt.input_tokens,
+        "output_tokens": receipt.output_tokens,
+        "cache_read_tokens": receipt.cache_read_tokens,
+        "cache_write_tokens": receipt.cache_write_tokens,
+        "models": list(receipt.models),
+        "unpriced": receipt.unpriced,
+        "lost_usd": receipt.lost_usd,
     }
 
 
-def publication(done: Sequence[PublishResult]) -> Json:
-    """Totals over the pull requests, then each one."""
+def publication(results: Sequence[PublishResult]) -> Json:
+    """The totals, then each pull request."""
     return {
-        "pull_request": done[0].pull_request if len(done) == 1 else None,
-        **_counts(done),
+        "pull_request": results[0].pull_request if len(results) == 1 else None,
+        **_counts(results),
         "pull_requests": [
             {
-                "pull_request": one.pull_request,
-                **_counts([one]),
-                "receipt": receipt_of(one.receipt),
-                "note": one.note,
+                "pull_request": result.pull_request,
+                **_counts([result]),
+                "receipt": receipt_of(result.receipt),
+                "note": result.note,
             }
-            for one in done
+            for result in results
         ],
     }
 
 
-def _counts(done: Sequence[PublishResult]) -> Json:
-    reasons = Counter(drop.reason for one in done for drop in one.dropped)
+def _counts(results: Sequence[PublishResult]) -> Json:
+    reasons = Counter(drop.reason for result in results for drop in result.dropped)
     return {
-        "posted": sum(one.posted for one in done),
-        "updated": sum(one.updated for one in done),
-        "unchanged": sum(one.unchanged for one in done),
-        "waiting": sum(one.waiting for one in done),
-        "dropped": [{"reason": why, "count": count} for why, count in sorted(reasons.items())],
+        "posted": sum(result.posted for result in results),
+        "updated": sum(result.updated for result in results),
+        "unchanged": sum(result.unchanged for result in results),
+        "waiting": sum(result.waiting for result in results),
+        "dropped": [
+            {"reason": reason, "count": number} for reason, number in sorted(reasons.items())
+        ],
     }
 
 
-def status(done: Sequence[Status]) -> Json:
+def status(statuses: Sequence[Status]) -> Json:
     return {
-        "batches": [batch(row) for one in done for row in one.batches],
-        "pending_tasks": sum(one.pending_tasks for one in done),
-        "failed_tasks": sum(len(one.failed) for one in done),
-        "failed": [task for one in done for task in one.failed],
-        "warnings": [warning for one in done for warning in one.warnings],
-        "spent_usd": sum((one.spent_usd for one in done), Decimal(0)),
-        "damaged": [damage for one in done for damage in one.damaged],
+        "batches": [batch(summary) for status in statuses for summary in status.batches],
+        "pending_tasks": sum(status.pending_tasks for status in statuses),
+        "failed_tasks": sum(len(status.failed) for status in statuses),
+        "failed": [task for status in statuses for task in status.failed],
+        "warnings": [warning for status in statuses for warning in status.warnings],
+        "spent_usd": sum((status.spent_usd for status in statuses), Decimal(0)),
+        "damaged": [damage for status in statuses for damage in status.damaged],
     }
 
 
-def batch(row: BatchSummary) -> Json:
-    return asdict(row)
+def batch(summary: BatchSummary) -> Json:
+    return asdict(summary)
 
 
 def items(rows: Sequence[object]) -> Json:
@@ -139,7 +142,7 @@ def items(rows: Sequence[object]) -> Json:
 
 
 def precision(row: Precision) -> Json:
-    """`precision` is null where nobody has judged a finding of that kind and severity."""
+    """`precision` is null if nobody has judged a finding of this kind and severity."""
     return {
         "kind": row.kind,
         "severity": row.severity,
@@ -150,62 +153,78 @@ def precision(row: Precision) -> Json:
     }
 
 
-def shown(found: Details) -> Json:
-    """`type` is batch, task or finding; the rest is that thing."""
-    if isinstance(found, Finding):
-        return {"type": "finding", **found.model_dump()}
+def shown(details: Details) -> Json:
+    """`type` is batch, task or finding."""
+    if isinstance(details, Finding):
+        return {"type": "finding", **details.model_dump()}
     requests = [
         {
-            "intent": asked.intent,
-            "n": asked.n,
-            "kind": asked.kind,
-            "model": asked.model,
-            "pull_request": asked.pr,
-            "tasks": [{"id": task.id, "path": task.path} for task in asked.tasks],
-            "outcome": answered.outcome if answered else None,
-            "error": answered.error if answered else None,
-            "usd": answered.usd if answered else None,
-            "findings": answered.findings if answered else 0,
+            "intent": request.intent,
+            "n": request.n,
+            "kind": request.kind,
+            "model": request.model,
+            "pull_request": request.pr,
+            "tasks": [{"id": task.id, "path": task.path} for task in request.tasks],
+            "outcome": answer.outcome if answer else None,
+            "error": answer.error if answer else None,
+            "usd": answer.usd if answer else None,
+            "findings": answer.findings if answer else 0,
         }
-        for asked, answered in found.requests
+        for request, answer in details.requests
     ]
-    if isinstance(found, BatchDetails):
-        return {"type": "batch", **batch(found.batch), "asked": requests}
-    return {"type": "task", "id": found.task, "standing": found.status, "asked": requests}
+    if isinstance(details, BatchDetails):
+        return {"type": "batch", **batch(details.batch), "asked": requests}
+    return {"type": "task", "id": details.task, "standing": details.status, "asked": requests}
 
 
-def ci(done: CiResult) -> Json:
-    document: dict[str, object] = {
-        "event": done.event,
-        "notes": done.notes,
-        "warnings": [{"problem": one.problem, "remedy": one.remedy} for one in done.warnings],
+def repair(result: RepairResult) -> Json:
+    return {
+        "ref": result.ref,
+        "brought_back": result.restored_commit,
+        "put_back": result.restored_files,
+        "lost": [{"path": loss.path, "said": loss.consequence} for loss in result.lost],
     }
-    if done.submission:
-        document["submit"] = submission(done.submission)
-    if done.collection:
-        document["collect"] = collection(done.collection)
-    if done.publications is not None:
-        document["publish"] = publication(done.publications)
+
+
+def ci(result: CiResult) -> Json:
+    document: dict[str, object] = {
+        "event": result.event,
+        "notes": result.notes,
+        "warnings": [
+            {"problem": warning.problem, "remedy": warning.remedy} for warning in result.warnings
+        ],
+    }
+    if result.submission:
+        document["submit"] = submission(result.submission)
+    if result.collection:
+        document["collect"] = collection(result.collection)
+    if result.publications is not None:
+        document["publish"] = publication(result.publications)
     return document
 
 
-def demo(trip: DemoResult) -> Json:
+def demo(result: DemoResult) -> Json:
     return {
-        "submit": submission(trip.submission),
-        "collect": collection(trip.collection),
-        "publish": publication([trip.published]),
+        "submit": submission(result.submission),
+        "collect": collection(result.collection),
+        "publish": publication([result.published]),
         "findings": [
-            {"path": one.path, "line": one.line, "side": one.side, **one.finding.model_dump()}
-            for one in trip.published.placed
+            {
+                "path": finding.path,
+                "line": finding.line,
+                "side": finding.side,
+                **finding.finding.model_dump(),
+            }
+            for finding in result.published.placed
         ],
     }
 
 
-def spending(found: SpendingReport) -> Json:
+def spending(report: SpendingReport) -> Json:
     return {
-        "groups": [_group(group) for group in found.groups],
-        "totals": _group(found.total),
-        "period": {"by": found.group_by, "since": found.since},
+        "groups": [_group(group) for group in report.groups],
+        "totals": _group(report.total),
+        "period": {"by": report.group_by, "since": report.since},
     }
 
 
@@ -219,20 +238,20 @@ def _group(group: SpendingGroup) -> Json:
     }
 
 
-def score(found: BenchmarkScore) -> Json:
-    """Shares are null where there is nothing to take a share of."""
+def score(score: BenchmarkScore) -> Json:
+    """Shares of nothing are null."""
     return {
-        "pull_requests": found.pull_requests,
-        "golden": found.expected,
-        "findings": found.findings,
-        "placed": found.placed,
-        "placement": found.placement,
-        "comments": found.inline,
-        "precision": found.precision,
-        "recall": found.recall,
-        "comments_per_pull_request": found.comments_per_pull_request,
-        "input_tokens": found.input_tokens,
-        "output_tokens": found.output_tokens,
-        "usd": found.usd,
-        "missing_answers": found.missing_answers,
+        "pull_requests": score.pull_requests,
+        "golden": score.expected,
+        "findings": score.findings,
+        "placed": score.placed,
+        "placement": score.placement,
+        "comments": score.inline,
+        "precision": score.precision,
+        "recall": score.recall,
+        "comments_per_pull_request": score.comments_per_pull_request,
+        "input_tokens": score.input_tokens,
+        "output_tokens": score.output_tokens,
+        "usd": score.usd,
+        "missing_answers": score.missing_answers,
     }

@@ -1,4 +1,4 @@
-"""One JSON document on stdout: money as exact numbers, times in UTC."""
+"""Write results as JSON: money as exact numbers, times in UTC."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 
 def document(value: object) -> str:
-    """`value` as indented JSON. Decimals are written digit for digit, never through a float."""
+    """`value` as indented JSON. Decimals keep all their digits."""
     return _write(value, "")
 
 
@@ -26,10 +26,10 @@ def _write(value: object, indent: str) -> str:
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
         inner = indent + "  "
-        rows = [f"{json.dumps(str(key))}: {_write(one, inner)}" for key, one in value.items()]
+        rows = [f"{json.dumps(str(key))}: {_write(item, inner)}" for key, item in value.items()]
         return _block("{", rows, "}", indent)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return _block("[", [_write(one, indent + "  ") for one in value], "]", indent)
+        return _block("[", [_write(item, indent + "  ") for item in value], "]", indent)
     return json.dumps(value)
 
 

@@ -1,4 +1,4 @@
-"""A progress bar for somebody who waits at a terminal."""
+"""A progress bar for a terminal."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn

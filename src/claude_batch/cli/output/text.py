@@ -1,4 +1,4 @@
-"""How results read in a terminal: plain lines, the same on a TTY and in a log."""
+"""Results as text: plain lines, the same in a terminal and in a log."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,216 +19,219 @@ from claude_batch.submission.planner import SubmitResult
 
 SHOWN_FILES = 20
 
-# Of nine diffs in ten the length misses the tokens by no more than this.
-IN = {"history": "", "counted": " (counted)", "length": " (± 15 %)"}
+# For nine in ten diffs the estimate by length is off by at most this much.
+INPUT_BASIS = {"history": "", "counted": " (counted)", "length": " (± 15 %)"}
 
-WHY = {
+PURPOSE = {
     "verify": "sent for a second look",
-    "retry": "asked once more",
-    "split": "asked once more, each alone",
+    "retry": "sent again",
+    "split": "sent again, one task per request",
 }
 
 
-def estimate(done: SubmitResult) -> str:
-    plan, whole = done.plan.plan, sum_estimates(done.plan.estimates)
-    rows = [
+def estimate(result: SubmitResult) -> str:
+    plan, cost = result.plan.plan, sum_estimates(result.plan.estimates)
+    lines = [
         f"{plan.label}: {count(plan.new + plan.reused, 'task')}, {plan.reused:,} already known, "
         f"{plan.new:,} new",
-        *(f"over budget, reduced by: {step}" for step in done.plan.ladder_steps),
-        *_left_out(done),
+        *(f"over budget, reduced by: {step}" for step in result.plan.ladder_steps),
+        *_left_out(result),
     ]
     if plan.new:
-        rows.append(
-            f"estimate from {done.plan.basis}: {count(len(done.plan.estimates), 'request')}, "
-            f"about {whole.input_tokens:,} tokens in{IN[done.plan.input_basis]} and "
-            f"{whole.output_tokens:,} out, "
-            f"{dollars(whole.usd)} (at most {dollars(whole.usd_max)}; "
-            f"{dollars(whole.usd_standard)} at standard price)"
+        lines.append(
+            f"estimate from {result.plan.basis}: {count(len(result.plan.estimates), 'request')}, "
+            f"about {cost.input_tokens:,} tokens in{INPUT_BASIS[result.plan.input_basis]} and "
+            f"{cost.output_tokens:,} out, "
+            f"{dollars(cost.usd)} (at most {dollars(cost.usd_max)}; "
+            f"{dollars(cost.usd_standard)} at standard price)"
         )
-    return "\n".join(rows)
+    return "\n".join(lines)
 
 
-def submission(done: SubmitResult) -> str:
-    rows = [estimate(done)]
-    for sent in done.sent:
-        what = f"{count(sent.requests, 'request')}, {count(sent.tasks, 'task')}"
+def submission(result: SubmitResult) -> str:
+    lines = [estimate(result)]
+    for sent in result.sent:
+        size = f"{count(sent.requests, 'request')}, {count(sent.tasks, 'task')}"
         if sent.id:
-            until = f", ends or expires by {_when(sent.expires_at)}" if sent.expires_at else ""
-            rows.append(f"sent: batch {sent.id} ({what}){until}")
+            until = f", ends or expires by {_time(sent.expires_at)}" if sent.expires_at else ""
+            lines.append(f"sent: batch {sent.id} ({size}){until}")
         else:
-            rows.append(f"answered at once, at standard price ({what})")
-    if not done.sent:
-        rows.append("nothing to send")
-    return "\n".join(rows)
+            lines.append(f"answered at once, at standard price ({size})")
+    if not result.sent:
+        lines.append("nothing to send")
+    return "\n".join(lines)
 
 
-def _left_out(done: SubmitResult) -> Iterable[str]:
-    left_out = done.plan.plan.left_out
-    for out in left_out[:SHOWN_FILES]:
-        yield f"left out: {out.path}: {out.reason}"
+def _left_out(result: SubmitResult) -> Iterable[str]:
+    left_out = result.plan.plan.left_out
+    for file in left_out[:SHOWN_FILES]:
+        yield f"left out: {file.path}: {file.reason}"
     if len(left_out) > SHOWN_FILES:
         yield f"left out: {len(left_out) - SHOWN_FILES:,} more files (--format json names all)"
 
 
-def collection(done: CollectResult) -> str:
-    counts = ", ".join(f"{number:,} {name}" for name, number in done.counts().items() if number)
-    tally = done.tally
-    rows = [f"batch {name}: {status}" for name, status in done.batches]
-    rows += [f"note: {note}" for note in done.notes]
-    if done.answers:
-        rows += [f"answers: {counts}; {count(tally.findings, 'finding')}", *paid(tally.receipt)]
+def collection(result: CollectResult) -> str:
+    counts = ", ".join(f"{number:,} {name}" for name, number in result.counts().items() if number)
+    tally = result.tally
+    lines = [f"batch {name}: {status}" for name, status in result.batches]
+    lines += [f"note: {note}" for note in result.notes]
+    if result.answers:
+        lines += [f"answers: {counts}; {count(tally.findings, 'finding')}", *paid(tally.receipt)]
     if tally.refuted:
-        rows.append(f"refuted by a second look: {count(tally.refuted, 'finding')}")
-    rows += [
-        f"{WHY.get(sent.follows or '', 'sent')}: batch {sent.id} "
+        lines.append(f"refuted by a second look: {count(tally.refuted, 'finding')}")
+    lines += [
+        f"{PURPOSE.get(sent.follows or '', 'sent')}: batch {sent.id} "
         f"({count(sent.requests, 'request')})"
-        for sent in done.sent
+        for sent in result.sent
         if sent.id
     ]
-    rows += [f"{one.outcome}: {one.error}" for one in tally.failed]
-    return "\n".join(rows) if rows else "nothing is open"
+    lines += [f"{answer.outcome}: {answer.error}" for answer in tally.failed]
+    return "\n".join(lines) if lines else "nothing is open"
 
 
-def paid(found: Receipt) -> list[str]:
-    rows = [
-        f"receipt: {dollars(found.usd)} paid, {dollars(found.usd_standard)} at standard price, "
-        f"{dollars(found.saved_usd)} saved ({dollars(found.saved_by_batch)} by batching, "
-        f"{dollars(found.saved_by_cache)} by caching)",
-        f"tokens: {found.input_tokens:,} in, {found.output_tokens:,} out, "
-        f"{found.cache_read_tokens:,} read from cache, {found.cache_write_tokens:,} written to it",
+def paid(receipt: Receipt) -> list[str]:
+    lines = [
+        f"receipt: {dollars(receipt.usd)} paid, {dollars(receipt.usd_standard)} at standard price, "
+        f"{dollars(receipt.saved_usd)} saved ({dollars(receipt.saved_by_batch)} by batching, "
+        f"{dollars(receipt.saved_by_cache)} by caching)",
+        f"tokens: {receipt.input_tokens:,} in, {receipt.output_tokens:,} out, "
+        f"{receipt.cache_read_tokens:,} read from cache, "
+        f"{receipt.cache_write_tokens:,} written to it",
     ]
-    if found.saved_by_dedupe:
-        rows.append(f"reused: answers worth {dollars(found.saved_by_dedupe)} were paid for before")
-    if found.unpriced:
-        rows.append(f"unknown: {count(found.unpriced, 'answer')} without a known price or usage")
-    if found.lost_usd:
-        rows.append(f"lost: {describe_double_payment(found.lost_usd)}")
-    return rows
+    if receipt.saved_by_dedupe:
+        lines.append(
+            f"reused: answers worth {dollars(receipt.saved_by_dedupe)} were paid for before"
+        )
+    if receipt.unpriced:
+        lines.append(f"unknown: {count(receipt.unpriced, 'answer')} without a known price or usage")
+    if receipt.lost_usd:
+        lines.append(f"lost: {describe_double_payment(receipt.lost_usd)}")
+    return lines
 
 
-def publication(done: Sequence[PublishResult]) -> str:
-    return "\n".join(_published(one) for one in done) or "nothing new to post"
+def publication(results: Sequence[PublishResult]) -> str:
+    return "\n".join(_publication_of(result) for result in results) or "nothing new to post"
 
 
-def _published(one: PublishResult) -> str:
-    dropped = ", ".join(f"{n} {reason}" for reason, n in _tally(one).items())
-    rows = [
-        f"pull request {one.pull_request}: {one.posted} posted, {one.updated} updated, "
-        f"{one.unchanged} unchanged"
+def _publication_of(result: PublishResult) -> str:
+    dropped = ", ".join(f"{number} {reason}" for reason, number in _count_drops(result).items())
+    lines = [
+        f"pull request {result.pull_request}: {result.posted} posted, {result.updated} updated, "
+        f"{result.unchanged} unchanged"
         + (f"; not posted: {dropped}" if dropped else "")
-        + (f"; waiting for a second look: {one.waiting}" if one.waiting else "")
+        + (f"; waiting for a second look: {result.waiting}" if result.waiting else "")
     ]
-    if one.note:
-        rows.append(f"  {one.note}")
-    if one.preview:
-        rows += [
-            f"  would post on {fresh.comment.path}:{fresh.comment.line}"
-            for fresh in one.preview.create
+    if result.note:
+        lines.append(f"  {result.note}")
+    if result.preview:
+        lines += [
+            f"  would post on {new_comment.comment.path}:{new_comment.comment.line}"
+            for new_comment in result.preview.create
         ]
-    return "\n".join(rows)
+    return "\n".join(lines)
 
 
-def _tally(one: PublishResult) -> Mapping[str, int]:
+def _count_drops(result: PublishResult) -> Mapping[str, int]:
     tally: dict[str, int] = {}
-    for drop in one.dropped:
+    for drop in result.dropped:
         tally[drop.reason] = tally.get(drop.reason, 0) + 1
     return tally
 
 
-def status(done: Sequence[Status]) -> str:
-    rows = [batch(row) for one in done for row in one.batches]
-    pending, failed = (
-        sum(one.pending_tasks for one in done),
-        [f for one in done for f in one.failed],
-    )
-    rows.append(
+def status(statuses: Sequence[Status]) -> str:
+    failed = [task for status in statuses for task in status.failed]
+    pending = sum(status.pending_tasks for status in statuses)
+    spent = sum((status.spent_usd for status in statuses), start=Receipt().usd)
+    lines = [batch(summary) for status in statuses for summary in status.batches]
+    lines.append(
         f"{count(pending, 'task')} pending, {len(failed):,} failed, "
-        f"{dollars(sum((one.spent_usd for one in done), start=Receipt().usd))} spent or reserved "
-        "this month (UTC)"
+        f"{dollars(spent)} spent or reserved this month (UTC)"
     )
-    rows += [f"warning: {warning}" for one in done for warning in one.warnings]
-    rows += [
-        f"failed: {one.path} ({one.kind}, task {one.id[:12]}): {one.reason}"
-        for one in failed[:SHOWN_FILES]
+    lines += [f"warning: {warning}" for status in statuses for warning in status.warnings]
+    lines += [
+        f"failed: {task.path} ({task.kind}, task {task.id[:12]}): {task.reason}"
+        for task in failed[:SHOWN_FILES]
     ]
-    rows += ["run `claude-batch retry` to retry failed tasks"] if failed else []
-    rows += [f"damaged, left alone: {damage}" for one in done for damage in one.damaged]
-    return "\n".join(rows)
+    lines += ["run `claude-batch retry` to retry failed tasks"] if failed else []
+    lines += [f"damaged, left alone: {line}" for status in statuses for line in status.damaged]
+    return "\n".join(lines)
 
 
-def batch(row: BatchSummary) -> str:
+def batch(summary: BatchSummary) -> str:
     return (
-        f"{row.id}  {row.status}  {_when(row.created_at)}  "
-        f"{count(row.requests, 'request')}, {count(row.tasks, 'task')}"
-        + (f"; not sent: {row.not_sent}" if row.not_sent else "")
+        f"{summary.id}  {summary.status}  {_time(summary.created_at)}  "
+        f"{count(summary.requests, 'request')}, {count(summary.tasks, 'task')}"
+        + (f"; not sent: {summary.not_sent}" if summary.not_sent else "")
     )
 
 
-def finding(one: Finding, where: str) -> str:
-    return f"{one.id}  {where}  {one.severity} {one.category}: {one.title}"
+def finding(found: Finding, where: str) -> str:
+    return f"{found.id}  {where}  {found.severity} {found.category}: {found.title}"
 
 
-def spot(placed: PlacedFinding) -> str:
+def location(placed: PlacedFinding) -> str:
     return f"{placed.path}:{placed.line}"
 
 
-def _when(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def _time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def shown(found: Details) -> str:
-    if isinstance(found, Finding):
-        return f"{finding(found, found.path)}\n{found.body}"
-    if isinstance(found, BatchDetails):
-        rows = [batch(found.batch)]
+def shown(details: Details) -> str:
+    if isinstance(details, Finding):
+        return f"{finding(details, details.path)}\n{details.body}"
+    if isinstance(details, BatchDetails):
+        lines = [batch(details.batch)]
     else:
-        rows = [f"task {found.task}: {found.status}"]
-    for asked, answered in found.requests:
-        how = f"{answered.outcome}, {count(answered.findings, 'finding')}" if answered else "open"
-        paths = ", ".join(dict.fromkeys(task.path for task in asked.tasks))
-        rows.append(f"  request {asked.n} ({asked.kind}, {asked.model}): {how}: {paths}")
-        rows += [f"    {answered.error}"] if answered and answered.error else []
-    return "\n".join(rows)
+        lines = [f"task {details.task}: {details.status}"]
+    for request, answer in details.requests:
+        outcome = f"{answer.outcome}, {count(answer.findings, 'finding')}" if answer else "open"
+        paths = ", ".join(dict.fromkeys(task.path for task in request.tasks))
+        lines.append(f"  request {request.n} ({request.kind}, {request.model}): {outcome}: {paths}")
+        lines += [f"    {answer.error}"] if answer and answer.error else []
+    return "\n".join(lines)
 
 
-def ci(done: CiResult) -> str:
-    rows = [*done.notes]
-    rows += [submission(done.submission)] if done.submission else []
-    rows += [collection(done.collection)] if done.collection else []
-    rows += [publication(done.publications)] if done.publications is not None else []
-    rows += [f"warning: {one.problem}\n   help: {one.remedy}" for one in done.warnings]
-    return "\n".join(rows)
+def ci(result: CiResult) -> str:
+    lines = [*result.notes]
+    lines += [submission(result.submission)] if result.submission else []
+    lines += [collection(result.collection)] if result.collection else []
+    lines += [publication(result.publications)] if result.publications is not None else []
+    lines += [
+        f"warning: {warning.problem}\n   help: {warning.remedy}" for warning in result.warnings
+    ]
+    return "\n".join(lines)
 
 
-def spending(found: SpendingReport) -> str:
-    if not found.groups:
-        return "nothing was paid yet"
-    heads = (found.group_by, "paid", "standard", "saved", "estimated", "requests")
-    rows: list[tuple[str, ...]] = [heads]
-    for group in (*found.groups, found.total):
-        paid_for = group.receipt
-        money = (paid_for.usd_standard, paid_for.saved_usd, group.usd_estimated)
-        figures = (format_paid(paid_for.usd, group.unknown), *map(dollars, money))
-        rows.append((group.name, *figures, f"{paid_for.requests:,}"))
+def spending(report: SpendingReport) -> str:
+    if not report.groups:
+        return "no costs yet"
+    header = (report.group_by, "paid", "standard", "saved", "estimated", "requests")
+    rows: list[tuple[str, ...]] = [header]
+    for group in (*report.groups, report.total):
+        receipt = group.receipt
+        money = (receipt.usd_standard, receipt.saved_usd, group.usd_estimated)
+        figures = (format_paid(receipt.usd, group.unknown), *map(dollars, money))
+        rows.append((group.name, *figures, f"{receipt.requests:,}"))
     return table(rows)
 
 
-def precision(found: Sequence[Precision]) -> str:
-    """Of those that were posted, by what people did with them."""
-    heads = ("kind, severity", "posted", "accepted", "rejected", "precision")
+def precision(precisions: Sequence[Precision]) -> str:
+    """A table of posted findings by kind and severity, with what people did with them."""
+    header = ("kind, severity", "posted", "accepted", "rejected", "precision")
     rows = [
         (
             f"{row.kind}, {row.severity}",
             *(f"{number:,}" for number in (row.posted, row.accepted, row.rejected)),
             "-" if row.share is None else f"{row.share:.0%}",
         )
-        for row in found
+        for row in precisions
     ]
-    return table([heads, *rows])
+    return table([header, *rows])
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """The first column to the left, figures to the right."""
+    """Align the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for name, *figures in rows:
@@ -237,22 +240,22 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def score(found: BenchmarkScore, skipped: Mapping[str, str]) -> str:
-    rows = [
-        f"{count(found.pull_requests, 'pull request')} replayed, {found.expected:,} known findings",
-        f"placement: {_percent(found.placement)} of {count(found.findings, 'finding')} have lines",
-        f"precision: {_percent(found.precision)} of {count(found.inline, 'comment')} are on the "
+def score(score: BenchmarkScore, skipped: Mapping[str, str]) -> str:
+    lines = [
+        f"{count(score.pull_requests, 'pull request')} replayed, {score.expected:,} known findings",
+        f"placement: {_percent(score.placement)} of {count(score.findings, 'finding')} have lines",
+        f"precision: {_percent(score.precision)} of {count(score.inline, 'comment')} are on the "
         "lines of a known finding",
-        f"recall: {_percent(found.recall)} of the known findings have a comment on their lines",
-        f"{found.comments_per_pull_request or 0:.1f} comments a pull request",
-        f"{found.input_tokens:,} tokens in, {found.output_tokens:,} out, {dollars(found.usd)}",
+        f"recall: {_percent(score.recall)} of the known findings have a comment on their lines",
+        f"{score.comments_per_pull_request or 0:.1f} comments a pull request",
+        f"{score.input_tokens:,} tokens in, {score.output_tokens:,} out, {dollars(score.usd)}",
     ]
-    if found.missing_answers:
-        rows.append(
-            f"{count(found.missing_answers, 'request')} without a recorded answer (--produce asks)"
+    if score.missing_answers:
+        lines.append(
+            f"{count(score.missing_answers, 'request')} without a recorded answer (--produce asks)"
         )
-    rows += [f"skipped: {url}: {why}" for url, why in skipped.items()]
-    return "\n".join(rows)
+    lines += [f"skipped: {url}: {reason}" for url, reason in skipped.items()]
+    return "\n".join(lines)
 
 
 def _percent(share: float | None) -> str:
