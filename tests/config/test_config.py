@@ -6,8 +6,23 @@ from typing import Any
 import jsonschema
 import pytest
 
-from claude_batch.config.loader import choose_config, override_config, parse_config, build_schema, render_schema
-from claude_batch.config.model import Budget, Config, CustomRates, OwnKind, PathRule, LedgerConfig
+from claude_batch.config.error_messages import TABLES
+from claude_batch.config.loader import (
+    build_schema,
+    choose_config,
+    override_config,
+    parse_config,
+    render_schema,
+)
+from claude_batch.config.model import (
+    Budget,
+    Config,
+    ConfigTable,
+    CustomRates,
+    LedgerConfig,
+    OwnKind,
+    PathRule,
+)
 from claude_batch.errors import BadConfig, BadUsage
 from claude_batch.findings.finding import Severity
 
@@ -90,11 +105,11 @@ def test_amounts_are_exact() -> None:
     assert budget.day == Decimal("0.001")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert parse_config(OWN, b"\xef\xbb\xbfmax_comments = 3").max_comments == 3
 
 
-def test_false_switches_off_what_can_be_switched_off() -> None:
+def test_false_switches_a_key_off() -> None:
     config = parse_config(
         OWN, b"effort = false\nfail_on = false\nverify = false\nbudget.pull_request = false"
     )
@@ -129,56 +144,52 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
         ),
         (
             'max_comments = "5"',
-            '`max_comments` is "5", but it must be a whole number from 0 to 30',
-            "correct it, or leave it out for the default, 5",
+            '`max_comments` is "5", but it must be a valid integer',
+            "correct it",
         ),
         (
             "max_comments = 31",
-            "`max_comments` is 31, but it must be a whole number from 0 to 30",
-            "correct it, or leave it out for the default, 5",
+            "`max_comments` is 31, but it must be less than or equal to 30",
+            "correct it",
         ),
         (
             "max_comments = true",
-            "`max_comments` is true, but it must be a whole number from 0 to 30",
-            "correct it, or leave it out for the default, 5",
+            "`max_comments` is true, but it must be a valid integer",
+            "correct it",
         ),
-        (
-            'budget.day = "5"',
-            '`budget.day` is "5", but it must be a number from 0 to 1000000, or false',
-            "correct it, or leave it out for the default, false",
-        ),
+        ("budget.day = true", "`budget.day` is true, but it must be a number", "correct it"),
+        ('kinds = [{name = "x"}]', "`kinds[0].prompt` is missing", "add it"),
+        ('budget.day = "5"', '`budget.day` is "5", but it must be a number', "correct it"),
         (
             "budget.month = -1",
-            "`budget.month` is -1, but it must be a number from 0 to 1000000, or false",
-            "correct it, or leave it out for the default, 25",
+            "`budget.month` is -1, but it must be greater than or equal to 0",
+            "correct it",
         ),
         (
             "budget.month = nan",
-            "`budget.month` is NaN, but it must be a number from 0 to 1000000, or false",
-            "correct it, or leave it out for the default, 25",
+            "`budget.month` is NaN, but it must be a finite number",
+            "correct it",
         ),
         (
             "prices.claude-opus-5-5.input = -1",
-            "`prices.claude-opus-5-5.input` is -1, but it must be a number from 0.0001 to 10000, "
-            "or false",
-            "correct it, or leave it out for the default, false",
+            "`prices.claude-opus-5-5.input` is -1, but it must be greater than or equal to 0.0001",
+            "correct it",
         ),
         (
             "prices.claude-opus-5-5.cache_read = 10_000.01",
-            "`prices.claude-opus-5-5.cache_read` is 10000.01, but it must be a number from 0.0001 "
-            "to 10000, or false",
-            "correct it, or leave it out for the default, false",
+            "`prices.claude-opus-5-5.cache_read` is 10000.01, but it must be less than or equal "
+            "to 10000",
+            "correct it",
         ),
         (
             "prices.claude-opus-5-5.output = true",
-            "`prices.claude-opus-5-5.output` is true, but it must be a number from 0.0001 to "
-            "10000, or false",
-            "correct it, or leave it out for the default, false",
+            "`prices.claude-opus-5-5.output` is true, but it must be a number",
+            "correct it",
         ),
         (
             "prices.claude-opus-5-5.discount = 1",
-            "`prices.claude-opus-5-5.discount` is 1, but it must be a number from 0 to 0.99",
-            "correct it, or leave it out for the default, 0",
+            "`prices.claude-opus-5-5.discount` is 1, but it must be less than or equal to 0.99",
+            "correct it",
         ),
         (
             "prices.claude-opus-5-5.outptu = 1",
@@ -187,8 +198,7 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
         ),
         (
             "prices.claude-opus-5-5 = 3",
-            "`prices.claude-opus-5-5` is 3, but it must be a table with `input`, `output`, "
-            "`cache_read`, `cache_write_5m`, `cache_write_1h`, `discount`",
+            "`prices.claude-opus-5-5` is 3, but it must be a table",
             "correct it",
         ),
         (
@@ -203,82 +213,58 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
             'effort), or "risky-only"',
             "correct it",
         ),
-        (
-            "prices = 3",
-            "`prices` is 3, but it must be a table with a table for each name",
-            "correct it",
-        ),
-        (
-            "budget = 5",
-            "`budget` is 5, but it must be a table with `pull_request`, `day`, `month`",
-            "correct it",
-        ),
+        ("prices = 3", "`prices` is 3, but it must be a table", "correct it"),
+        ("budget = 5", "`budget` is 5, but it must be a table", "correct it"),
         (
             'effort = "hihg"',
-            '`effort` is "hihg", but it must be one of "low", "medium", "high", "xhigh", "max", '
-            "or false",
+            "`effort` is \"hihg\", but it must be 'low', 'medium', 'high', 'xhigh' or 'max'",
             'did you mean "high"?',
         ),
         (
             'fail_on = "any"',
-            '`fail_on` is "any", but it must be one of "critical", "high", "medium", "low", '
-            "or false",
-            "correct it, or leave it out for the default, false",
+            "`fail_on` is \"any\", but it must be 'critical', 'high', 'medium' or 'low'",
+            "correct it",
         ),
-        (
-            "kinds = []",
-            "`kinds` is [], but it must be a list with at least one kind",
-            'correct it, or leave it out for the default, ["review"]',
-        ),
+        ("kinds = []", "`kinds` is [], but it must be a list with at least one kind", "correct it"),
         (
             'kinds = ["revew"]',
-            '`kinds[0]` is "revew", but it must be one of "review", "refactor", "security", '
-            '"docs", "tests", or a table with `name`, `prompt`',
+            "`kinds[0]` is \"revew\", but it must be 'review', 'refactor', 'security', 'docs' or "
+            "'tests', or a table with `name` and `prompt`",
             'did you mean "review"?',
         ),
-        (
-            'kinds = "review"',
-            '`kinds` is "review", but it must be a list; each item is one of "review", '
-            '"refactor", "security", "docs", "tests", or a table with `name`, `prompt`',
-            'correct it, or leave it out for the default, ["review"]',
-        ),
+        ('kinds = "review"', '`kinds` is "review", but it must be a list', "correct it"),
         (
             'kinds = ["docs", "docs"]',
-            '`kinds` is ["docs", "docs"], but it must be a list in which no name stands twice or '
-            "is that of a built-in kind",
-            'correct it, or leave it out for the default, ["review"]',
+            '`kinds` is ["docs", "docs"], but it must not repeat a name or give your own kind a '
+            "built-in name",
+            "correct it",
         ),
         (
             'kinds = [{name = "review", prompt = "x"}]',
-            "`kinds` is [a table], but it must be a list in which no name stands twice or is that "
-            "of a built-in kind",
-            'correct it, or leave it out for the default, ["review"]',
+            "`kinds` is [a table], but it must not repeat a name or give your own kind a "
+            "built-in name",
+            "correct it",
         ),
         (
             'kinds = [{name = "A b", prompt = "x"}]',
-            '`kinds[0].name` is "A b", but it must be text that matches ^[a-z][a-z0-9-]{0,30}$',
+            "`kinds[0].name` is \"A b\", but it must match pattern '^[a-z][a-z0-9-]{0,30}$'",
             "correct it",
         ),
         (
             'rules = [{path = "*.py"}]',
-            "`rules[0]` is a table, but it must be a table with an "
-            "`instruction`, a `model`, or both",
+            "`rules[0]` is a table, but it must have an `instruction`, a `model`, or both",
             "correct it",
         ),
-        (
-            'exclude = ["a", 1]',
-            "`exclude[1]` is 1, but it must be text of 1 to 1000 characters",
-            "correct it",
-        ),
+        ('exclude = ["a", 1]', "`exclude[1]` is 1, but it must be a valid string", "correct it"),
         (
             'state.branch = "--force"',
             '`state.branch` is "--force", but it must be the name of a remote or a branch',
-            'correct it, or leave it out for the default, "claude-batch-state"',
+            "correct it",
         ),
         (
             "model = 2026-11-22",
-            "`model` is 2026-11-22, but it must be text of 1 to 100 characters",
-            'correct it, or leave it out for the default, "claude-sonnet-5-5"',
+            "`model` is 2026-11-22, but it must be a valid string",
+            "correct it",
         ),
         (
             'lane = "x"\nmax_comments = 99\nmodle = "x"',
@@ -287,14 +273,18 @@ def test_false_switches_off_what_can_be_switched_off() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_two_sentences(toml: str, problem: str, remedy: str) -> None:
+def test_an_error_is_described_by_problem_and_remedy(toml: str, problem: str, remedy: str) -> None:
     with pytest.raises(BadConfig) as caught:
         parse_config(OWN, toml.encode())
     assert (caught.value.problem, caught.value.remedy) == (f"{OWN}: {problem}", remedy)
 
 
+def test_keys_are_suggested_from_every_table() -> None:
+    assert set(TABLES.values()) == set(ConfigTable.__subclasses__())
+
+
 @pytest.mark.parametrize("name", ["a..b", "a b", "/a", "a/", "a.lock", "a~1", "a:b", "-a", "@{u}"])
-def test_what_git_refuses_as_a_branch(name: str) -> None:
+def test_branch_names_that_git_refuses_are_errors(name: str) -> None:
     with pytest.raises(BadConfig):
         parse_config(OWN, f"state.branch = '{name}'".encode())
 
@@ -309,7 +299,7 @@ def test_what_git_refuses_as_a_branch(name: str) -> None:
         (b"\xff\xfe", f"{OWN} is not UTF-8"),
     ],
 )
-def test_what_is_no_toml(data: bytes, problem: str) -> None:
+def test_invalid_toml_is_an_error(data: bytes, problem: str) -> None:
     with pytest.raises(BadConfig) as caught:
         parse_config(OWN, data)
     assert caught.value.problem.startswith(problem)
@@ -365,7 +355,9 @@ def test_a_broken_pyproject_that_is_not_about_us_does_not_matter() -> None:
 def test_flags_win_and_what_was_not_said_stays() -> None:
     config = parse_config(OWN, EVERYTHING.encode())
     assert override_config(config, model=None, effort="", kinds=None) == config
-    said = override_config(config, model="claude-opus-5-5", max_comments="7", budget="2.50", lane="batch")
+    said = override_config(
+        config, model="claude-opus-5-5", max_comments="7", budget="2.50", lane="batch"
+    )
     assert (said.model, said.max_comments, said.lane) == ("claude-opus-5-5", 7, "batch")
     assert said.budget == Budget(pull_request=Decimal("2.50"), day=Decimal(3), month=None)
     assert said.rules == config.rules
@@ -431,7 +423,10 @@ def test_the_schema_accepts_what_the_parser_accepts() -> None:
 
 def test_the_schema_describes_each_key_and_gives_its_default_as_toml_has_it() -> None:
     made = build_schema()
-    tables = [made, *(made["$defs"][name] for name in ("Budget", "PathRule", "LedgerConfig", "OwnKind"))]
+    tables = [
+        made,
+        *(made["$defs"][name] for name in ("Budget", "PathRule", "LedgerConfig", "OwnKind")),
+    ]
     for table in tables:
         for key, spot in table["properties"].items():
             assert spot["description"].endswith("."), key

@@ -1,4 +1,4 @@
-"""The table of a TOML file as a Config, with what flags say, and as a JSON Schema."""
+"""Load the configuration from TOML, apply the flags, and build its JSON Schema."""
 
 import json
 import re
@@ -21,52 +21,55 @@ TABLE = "claude-batch"  # under [tool] in pyproject.toml
 def choose_config(files: Mapping[str, bytes | None]) -> Config:
     """The configuration of a repository from the files of its root by name; None: no such file.
 
-    Raises BadConfig, also where both files configure us.
+    Raises BadConfig, also if both files have a configuration.
     """
     own, project = files.get(OWN_FILE), files.get(PYPROJECT)
-    # A pyproject.toml that is not about us may be as broken as it likes.
-    mentioned = project is not None and re.search(rb"claude.batch", project)
-    ours = _table(PYPROJECT, project) if project is not None and mentioned else None
-    if own is not None and ours is not None:
+    # A pyproject.toml that does not name the program may be invalid TOML.
+    is_named = project is not None and re.search(rb"claude.batch", project)
+    project_table = _load_table(PYPROJECT, project) if project is not None and is_named else None
+    if own is not None and project_table is not None:
         raise BadConfig(
             f"{OWN_FILE} and [tool.{TABLE}] in {PYPROJECT} both configure claude-batch",
             "move everything into one of them and delete the other",
         )
     if own is not None:
         return parse_config(OWN_FILE, own)
-    return _validated(PYPROJECT, ours or {})
+    return _validate(PYPROJECT, project_table or {})
 
 
 def parse_config(name: str, data: bytes) -> Config:
-    """One file, whose name says where in it the table is. Raises BadConfig."""
-    return _validated(name, _table(name, data) or {})
+    """Parse one file. Its name decides where the table is. Raises BadConfig."""
+    return _validate(name, _load_table(name, data) or {})
 
 
 def override_config(config: Config, **changes: object) -> Config:
-    """With what flags or inputs said; None and "" said nothing. Raises BadUsage.
+    """The configuration with the values of flags or inputs. Raises BadUsage.
 
-    Text is read as its key wants it: "5", "review,security", "off". `kinds` may name those of the
-    user's own that the configuration has. `budget` is the dollars of one pull request.
+    None and "" leave a key as it is. Text is converted to the key's type: "5",
+    "review,security", "off". `kinds` may name the configuration's own kinds. `budget` is the
+    dollars of one pull request.
     """
-    said = {key: _said(key, value) for key, value in changes.items() if value not in (None, "")}
-    if "kinds" in said:
+    values = {
+        key: _convert(key, value) for key, value in changes.items() if value not in (None, "")
+    }
+    if "kinds" in values:
         own = {kind.name: kind for kind in config.kinds if isinstance(kind, OwnKind)}
-        said["kinds"] = tuple(own.get(str(kind), kind) for kind in _listed(said["kinds"]))
-    if "budget" in said:
+        values["kinds"] = tuple(own.get(str(kind), kind) for kind in _as_list(values["kinds"]))
+    if "budget" in values:
         budget = {key: getattr(config.budget, key) for key in Budget.model_fields}
-        said["budget"] = budget | {"pull_request": said["budget"]}
+        values["budget"] = budget | {"pull_request": values["budget"]}
     try:
-        held = {key: getattr(config, key) for key in Config.model_fields}
-        return Config.model_validate(held | said)
+        present = {key: getattr(config, key) for key in Config.model_fields}
+        return Config.model_validate(present | values)
     except ValidationError as error:
-        raise BadUsage(*describe_errors(error.errors(), build_schema())) from error
+        raise BadUsage(*describe_errors(error.errors())) from error
 
 
-def _listed(value: object) -> Sequence[object]:
+def _as_list(value: object) -> Sequence[object]:
     return value if isinstance(value, list | tuple) else (value,)
 
 
-def _said(key: str, value: object) -> object:
+def _convert(key: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     if value == "off" and key in ("effort", "fail_on", "budget"):
@@ -79,8 +82,8 @@ def _said(key: str, value: object) -> object:
         return value
 
 
-def _table(name: str, data: bytes) -> dict[str, Any] | None:
-    """Our table of a file; None where a pyproject.toml has none. Amounts come as Decimal."""
+def _load_table(name: str, data: bytes) -> dict[str, Any] | None:
+    """The program's table of a file, with amounts as Decimal; None if pyproject.toml has none."""
     try:
         loaded = tomllib.loads(data.decode("utf-8-sig"), parse_float=Decimal)
     except UnicodeDecodeError as error:
@@ -97,44 +100,44 @@ def _table(name: str, data: bytes) -> dict[str, Any] | None:
     return tool.get(TABLE)
 
 
-def _validated(name: str, table: dict[str, Any]) -> Config:
+def _validate(name: str, table: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(table)
     except ValidationError as error:
-        where = f"tool.{TABLE}." if name.endswith(PYPROJECT) else ""
-        problem, remedy = describe_errors(error.errors(), build_schema(), where)
+        prefix = f"tool.{TABLE}." if name.endswith(PYPROJECT) else ""
+        problem, remedy = describe_errors(error.errors(), prefix)
         raise BadConfig(f"{name}: {problem}", remedy) from error
 
 
 def build_schema() -> dict[str, Any]:
-    """JSON Schema of the table, as it is written in TOML."""
-    made: dict[str, Any] = _as_toml(Config.model_json_schema())
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    """The JSON Schema of the table as it is written in TOML."""
+    schema: dict[str, Any] = _as_toml(Config.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def render_schema() -> str:
-    """What config.schema.json holds."""
+    """The text of config/schema.json."""
     return json.dumps(build_schema(), indent=2) + "\n"
 
 
 def _as_toml(node: Any) -> Any:
-    """pydantic's schema speaks of nulls, of amounts as text, and of a default for each table."""
+    # pydantic's schema has nulls, amounts as text, titles, and a default for each table.
     if isinstance(node, list):
         return [_as_toml(item) for item in node]
     if node == {"type": "null"}:
         return {"const": False}
     if not isinstance(node, dict):
         return node
-    made = {key: _as_toml(value) for key, value in node.items() if key != "title"}
-    match made:
+    schema = {key: _as_toml(value) for key, value in node.items() if key != "title"}
+    match schema:
         case {"default": dict()}:
-            del made["default"]
+            del schema["default"]
         case {"default": None}:
-            made["default"] = False
+            schema["default"] = False
         case {"default": str(amount), "type": "number"}:
-            made["default"] = json.loads(amount)
+            schema["default"] = json.loads(amount)
         case {"default": str(amount), "anyOf": [{"type": "number"}, *_]}:
-            made["default"] = json.loads(amount)
+            schema["default"] = json.loads(amount)
         case _:
             pass
-    return made
+    return schema

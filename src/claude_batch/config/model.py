@@ -1,6 +1,6 @@
-"""The configuration: one frozen value.
+"""The configuration as frozen pydantic models.
 
-It is written in TOML, which has no null: `false` switches a key off that can be switched off.
+TOML has no null: `false` switches a key off where None is allowed.
 """
 
 import re
@@ -19,109 +19,81 @@ from pydantic import (
     model_validator,
 )
 
-from claude_batch.config.error_messages import BUILT_IN_KIND, OWN_KIND
 from claude_batch.findings.finding import Severity
 
-LEAST, MOST = Decimal("0.0001"), Decimal(10_000)  # dollars per million tokens
+BuiltInKind = Literal["review", "refactor", "security", "docs", "tests"]
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+Lane = Literal["batch", "now"]
+BUILT_IN_KINDS = get_args(BuiltInKind)
+BUILT_IN_KIND, OWN_KIND = "<built-in kind>", "<own kind>"  # tags of the union `ConfiguredKind`
+RISKY_ONLY, EFFORT = "risky-only", "effort="  # steps of the ladder that do not name a model
+MAX_AMOUNT = 1_000_000  # dollars, or bytes
 
 
-def _number(value: object) -> object:
-    """pydantic would take quoted amounts and truth values for numbers. TOML's null is false."""
-    if isinstance(value, str) or value is True:
-        raise ValueError
+def _false_as_none(value: object) -> object:
     return None if value is False else value
 
 
-PerMillion = Annotated[
-    Annotated[Decimal, Field(ge=LEAST, le=MOST)] | None,
-    BeforeValidator(_number),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0.0001, "maximum": 10_000}, {"const": False}]}
-    ),
-]
+def _number(value: object) -> object:
+    # pydantic would accept quoted amounts and truth values as numbers.
+    if isinstance(value, str) or value is True:
+        raise ValueError("must be a number")
+    return _false_as_none(value)
 
-Share = Annotated[
+
+def _json_number(low: float, high: float) -> dict[str, object]:
+    return {"type": "number", "minimum": low, "maximum": high}
+
+
+def _json_number_or_false(low: float, high: float) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [_json_number(low, high), {"const": False}]})
+
+
+OFF = BeforeValidator(_false_as_none)
+NUMBER = BeforeValidator(_number)
+ModelName = Annotated[str, Field(min_length=1, max_length=100)]
+Pattern = Annotated[str, Field(min_length=1, max_length=1_000)]
+Prose = Annotated[str, Field(min_length=1, max_length=20_000)]
+Rate = Annotated[  # dollars per million tokens
+    Annotated[Decimal, Field(ge=Decimal("0.0001"), le=10_000)] | None,
+    NUMBER,
+    _json_number_or_false(0.0001, 10_000),
+]
+Discount = Annotated[
     Annotated[Decimal, Field(ge=0, le=Decimal("0.99"))],
-    BeforeValidator(_number),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 0.99}),
+    NUMBER,
+    WithJsonSchema(_json_number(0, 0.99)),
 ]
-
-
-class CustomRates(BaseModel):
-    """Of one model. A class that is not named keeps its rate; the discount is taken off those."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    input: PerMillion = Field(None, description="Dollars per million input tokens.")
-    output: PerMillion = Field(None, description="Dollars per million output tokens.")
-    cache_read: PerMillion = Field(None, description="Dollars per million, read from cache.")
-    cache_write_5m: PerMillion = Field(
-        None, description="Dollars per million, written to the cache for five minutes."
-    )
-    cache_write_1h: PerMillion = Field(
-        None, description="Dollars per million, written to the cache for an hour."
-    )
-    discount: Share = Field(
-        Decimal(0), description="The share, 0 to 0.99, that is taken off the classes not named."
-    )
-
-
-BUILT_IN_KINDS = ("review", "refactor", "security", "docs", "tests")
+Dollars = Annotated[
+    Annotated[Decimal, Field(ge=0, le=MAX_AMOUNT)] | None,
+    NUMBER,
+    _json_number_or_false(0, MAX_AMOUNT),
+]
 
 
 class ConfigTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _off(value: object) -> object:
-    return None if value is False else value
+class CustomRates(ConfigTable):
+    """The rates of one model. The discount applies to the token classes that are not named."""
 
-
-def _config_number(value: object) -> object:
-    """pydantic would take a quoted amount for a number."""
-    if isinstance(value, str):
-        raise ValueError  # noqa: TRY004 - pydantic wants this one
-    return _off(value)
-
-
-def _ref(name: str) -> str:
-    """What `git check-ref-format --branch` accepts, nearly."""
-    if name.startswith(("-", "/", ".")) or name.endswith(("/", ".", ".lock")):
-        raise ValueError("the name of a remote or a branch")
-    if re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{", name):
-        raise ValueError("the name of a remote or a branch")
-    return name
-
-
-OFF = BeforeValidator(_off)
-CONFIG_MOST = 1_000_000
-
-Dollars = Annotated[
-    Annotated[Decimal, Field(ge=0, le=CONFIG_MOST)] | None,
-    BeforeValidator(_config_number),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0, "maximum": CONFIG_MOST}, {"const": False}]}
-    ),
-]
-
-Effort = Literal["low", "medium", "high", "xhigh", "max"]
-Lane = Literal["batch", "now"]
-ModelName = Annotated[str, Field(min_length=1, max_length=100)]
-Pattern = Annotated[str, Field(min_length=1, max_length=1_000)]
-RISKY_ONLY, EFFORT = "risky-only", "effort="  # steps of the ladder that name no model
-Prose = Annotated[str, Field(min_length=1, max_length=20_000)]
-
-
-def _step(step: str) -> str:
-    effort = step.removeprefix(EFFORT) if step.startswith(EFFORT) else None
-    is_name = re.fullmatch(r"[A-Za-z0-9][\w.:@/-]{0,99}", step)
-    if effort not in get_args(Effort) if effort is not None else not is_name:
-        raise ValueError(f'a model, "{EFFORT}low" (or another effort), or "{RISKY_ONLY}"')
-    return step
+    input: Rate = Field(None, description="Dollars per million input tokens.")
+    output: Rate = Field(None, description="Dollars per million output tokens.")
+    cache_read: Rate = Field(None, description="Dollars per million, read from cache.")
+    cache_write_5m: Rate = Field(
+        None, description="Dollars per million, written to the cache for five minutes."
+    )
+    cache_write_1h: Rate = Field(
+        None, description="Dollars per million, written to the cache for an hour."
+    )
+    discount: Discount = Field(
+        Decimal(0), description="The share, 0 to 0.99, that is taken off the classes not named."
+    )
 
 
 class Budget(ConfigTable):
-    """Dollars. None (in TOML false): no limit."""
+    """Limits in dollars. None (in TOML false): no limit."""
 
     pull_request: Dollars = Field(Decimal(1), description="The most that one pull request costs.")
     day: Dollars = Field(None, description="The most that is spent in a day (UTC).")
@@ -129,76 +101,92 @@ class Budget(ConfigTable):
 
 
 class PathRule(ConfigTable):
-    """What holds for the files that match `path` (gitignore syntax): an instruction, a model."""
+    """An instruction or a model for the files that match `path` (gitignore syntax)."""
 
-    path: Pattern = Field("**", description="The files that it is for, in gitignore syntax.")
-    below: Annotated[Annotated[int, Field(ge=1, le=CONFIG_MOST, strict=True)] | None, OFF] = Field(
-        None, description="Only those of which fewer bytes of changes are asked about."
+    path: Pattern = Field("**", description="The files of this rule, in gitignore syntax.")
+    below: Annotated[Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)] | None, OFF] = Field(
+        None, description="Only files with fewer bytes of changes under review."
     )
     instruction: Annotated[Prose | None, OFF] = Field(
-        None, description="What the model is told about them."
+        None, description="An instruction to the model about these files."
     )
     model: Annotated[ModelName | None, OFF] = Field(
-        None, description="The model that is asked about them; of several rules the last decides."
+        None, description="The model for these files; the last matching rule decides."
     )
 
     @model_validator(mode="after")
-    def _says_something(self) -> "PathRule":
+    def _check_effect(self) -> "PathRule":
         if not (self.instruction or self.model):
-            raise ValueError("a table with an `instruction`, a `model`, or both")
+            raise ValueError("must have an `instruction`, a `model`, or both")
         return self
 
 
-class LedgerConfig(ConfigTable):
-    """Where the ledger lives. `branch` may also be a full ref outside refs/heads/."""
+def _check_ref(name: str) -> str:
+    # Nearly the rules of `git check-ref-format --branch`.
+    if (
+        name.startswith(("-", "/", "."))
+        or name.endswith(("/", ".", ".lock"))
+        or re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{", name)
+    ):
+        raise ValueError("must be the name of a remote or a branch")
+    return name
 
-    remote: Annotated[str, AfterValidator(_ref)] = Field(
+
+class LedgerConfig(ConfigTable):
+    """The place of the ledger. `branch` may also be a full ref outside refs/heads/."""
+
+    remote: Annotated[str, AfterValidator(_check_ref)] = Field(
         "origin", min_length=1, description="The remote that the ledger is pushed to."
     )
-    branch: Annotated[str, AfterValidator(_ref)] = Field(
+    branch: Annotated[str, AfterValidator(_check_ref)] = Field(
         "claude-batch-state",
         min_length=1,
-        description="The branch that holds the ledger, or a full ref such as refs/claude-batch/x.",
+        description="The branch of the ledger, or a full ref such as refs/claude-batch/x.",
     )
 
 
 class OwnKind(ConfigTable):
-    """A kind of the user's own: its prompt is its identity."""
+    """A kind of the user's own, identified by its prompt."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="How findings are labelled.")
-    prompt: Prose = Field(description="What is asked about each piece of changed code.")
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="The label of its findings.")
+    prompt: Prose = Field(description="The question about each piece of changed code.")
 
 
 ConfiguredKind = Annotated[
-    Annotated[Literal["review", "refactor", "security", "docs", "tests"], Tag(BUILT_IN_KIND)]
-    | Annotated[OwnKind, Tag(OWN_KIND)],
+    Annotated[BuiltInKind, Tag(BUILT_IN_KIND)] | Annotated[OwnKind, Tag(OWN_KIND)],
     Discriminator(lambda value: OWN_KIND if isinstance(value, dict | OwnKind) else BUILT_IN_KIND),
 ]
 
 
-def _distinct(kinds: tuple[str | OwnKind, ...]) -> tuple[str | OwnKind, ...]:
+def _check_kinds(kinds: tuple[str | OwnKind, ...]) -> tuple[str | OwnKind, ...]:
     if not kinds:
-        raise ValueError("a list with at least one kind")
+        raise ValueError("must be a list with at least one kind")
     names = [kind.name if isinstance(kind, OwnKind) else kind for kind in kinds]
     names += [name for name in BUILT_IN_KINDS if name not in kinds]
     if len(set(names)) < len(names):
-        raise ValueError("a list in which no name stands twice or is that of a built-in kind")
+        raise ValueError("must not repeat a name or give your own kind a built-in name")
     return kinds
 
 
+def _check_step(step: str) -> str:
+    effort = step.removeprefix(EFFORT) if step.startswith(EFFORT) else None
+    is_name = re.fullmatch(r"[A-Za-z0-9][\w.:@/-]{0,99}", step)
+    if effort not in get_args(Effort) if effort is not None else not is_name:
+        raise ValueError(f'must be a model, "{EFFORT}low" (or another effort), or "{RISKY_ONLY}"')
+    return step
+
+
 class Config(ConfigTable):
-    model: str = Field(
-        "claude-sonnet-5-5", min_length=1, max_length=100, description="The model that is asked."
-    )
+    model: str = Field("claude-sonnet-5-5", min_length=1, max_length=100, description="The model.")
     effort: Annotated[Effort | None, OFF] = Field(
-        "medium", description="How hard it thinks; false leaves that to the model."
+        "medium", description="The effort of the model; false leaves it to the model."
     )
-    kinds: Annotated[tuple[ConfiguredKind, ...], AfterValidator(_distinct)] = Field(
+    kinds: Annotated[tuple[ConfiguredKind, ...], AfterValidator(_check_kinds)] = Field(
         ("review",),
-        description="What is asked: built-in kinds and your own.",
+        description="The questions: built-in kinds and your own.",
         json_schema_extra={"minItems": 1},
     )
-    rules: tuple[PathRule, ...] = Field((), description="What holds for some of the files only.")
+    rules: tuple[PathRule, ...] = Field((), description="Instructions and models for some files.")
     exclude: tuple[Pattern, ...] = Field(
         (), description="Files that are never sent, in gitignore syntax."
     )
@@ -210,14 +198,13 @@ class Config(ConfigTable):
         description="Inline comments on a pull request; further findings go to the summary.",
     )
     verify: Annotated[ModelName | None, OFF] = Field(
-        "claude-haiku-5-5",
-        description="The model that takes a second look at each finding; false: none does.",
+        "claude-haiku-5-5", description="The model that verifies each finding; false: none."
     )
     budget: Budget = Field(Budget(), description="Limits in dollars; false is no limit.")
-    ladder: tuple[Annotated[str, AfterValidator(_step)], ...] = Field(
+    ladder: tuple[Annotated[str, AfterValidator(_check_step)], ...] = Field(
         (),
         max_length=10,
-        description="What is tried in turn when the budget is too small for a submission.",
+        description="Steps to try in turn when a submission exceeds the budget.",
     )
     lane: Lane = Field(
         "batch", description="batch: half price, minutes to 24 hours; now: full price, at once."
@@ -231,7 +218,7 @@ class Config(ConfigTable):
     forks: Literal["skip", "label"] = Field(
         "skip", description="Pull requests from forks: skipped, or submitted when labelled."
     )
-    state: LedgerConfig = Field(LedgerConfig(), description="Where the ledger lives.")
+    state: LedgerConfig = Field(LedgerConfig(), description="The place of the ledger.")
     fail_on: Annotated[Severity | None, OFF] = Field(
         None, description="Findings at or above this severity make the exit code 1."
     )

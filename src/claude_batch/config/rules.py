@@ -1,4 +1,4 @@
-"""Which rules hold for which files, and which model is asked about them."""
+"""Match path rules with files, and choose the model of each file."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -9,31 +9,30 @@ from claude_batch.tasks.task import Task
 
 
 def rules_with_instruction(rules: Sequence[PathRule], tasks: Iterable[Task]) -> list[PathRule]:
-    """Those with an instruction for one of these tasks' files, in the order that they stand in."""
-    sizes = _sizes(tasks)
-    return [rule for rule in rules if rule.instruction and any(_held(rule, sizes))]
+    """The rules with an instruction for a file of these tasks, in the configured order."""
+    sizes = _changed_bytes(tasks)
+    return [rule for rule in rules if rule.instruction and any(_matching_paths(rule, sizes))]
 
 
 def group_by_model(config: Config, tasks: Iterable[Task]) -> dict[str, list[Task]]:
-    """Whole files by the model that the last rule for them names, else the configured one."""
+    """Group tasks by the model of their file: that of its last rule, else the configured one."""
     tasks = list(tasks)
-    sizes = _sizes(tasks)
+    sizes = _changed_bytes(tasks)
     model_of = dict.fromkeys(sizes, config.model)
     for rule in config.rules:
         if rule.model:
-            model_of |= dict.fromkeys(_held(rule, sizes), rule.model)
-    found: dict[str, list[Task]] = {}
+            model_of |= dict.fromkeys(_matching_paths(rule, sizes), rule.model)
+    groups: dict[str, list[Task]] = {}
     for task in tasks:
-        found.setdefault(model_of[task.path], []).append(task)
-    return found
+        groups.setdefault(model_of[task.path], []).append(task)
+    return groups
 
 
 def rule_models(rules: Iterable[PathRule]) -> list[str]:
     return [rule.model for rule in rules if rule.model]
 
 
-def _held(rule: PathRule, sizes: Mapping[str, int]) -> Iterator[str]:
-    """The paths that it is for."""
+def _matching_paths(rule: PathRule, sizes: Mapping[str, int]) -> Iterator[str]:
     try:
         pattern = gitignore([rule.path])
     except BadPattern as error:
@@ -44,9 +43,9 @@ def _held(rule: PathRule, sizes: Mapping[str, int]) -> Iterator[str]:
             yield path
 
 
-def _sizes(tasks: Iterable[Task]) -> dict[str, int]:
-    """Bytes that are asked about, by path."""
-    found: dict[str, int] = {}
+def _changed_bytes(tasks: Iterable[Task]) -> dict[str, int]:
+    """Bytes of the tasks' hunks by path."""
+    sizes: dict[str, int] = {}
     for task in tasks:
-        found[task.path] = found.get(task.path, 0) + len(task.hunk.body)
-    return found
+        sizes[task.path] = sizes.get(task.path, 0) + len(task.hunk.body)
+    return sizes
