@@ -43,7 +43,7 @@ from claude_batch.submission.plan_record import is_recorded
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.outcomes import recent_findings, status_by_finding
-from in_memory_content import InMemory
+from spooled_content import spooled
 
 DAY = 24 * 60
 NOW = ev.START
@@ -84,7 +84,7 @@ def folded(
 ) -> Logs:
     """The files after a fold, read back from their bytes."""
     done = fold(logs, view_of(logs, shards), before)
-    made = {path: parse_log(path, InMemory(content), large) for path, content in done.files.items()}
+    made = {path: parse_log(path, spooled(content), large) for path, content in done.files.items()}
     assert all(not file.damaged for file in made.values())
     return {path: file for path, file in logs.items() if path not in done.removed} | made
 

@@ -4,8 +4,8 @@ from claude_batch.ledger.events import to_line
 from claude_batch.ledger.files import LOG, encode_write, index_written, parse_log
 from claude_batch.ledger.store import Shard, Write
 from claude_batch.ledger.view import LedgerState
-from in_memory_content import EVENTS, InMemory
 from ledger_events import START, answered, asked, finding, intent
+from spooled_content import EVENTS, spooled
 
 
 def test_a_large_claim_is_several_files_and_their_union_is_the_claim() -> None:
@@ -16,7 +16,7 @@ def test_a_large_claim_is_several_files_and_their_union_is_the_claim() -> None:
     assert len(files) > 5
     assert all(LOG.fullmatch(file.path) for file in files)
     assert max(len(file.content) for file in files) < most + most / 4
-    parsed = [parse_log(file.path, InMemory(file.content)) for file in files]
+    parsed = [parse_log(file.path, spooled(file.content)) for file in files]
     assert not any(file.damaged for file in parsed)
     assert LedgerState.from_events(
         event for file in parsed for event in file.events
@@ -33,5 +33,5 @@ def test_what_was_written_need_not_be_read_again() -> None:
     write = Write((*EVENTS, answered("i1", 0, minute=20, findings=1)), (shard,))
     *_, log = encode_write(write, START, "run-1")
     for large in (0, 10**9):
-        stored = InMemory(log.content)
+        stored = spooled(log.content)
         assert index_written(log.events, stored, large) == parse_log(log.path, stored, large)

@@ -278,10 +278,10 @@ def test_a_newer_reader_or_writer_is_asked_for(remote: Work, clone: Work) -> Non
     ledger.transact(always(plan("p1")))
     rewrite(remote, {"meta.json": b'{"schema": 1, "min_reader": 1, "min_writer": 2, "new": 1}'})
     assert len(ledger.view().plans) == 1
-    with pytest.raises(LedgerIsNewer, match="asks for writer 2"):
+    with pytest.raises(LedgerIsNewer, match="needs writer 2"):
         ledger.transact(always(plan("p2")))
     rewrite(remote, {"meta.json": b'{"schema": 2, "min_reader": 2, "min_writer": 2}'})
-    with pytest.raises(LedgerIsNewer, match="asks for reader 2"):
+    with pytest.raises(LedgerIsNewer, match="needs reader 2"):
         ledger.view()
 
 

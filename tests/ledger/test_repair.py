@@ -195,7 +195,7 @@ def test_a_later_ledger_is_left_to_a_later_version(patient: Patient) -> None:
     patient.edit(write={"meta.json": b'{"schema": 2, "min_reader": 1, "min_writer": 2}'})
     patient.edit(write={"meta.json": b"garbage"})
     tip = patient.ledger.tip()
-    with pytest.raises(LedgerIsNewer, match="asks for writer 2"):
+    with pytest.raises(LedgerIsNewer, match="needs writer 2"):
         patient.repaired()
     assert patient.ledger.tip() == tip
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.results import Usage
 from claude_batch.ledger.events import AnyEvent, Estimate
-from claude_batch.ledger.usage_history import MIN_SAMPLES, MAX_SAMPLES, UsageHistory
+from claude_batch.ledger.usage_history import MAX_SAMPLES, MIN_SAMPLES, UsageHistory
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, failed, intent, settled
 from submissions import SubmissionPlan, claim, subject, task

@@ -107,7 +107,7 @@ class Store:
     def visible(self) -> set[Fact]:
         return self.landed.keys() - {fact for facts in self.hidden.values() for fact in facts}
 
-    def standing(self, task: str) -> TaskStatus:
+    def task_status(self, task: str) -> TaskStatus:
         seen = self.visible()
         claims = [name for kind, name in seen if self.landed[kind, name] == task]
         if any(("answer", name) in seen for name in claims):

@@ -4,23 +4,14 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from claude_batch.diff.parser import SUBMODULE
 from claude_batch.diff.whole_files import TreeEntry
+from claude_batch.git.objects import SpooledObject
 
 AUTHOR, EMAIL = "claude-batch", "claude-batch@users.noreply.github.com"
 OLD_TIP = re.compile(rb"^Old-Tip: ([0-9a-f]{40}|[0-9a-f]{64})$", re.MULTILINE)
-
-
-class Content(Protocol):
-    """The content of a file, which need not be in memory."""
-
-    @property
-    def size(self) -> int: ...
-
-    def chunks(self) -> Iterator[bytes]: ...
 
 
 def blob_ids(entries: Iterable[TreeEntry]) -> dict[str, str]:
@@ -33,7 +24,7 @@ def blob_ids(entries: Iterable[TreeEntry]) -> dict[str, str]:
     }
 
 
-def blob_id(content: Content, digits: int) -> str:
+def blob_id(content: SpooledObject, digits: int) -> str:
     """The blob id of a file. An id has 40 digits, or 64 in a SHA-256 repository."""
     name = "sha256" if digits == 64 else "sha1"
     digest = hashlib.new(name, b"blob %d\0" % content.size, usedforsecurity=False)
@@ -57,7 +48,11 @@ def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:
 
 
 def import_stream(
-    files: Mapping[str, Content], drops: Iterable[str], parent: str, seconds: int, message: str
+    files: Mapping[str, SpooledObject],
+    drops: Iterable[str],
+    parent: str,
+    seconds: int,
+    message: str,
 ) -> Iterator[bytes]:
     """Input for `git fast-import`: `files` added to `parent`, `drops` deleted, the id printed.
 

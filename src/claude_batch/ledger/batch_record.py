@@ -1,26 +1,73 @@
-"""An intent with all that became of it: its requests, its batch, their answers."""
+"""Everything that the ledger knows of one batch and of one request."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import overload
 
 from claude_batch.anthropic_api.models import BatchId
+from claude_batch.ledger.event_index import EventIndex, LazyRows
 from claude_batch.ledger.events import (
     AnswerRecorded,
     BatchLookup,
     BatchStatus,
+    FoldedRequest,
     Intent,
     IntentAbandoned,
     IntentId,
     RequestRecorded,
     Submitted,
+    is_unpriced,
+    supersedes,
 )
-from claude_batch.ledger.lazy_rows import LazyRows
-from claude_batch.ledger.log import EventIndex
+
+ZERO = Decimal(0)
+RequestKey = tuple[IntentId, int]  # the intent of a request, and its number there
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request and its answer, if there is one."""
+
+    request: RequestRecorded
+    answer: AnswerRecorded | None
+    is_open: bool
+
+    def charge(self) -> Decimal:
+        """Dollars paid or reserved. While the price is unknown, the reservation stays."""
+        reserved = self.request.estimate.usd_max
+        if self.answer is None:
+            return reserved if self.is_open else ZERO
+        if self.answer.usd is not None:
+            return self.answer.usd
+        return reserved if is_unpriced(self.answer) else ZERO
+
+
+@dataclass(frozen=True)
+class RequestRecords(Sequence[RequestRecord]):
+    """Request records that are loaded on access: those in large log files take no memory."""
+
+    keys: list[RequestKey]
+    load: Callable[[RequestKey], RequestRecord]
+
+    @overload
+    def __getitem__(self, at: int) -> RequestRecord: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[RequestRecord]: ...
+    def __getitem__(self, at: int | slice) -> RequestRecord | list[RequestRecord]:
+        if isinstance(at, slice):
+            return [*map(self.load, self.keys[at])]
+        return self.load(self.keys[at])
+
+    def __len__(self) -> int:
+        return len(self.keys)
 
 
 @dataclass
 class BatchRecord:
-    """One intent with all that is known of it."""
+    """An intent with its requests, its batch and its answers."""
 
     intent: Intent
     requests: LazyRows[RequestRecorded] = field(default_factory=LazyRows)
@@ -31,11 +78,11 @@ class BatchRecord:
     statuses: set[str] = field(default_factory=set)
 
     def is_answered(self) -> bool:
-        """Every request has its answer, whether or not anybody noted the batch as collected."""
+        """True if every request has its answer, even if no event says that it was collected."""
         return bool(self.requests) and self.requests.keys() <= self.answers.keys()
 
     def is_open(self) -> bool:
-        """Money may be, or is, under way."""
+        """True if it may still cost money."""
         return not (self.abandoned or self.is_answered() or self.statuses & {"collected", "lost"})
 
     def status(self, now: datetime) -> str:
@@ -51,34 +98,46 @@ class BatchRecord:
                 return word
         return "in_progress"
 
+    def add_folded(self, row: FoldedRequest) -> None:
+        """Add a folded request. The unfolded events of the same request say more, so they stay,
+        unless the folded answer is a later one."""
+        batch = self.submitted.batch if self.submitted else None
+        if row.n not in self.requests:
+            self.requests[row.n] = partial(row.request, self.intent)
+        answer = self.answers.get(row.n)
+        if answer is None or supersedes(row.answer(batch), answer):
+            self.answers[row.n] = partial(row.answer, batch)
+
 
 def build_batch_records(
-    log: EventIndex, answers: dict[IntentId, LazyRows[AnswerRecorded]]
+    index: EventIndex, answers: dict[IntentId, LazyRows[AnswerRecorded]]
 ) -> dict[IntentId, BatchRecord]:
-    requests = log.lazy_rows(RequestRecorded)
-    found = {
+    requests = index.lazy_rows(RequestRecorded)
+    records = {
         key: BatchRecord(
             intent, requests.get(key, LazyRows()), answers=answers.get(key, LazyRows())
         )
-        for key, intent in log.latest(Intent, lambda e: e.id).items()
+        for key, intent in index.latest(Intent, lambda intent: intent.id).items()
     }
-    for looked in log.distinct(BatchLookup):
-        if looked.intent in found:
-            found[looked.intent].lookups.append(looked)
-    _add_batches(found, log)
-    return found
+    for lookup in index.distinct(BatchLookup):
+        if lookup.intent in records:
+            records[lookup.intent].lookups.append(lookup)
+    for intent, abandoned in index.latest(IntentAbandoned, lambda event: event.intent).items():
+        if intent in records:
+            records[intent].abandoned = abandoned
+    _add_batches(records, index)
+    return records
 
 
-def _add_batches(found: dict[IntentId, BatchRecord], log: EventIndex) -> None:
-    """A batch that exists beats the belief that it was never sent: its money is under way."""
-    for intent, voided in log.latest(IntentAbandoned, lambda e: e.intent).items():
-        if intent in found:
-            found[intent].abandoned = voided
-    sender: dict[BatchId, IntentId] = {e.batch: e.intent for e in log.distinct(Submitted)}
-    for intent, submitted in log.latest(Submitted, lambda e: e.intent).items():
-        if intent in found:
-            found[intent].submitted, found[intent].abandoned = submitted, None
-    for status in log.all(BatchStatus):
-        owner = sender.get(status.batch)
-        if owner in found:
-            found[owner].statuses.add(status.status)
+def _add_batches(records: dict[IntentId, BatchRecord], index: EventIndex) -> None:
+    for intent, submitted in index.latest(Submitted, lambda event: event.intent).items():
+        if intent in records:
+            # A batch that exists costs money, so it counts more than an abandoned intent.
+            records[intent].submitted, records[intent].abandoned = submitted, None
+    intents: dict[BatchId, IntentId] = {
+        event.batch: event.intent for event in index.distinct(Submitted)
+    }
+    for status in index.all(BatchStatus):
+        owner = intents.get(status.batch)
+        if owner in records:
+            records[owner].statuses.add(status.status)

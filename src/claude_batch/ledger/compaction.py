@@ -1,8 +1,8 @@
-"""Folding: old log files give way to one snapshot a month, where a finished request is one row.
+"""Compaction: old log files are replaced by one snapshot a month, with one event per request.
 
-Folded and unfolded, a log answers every question of the program alike. So a request is folded
-only if its row says it again: one that failed with a reason, whose findings are still here or
-from which estimates are drawn stays as it is. So does all that is not a request.
+Every command prints the same before and after. So a request is folded only if the folded event
+has all of it that is needed later. It stays if it failed with a reason, if its findings are still
+stored, or if estimates are based on it. Events that are not about requests stay, too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.ledger import view as ledger_view
+from claude_batch.ledger.batch_record import RequestKey
 from claude_batch.ledger.events import (
     AnswerRecorded,
     AnyEvent,
@@ -32,113 +32,122 @@ from claude_batch.ledger.events import (
     TasksReset,
     is_unpriced,
 )
-from claude_batch.ledger.files import LARGE, ParsedLog, is_older, encode_snapshot
+from claude_batch.ledger.files import LARGE, ParsedLog, encode_snapshot, is_older
 from claude_batch.ledger.usage_history import sampled_requests
-from claude_batch.ledger.view import LedgerState, TaskStatus, plan_key, plans_counted_once
+from claude_batch.ledger.view import (
+    LedgerState,
+    TaskStatus,
+    plan_key,
+    plans_counted_once,
+    refactoring_plans,
+)
 
-# The API keeps results for 29 days, and to read them again takes what a row does not say.
+# The API keeps results for 29 days, and reading them again needs the unfolded request.
 MIN_AGE = timedelta(days=30)
 MAX_FILES = 1_000
 MAX_BYTES = 5_000_000
-Key = tuple[IntentId, int]
 
 
-def needs_compaction(logs: Mapping[str, int], before: datetime) -> bool:
-    """`logs`: sizes by path, as View has them. Snapshots stand for what has been folded."""
-    found = compactable_files(logs, before)
-    return len(found) > MAX_FILES or sum(logs[path] for path in found) > MAX_BYTES
+def needs_compaction(log_sizes: Mapping[str, int], before: datetime) -> bool:
+    """True if there are many or large log files of days before `before`. Bytes by path."""
+    paths = compactable_files(log_sizes, before)
+    return len(paths) > MAX_FILES or sum(log_sizes[path] for path in paths) > MAX_BYTES
 
 
-def compactable_files(logs: Mapping[str, int], before: datetime) -> list[str]:
-    """Log files of days before `before`. Rows of large ones cost nothing until they are asked
-    for; folded they would."""
-    return [path for path, size in logs.items() if size < LARGE and is_older(path, before)]
+def compactable_files(log_sizes: Mapping[str, int], before: datetime) -> list[str]:
+    """The log files of days before `before`, without large ones."""
+    # The rows of a large file take no memory until they are read; folded they would.
+    return [path for path, size in log_sizes.items() if size < LARGE and is_older(path, before)]
 
 
 @dataclass(frozen=True)
 class Compaction:
-    """`files` say what `gone` said; they go and come in one commit."""
+    """Files to add and files to remove, in one commit."""
 
     files: Mapping[str, bytes]
     removed: tuple[str, ...]
 
 
-def fold(logs: Mapping[str, ParsedLog], view: LedgerState, before: datetime) -> Compaction:
-    """Of log files of days before `before`, and snapshots. `view` is the state of all `logs`.
+def fold(logs: Mapping[str, ParsedLog], state: LedgerState, before: datetime) -> Compaction:
+    """Fold the log files of days before `before`, and the snapshots. `state` is that of all `logs`.
 
     A file that could not be read in full is left alone.
     """
-    days = compactable_files({path: parsed.size for path, parsed in logs.items()}, before)
+    days = compactable_files({path: log.size for path, log in logs.items()}, before)
     snapshots = [path for path in logs if path.startswith("snap/")]
-    whole = [path for path in (*days, *snapshots) if not logs[path].damaged]
+    paths = [path for path in (*days, *snapshots) if not logs[path].damaged]
+    events = [event for path in paths for event in logs[path].all_events()]
     months: dict[str, list[AnyEvent]] = {}
-    for event in _fold_events(
-        [event for path in whole for event in logs[path].all_events()], view, before
-    ):
+    for event in _fold_events(events, state, before):
         months.setdefault(f"{event.at.astimezone(UTC):%Y-%m}", []).append(event)
-    made = dict(encode_snapshot(month, events) for month, events in months.items())
-    files = {path: content for path, content in made.items() if path not in logs}
-    return Compaction(files, tuple(path for path in whole if path not in made))
+    new = dict(encode_snapshot(month, events) for month, events in months.items())
+    files = {path: content for path, content in new.items() if path not in logs}
+    return Compaction(files, tuple(path for path in paths if path not in new))
 
 
-def _fold_events(events: list[AnyEvent], view: LedgerState, before: datetime) -> Iterator[AnyEvent]:
-    needed = sampled_requests(view)
+def _fold_events(
+    events: list[AnyEvent], state: LedgerState, before: datetime
+) -> Iterator[AnyEvent]:
+    sampled = sampled_requests(state)
     keys = dict.fromkeys(
-        (e.intent, e.n) for e in events if isinstance(e, RequestRecorded | AnswerRecorded)
+        (event.intent, event.n)
+        for event in events
+        if isinstance(event, RequestRecorded | AnswerRecorded)
     )
-    rows = [_fold_request(view, key, before) for key in keys if key not in needed]
-    settled = {(row.intent, row.n): row for row in rows if row}
-    rest = _Retention.from_state(view, settled, before)
-    yield from filter(rest.keeps, events)
-    yield from settled.values()
+    rows = [_fold_request(state, key, before) for key in keys if key not in sampled]
+    folded = {(row.intent, row.n): row for row in rows if row}
+    retention = _Retention.from_state(state, folded, before)
+    yield from filter(retention.keeps, events)
+    yield from folded.values()
 
 
-def _fold_request(view: LedgerState, key: Key, before: datetime) -> FoldedRequest | None:
-    """None: the request is not finished, or it has more to say than a row can."""
+def _fold_request(state: LedgerState, key: RequestKey, before: datetime) -> FoldedRequest | None:
+    """None: the request is not finished, or the folded event would lose something."""
     intent, n = key
-    sending = view.batch_records.get(intent)
-    asked = sending.requests.get(n) if sending else None
-    answer = sending.answers.get(n) if sending else None
-    if not sending or not asked or not answer or sending.is_open() or answer.at >= before:
+    record = state.batch_records.get(intent)
+    request = record.requests.get(n) if record else None
+    answer = record.answers.get(n) if record else None
+    if not record or not request or not answer or record.is_open() or answer.at >= before:
         return None
-    if (answer.findings and answer.shard in view.shards) or is_unpriced(answer):
+    if (answer.findings and answer.shard in state.shards) or is_unpriced(answer):
         return None
-    if any(view.task_status(task.id) is TaskStatus.FAILED for task in asked.tasks):
-        return None  # until it is asked again, people are told where it stands and why it failed
-    row = FoldedRequest.from_request(asked, answer, sending.intent.lane)
-    batch = sending.submitted.batch if sending.submitted else None
-    is_whole = row.answer(batch) == answer and asked.at == sending.intent.at
-    return row if is_whole and answer.model else None
+    # Until a failed task is retried, `status` shows its file and the reason.
+    if any(state.task_status(task.id) is TaskStatus.FAILED for task in request.tasks):
+        return None
+    row = FoldedRequest.from_request(request, answer, record.intent.lane)
+    batch = record.submitted.batch if record.submitted else None
+    is_complete = row.answer(batch) == answer and request.at == record.intent.at
+    return row if is_complete and answer.model else None
 
 
 @dataclass(frozen=True)
 class _Retention:
-    """What is carried over: all but what a row or something later has replaced."""
+    """The events that stay: all that no folded request and no later event replaces."""
 
-    settled: Mapping[Key, FoldedRequest]
+    folded: Mapping[RequestKey, FoldedRequest]
     finished: frozenset[IntentId | BatchId]
     latest: frozenset[Event]
     plans: frozenset[str]
 
     @classmethod
     def from_state(
-        cls, view: LedgerState, settled: Mapping[Key, FoldedRequest], before: datetime
+        cls, state: LedgerState, folded: Mapping[RequestKey, FoldedRequest], before: datetime
     ) -> "_Retention":
-        answered = [one for one in view.batch_records.values() if one.is_answered()]
-        batches = (one.submitted.batch for one in answered if one.submitted)
-        latest = (*view.posts.values(), *view.leases.values(), *view.closed.values())
+        answered = [record for record in state.batch_records.values() if record.is_answered()]
+        batches = (record.submitted.batch for record in answered if record.submitted)
+        latest = (*state.posts.values(), *state.leases.values(), *state.closed.values())
         return cls(
-            settled,
-            frozenset((*(one.intent.id for one in answered), *batches)),
+            folded,
+            frozenset((*(record.intent.id for record in answered), *batches)),
             frozenset(latest),
-            frozenset(plan.id for plan in _needed_plans(view, before)),
+            frozenset(plan.id for plan in _needed_plans(state, before)),
         )
 
     def keeps(self, event: AnyEvent) -> bool:
         match event:
             case RequestRecorded() | AnswerRecorded() | FoldedRequest():
-                return (event.intent, event.n) not in self.settled
-            case BatchLookup() | IntentAbandoned():  # how it ended its answers say
+                return (event.intent, event.n) not in self.folded
+            case BatchLookup() | IntentAbandoned():
                 return event.intent not in self.finished
             case BatchStatus():
                 return event.batch not in self.finished
@@ -152,16 +161,16 @@ class _Retention:
                 assert_never(event)
 
 
-def _needed_plans(view: LedgerState, before: datetime) -> Iterable[Plan]:
-    """Young ones, those of open pull requests, the latest of each label, those that refactorings
-    are made of, and those whose reuse receipts count: of equal ones only the first counts."""
-    latest = {(plan.pr, plan.label): plan.at for plan in view.plans}
-    first = {plan_key(plan): plan for plan in reversed(view.plans)}
-    needed = {plan.id for plan, _ in ledger_view.refactoring_plans(view)} | {
-        plan.id for plan in plans_counted_once(view)
-    }
-    for plan in view.plans:
-        is_open = plan.pr is not None and not view.was_closed(plan.pr, before)
+def _needed_plans(state: LedgerState, before: datetime) -> Iterable[Plan]:
+    """New plans, those of open pull requests, the latest of each label, those of refactorings, and
+    those whose reused tasks are counted in receipts."""
+    latest = {(plan.pr, plan.label): plan.at for plan in state.plans}
+    first = {plan_key(plan): plan for plan in reversed(state.plans)}
+    needed = {plan.id for plan, _ in refactoring_plans(state)}
+    needed |= {plan.id for plan in plans_counted_once(state)}
+    for plan in state.plans:
+        is_open = plan.pr is not None and not state.was_closed(plan.pr, before)
         is_new = plan.at >= before or plan.at == latest[plan.pr, plan.label]
         if plan.id in needed or is_open or is_new:
+            # Only the first of equal plans is counted, so it must stay if a later one does.
             yield from (plan, first[plan_key(plan)])

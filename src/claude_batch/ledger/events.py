@@ -1,8 +1,8 @@
-"""The ledger's events, schema version 1. docs/ledger-format.md is the page for other readers.
+"""The ledger's events, schema version 1. docs/ledger-format.md documents them.
 
-An event is a fact or an intent; it is never changed. Every event carries when it was written,
-by which run and for which repository. Facts about the same thing only ever add up, so that the
-union of two writers' files is the right state, whatever the order.
+Events never change, and their order does not matter: the state is computed from the set of all
+events, so files of several writers are combined without conflicts. The fields and the values of
+`type` are the file format.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -50,13 +50,13 @@ class Stamp:
         return event_type(at=at or self.now(), run=self.run, repo=self.repo, **fields)
 
 
-class SkippedFile(Model):
+class SkippedPath(Model):
     path: str
     reason: str
 
 
 class Plan(Event):
-    """What one submit looked at, recorded even when nothing had to be sent."""
+    """The files and tasks of one submit. It is recorded even if nothing was sent."""
 
     type: Literal["plan"] = "plan"
     id: str
@@ -65,7 +65,7 @@ class Plan(Event):
     base: str | None
     head: str | None
     files: tuple[PlannedFile, ...]
-    left_out: tuple[SkippedFile, ...] = ()
+    left_out: tuple[SkippedPath, ...] = ()
     new: int  # tasks that this submit sent
     reused: int  # tasks that the ledger knew: answered or in flight
 
@@ -83,7 +83,7 @@ class Plan(Event):
 
 
 class Intent(Event):
-    """About to send a batch. Until `lease_until` its owner is believed to be at it."""
+    """A batch that is about to be created. Until `lease_until` other runs leave it alone."""
 
     type: Literal["intent"] = "intent"
     id: IntentId  # 16 hex digits, random; the first part of each custom_id
@@ -91,11 +91,11 @@ class Intent(Event):
     lane: Literal["batch", "now"]
     requests: int
     sha256: str  # over the `sha` of its requests, in order
-    follows: str | None = None  # why there is a second sending: "retry", "split", "verify", "rest"
+    follows: str | None = None  # the reason of a second batch: "retry", "split", "verify", "rest"
 
 
 class Estimate(Model):
-    """Before sending. `usd_max` is what the budget reserves."""
+    """The estimate before sending. The budget reserves `usd_max`."""
 
     input_tokens: int
     output_tokens: int
@@ -105,11 +105,9 @@ class Estimate(Model):
 
 
 class RequestRecorded(Event):
-    """One request of an intent."""
-
     type: Literal["request"] = "request"
     intent: IntentId
-    n: int  # its place in the intent; custom_id is "<intent>-<n>-<first 16 of sha>"
+    n: int  # its position in the intent; custom_id is "<intent>-<n>-<first 16 of sha>"
     sha: str  # over the request's params
     pr: int | None
     kind: str
@@ -131,7 +129,7 @@ class Submitted(Event):
 
 
 class BatchLookup(Event):
-    """Batches were listed to see whether an intent without a fact had been sent after all."""
+    """A listing of batches, made to find the batch of an intent without a `Submitted` event."""
 
     type: Literal["looked"] = "looked"
     intent: IntentId
@@ -139,7 +137,7 @@ class BatchLookup(Event):
 
 
 class IntentAbandoned(Event):
-    """An intent of which nothing more will be sent: what has no answer is free again."""
+    """Nothing more of this intent will be sent: its tasks without an answer may be sent again."""
 
     type: Literal["voided"] = "voided"
     intent: IntentId
@@ -153,7 +151,7 @@ class BatchStatus(Event):
 
 
 class AnswerRecorded(Event):
-    """What came back for one request, and what it cost. `shard` holds the findings."""
+    """The answer to one request, and its cost. `shard` is the file with its findings."""
 
     type: Literal["answer"] = "answer"
     intent: IntentId
@@ -172,7 +170,7 @@ class AnswerRecorded(Event):
 
 
 class Lease(Event):
-    """Somebody is at `scope` ("publish:7") until `until`; one with `until` = `at` frees it."""
+    """Reserves `scope` ("publish:7") for `owner` until `until`. `until` = `at` releases it."""
 
     type: Literal["lease"] = "lease"
     scope: str
@@ -181,20 +179,20 @@ class Lease(Event):
 
 
 class Post(Event):
-    """Something of ours stands on a pull request. `key` is a fingerprint, "summary" or "check"."""
+    """Something that was posted on GitHub. `key` is a fingerprint, "summary" or "check"."""
 
     type: Literal["post"] = "post"
     pr: int
     what: Literal["comment", "summary", "check", "pull_request"]
     key: str
     remote_id: int
-    sha: str  # over the body, to see whether an edit is due
+    sha: str  # over the body: if it differs, the post is edited
     head: str
     state: Literal["posted", "resolved", "deleted"] = "posted"
 
 
 class FeedbackRecorded(Event):
-    """What a person with write access said about a finding of ours."""
+    """Feedback on a finding by a person with write access."""
 
     type: Literal["signal"] = "signal"
     pr: int
@@ -203,7 +201,7 @@ class FeedbackRecorded(Event):
 
 
 class TasksReset(Event):
-    """These tasks may be asked again although they were answered or have failed too often."""
+    """Tasks that may be sent again although they were answered or have failed too often."""
 
     type: Literal["forgotten"] = "forgotten"
     tasks: tuple[TaskId, ...]
@@ -217,7 +215,8 @@ class PullRequestClosed(Event):
 
 
 class FoldedRequest(Event):
-    """A finished request after folding: what receipts and deduplication need, in one row."""
+    """A finished request and its answer in one event: the fields that receipts and deduplication
+    need."""
 
     type: Literal["settled"] = "settled"
     intent: IntentId
@@ -307,25 +306,25 @@ AnyEvent = Annotated[
 
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
-# They come with a message, so the API bills them; one that was lost may have been billed.
+# The API bills these, because they have a message. A lost one may have been billed.
 BILLED = (Outcome.SUCCEEDED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.UNREADABLE)
 
 
 def is_unpriced(answer: AnswerRecorded | FoldedRequest) -> bool:
-    """It may have cost something, and nothing says how much: its model has no price, or its usage
-    is missing, negative or absurd."""
+    """True if it may have cost money but the amount is unknown: its model has no price, or its
+    usage is missing, negative or absurd."""
     return answer.usd is None and (answer.usage is not None or answer.outcome in BILLED)
 
 
 def is_lost(answer: AnswerRecorded | FoldedRequest) -> bool:
-    """In the lane now nothing came back: it may have been billed, and again when it was asked
-    again. What a batch lost is found at the API."""
+    """True if the answer to an immediate request was lost, so it may have been billed."""
+    # Lost answers of batches do not count: the API still has them.
     at_once = answer.lane == "now" if isinstance(answer, FoldedRequest) else answer.batch is None
     return at_once and answer.usage is None and answer.outcome is Outcome.UNREADABLE
 
 
 def to_line(event: AnyEvent) -> bytes:
-    """One line of a log file, without its newline. Keys at their default are left out."""
+    """A line of a log file, without its newline. Fields with their default value are left out."""
     row = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
     return b'{"type":"%b",%b' % (event.type.encode(), row[1:])
 
@@ -339,17 +338,17 @@ TICK = timedelta(microseconds=1)
 
 
 def next_timestamp(known: Iterable[datetime], now: datetime) -> datetime:
-    """`now`, or just after the last that is known."""
+    """`now`, or just after the latest known time, if the clock of this runner is behind."""
     return max([now, *(at + TICK for at in known)])
 
 
 def latest(events: Iterable[E]) -> E:
-    """Of events about one thing, at least one."""
+    """The event that counts, of at least one."""
     return reduce(lambda one, other: other if supersedes(other, one) else one, events)
 
 
 def supersedes(event: Event, other: Event) -> bool:
-    """Between two at once, the one with the greater line."""
+    """True if `event` is later. Of two events with the same time, the greater line counts."""
     if event.at != other.at:
         return event.at > other.at
     return event != other and encode(event) > encode(other)

@@ -1,7 +1,6 @@
-"""`prune`: drops findings of pull requests long closed, folds old log files, and if somebody asks
-for it puts one commit in the place of the history.
+"""`prune`: delete findings of closed pull requests, fold old log files, and squash the history.
 
-Ids, costs and states stay, so receipts and deduplication go on as before.
+Ids, costs and statuses stay, so receipts and deduplication do not change.
 """
 
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from datetime import datetime, timedelta
 
 from claude_batch.errors import CannotRecord
 from claude_batch.formatting import count
-from claude_batch.ledger import compaction as folding
+from claude_batch.ledger import compaction
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.repair import LedgerHistory
 from claude_batch.ledger.store import Ledger, Write
@@ -20,68 +19,66 @@ from claude_batch.tasks.task import TaskId
 
 @dataclass(frozen=True)
 class PruneResult:
-    dropped: int = 0  # files of findings
-    folded: int = 0  # log files that a snapshot stands for now
-    squashed: int = 0  # commits that one stands for now
+    dropped: int = 0  # deleted files of findings
+    folded: int = 0  # log files that are now in a snapshot
+    squashed: int = 0  # commits that are now one
 
 
 def prune(
-    ledger: Ledger, now: datetime, age: timedelta = folding.MIN_AGE, *, when_due: bool = False
+    ledger: Ledger, now: datetime, age: timedelta = compaction.MIN_AGE, *, when_due: bool = False
 ) -> PruneResult:
-    """What is older than `age`; log files younger than folding.YOUNGEST are never folded.
+    """Delete and fold what is older than `age`. Log files are folded after MIN_AGE at the earliest.
 
-    `when_due`: only where there is so much of it that reading the ledger takes long.
+    `when_due`: only if the ledger is so large that reading it takes long.
     """
-    drop_before, fold_before = now - age, now - max(age, folding.MIN_AGE)
+    drop_before, fold_before = now - age, now - max(age, compaction.MIN_AGE)
     before = LedgerState()
 
-    def decide(view: LedgerState) -> Write:
+    def decide(state: LedgerState) -> Write:
         nonlocal before
-        before = view
-        if when_due and not folding.needs_compaction(view.log_sizes, fold_before):
+        before = state
+        if when_due and not compaction.needs_compaction(state.log_sizes, fold_before):
             return Write()
-        return Write(drops=tuple(_unused_shards(view, drop_before)), fold_before=fold_before)
+        return Write(drops=tuple(_unused_shards(state, drop_before)), fold_before=fold_before)
 
     after = ledger.transact(decide)
-    folded = [
-        path
-        for path in folding.compactable_files(before.log_sizes, fold_before)
-        if path not in after.log_sizes
-    ]
+    foldable = compaction.compactable_files(before.log_sizes, fold_before)
+    folded = [path for path in foldable if path not in after.log_sizes]
     return PruneResult(len(before.shards - after.shards), len(folded))
 
 
+def _unused_shards(state: LedgerState, before: datetime) -> Iterator[str]:
+    """The shards that only pull requests use that were closed before then."""
+    users: dict[str, set[int | None]] = {}
+    pulls_of = _pulls_by_task(state)
+    for record in state.requests:
+        if record.answer and record.answer.shard in state.shards:
+            pulls = users.setdefault(record.answer.shard, set())
+            pulls.add(record.request.pr)
+            # An answer that one pull request paid for may be reused by another that is open.
+            pulls.update(*(pulls_of.get(task.id, ()) for task in record.request.tasks))
+    closed = {number for number in state.closed if state.was_closed(number, before)}
+    return (shard for shard, pulls in sorted(users.items()) if pulls <= closed)
+
+
+def _pulls_by_task(state: LedgerState) -> dict[TaskId, set[int | None]]:
+    pulls: dict[TaskId, set[int | None]] = {}
+    for plan in state.plans:
+        for task in plan.task_ids:
+            pulls.setdefault(task, set()).add(plan.pr)
+    return pulls
+
+
 def squash(ledger: GitLedger, history: LedgerHistory) -> PruneResult:
-    """Raises CannotRecord while something can be put back that only the history has."""
+    """Raises CannotRecord if damaged files can be restored from the history only."""
 
     def check(tip: str) -> None:
-        wanted = history.examine(tip).intact
-        if wanted:
+        restorable = history.examine(tip).intact
+        if restorable:
             raise CannotRecord(
-                f"{ledger.ref} has lost {count(len(wanted), 'file')} that only its history holds",
+                f"{ledger.ref} has lost {count(len(restorable), 'file')} "
+                "that only its history holds",
                 "run `claude-batch doctor --repair` first, then run the command again",
             )
 
     return PruneResult(squashed=ledger.squash(check))
-
-
-def _unused_shards(view: LedgerState, before: datetime) -> Iterator[str]:
-    """Those that only pull requests use that were closed before then."""
-    users: dict[str, set[int | None]] = {}
-    planners = _planning_pulls(view)
-    for row in view.requests:
-        if row.answer and row.answer.shard in view.shards:
-            found = users.setdefault(row.answer.shard, set())
-            found.add(row.request.pr)
-            found.update(*(planners.get(task.id, ()) for task in row.request.tasks))
-    gone = {number for number in view.closed if view.was_closed(number, before)}
-    return (shard for shard, numbers in sorted(users.items()) if numbers <= gone)
-
-
-def _planning_pulls(view: LedgerState) -> dict[TaskId, set[int | None]]:
-    """What one pull request paid for may serve another that is still open."""
-    found: dict[TaskId, set[int | None]] = {}
-    for plan in view.plans:
-        for task in plan.task_ids:
-            found.setdefault(task, set()).add(plan.pr)
-    return found

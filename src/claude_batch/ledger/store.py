@@ -1,4 +1,4 @@
-"""ledger/store."""
+"""The protocol of a ledger, and the values that are written to one."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from claude_batch.ledger.view import LedgerState
 
 @dataclass(frozen=True)
 class Shard:
-    """What one request's answer said. Kept beside the log, compressed, dropped in the end."""
+    """The findings of one request. They are stored outside of the log, so that they can be
+    deleted."""
 
     intent: IntentId
     n: int
@@ -21,16 +22,16 @@ class Shard:
 
 @dataclass(frozen=True)
 class Write:
-    """What a decision wants recorded. Empty: nothing is written."""
+    """One change to the ledger. Nothing is written for an empty one."""
 
     events: tuple[AnyEvent, ...] = ()
     shards: tuple[Shard, ...] = ()
-    drops: tuple[str, ...] = ()  # shards that nobody needs any more, by name
-    fold_before: datetime | None = None  # the store may fold what was finished before then
+    drops: tuple[str, ...] = ()  # paths of shards to delete
+    fold_before: datetime | None = None  # requests that ended before may be folded
 
 
 class Ledger(Protocol):
-    """The port. One store is a git branch; another may be a database."""
+    """A ledger. GitLedger keeps it on a branch; a database could implement the same methods."""
 
     def view(self) -> LedgerState:
         """The newest state. Raises CannotRecord."""
@@ -38,12 +39,12 @@ class Ledger(Protocol):
     def transact(
         self, decide: Callable[[LedgerState], Write], *, patient: bool = True
     ) -> LedgerState:
-        """Record what `decide` returns, compare-and-swap.
+        """Write what `decide` returns, and return the state that contains it.
 
-        `decide` runs again on every new tip until its write lands, so it must only compute.
-        Who is not `patient` tries once: it is about to end.
-        Returns the state that holds the write. Raises CannotRecord, and whatever `decide` raises.
+        The write is a compare-and-swap: `decide` is called again for each new tip until its write
+        lands, so it must not have side effects. Without `patient` it is tried once, for a process
+        that is about to end. Raises CannotRecord, and whatever `decide` raises.
         """
 
     def findings(self, answers: Iterable[AnswerRecorded]) -> Iterator[Finding]:
-        """The findings of these answers, read from their shards; a lost shard is skipped."""
+        """The findings of these answers, from their shards. A lost shard is skipped."""

@@ -1,7 +1,7 @@
-"""What earlier answers say about the next: tokens out for each task, tokens in for its length.
+"""Token usage of earlier answers, as a basis of estimates.
 
-Only answers whose request still stands in full in the ledger count: a folded one has lost its
-effort and its length. So folding leaves those alone that count.
+Folded requests do not count, because they have lost their effort and their length. Compaction
+leaves the requests alone that count.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -15,10 +15,8 @@ from claude_batch.ledger.view import LedgerState
 
 Basis = Literal["history", "defaults"]
 InputBasis = Literal["history", "counted", "length"]
-MIN_SAMPLES = 20  # answers; before that a few large ones would say more than the stated assumptions
-MAX_SAMPLES = (
-    100  # the newest answers, so that a new version of a model or of a prompt is soon followed
-)
+MIN_SAMPLES = 20  # answers; fewer may be untypical, so the default assumptions are better
+MAX_SAMPLES = 100  # the newest answers, so that a new version of a model or prompt soon shows
 Key = TypeVar("Key", bound=Hashable)
 Pair = tuple[int, int]
 Sample = tuple[datetime, int, RequestRecorded, Usage]
@@ -26,7 +24,7 @@ Sample = tuple[datetime, int, RequestRecorded, Usage]
 
 @dataclass(frozen=True)
 class UsageHistory:
-    """Each pair is a sum over the newest answers; `counted` is one over requests to come."""
+    """Sums over the newest answers; those of `counted` are over the requests to be sent."""
 
     out: dict[tuple[str, str, str | None], Pair] = field(default_factory=dict)  # tokens, tasks
     length: dict[str, Pair] = field(default_factory=dict)  # tokens billed, tokens by length
@@ -41,26 +39,26 @@ class UsageHistory:
         )
 
     def output_tokens(self, kind: str, model: str, effort: str | None, tasks: int) -> int | None:
-        """For so many tasks. None: too few answers of this kind, model and effort are known."""
+        """The estimate for this number of tasks. None: too few answers are known."""
         if (kind, model, effort) not in self.out:
             return None
         tokens, asked = self.out[kind, model, effort]
         return _ceil(tokens * tasks, asked)
 
     def input_tokens(self, by_length: int, model: str) -> int:
-        """`by_length` is what estimate.input_tokens says; without anything better it stands."""
+        """The estimate for a request with `by_length` tokens by its length in characters."""
         billed, expected = self.length.get(model) or self.counted.get(model) or (1, 1)
         return _ceil(by_length * billed, expected)
 
     def input_basis(self, model: str) -> InputBasis:
-        """What `input_tokens` rests on."""
+        """The basis of `input_tokens` for this model."""
         if model in self.length:
             return "history"
         return "counted" if model in self.counted else "length"
 
 
 def sampled_requests(view: LedgerState) -> set[tuple[IntentId, int]]:
-    """The requests that `History.of` draws on, or may when more have been answered."""
+    """The requests that `UsageHistory` uses, or may use when more are answered."""
     newest: dict[Hashable, list[RequestRecorded]] = {}
     for _, _, asked, _ in sorted(_samples(view), key=_age, reverse=True):
         newest.setdefault(_question(asked), []).append(asked)

@@ -1,16 +1,23 @@
-"""Everything we remember: the fold of all events, and the port that every store implements."""
+"""The ledger's state, computed from its events."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property, partial
-from typing import overload
+from functools import cached_property
 
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.findings.anchors import AnchoredTask
-from claude_batch.ledger.batch_record import BatchRecord, build_batch_records
+from claude_batch.ledger.batch_record import (
+    ZERO,
+    BatchRecord,
+    RequestKey,
+    RequestRecord,
+    RequestRecords,
+    build_batch_records,
+)
+from claude_batch.ledger.event_index import AnyLogFileIndex, EventIndex
 from claude_batch.ledger.events import (
     AnswerRecorded,
     AnyEvent,
@@ -22,18 +29,16 @@ from claude_batch.ledger.events import (
     Post,
     PullRequestClosed,
     RequestRecorded,
-    is_unpriced,
-    supersedes,
+    TasksReset,
 )
-from claude_batch.ledger.lazy_rows import AnyLogFileIndex
-from claude_batch.ledger.log import EventIndex, reset_times
 from claude_batch.tasks.task import TaskId
 
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
+REFACTOR = "refactor"  # the kind whose plans become pull requests of their own
 
 
 class TaskStatus(StrEnum):
-    """How a task stands in the ledger."""
+    """The status of a task: `new` tasks may be sent."""
 
     NEW = "new"
     IN_FLIGHT = "in_flight"
@@ -41,67 +46,24 @@ class TaskStatus(StrEnum):
     FAILED = "failed"
 
 
-RequestKey = tuple[IntentId, int]  # of a request: its intent and its number there
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One request as deduplication and budgets see it."""
-
-    request: RequestRecorded
-    answer: AnswerRecorded | None
-    is_open: bool
-
-    def charge(self) -> Decimal:
-        """Dollars paid or reserved; what was paid and is not known keeps its reservation."""
-        reserved = self.request.estimate.usd_max
-        if self.answer is None:
-            return reserved if self.is_open else ZERO
-        if self.answer.usd is not None:
-            return self.answer.usd
-        return reserved if is_unpriced(self.answer) else ZERO
-
-
-@dataclass(frozen=True)
-class RequestRecords(Sequence[RequestRecord]):
-    """Rows by key, each made when it is looked at: on a sheet they cost nothing until then."""
-
-    keys: list[RequestKey]
-    load: Callable[[RequestKey], RequestRecord]
-
-    @overload
-    def __getitem__(self, at: int) -> RequestRecord: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[RequestRecord]: ...
-    def __getitem__(self, at: int | slice) -> RequestRecord | list[RequestRecord]:
-        return (
-            [*map(self.load, self.keys[at])] if isinstance(at, slice) else self.load(self.keys[at])
-        )
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-
 @dataclass
 class LedgerState:
-    """The state at one tip of the ledger. Built once per tip, then only read."""
+    """The state at one commit of the ledger. It is built once and then only read."""
 
     batch_records: dict[IntentId, BatchRecord] = field(default_factory=dict)
-    folded_requests: dict[tuple[IntentId, int], FoldedRequest] = field(
-        default_factory=dict
-    )  # without intent
-    plans: list[Plan] = field(default_factory=list)
-    posts: dict[tuple[int, str], Post] = field(default_factory=dict)
+    # Folded requests whose intent is not in the ledger; the others are in their batch record.
+    folded_requests: dict[RequestKey, FoldedRequest] = field(default_factory=dict)
+    plans: list[Plan] = field(default_factory=list)  # oldest first
+    posts: dict[tuple[int, str], Post] = field(default_factory=dict)  # by pull request and key
     feedback: list[FeedbackRecorded] = field(default_factory=list)
     closed: dict[int, PullRequestClosed] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     reset_times: dict[TaskId, datetime] = field(default_factory=dict)
-    damaged: tuple[str, ...] = ()  # what the store could not read and left alone: "path: why"
-    orphans: dict[tuple[IntentId, int], AnswerRecorded] = field(
-        default_factory=dict
-    )  # intent unreadable
-    shards: frozenset[str] = frozenset()  # names of those that the store still holds
-    log_sizes: Mapping[str, int] = field(default_factory=dict, compare=False)  # files, their bytes
+    damaged: tuple[str, ...] = ()  # "path: reason" for everything that could not be read
+    # Answers whose intent could not be read.
+    orphans: dict[RequestKey, AnswerRecorded] = field(default_factory=dict)
+    shards: frozenset[str] = frozenset()  # paths of the stored files of findings
+    log_sizes: Mapping[str, int] = field(default_factory=dict, compare=False)  # bytes by path
 
     @classmethod
     def from_events(
@@ -109,210 +71,198 @@ class LedgerState:
         events: Iterable[AnyEvent],
         damaged: tuple[str, ...] = (),
         shards: Iterable[str] = (),
-        sheets: Iterable[AnyLogFileIndex] = (),
+        indexes: Iterable[AnyLogFileIndex] = (),
     ) -> "LedgerState":
-        """The fold. The order of events does not matter: the latest `at` wins where one must."""
-        log = EventIndex(events, sheets)
-        answers = log.lazy_rows(AnswerRecorded)
-        sendings = build_batch_records(log, answers)
-        settled = log.latest(FoldedRequest, lambda e: (e.intent, e.n))
+        """The state after these events, in any order."""
+        index = EventIndex(events, indexes)
+        answers = index.lazy_rows(AnswerRecorded)
+        records = build_batch_records(index, answers)
+        folded = index.latest(FoldedRequest, lambda row: (row.intent, row.n))
         orphans = {
-            (intent, n): answered
+            (intent, n): answer
             for intent, rows in answers.items()
-            if intent not in sendings
-            for n, answered in rows.items()
+            if intent not in records
+            for n, answer in rows.items()
+            if (intent, n) not in folded
         }
-        _merge(settled, sendings, orphans)
+        for intent, n in [key for key in folded if key[0] in records]:
+            records[intent].add_folded(folded.pop((intent, n)))
         unread = sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans})
+        plans = index.latest(Plan, lambda plan: plan.id).values()
         return cls(
-            batch_records=sendings,
-            folded_requests=settled,
-            plans=sorted(log.latest(Plan, lambda e: e.id).values(), key=lambda e: (e.at, e.id)),
-            posts=log.latest(Post, lambda e: (e.pr, e.key)),
-            feedback=log.distinct(FeedbackRecorded),
-            closed=log.latest(PullRequestClosed, lambda e: e.pr),
-            leases=log.latest(Lease, lambda e: e.scope),
-            reset_times=reset_times(log),
+            batch_records=records,
+            folded_requests=folded,
+            plans=sorted(plans, key=lambda plan: (plan.at, plan.id)),
+            posts=index.latest(Post, lambda post: (post.pr, post.key)),
+            feedback=index.distinct(FeedbackRecorded),
+            closed=index.latest(PullRequestClosed, lambda event: event.pr),
+            leases=index.latest(Lease, lambda lease: lease.scope),
+            reset_times={
+                task: event.at for event in index.distinct(TasksReset) for task in event.tasks
+            },
             damaged=(*damaged, *unread),
             orphans=orphans,
             shards=frozenset(shards),
         )
 
+    # Requests
+
     @cached_property
     def requests(self) -> RequestRecords:
-        """Every request, folded ones included."""
-        sent = [(key, n) for key, sending in self.batch_records.items() for n in sending.requests]
-        return RequestRecords([*sent, *self.folded_requests], self._request)
+        """All requests, including folded ones."""
+        keys = [(key, n) for key, record in self.batch_records.items() for n in record.requests]
+        return RequestRecords([*keys, *self.folded_requests], self._request)
 
     def request(self, intent: IntentId, n: int) -> RequestRecord | None:
-        sending = self.batch_records.get(intent)
-        known = n in sending.requests if sending else (intent, n) in self.folded_requests
-        return self._request((intent, n)) if known else None
+        record = self.batch_records.get(intent)
+        is_known = n in record.requests if record else (intent, n) in self.folded_requests
+        return self._request((intent, n)) if is_known else None
+
+    def requests_of(self, task: TaskId) -> Iterator[RequestRecord]:
+        """All requests with this task, including second looks."""
+        return map(self._request, self._keys_of.get(task, ()))
+
+    def open_batches(self) -> list[BatchRecord]:
+        """Oldest first."""
+        records = [record for record in self.batch_records.values() if record.is_open()]
+        return sorted(records, key=lambda record: (record.intent.at, record.intent.id))
 
     def _request(self, key: RequestKey) -> RequestRecord:
         intent, n = key
         if intent not in self.batch_records:
             return self._folded[key]
-        sending = self.batch_records[intent]
-        return RequestRecord(sending.requests[n], sending.answers.get(n), intent in self._open)
+        record = self.batch_records[intent]
+        return RequestRecord(record.requests[n], record.answers.get(n), intent in self._open)
 
     @cached_property
     def _folded(self) -> dict[RequestKey, RequestRecord]:
-        """What was folded without its intent."""
         return {
-            key: RequestRecord(found.request(), found.answer(), False)
-            for key, found in self.folded_requests.items()
+            key: RequestRecord(row.request(), row.answer(), is_open=False)
+            for key, row in self.folded_requests.items()
         }
 
     @cached_property
     def _open(self) -> frozenset[IntentId]:
-        return frozenset(key for key, sending in self.batch_records.items() if sending.is_open())
+        return frozenset(key for key, record in self.batch_records.items() if record.is_open())
 
     @cached_property
     def _keys_of(self) -> dict[TaskId, list[RequestKey]]:
-        index: dict[TaskId, list[RequestKey]] = {}
-        for key, row in zip(self.requests.keys, self.requests, strict=True):
-            for task in row.request.tasks:
-                index.setdefault(task.id, []).append(key)
-        return index
+        keys: dict[TaskId, list[RequestKey]] = {}
+        for key, record in zip(self.requests.keys, self.requests, strict=True):
+            for task in record.request.tasks:
+                keys.setdefault(task.id, []).append(key)
+        return keys
 
-    def requests_of(self, task: TaskId) -> Iterator[RequestRecord]:
-        """Every request that has this task, second looks included."""
-        return map(self._request, self._keys_of.get(task, ()))
+    # Tasks
 
     def task_status(self, task: TaskId) -> TaskStatus:
-        """A second look asks about findings, so it neither answers its tasks nor occupies them."""
-        rows = [row for row in self.requests_of(task) if row.request.purpose != "verify"]
-        answers = [row.answer for row in rows if row.answer and self.is_current(task, row.answer)]
+        # A second look is about findings: it neither answers its tasks nor keeps them in flight.
+        records = [one for one in self.requests_of(task) if one.request.purpose != "verify"]
+        answers = [
+            one.answer for one in records if one.answer and self.is_current(task, one.answer)
+        ]
         if any(answer.outcome is Outcome.SUCCEEDED for answer in answers):
             return TaskStatus.ANSWERED
-        if any(row.is_open and not row.answer for row in rows):
+        if any(record.is_open and not record.answer for record in records):
             return TaskStatus.IN_FLIGHT
-        final = any(a.outcome is Outcome.ERRORED and not a.retriable for a in answers)
-        tries = [answer for answer in answers if answer.outcome is not Outcome.CANCELED]
-        return TaskStatus.FAILED if final or len(tries) >= ATTEMPTS else TaskStatus.NEW
+        is_final = any(a.outcome is Outcome.ERRORED and not a.retriable for a in answers)
+        attempts = [answer for answer in answers if answer.outcome is not Outcome.CANCELED]
+        return TaskStatus.FAILED if is_final or len(attempts) >= ATTEMPTS else TaskStatus.NEW
+
+    def known_tasks(self, ids: Iterable[TaskId]) -> set[TaskId]:
+        """The tasks that are in flight, answered or failed."""
+        known = self._keys_of
+        return {
+            task for task in ids if task in known and self.task_status(task) is not TaskStatus.NEW
+        }
 
     def truncated_tasks(self, ids: Iterable[TaskId]) -> set[TaskId]:
-        """Those whose request was refused or truncated: together with others it would be again."""
+        """The tasks whose request was refused or truncated. The same request would be again."""
         return {
             task
             for task in ids
-            for row in self.requests_of(task)
-            if row.answer
-            and row.answer.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
-            and self.is_current(task, row.answer)
+            for record in self.requests_of(task)
+            if record.answer
+            and record.answer.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
+            and self.is_current(task, record.answer)
         }
 
     def is_current(self, task: TaskId, answer: AnswerRecorded) -> bool:
-        """The task was not forgotten since."""
-        forgotten = self.reset_times.get(task)
-        return forgotten is None or answer.at > forgotten
+        """True if the task was not reset after this answer."""
+        reset_at = self.reset_times.get(task)
+        return reset_at is None or answer.at > reset_at
 
-    def known_tasks(self, ids: Iterable[TaskId]) -> set[TaskId]:
-        """Those in flight, answered or failed."""
-        asked = self._keys_of
-        return {
-            task for task in ids if task in asked and self.task_status(task) is not TaskStatus.NEW
+    def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
+        """The succeeded answers for any task, as `answers_of` has them."""
+        return self.answers_of(self._keys_of)
+
+    def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[RequestRecorded, AnswerRecorded]]:
+        """The succeeded answers for any of these tasks, including second looks, oldest first.
+
+        An answer covers all tasks of its request: others too, and some that were reset since. The
+        tasks of a folded request have ids only, and its estimate has dollars only.
+        """
+        pairs = {
+            (record.request.intent, record.request.n): (record.request, record.answer)
+            for task in ids
+            for record in self.requests_of(task)
+            if record.answer
+            and record.answer.outcome is Outcome.SUCCEEDED
+            and self.is_current(task, record.answer)
         }
+        return sorted(pairs.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
 
-    def open_batches(self) -> list[BatchRecord]:
-        """Oldest first."""
-        found = [sending for sending in self.batch_records.values() if sending.is_open()]
-        return sorted(found, key=lambda sending: (sending.intent.at, sending.intent.id))
+    def anchored_tasks(self) -> dict[TaskId, AnchoredTask]:
+        """The tasks whose lines are known: those of succeeded requests that are not folded."""
+        pairs = self.answers()
+        return {task.id: task for request, _ in pairs for task in request.tasks if task.signs}
+
+    # Pull requests
 
     def latest_plan(self, pr: int) -> Plan | None:
-        """The latest of this pull request."""
         return next((plan for plan in reversed(self.plans) if plan.pr == pr), None)
 
     def was_closed(self, pr: int, before: datetime) -> bool:
-        """And not submitted again since, as one that was reopened is."""
+        """True if it was closed before then and not submitted again since."""
         closed, plan = self.closed.get(pr), self.latest_plan(pr)
         return closed is not None and closed.at < before and (plan is None or plan.at <= closed.at)
 
-    def spent(self, since: datetime, pr: int | None = None) -> Decimal:
-        """Dollars paid at or after `since`, and what is reserved for requests without an answer.
+    def lease_holder(self, scope: str, owner: str, now: datetime) -> str | None:
+        """The other owner of the lease. None: `owner` may take it."""
+        lease = self.leases.get(scope)
+        if lease is None or lease.owner == owner:
+            return None
+        # A lease that was given back ends when it begins: it is free even if `now` is behind.
+        return lease.owner if lease.until > max(now, lease.at) else None
 
-        An answer whose intent is unreadable counts only where no pull request is asked for.
+    def spent(self, since: datetime, pr: int | None = None) -> Decimal:
+        """Dollars paid at or after `since`, and dollars reserved for requests without an answer.
+
+        Answers whose intent could not be read count only if `pr` is None.
         """
-        counted = (
-            usd for at, of, usd in self._charges if pr in (None, of) and (at is None or at >= since)
+        charges = (
+            usd
+            for at, charged_pr, usd in self._charges
+            if pr in (None, charged_pr) and (at is None or at >= since)
         )
         orphans = self.orphans.values() if pr is None else ()
-        return sum(counted, ZERO) + sum(
+        return sum(charges, ZERO) + sum(
             (answer.usd or ZERO for answer in orphans if answer.at >= since), ZERO
         )
 
     @cached_property
     def _charges(self) -> list[tuple[datetime | None, int | None, Decimal]]:
-        """When it was answered, whose it is, dollars; of each request."""
+        """Of each request: the time of its answer, its pull request, and dollars."""
         return [
-            (row.answer.at if row.answer else None, row.request.pr, row.charge())
-            for row in self.requests
+            (record.answer.at if record.answer else None, record.request.pr, record.charge())
+            for record in self.requests
         ]
 
-    def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
-        """`answers_of` all tasks."""
-        return self.answers_of(self._keys_of)
 
-    def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[RequestRecorded, AnswerRecorded]]:
-        """The succeeded answers for any of these tasks, second looks included, oldest first.
-
-        An answer covers all tasks of its request, so it may also speak of other tasks, and of a
-        task that was forgotten since. A folded request comes back with the fields that a
-        `settled` event keeps: its tasks have ids only, and its estimate is in dollars only.
-        """
-        found = {
-            (row.request.intent, row.request.n): (row.request, row.answer)
-            for task in ids
-            for row in self.requests_of(task)
-            if row.answer
-            and row.answer.outcome is Outcome.SUCCEEDED
-            and self.is_current(task, row.answer)
-        }
-        return sorted(found.values(), key=lambda pair: (pair[1].at, pair[1].intent, pair[1].n))
-
-    def anchored_tasks(self) -> dict[TaskId, AnchoredTask]:
-        """Tasks with the lines that a succeeded request showed; a folded one has ids only."""
-        pairs = self.answers()
-        return {task.id: task for asked, _ in pairs for task in asked.tasks if task.signs}
-
-    def lease_holder(self, scope: str, owner: str, now: datetime) -> str | None:
-        """Who else is at it; None: `owner` may go ahead."""
-        lease = self.leases.get(scope)
-        if lease is None or lease.owner == owner:
-            return None
-        # One that was given back is free for a clock that is behind, too.
-        return lease.owner if lease.until > max(now, lease.at) else None
-
-
-def _merge(
-    settled: dict[tuple[IntentId, int], FoldedRequest],
-    sendings: dict[IntentId, BatchRecord],
-    orphans: dict[tuple[IntentId, int], AnswerRecorded],
-) -> None:
-    """A folded request joins its sending again. What also stands there raw counts once, and the
-    raw events say more; but an answer that came later stands, folded or not."""
-    for key in list(settled):
-        intent, n = key
-        if intent in sendings:
-            row, sending = settled.pop(key), sendings[intent]
-            batch = sending.submitted.batch if sending.submitted else None
-            if n not in sending.requests:
-                sending.requests[n] = partial(row.request, sending.intent)
-            folded, raw = partial(row.answer, batch), sending.answers.get(n)
-            if raw is None or supersedes(folded(), raw):
-                sending.answers[n] = folded
-        else:
-            orphans.pop(key, None)
-
-
-ZERO = Decimal(0)
-
-
-def plans_counted_once(view: LedgerState) -> Iterator[Plan]:
-    """Those whose reuse counts."""
+def plans_counted_once(state: LedgerState) -> Iterator[Plan]:
+    """The plans with reused tasks; plans that repeat an earlier one are left out."""
     seen = set()
-    for plan in view.plans:
+    for plan in state.plans:
         key = plan_key(plan)
         if plan.reused and (plan.head is None or key not in seen):
             yield plan
@@ -320,23 +270,20 @@ def plans_counted_once(view: LedgerState) -> Iterator[Plan]:
 
 
 def plan_key(plan: Plan) -> tuple[str, int | None, str, str | None]:
-    """What plans that repeat one another have in common."""
+    """A plan repeats an earlier one that has the same key."""
     return plan.repo, plan.pr, plan.label, plan.head
 
 
-KIND = "refactor"
+def refactoring_plans(state: LedgerState) -> list[tuple[Plan, frozenset[str]]]:
+    """The plans of refactorings outside of pull requests, each with its tasks.
 
-
-def refactoring_plans(view: LedgerState) -> list[tuple[Plan, frozenset[str]]]:
-    """Plans of refactorings outside of pull requests, with the tasks that each of them asked.
-
-    The latest plan that asked a task speaks for it.
+    A task that is in several plans belongs to the latest.
     """
-    speaker: dict[str, Plan] = {}
-    for plan in view.plans:
+    latest: dict[str, Plan] = {}
+    for plan in state.plans:
         if plan.pr is None and plan.head:
-            speaker |= {task.id: plan for task in plan.tasks if task.kind == KIND}
-    grouped: dict[str, set[str]] = {}
-    for task, plan in speaker.items():
-        grouped.setdefault(plan.id, set()).add(task)
-    return [(plan, frozenset(grouped[plan.id])) for plan in view.plans if plan.id in grouped]
+            latest |= {task.id: plan for task in plan.tasks if task.kind == REFACTOR}
+    tasks_of: dict[str, set[str]] = {}
+    for task, plan in latest.items():
+        tasks_of.setdefault(plan.id, set()).add(task)
+    return [(plan, frozenset(tasks_of[plan.id])) for plan in state.plans if plan.id in tasks_of]

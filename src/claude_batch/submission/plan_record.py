@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from claude_batch.ledger import events as order
-from claude_batch.ledger.events import Plan, SkippedFile, Stamp
+from claude_batch.ledger.events import Plan, SkippedPath, Stamp
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder as ladder
 from claude_batch.submission.scope import PendingWork
@@ -17,11 +17,11 @@ def build_plan(
 ) -> Plan:
     """Build the plan. If only a part is sent, files with unsent tasks are recorded as left out."""
     scope, comparison = work.scope, work.scope.comparison
-    left_out = [SkippedFile(path=file.path, reason=file.reason) for file in scope.skipped]
+    left_out = [SkippedPath(path=file.path, reason=file.reason) for file in scope.skipped]
     if sent:
         ids = {task.id for task in sent}
         unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
-        left_out += [SkippedFile(path=path, reason=ladder.OVER_BUDGET) for path in unsent]
+        left_out += [SkippedPath(path=path, reason=ladder.OVER_BUDGET) for path in unsent]
     at = order.next_timestamp(_times(state, scope.pr, comparison.label), now)
     return Stamp(scope.run, scope.repo, lambda: at).event(
         Plan,

@@ -9,27 +9,27 @@ from hypothesis import strategies as st
 
 from claude_batch.anthropic_api.results import BatchResult, Outcome
 from claude_batch.findings.anchors import build_anchor
+from claude_batch.ledger.event_index import LazyRows, LogFileIndex
 from claude_batch.ledger.events import AnswerRecorded, AnyEvent, IntentId, RequestRecorded, to_line
 from claude_batch.ledger.files import ParsedLog, checksum, parse_log
-from claude_batch.ledger.lazy_rows import LazyRows, LogFileIndex
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
-from in_memory_content import EVENTS, InMemory
 from ledger_events import answered, asked, at, intent, submitted
 from recorded_results import ANCHORED, ASKED, name, recorder, said, succeeded
+from spooled_content import EVENTS, spooled
 
 I1 = IntentId("i1")
 
 
 def file_of(events: Sequence[AnyEvent], large: int) -> ParsedLog:
     content = b"".join(to_line(event) + b"\n" for event in events)
-    return parse_log(f"log/2026/11/22/1-x-y-{checksum(content)}.jsonl", InMemory(content), large)
+    return parse_log(f"log/2026/11/22/1-x-y-{checksum(content)}.jsonl", spooled(content), large)
 
 
 def view_of(*files: ParsedLog) -> LedgerState:
     events = (event for file in files for event in file.events)
     return LedgerState.from_events(
-        events, sheets=[sheet for file in files for sheet in file.indexes]
+        events, indexes=[sheet for file in files for sheet in file.indexes]
     )
 
 
@@ -87,7 +87,7 @@ def test_a_row_is_read_when_it_is_asked_for_and_not_before() -> None:
         return to_line(asked("i1", place, "t1"))
 
     sheet = LogFileIndex(RequestRecorded, I1, {n: n for n in range(5)}, line_at)
-    request = LedgerState.from_events([intent("i1", requests=5)], sheets=[sheet])
+    request = LedgerState.from_events([intent("i1", requests=5)], indexes=[sheet])
     (sending,) = request.open_batches()
     assert (len(sending.requests), 4 in sending.requests, 5 in sending.requests) == (5, True, False)
     assert sending.requests.keys() - {0, 1} == {2, 3, 4}
@@ -110,9 +110,9 @@ def test_rows_are_a_mapping() -> None:
 def test_a_damaged_line_of_a_large_file_is_left_alone() -> None:
     content = to_line(asked("i1", 0, "t1")) + b'\n{"type":"request"}\n' + to_line(answered("i1"))
     path = f"log/2026/11/22/1-x-y-{checksum(content)}.jsonl"
-    found = parse_log(path, InMemory(content), 0)
+    found = parse_log(path, spooled(content), 0)
     assert [line.split(": ")[1] for line in found.damaged] == ["line 2"]
-    view = LedgerState.from_events([intent("i1")], sheets=found.indexes)
+    view = LedgerState.from_events([intent("i1")], indexes=found.indexes)
     assert view.task_status(TaskId("t1")) is TaskStatus.ANSWERED
 
 
