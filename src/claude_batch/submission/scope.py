@@ -59,7 +59,8 @@ class PendingWork:
         tasks = unique_tasks(scope.tasks)
         known = state.known_tasks(task.id for task in tasks) | scope.known_elsewhere
         wanted = scope.resubmission.tasks if scope.resubmission else {task.id for task in tasks}
-        new = tuple(task for task in tasks if task.id in wanted - known)
+        new_ids = wanted - known
+        new = tuple(task for task in tasks if task.id in new_ids)
         return cls(
             scope,
             new,
