@@ -1,4 +1,4 @@
-"""The gate that a job passes with each HTTP call and each git write: counted, or the last."""
+"""A gate for each HTTP call and git write of a job: it counts them, or kills the job at one."""
 
 import os
 import shutil

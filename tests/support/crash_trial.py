@@ -1,4 +1,4 @@
-"""A shop whose jobs are killed, and later jobs that finish what those have left."""
+"""Crash trials: jobs that are killed, and later jobs that complete their work."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -91,12 +91,12 @@ class Trial:
         raise AssertionError(f"after {MOST_ROUNDS} rounds there is still something to do")
 
     def ledger(self) -> GitLedger:
-        """Read where it is kept."""
+        """The ledger, read from the bare repository."""
         git = Repository.open(self.place.shop.bare, environ()).git
         return GitLedger(git, STATE, None, "onlooker", now=self.now, sleep=lambda seconds: None)
 
     def _history(self) -> list[str]:
-        """What was recorded, oldest first: the types of events."""
+        """The types of the recorded events, oldest first."""
         log = Repository.open(self.place.shop.bare, environ()).git.run(
             "log", "--reverse", "--format=%s", STATE, "--", check=False
         )

@@ -1,4 +1,4 @@
-"""What must be true in the end, looked up at the servers: each thing paid once and said once."""
+"""Checks at the end of a crash trial: the servers show each thing paid once and posted once."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.anthropic_api.results import BatchResult, parse_result_line, parse_message
-from claude_batch.costs.receipts import ZERO, sum_lost_reservations, describe_double_payment
+from claude_batch.anthropic_api.results import BatchResult, parse_message, parse_result_line
+from claude_batch.costs.receipts import ZERO, describe_double_payment, sum_lost_reservations
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.pull_requests import marker as marker
@@ -23,7 +23,7 @@ Words = tuple[str, str | None, int | None, str]
 
 
 def said(trial: Trial) -> Counter[Words]:
-    """All that stands on GitHub: kind, path, line and who resolved its thread; pull requests by
+    """Everything posted on GitHub: kind, path, line and who resolved its thread; pull requests by
     their titles, and the branches that they could come from."""
     shop = trial.place.shop
     pulls = shop.forge().list_open_pull_requests()
@@ -38,7 +38,7 @@ def said(trial: Trial) -> Counter[Words]:
 
 
 def faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
-    """Of the lane batch. `expected` is what a run without a crash said."""
+    """Check batches. `expected` is the result of a run without a crash."""
     view = trial.ledger().view()
     yield from ledger_faults(view)
     yield from _twice("paid", questions(asked for *_, asked in trial.place.batches.submitted()))
@@ -48,8 +48,8 @@ def faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
 
 
 def now_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
-    """Of the lane now: what was paid and not recorded is asked once more, in a batch, which is
-    said."""
+    """Check immediate requests: one that was paid but not recorded is sent once more, in a batch,
+    with a note."""
     view = trial.ledger().view()
     yield from ledger_faults(view)
     yield from words_faults(trial, expected)
@@ -117,7 +117,7 @@ def _bodies(trial: Trial) -> list[str]:
 
 
 def _billed(trial: Trial) -> Decimal:
-    """All batches, by the usage that the server tells."""
+    """The price of all batches, from the server's usage."""
     claude = AnthropicClient(trial.place.environ, sleep=lambda seconds: None)
     batches = dict.fromkeys(batch for batch, *_ in trial.place.batches.submitted())
     lines = [line for batch in batches for line in claude.stream_results(BatchId(batch))]

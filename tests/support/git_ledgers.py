@@ -1,4 +1,4 @@
-"""Values for tests: git ledgers."""
+"""Ledgers in the repositories of tests."""
 
 import os
 import time

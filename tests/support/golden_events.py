@@ -1,4 +1,4 @@
-"""Values for tests: golden events."""
+"""The recorded lines of the ledger format, version 1."""
 
 from pathlib import Path
 from typing import get_args

@@ -1,4 +1,4 @@
-"""What every store of the ledger must do. A store's test module inherits `LedgerContract` and has a
+"""Tests for every store of the ledger. A store's test module inherits `LedgerContract` and has a
 fixture `make_ledger`: each call opens the same ledger anew, as another process would.
 """
 

@@ -1,4 +1,4 @@
-"""Writers of one ledger who may be killed, the files that somebody damages, and what must be true.
+"""Writers that may be killed, files that get damaged, and the invariants of their ledger.
 
 A fact is `("plan", id)`, `("claim", intent)` or `("answer", intent)`: what one line of a log file
 says. A claim is a line for the intent and one for its request, in one file. Once folded, a line for

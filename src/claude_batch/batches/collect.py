@@ -1,4 +1,4 @@
-"""`collect`: fetches ended batches into the ledger; with `wait`, until nothing is open."""
+"""`collect`: record the results of ended batches; with `wait`, until no batch is open."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from functools import partial
 from claude_batch.anthropic_api.client import AnthropicClient, RemoteBatch
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import BatchResult
-from claude_batch.batches import recovery as doubt
+from claude_batch.batches import recovery
 from claude_batch.batches.collect_result import (
     Answers,
     CollectResult,
@@ -32,7 +32,7 @@ from claude_batch.ledger.events import (
     Stamp,
     Submitted,
 )
-from claude_batch.ledger.lazy_rows import LazyRows
+from claude_batch.ledger.event_index import LazyRows
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
@@ -60,12 +60,12 @@ class Collector:
     )  # seconds that the API wants between two looks
 
     def collect(self) -> CollectResult:
-        """One round over everything that is open."""
+        """Check every open batch once."""
         before = self.ledger.view()
         notes = list(self._recover_unconfirmed(before))
-        for sending in self.ledger.view().open_batches():
-            if sending.submitted:
-                notes += self._fetch(sending, sending.submitted)
+        for record in self.ledger.view().open_batches():
+            if record.submitted:
+                notes += self._fetch(record, record.submitted)
         after = self.ledger.view()
         notes += batch_warnings(after, self.now())
         return self._since(before, after, notes)
@@ -85,9 +85,9 @@ class Collector:
         show(_progress(start, start, tasks))
         while True:
             notes += [note for note in self.collect().notes if note not in notes]
-            view = self.ledger.view()
-            show(_progress(start, view, tasks))
-            if not _open(view, tasks):
+            state = self.ledger.view()
+            show(_progress(start, state, tasks))
+            if not _open(state, tasks):
                 break
             sleep(max(pause, self._retry_after) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause = min(pause * 1.5, MAX_POLL_SECONDS)
@@ -103,21 +103,21 @@ class Collector:
             lost_usd=sum_lost_reservations(_fresh_at_once(before, after)),
         )
 
-    def _fetch(self, sending: BatchRecord, fact: Submitted) -> Iterator[str]:
+    def _fetch(self, record: BatchRecord, fact: Submitted) -> Iterator[str]:
         try:
             found = self.anthropic.retrieve_batch(fact.batch)
             if found.status != "ended":
                 self._retry_after = max(self._retry_after, found.retry_after or 0.0)
                 return
             lines = self.anthropic.stream_results(fact.batch)
-            self._record(sending, parse_results(lines, response_validator(sending)))
+            self._record(record, parse_results(lines, response_validator(record)))
         except CannotFind:
             yield self._missing(fact)
 
-    def _record(self, sending: BatchRecord, raws: Iterable[BatchResult]) -> None:
-        """A portion at a time: what is recorded stays recorded, and only one is in memory."""
-        keep = self.keep_findings and len(sending.requests) <= MAX_REQUESTS_WITH_FINDINGS
-        recorder = AnswerRecorder(sending, self.prices, self.now(), self.run, keep)
+    def _record(self, record: BatchRecord, raws: Iterable[BatchResult]) -> None:
+        """Record a portion at a time, so that an interruption loses one and memory holds one."""
+        keep = self.keep_findings and len(record.requests) <= MAX_REQUESTS_WITH_FINDINGS
+        recorder = AnswerRecorder(record, self.prices, self.now(), self.run, keep)
         portion: list[BatchResult] = []
         for raw in raws:
             if len(portion) == self.portion_size:
@@ -127,67 +127,69 @@ class Collector:
         self.ledger.transact(partial(recorder.record_final, results=portion))
 
     def _missing(self, fact: Submitted) -> str:
-        """One batch that cannot be had does not keep the others from being collected."""
+        """A note about a batch that the API does not have; the others are still collected."""
         if self.now() < fact.created_at + RESULTS_AVAILABLE:
             return f"the API has no batch {fact.batch}: is this key of another workspace?"
         stamp = Stamp(self.run, fact.repo, self.now)
         lost = stamp.event(BatchStatus, batch=fact.batch, status="lost")
-        self.ledger.transact(lambda view: Write((lost,)))
+        self.ledger.transact(lambda state: Write((lost,)))
         return f"batch {fact.batch} is lost: the API keeps results for 29 days; its tasks are free"
 
-    def _recover_unconfirmed(self, view: LedgerState) -> Iterator[str]:
-        doubts = doubt.unconfirmed_batches(view)
-        if not doubts:
+    def _recover_unconfirmed(self, state: LedgerState) -> Iterator[str]:
+        unconfirmed = recovery.unconfirmed_batches(state)
+        if not unconfirmed:
             return
-        listing = self.anthropic.list_batches(doubt.earliest_creation(doubts))
-        ours = doubt.claimed_batch_ids(view)
-        for sending in doubts:
-            possible = doubt.find_candidates(sending, listing.batches, ours)
-            found = [(batch, self._belongs_to(sending, batch)) for batch in possible]
-            recorder = AnswerRecorder(sending, self.prices, self.now(), self.run)
-            yield from self._settle(BatchRecovery(recorder, found, listing.listed_at or self.now()))
+        listing = self.anthropic.list_batches(recovery.earliest_creation(unconfirmed))
+        ours = recovery.claimed_batch_ids(state)
+        for record in unconfirmed:
+            possible = recovery.find_candidates(record, listing.batches, ours)
+            found = [(batch, self._belongs_to(record, batch)) for batch in possible]
+            recorder = AnswerRecorder(record, self.prices, self.now(), self.run)
+            yield from self._resolve(
+                BatchRecovery(recorder, found, listing.listed_at or self.now())
+            )
 
-    def _settle(self, search: BatchRecovery) -> Iterator[str]:
+    def _resolve(self, search: BatchRecovery) -> Iterator[str]:
         notes: list[str] = []
 
-        def decide(view: LedgerState) -> Write:
-            written, note = search.resolve(view)
+        def decide(state: LedgerState) -> Write:
+            written, note = search.resolve(state)
             notes[:] = [note] if note else []
             return written
 
         self.ledger.transact(decide)
         yield from notes
 
-    def _belongs_to(self, sending: BatchRecord, batch: RemoteBatch) -> bool | None:
+    def _belongs_to(self, record: BatchRecord, batch: RemoteBatch) -> bool | None:
         """Who waits reads the results of somebody else's batch once."""
         if batch.status != "ended":
             return None
-        pair = sending.intent.id, batch.id
-        if pair not in self._foreign and self._is_named(sending, batch):
+        pair = record.intent.id, batch.id
+        if pair not in self._foreign and self._is_named(record, batch):
             return True
         self._foreign.add(pair)
         return False
 
-    def _is_named(self, sending: BatchRecord, batch: RemoteBatch) -> bool:
+    def _is_named(self, record: BatchRecord, batch: RemoteBatch) -> bool:
         try:
             raws = parse_results(self.anthropic.stream_results(batch.id), None)
-            return doubt.has_results_of(sending, [raw.custom_id for raw in raws])
+            return recovery.has_results_of(record, [raw.custom_id for raw in raws])
         except CannotFind:
             return False  # after 29 days nothing of it can be had, whosever it was
 
 
 def _batches(before: LedgerState, after: LedgerState, now: datetime) -> Iterator[tuple[str, str]]:
-    """Every batch that was open when the run began, as it stands now."""
-    for sending in before.open_batches():
-        current = after.batch_records[sending.intent.id]
+    """The batches that were open at the start, with their present status."""
+    for record in before.open_batches():
+        current = after.batch_records[record.intent.id]
         name = current.submitted.batch if current.submitted else current.intent.id
         yield name, current.status(now)
 
 
 def _fresh(before: LedgerState, after: LedgerState) -> Answers:
     places: list[tuple[LazyRows[AnswerRecorded], int]] = []
-    for sending in after.batch_records.values():
-        places += ((sending.answers, n) for n in _new(before, sending))
+    for record in after.batch_records.values():
+        places += ((record.answers, n) for n in _new(before, record))
     return Answers(tuple(places))
 
 
@@ -195,33 +197,35 @@ def _fresh_at_once(
     before: LedgerState, after: LedgerState
 ) -> Iterator[tuple[RequestRecorded, AnswerRecorded]]:
     """Of the lane now."""
-    for sending in after.batch_records.values():
-        if sending.intent.lane == "now":
-            for n in _new(before, sending):
-                yield sending.requests[n], sending.answers[n]
+    for record in after.batch_records.values():
+        if record.intent.lane == "now":
+            for n in _new(before, record):
+                yield record.requests[n], record.answers[n]
 
 
-def _new(before: LedgerState, sending: BatchRecord) -> list[int]:
-    old = before.batch_records.get(sending.intent.id)
-    return sorted(sending.answers.keys() - (old.answers.keys() if old else set()))
+def _new(before: LedgerState, record: BatchRecord) -> list[int]:
+    old = before.batch_records.get(record.intent.id)
+    return sorted(record.answers.keys() - (old.answers.keys() if old else set()))
 
 
-def _open(view: LedgerState, tasks: AbstractSet[TaskId] | None) -> list[BatchRecord]:
-    found = view.open_batches()
+def _open(state: LedgerState, tasks: AbstractSet[TaskId] | None) -> list[BatchRecord]:
+    found = state.open_batches()
     if tasks is None:
         return found
     return [
-        sending
-        for sending in found
-        if any(task.id in tasks for asked in sending.requests.values() for task in asked.tasks)
+        record
+        for record in found
+        if any(task.id in tasks for asked in record.requests.values() for task in asked.tasks)
     ]
 
 
-def _progress(start: LedgerState, view: LedgerState, tasks: AbstractSet[TaskId] | None) -> Progress:
-    watched = [view.batch_records[sending.intent.id] for sending in _open(start, tasks)]
+def _progress(
+    start: LedgerState, state: LedgerState, tasks: AbstractSet[TaskId] | None
+) -> Progress:
+    watched = [state.batch_records[record.intent.id] for record in _open(start, tasks)]
     return Progress(
-        sum(sending.intent.requests for sending in watched),
-        sum(len(sending.answers) for sending in watched),
+        sum(record.intent.requests for record in watched),
+        sum(len(record.answers) for record in watched),
     )
 
 

@@ -28,7 +28,7 @@ from claude_batch.ledger.events import (
     RequestRecorded,
     Stamp,
 )
-from claude_batch.ledger.lazy_rows import RequestHeader
+from claude_batch.ledger.event_index import RequestHeader
 from claude_batch.ledger.store import Ledger, Shard, Write
 from claude_batch.ledger.view import LedgerState
 
