@@ -15,11 +15,11 @@ from claude_batch.tasks.sources import RangeSource, parse_range
         ("origin/main..feature/a.b", RangeSource("origin/main", "feature/a.b")),
     ],
 )
-def test_both_forms_mean_the_same(text: str, expected: RangeSource) -> None:
+def test_two_and_three_dots_mean_the_same(text: str, expected: RangeSource) -> None:
     assert parse_range(text) == expected
 
 
 @pytest.mark.parametrize("text", ["main", "", "a..b..c", "a.b"])
-def test_what_is_no_range(text: str) -> None:
+def test_an_invalid_range_is_bad_usage(text: str) -> None:
     with pytest.raises(BadUsage, match="is not a range"):
         parse_range(text)

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from claude_batch.diff.model import FileChange, Hunk
 from claude_batch.diff.parser import parse_hunks
 from claude_batch.diff.whole_files import context_hunk
-from claude_batch.tasks.task import MAX_LINES, DiffOrigin, FileOrigin, split_hunk, compute_task_id, build_tasks, unique_tasks
+from claude_batch.tasks.task import (
+    MAX_LINES,
+    DiffOrigin,
+    FileOrigin,
+    build_tasks,
+    compute_task_id,
+    split_hunk,
+    unique_tasks,
+)
 
 OLD, NEW = "1" * 40, "2" * 40
 
@@ -64,7 +72,9 @@ def test_a_task_knows_where_it_comes_from() -> None:
         "a", "a", "named", 0o100644, 0o100644, NEW, NEW, hunks=(context_hunk(b"x\n"),)
     )
     assert [task.origin for task in build_tasks(named, "docs", "docs.1")] == [FileOrigin(NEW)]
-    assert next(build_tasks(change(HERE), "docs", "docs.1")).origin == DiffOrigin("src/a.py", OLD, NEW)
+    assert next(build_tasks(change(HERE), "docs", "docs.1")).origin == DiffOrigin(
+        "src/a.py", OLD, NEW
+    )
 
 
 def test_equal_hunks_of_a_file_are_one_question_and_the_first_stays() -> None:

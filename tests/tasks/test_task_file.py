@@ -15,24 +15,24 @@ def row(**fields: object) -> bytes:
     return json.dumps(fields).encode()
 
 
-def test_a_row_is_a_task() -> None:
+def test_a_line_is_a_task() -> None:
     data = row(path="a.py", text="a = 1\nb = 2\n", kind="security", instruction="Mind b.")
     (task,) = parse_task_file(BytesIO(data), KINDS)
     assert (task.kind, task.path, task.origin) == ("security", "a.py", TaskFileOrigin("Mind b."))
     assert task.hunk.body == b" a = 1\n b = 2"
 
 
-def test_little_may_be_said() -> None:
+def test_only_text_is_required() -> None:
     (task,) = parse_task_file([row(text="prose")], KINDS)
     assert (task.kind, task.path, task.origin) == ("review", "task", TaskFileOrigin(""))
 
 
-def test_blank_lines_and_carriage_returns_are_passed_over() -> None:
+def test_blank_lines_and_carriage_returns_are_ignored() -> None:
     data = b"\r\n".join([row(text="a"), b"", b"  ", row(text="b"), b""])
     assert [task.hunk.body[:2] for task in parse_task_file(BytesIO(data), KINDS)] == [b" a", b" b"]
 
 
-def test_what_is_asked_is_in_the_id() -> None:
+def test_the_id_covers_every_field() -> None:
     rows = [
         {"text": "a"},
         {"text": "b"},
@@ -40,7 +40,7 @@ def test_what_is_asked_is_in_the_id() -> None:
         {"text": "a", "kind": "security"},
         {"text": "a", "instruction": "Why?"},
     ]
-    data = b"\n".join(row(**one) for one in rows)
+    data = b"\n".join(row(**fields) for fields in rows)
     assert len({task.id for task in parse_task_file(BytesIO(data), KINDS)}) == len(rows)
     assert [task.id for task in parse_task_file(BytesIO(data), KINDS)] == [
         task.id for task in parse_task_file(BytesIO(data), KINDS)
@@ -48,7 +48,7 @@ def test_what_is_asked_is_in_the_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "problem"),
     [
         (b"", "there is no task in it"),
         (b"\n \n", "there is no task in it"),
@@ -64,8 +64,8 @@ def test_what_is_asked_is_in_the_id() -> None:
         (b'{"text":"\xff"}', "line 1 is not a task"),
     ],
 )
-def test_the_first_line_that_is_no_task_is_named(data: bytes, said: str) -> None:
+def test_the_first_invalid_line_is_named(data: bytes, problem: str) -> None:
     with pytest.raises(BadUsage) as caught:
         parse_task_file(BytesIO(data), KINDS)
-    assert caught.value.problem.startswith(said)
+    assert caught.value.problem.startswith(problem)
     assert caught.value.remedy

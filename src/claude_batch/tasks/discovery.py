@@ -1,4 +1,4 @@
-"""From a source to the tasks in it: the reading half of `submit`, `estimate` and `publish`."""
+"""Find the changes of a source and build tasks from them: for `submit`, `estimate`, `publish`."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -19,15 +19,15 @@ from claude_batch.tasks.plan import PlannedDiff
 from claude_batch.tasks.sources import RangeSource, StagedSource
 from claude_batch.tasks.task import Kind, Task, build_tasks
 
-# A commit may stay open in an editor; after this a noted tree that no branch holds was dropped.
+# The message of a commit may stay open in an editor. After this time the commit was abandoned.
 COMMIT_TIMEOUT = timedelta(days=1)
 TaskCache = dict[tuple[str, str], tuple[Task, ...]]  # by tag of the kind, and path
-MAGIC, LITERAL = re.compile(r"([*?\[\]\\!# ])"), r"\\\1"  # of patterns as in .gitignore
+PATTERN_CHARACTER = re.compile(r"([*?\[\]\\!# ])")  # with a meaning in a .gitignore
 
 
 @dataclass(frozen=True)
 class DiscoveredChanges:
-    """What there is to ask about."""
+    """The changed files of a comparison that are reviewed, and those that are skipped."""
 
     comparison: Comparison
     files: tuple[FileChange, ...]
@@ -39,7 +39,7 @@ class DiscoveredChanges:
         return Diff(self.comparison, self.files, self.skipped)
 
     def tasks(self, kinds: Sequence[Kind]) -> tuple[Task, ...]:
-        """The twins of equal hunks included: publish needs every place."""
+        """The tasks of all hunks, also of equal ones: `publish` needs every location."""
         return tuple(
             task
             for kind in kinds
@@ -51,7 +51,7 @@ class DiscoveredChanges:
 
 @dataclass(frozen=True)
 class QueuedTrees:
-    """The hook's notes: what became commits, what may yet, what was dropped."""
+    """The hook's notes by state: committed, not committed yet, and abandoned."""
 
     ready: tuple[Note, ...]
     waiting: tuple[Note, ...]
@@ -63,7 +63,9 @@ class ChangeFinder:
     repository: Repository
     remote: str = "origin"
 
-    def compare(self, source: RangeSource | StagedSource, index_file: str | None = None) -> Comparison:
+    def compare(
+        self, source: RangeSource | StagedSource, index_file: str | None = None
+    ) -> Comparison:
         if isinstance(source, StagedSource):
             return self.repository.compare_staged(index_file)
         base = source.base or self.repository.default_branch(self.remote)
@@ -74,45 +76,45 @@ class ChangeFinder:
             )
         return self.repository.compare_range(base, source.head)
 
-    def compare_pull(self, forge: GitHubClient, pull: PullRequest) -> Comparison:
-        hint = forge.find_merge_base(pull.base_sha, pull.head_sha)
+    def compare_pull(self, github: GitHubClient, pull: PullRequest) -> Comparison:
+        merge_base = github.find_merge_base(pull.base_sha, pull.head_sha)
         label = f"pull request {pull.number}"
-        return self.repository.compare_commits(pull.base_sha, pull.head_sha, label, hint)
+        return self.repository.compare_commits(pull.base_sha, pull.head_sha, label, merge_base)
 
     def find_changes(
         self, comparison: Comparison, exclude: Sequence[str], kinds: Sequence[Kind] = ()
     ) -> DiscoveredChanges:
-        """Without what is generated, vendored or excluded, as the attributes of the base say.
+        """Find the changed files that are neither generated nor vendored nor excluded.
 
-        Tasks of `kinds`, which are likely to be asked for, are made while git goes on.
+        The attributes of the base decide. Tasks of `kinds` are built while git is running.
         """
-        made: TaskCache = {}
+        tasks: TaskCache = {}
 
-        def make(change: FileChange) -> None:
+        def build_early(change: FileChange) -> None:
             for kind in kinds:
-                made[kind.tag, change.path] = tuple(build_tasks(change, kind.name, kind.tag))
+                tasks[kind.tag, change.path] = tuple(build_tasks(change, kind.name, kind.tag))
 
-        kept = self._sift(self.repository.diff(comparison, make), exclude)
-        keys = [(kind.tag, change.path) for kind in kinds for change in kept.files]
+        diff = self._exclude(self.repository.diff(comparison, build_early), exclude)
+        keys = [(kind.tag, change.path) for kind in kinds for change in diff.files]
         return DiscoveredChanges(
-            comparison, kept.files, kept.skipped, {key: made[key] for key in keys}
+            comparison, diff.files, diff.skipped, {key: tasks[key] for key in keys}
         )
 
     def find_files(self, patterns: Sequence[str], exclude: Sequence[str]) -> DiscoveredChanges:
-        """Whole files of HEAD."""
+        """Find whole files of HEAD by gitignore-style patterns."""
         head = self.repository.resolve("HEAD")
-        found, left_out = self.repository.whole_files(head, patterns)
-        if not found and not left_out:
+        files, skipped = self.repository.whole_files(head, patterns)
+        if not files and not skipped:
             raise BadUsage(
                 f"no file of HEAD matches {' '.join(patterns)}",
                 "use patterns as in .gitignore, for example --paths 'src/**'",
             )
         comparison = Comparison(head, head, "", "", f"files {' '.join(patterns)}")
-        kept = self._sift(Diff(comparison, found, left_out), exclude)
-        return DiscoveredChanges(comparison, kept.files, kept.skipped)
+        diff = self._exclude(Diff(comparison, files, skipped), exclude)
+        return DiscoveredChanges(comparison, diff.files, diff.skipped)
 
     def find_planned(self, plan: PlannedDiff, exclude: Sequence[str]) -> DiscoveredChanges:
-        """What a plan of the ledger looked at, from its two commits.
+        """Find the changes of a recorded plan again, from its two commits.
 
         Raises CannotFetch, CannotRead.
         """
@@ -122,42 +124,44 @@ class ChangeFinder:
                 self.repository.compare_commits(base, head, plan.label, merge_base=base), exclude
             )
         self.repository.bring([head])
-        paths = [f"/{MAGIC.sub(LITERAL, file.path)}" for file in plan.files]
-        found, left_out = self.repository.whole_files(head, paths)
-        return DiscoveredChanges(Comparison(head, head, "", "", plan.label), found, left_out)
+        patterns = ["/" + PATTERN_CHARACTER.sub(r"\\\1", file.path) for file in plan.files]
+        files, skipped = self.repository.whole_files(head, patterns)
+        return DiscoveredChanges(Comparison(head, head, "", "", plan.label), files, skipped)
 
     def file_reader(self, commit: str) -> Callable[[str], bytes | None]:
-        """Reads files of a commit by path."""
+        """A cached function from a path to the file's bytes at the commit."""
         return cache(lambda path: self.repository.blob(commit, path))
 
     def earlier_readers(self, head: str) -> Readers:
-        """For findings that were made on other commits than `head`."""
-        bygone = EarlierCommits(self.repository, head)
-        return Readers(cache(bygone.blob), cache(edits), bygone.renamed)
+        """Cached functions to locate findings that were made on other commits than `head`."""
+        commits = EarlierCommits(self.repository, head)
+        return Readers(cache(commits.blob), cache(edits), commits.renamed)
 
     def sort_notes(self, notes: Sequence[Note], now: datetime) -> QueuedTrees:
         committed = self.repository.branch_trees()
         ready = tuple(note for note in notes if note.tree in committed)
-        rest = [note for note in notes if note.tree not in committed]
-        waiting = tuple(note for note in rest if now - note.at < COMMIT_TIMEOUT)
-        return QueuedTrees(ready, waiting, tuple(note for note in rest if note not in waiting))
+        others = [note for note in notes if note.tree not in committed]
+        waiting = tuple(note for note in others if now - note.at < COMMIT_TIMEOUT)
+        return QueuedTrees(ready, waiting, tuple(note for note in others if note not in waiting))
 
     def find_queued(self, notes: Sequence[Note], exclude: Sequence[str]) -> DiscoveredChanges:
-        """The changes of several noted trees together, each against its own HEAD."""
+        """Find the changes of several queued trees, each against its own HEAD."""
         if not notes:
             return DiscoveredChanges(Comparison(None, None, "", "", "0 queued changes"), (), ())
-        looks = [
-            self.find_changes(self.repository.compare_trees(note.head, note.tree, "queued"), exclude)
+        queued = [
+            self.find_changes(
+                self.repository.compare_trees(note.head, note.tree, "queued"), exclude
+            )
             for note in dict.fromkeys(notes)
         ]
-        last = looks[-1].comparison
-        label = f"{len(looks)} queued change{'s' if len(looks) > 1 else ''}"
+        last = queued[-1].comparison
+        label = f"{len(queued)} queued change{'s' if len(queued) > 1 else ''}"
         return DiscoveredChanges(
-            Comparison(looks[0].comparison.base, None, last.base_tree, last.head_tree, label),
-            tuple(change for look in looks for change in look.files),
-            tuple(dict.fromkeys(out for look in looks for out in look.skipped)),
+            Comparison(queued[0].comparison.base, None, last.base_tree, last.head_tree, label),
+            tuple(file for changes in queued for file in changes.files),
+            tuple(dict.fromkeys(file for changes in queued for file in changes.skipped)),
         )
 
-    def _sift(self, found: Diff, exclude: Sequence[str]) -> Diff:
-        attributes = self.repository.attribute_files(found.comparison.base)
-        return exclude_files(found, attributes, exclude)
+    def _exclude(self, diff: Diff, exclude: Sequence[str]) -> Diff:
+        attributes = self.repository.attribute_files(diff.comparison.base)
+        return exclude_files(diff, attributes, exclude)

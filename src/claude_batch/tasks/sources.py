@@ -1,4 +1,4 @@
-"""What a submit looks at, as said by flags or by the event."""
+"""Sources of a submission, named by flags or by a CI event."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from claude_batch.errors import BadUsage
 
 @dataclass(frozen=True, slots=True)
 class RangeSource:
-    """From the merge base of the two. `base` None: the remote's default branch."""
+    """The changes since the merge base. `base` None: the remote's default branch."""
 
     base: str | None = None
     head: str = "HEAD"
@@ -20,17 +20,17 @@ class PullRequestSource:
 
 @dataclass(frozen=True, slots=True)
 class StagedSource:
-    pass
+    """The staged changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedSource:
-    """The trees that the hook noted."""
+    """The trees that the pre-commit hook recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathsSource:
-    """Whole files of HEAD, by gitignore-style patterns."""
+    """Whole files of HEAD by gitignore-style patterns."""
 
     patterns: tuple[str, ...]
 
@@ -39,7 +39,7 @@ Source = RangeSource | PullRequestSource | StagedSource | QueuedSource | PathsSo
 
 
 def parse_range(text: str) -> RangeSource:
-    """A..B and A...B mean the same here: both start at the merge base."""
+    """Parse A..B or A...B. Both start at the merge base."""
     base, dots, head = text.replace("...", "..").partition("..")
     if not dots or ".." in head:
         raise BadUsage(f"{text!r} is not a range", "write it as A..B, for example main..HEAD")
