@@ -11,7 +11,7 @@ import pytest
 from claude_batch.anthropic_api.client import MAX_BYTES, AnthropicClient, RemoteModel
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.request_body import BatchPayload, InMemoryBody
-from claude_batch.anthropic_api.results import Outcome, Usage, parse_result_line, parse_message
+from claude_batch.anthropic_api.results import Outcome, Usage, parse_message, parse_result_line
 from claude_batch.errors import CannotCollect, CannotSubmit, SubmitUnclear
 from claude_batch.findings.parsing import validate_review
 from claude_batch.sandbox.anthropic_server.server import BatchesServer, Call, Fault, Faults, failing
@@ -84,7 +84,9 @@ def test_from_create_to_results(edge: Edge) -> None:
     assert before <= created.created_at <= datetime.now(UTC)
     assert created.expires_at - created.created_at == timedelta(days=1)
     assert claude.retrieve_batch(created.id).status == "ended"
-    answers = [parse_result_line(line, validate_review) for line in claude.stream_results(created.id)]
+    answers = [
+        parse_result_line(line, validate_review) for line in claude.stream_results(created.id)
+    ]
     assert sorted(answer.custom_id for answer in answers) == ["a", "b"]
     assert {answer.outcome for answer in answers} == {Outcome.SUCCEEDED}
     sent = [(custom_id, params) for _, custom_id, params in server.submitted()]
@@ -339,7 +341,11 @@ def reading(faults: list[Fault]) -> Faults:
 )
 def test_reading_ends_with_a_reason(edge: Edge, fault: Fault, calls: int) -> None:
     claude, server = edge(faults=lambda call: fault)
-    for read in (claude.retrieve_batch, claude.cancel_batch, lambda batch: list(claude.stream_results(batch))):
+    for read in (
+        claude.retrieve_batch,
+        claude.cancel_batch,
+        lambda batch: list(claude.stream_results(batch)),
+    ):
         server.log.clear()
         with pytest.raises(CannotCollect, match="No batch"):
             read(BatchId("msgbatch_x"))
@@ -555,7 +561,9 @@ def test_a_recorded_batch_with_thinking(official: AnthropicClient) -> None:
     ]
     answers = [parse_result_line(line, None) for line in lines]
     assert [answer.text for answer in answers] == [content[1]["text"] for content in blocks]
-    assert {parse_result_line(line, validate_review).outcome for line in lines} == {Outcome.UNREADABLE}
+    assert {parse_result_line(line, validate_review).outcome for line in lines} == {
+        Outcome.UNREADABLE
+    }
 
 
 @pytest.mark.vcr
@@ -585,7 +593,9 @@ def test_recorded_results_of_other_years() -> None:
         ("Sacramento", Usage(input=23, output=7)),
         ("Austin", Usage(input=25, output=5)),
     ]
-    cited = parse_result_line((RECORDINGS / "msgbatch_01YFCujNum1PSgW5xSjfsSt2_0.json").read_bytes(), None)
+    cited = parse_result_line(
+        (RECORDINGS / "msgbatch_01YFCujNum1PSgW5xSjfsSt2_0.json").read_bytes(), None
+    )
     assert cited.usage == Usage(input=2117, output=82)
     assert str(cited.text).startswith("Here's a summary of the document:\n\nThe document is a")
     assert str(cited.text).endswith("and its broad impact.")

@@ -10,8 +10,8 @@ from claude_batch.anthropic_api.results import (
     InvalidResponse,
     Outcome,
     Usage,
-    parse_result_line,
     parse_message,
+    parse_result_line,
 )
 from claude_batch.diff.model import Hunk, Side
 from claude_batch.findings.anchors import AnchoredTask, build_anchor

@@ -4,9 +4,9 @@ from claude_batch.github_actions.annotations import (
     IN_MESSAGES,
     IN_PROPERTIES,
     Annotation,
+    escape,
     render_annotation,
     render_annotations,
-    escape,
 )
 
 
@@ -39,7 +39,9 @@ def test_a_whole_annotation() -> None:
 
 
 def test_text_cannot_start_a_command_of_its_own() -> None:
-    lines = render_annotations([Annotation("error", "x\r\n::add-mask::y", title="t\n::stop-commands::z")])
+    lines = render_annotations(
+        [Annotation("error", "x\r\n::add-mask::y", title="t\n::stop-commands::z")]
+    )
     assert lines == ["::error title=t%0A%3A%3Astop-commands%3A%3Az::x%0D%0A::add-mask::y"]
 
 

@@ -6,12 +6,12 @@ import pytest
 from claude_batch.errors import CannotRead
 from claude_batch.github_actions.events import (
     ClosePullRequest,
-    CollectBatches,
     CollectAndPublish,
+    CollectBatches,
     DoNothing,
+    EventAction,
     SkipPullRequest,
     SubmitPullRequest,
-    EventAction,
     decide_action,
 )
 

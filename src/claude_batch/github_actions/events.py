@@ -50,7 +50,14 @@ class DoNothing:
     reason: str
 
 
-EventAction = SubmitPullRequest | SkipPullRequest | ClosePullRequest | CollectBatches | CollectAndPublish | DoNothing
+EventAction = (
+    SubmitPullRequest
+    | SkipPullRequest
+    | ClosePullRequest
+    | CollectBatches
+    | CollectAndPublish
+    | DoNothing
+)
 ASKING = ("opened", "synchronize", "reopened", "ready_for_review")
 DEPENDABOT = "dependabot[bot]"
 

@@ -17,8 +17,8 @@ from claude_batch.errors import (
 )
 from claude_batch.github_actions.events import (
     ClosePullRequest,
-    CollectBatches,
     CollectAndPublish,
+    CollectBatches,
     DoNothing,
     SkipPullRequest,
     SubmitPullRequest,

@@ -96,7 +96,9 @@ def _github(forge: GitHubClient) -> Iterator[DoctorCheck]:
 
 def _ledger(ledger: Ledger) -> Iterator[DoctorCheck]:
     view = ledger.view()
-    yield DoctorCheck("ledger", "ok", f"{len(view.requests)} requests, {len(view.open_batches())} open")
+    yield DoctorCheck(
+        "ledger", "ok", f"{len(view.requests)} requests, {len(view.open_batches())} open"
+    )
     for damage in view.damaged:
         remedy = (
             "`claude-batch doctor --repair` puts back what git still has; see docs/ledger-format.md"
