@@ -75,7 +75,7 @@ def test_without_a_command_the_help_comes_with_the_error():
     assert "  submit " in told.err
     assert told.refusal() == (
         "no command was named",
-        "start with `claude-batch demo`, which needs no key and touches nothing of yours",
+        "start with `claude-batch demo`, which needs no API key",
     )
 
 

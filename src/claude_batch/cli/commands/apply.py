@@ -55,7 +55,7 @@ def apply(
         },
         lambda: "\n".join(
             [
-                *(text.finding(one, one.path) for one in result.findings),
+                *(text.finding(applied, applied.path) for applied in result.findings),
                 f"{count(len(result.findings), 'suggestion')} applied",
             ]
         ),

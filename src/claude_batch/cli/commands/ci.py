@@ -120,7 +120,7 @@ def outputs(result: CiResult) -> dict[str, str]:
     return {
         "batches": str(len(result.submission.sent) if result.submission else 0),
         "findings": str(sum(answered.findings for answered in answers)),
-        "posted": str(sum(one.posted for one in result.publications or ())),
+        "posted": str(sum(publication.posted for publication in result.publications or ())),
         "usd": format(paid.usd, "f"),
         "saved-usd": format(paid.saved_usd, "f"),
     }
@@ -170,8 +170,8 @@ def annotations_of(result: CiResult) -> Iterator[Annotation]:
     """The annotations of a run: outages as warnings, findings at their lines."""
     for error in result.warnings:
         yield Annotation("warning", f"{error.problem}: {error.remedy}", title="claude-batch")
-    for one in result.publications or ():
-        for placed in one.placed:
+    for publication in result.publications or ():
+        for placed in publication.placed:
             finding = placed.finding
             yield Annotation(
                 LEVELS.get(finding.severity, "notice"),

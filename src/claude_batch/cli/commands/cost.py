@@ -73,10 +73,10 @@ def cost(
     config = load_config(repository)
     states = [ledger.view() for ledger in open_ledgers(repository, config)]
     if exported:
-        found = invoice_check.check_invoice(
+        result = invoice_check.check_invoice(
             list_cost_entries(states), exported, load_prices(config)
         )
-        text = _reconciled(found, output_format)
+        text = _reconciled(result, output_format)
     elif output_format is CostFormat.html:
         target = out or PAGE
         write_page(_page(states, by, first, config), target)
@@ -93,38 +93,38 @@ def _spent(
     config: Config,
     output_format: CostFormat,
 ) -> str:
-    found = build_spending_report(states, by.value, since)
+    result = build_spending_report(states, by.value, since)
     if output_format is CostFormat.csv:
-        return render_spending_csv(found)
-    running = forecast_month(states, clock.utc_now(), config.budget.month)
+        return render_spending_csv(result)
+    month = forecast_month(states, clock.utc_now(), config.budget.month)
     rows = [row for row in list_cost_entries(states) if since is None or row.answer.at >= since]
     if output_format is CostFormat.json:
-        return document(cost_json.spending(found, running, measure_accuracy(rows)))
-    return cost_text.cost(found, running, measure_accuracy(rows))
+        return document(cost_json.spending(result, month, measure_accuracy(rows)))
+    return cost_text.cost(result, month, measure_accuracy(rows))
 
 
 def _page(
     states: Sequence[LedgerState], by: Grouping, since: datetime | None, config: Config
 ) -> str:
-    at = clock.utc_now()
+    now = clock.utc_now()
     return render_cost_page(
         build_spending_report(states, by.value, since),
         build_spending_report(states, "day", since),
         [row for row in list_cost_entries(states) if since is None or row.answer.at >= since],
-        forecast_month(states, at, config.budget.month),
+        forecast_month(states, now, config.budget.month),
         config.budget,
-        at,
+        now,
     )
 
 
-def _reconciled(found: invoice_check.InvoiceCheck, output_format: CostFormat) -> str:
+def _reconciled(result: invoice_check.InvoiceCheck, output_format: CostFormat) -> str:
     match output_format:
         case CostFormat.json:
-            return document(cost_json.reconciliation(found))
+            return document(cost_json.reconciliation(result))
         case CostFormat.csv:
-            return invoice_check.render_invoice_csv(found)
+            return invoice_check.render_invoice_csv(result)
         case _:
-            return cost_text.reconciliation(found)
+            return cost_text.reconciliation(result)
 
 
 def _day(text: str | None) -> datetime | None:

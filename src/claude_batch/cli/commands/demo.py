@@ -83,11 +83,13 @@ def verbs(stage: DemoStage) -> Verbs:
 
 
 def _text(result: DemoResult, out: Path) -> str:
-    placed = [text.finding(one.finding, text.location(one)) for one in result.published.placed]
+    findings = [
+        text.finding(placed.finding, text.location(placed)) for placed in result.published.placed
+    ]
     return "\n".join(
         [
             "",
-            *(placed or ["nothing found"]),
+            *(findings or ["nothing found"]),
             "",
             *text.paid(result.published.receipt),
             f"page: {out}",

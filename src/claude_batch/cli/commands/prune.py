@@ -33,15 +33,15 @@ def prune(
     """Delete old data from the ledger."""
     repository = open_repository(directory)
     age, ledgers = timedelta(days=older_than), open_ledgers(repository, load_config(repository))
-    done = [ledger_prune.prune(ledger, clock.utc_now(), age) for ledger in ledgers]
+    results = [ledger_prune.prune(ledger, clock.utc_now(), age) for ledger in ledgers]
     if squash:
         history = LedgerHistory(repository.git)
-        done += [ledger_prune.squash(ledger, history) for ledger in ledgers]
-    total = PruneResult(*map(sum, zip(*map(astuple, done), strict=True)))
+        results += [ledger_prune.squash(ledger, history) for ledger in ledgers]
+    total = PruneResult(*map(sum, zip(*map(astuple, results), strict=True)))
     print_result(total, lambda: _summary(total), output_format)
 
 
-def _summary(done: PruneResult) -> str:
-    said = f"{count(done.dropped, 'file')} of findings dropped"
-    said += f", {count(done.folded, 'log file')} folded"
-    return f"{said}, {count(done.squashed, 'commit')} squashed" if done.squashed else said
+def _summary(result: PruneResult) -> str:
+    summary = f"{count(result.dropped, 'file')} of findings dropped"
+    summary += f", {count(result.folded, 'log file')} folded"
+    return f"{summary}, {count(result.squashed, 'commit')} squashed" if result.squashed else summary
