@@ -52,7 +52,9 @@ def test_of_equal_hunks_the_first_counts() -> None:
 def test_removed_lines_are_counted_on_the_left_and_get_no_suggestion() -> None:
     current = task("src/a.py", hunk(HUNK, old=8, new=10))
     found = finding(task=current.id, first=1, last=1, side=Side.LEFT, replacement="x")
-    assert place_findings([found], [current], head)[0] == [PlacedFinding(found, "src/a.py", Side.LEFT, 9, 9, None)]
+    assert place_findings([found], [current], head)[0] == [
+        PlacedFinding(found, "src/a.py", Side.LEFT, 9, 9, None)
+    ]
 
 
 def test_a_range_over_removed_lines_counts_the_new_ones() -> None:
@@ -169,7 +171,9 @@ def test_lines_below_an_edit_are_carried_with_their_suggestion() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3, replacement="line_11 = compute(11, fast)")
     new = b"import fast\n\n" + OLD
-    (placed,), _ = place_findings([found], [], reading(new), past(new, asked=asked, now=context(new, 9, 16)))
+    (placed,), _ = place_findings(
+        [found], [], reading(new), past(new, asked=asked, now=context(new, 9, 16))
+    )
     assert (placed.first_line, placed.line, placed.method) == (13, 13, "walk")
     assert placed.suggestion == "line_11 = compute(11, fast)\n"
 
@@ -178,7 +182,9 @@ def test_where_the_lines_around_have_changed_the_suggestion_becomes_prose() -> N
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3, replacement="line_11 = compute(11, fast)")
     new = OLD.replace(b"line_13 = compute(13)", b"line_13 = other")
-    (placed,), _ = place_findings([found], [], reading(new), past(new, asked=asked, now=context(new, 9, 16)))
+    (placed,), _ = place_findings(
+        [found], [], reading(new), past(new, asked=asked, now=context(new, 9, 16))
+    )
     assert (placed.line, placed.method, placed.suggestion) == (11, "walk", None)
 
 
@@ -210,7 +216,10 @@ def test_lines_that_the_diff_no_longer_shows_go_to_the_summary() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3)
     known = past(OLD, asked=asked, now=context(OLD, 20, 26))
-    assert place_findings([found], [], reading(OLD), known) == ([], [DroppedFinding(found, "outside_diff")])
+    assert place_findings([found], [], reading(OLD), known) == (
+        [],
+        [DroppedFinding(found, "outside_diff")],
+    )
     known = past(OLD, asked=asked, now=context(OLD, 8, 13))
     (placed,), _ = place_findings([found], [], reading(OLD), known)
     assert (placed.line, placed.method) == (11, "blob")

@@ -12,7 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claude_batch.diff.lines import rows_of
-from claude_batch.findings.suggestions import Suggestion, apply_suggestion, combine_suggestions, validate_suggestion
+from claude_batch.findings.suggestions import (
+    Suggestion,
+    apply_suggestion,
+    combine_suggestions,
+    validate_suggestion,
+)
 from claude_batch.git.patch import make_patch
 from claude_batch.syntax.languages import grammar_of, parse
 from languages import PIECES, file_of

@@ -1,7 +1,12 @@
 import pytest
 
 from claude_batch.diff.lines import rows_of
-from claude_batch.findings.suggestions import RejectedSuggestion, Suggestion, apply_suggestion, validate_suggestion
+from claude_batch.findings.suggestions import (
+    RejectedSuggestion,
+    Suggestion,
+    apply_suggestion,
+    validate_suggestion,
+)
 
 PYTHON = b"""\
 def f(items):
@@ -12,7 +17,7 @@ def f(items):
 """
 
 
-def proved(blob: bytes, first: int, last: int, replacement: str, path: str = "a.py") -> bytes | str:
+def validated(blob: bytes, first: int, last: int, replacement: str, path: str = "a.py") -> bytes | str:
     """The file after the suggestion, or why there is none."""
     seen = [row.removesuffix(b"\n") for row in rows_of(blob)[first - 1 : last]]
     found = validate_suggestion(blob, first, last, seen, replacement, path)
@@ -36,12 +41,12 @@ def test_lines_are_replaced_and_the_file_still_parses() -> None:
 
 
 def test_other_lines_than_those_reviewed_are_refused() -> None:
-    assert validate_suggestion(PYTHON, 3, 3, [b"        if item == nil:"], "x", "a.py") == RejectedSuggestion(
-        "the lines are not those that were reviewed"
-    )
-    assert validate_suggestion(PYTHON, 5, 6, [b"    return 1", b""], "x", "a.py") == RejectedSuggestion(
-        "the file has no such lines"
-    )
+    assert validate_suggestion(
+        PYTHON, 3, 3, [b"        if item == nil:"], "x", "a.py"
+    ) == RejectedSuggestion("the lines are not those that were reviewed")
+    assert validate_suggestion(
+        PYTHON, 5, 6, [b"    return 1", b""], "x", "a.py"
+    ) == RejectedSuggestion("the file has no such lines")
     assert validate_suggestion(PYTHON, 0, 0, [], "x", "a.py") == RejectedSuggestion(
         "the file has no such lines"
     )
@@ -58,8 +63,8 @@ def test_other_lines_than_those_reviewed_are_refused() -> None:
         ("        if item\r is None:", "the text holds characters that cannot be shown"),
     ],
 )
-def test_what_is_no_suggestion(replacement: str, reason: str) -> None:
-    assert proved(PYTHON, 3, 3, replacement) == reason
+def test_bad_replacements_are_rejected(replacement: str, reason: str) -> None:
+    assert validated(PYTHON, 3, 3, replacement) == reason
 
 
 @pytest.mark.parametrize(
@@ -80,25 +85,25 @@ def test_what_is_no_suggestion(replacement: str, reason: str) -> None:
 )
 def test_indentation_comes_back(first: int, last: int, replacement: str, after: bytes) -> None:
     rows = rows_of(PYTHON)
-    assert proved(PYTHON, first, last, replacement) == b"".join(
+    assert validated(PYTHON, first, last, replacement) == b"".join(
         [*rows[: first - 1], after, *rows[last:]]
     )
 
 
 def test_indentation_without_a_parser() -> None:
     blob = b"{\n\tif (a) {\n\t\tb();\n\t}\n}\n"
-    assert proved(blob, 2, 4, "if (a && c) {\n\t\tb();\n\t}", "a.js") == (
+    assert validated(blob, 2, 4, "if (a && c) {\n\t\tb();\n\t}", "a.js") == (
         b"{\n\tif (a && c) {\n\t\tb();\n\t}\n}\n"
     )
-    assert proved(blob, 2, 4, "if (a && c) {\n\tb();\n}", "a.js") == (
+    assert validated(blob, 2, 4, "if (a && c) {\n\tb();\n}", "a.js") == (
         b"{\n\tif (a && c) {\n\t\tb();\n\t}\n}\n"
     )
-    assert proved(b"a:\n    b: 1\n", 2, 2, "  b: 1", "a.yaml") == b"a:\n  b: 1\n"
+    assert validated(b"a:\n    b: 1\n", 2, 2, "  b: 1", "a.yaml") == b"a:\n  b: 1\n"
 
 
 def test_repeated_lines_around_are_trimmed() -> None:
     both = "    for item in items:\n        if not item:\n            return item"
-    assert proved(PYTHON, 3, 3, both) == PYTHON.replace(b"item == None", b"not item")
+    assert validated(PYTHON, 3, 3, both) == PYTHON.replace(b"item == None", b"not item")
 
 
 @pytest.mark.parametrize(
@@ -111,24 +116,24 @@ def test_repeated_lines_around_are_trimmed() -> None:
 def test_a_closing_bracket_is_trimmed_only_if_it_is_one_too_many(
     replacement: str, after: bytes
 ) -> None:
-    assert proved(b"if (a) {\n    b();\n}\n", 2, 2, replacement, "a.js") == after
+    assert validated(b"if (a) {\n    b();\n}\n", 2, 2, replacement, "a.js") == after
 
 
 def test_one_word_may_be_repeated() -> None:
     blob = b"if a\n  b\nend\n"
-    assert proved(blob, 2, 2, "  if c\n    b\nend", "a.rb") == b"if a\n  if c\n    b\nend\nend\n"
+    assert validated(blob, 2, 2, "  if c\n    b\nend", "a.rb") == b"if a\n  if c\n    b\nend\nend\n"
 
 
 def test_line_endings_stay() -> None:
-    assert proved(b"a = 1\r\nb = 2\r\n", 1, 1, "a = 3\nc = 4") == b"a = 3\r\nc = 4\r\nb = 2\r\n"
-    assert proved(b"a = 1\r\nb = 2", 2, 2, "b = 3\nc = 4\n") == b"a = 1\r\nb = 3\r\nc = 4"
-    assert proved(b"a\x0cb\rc\nd\n", 1, 1, "e", "a.txt") == b"e\nd\n"
+    assert validated(b"a = 1\r\nb = 2\r\n", 1, 1, "a = 3\nc = 4") == b"a = 3\r\nc = 4\r\nb = 2\r\n"
+    assert validated(b"a = 1\r\nb = 2", 2, 2, "b = 3\nc = 4\n") == b"a = 1\r\nb = 3\r\nc = 4"
+    assert validated(b"a\x0cb\rc\nd\n", 1, 1, "e", "a.txt") == b"e\nd\n"
 
 
 def test_lines_can_go_and_blank_lines_can_come() -> None:
-    assert proved(b"a\nb\nc\n", 2, 2, "", "a.txt") == b"a\nc\n"
-    assert proved(b"a\nb", 2, 2, "", "a.txt") == b"a\n"
-    assert proved(b"a\n\nb\n", 2, 2, "", "a.txt") == b"a\nb\n"
+    assert validated(b"a\nb\nc\n", 2, 2, "", "a.txt") == b"a\nc\n"
+    assert validated(b"a\nb", 2, 2, "", "a.txt") == b"a\n"
+    assert validated(b"a\n\nb\n", 2, 2, "", "a.txt") == b"a\nb\n"
     blank = validate_suggestion(b"a\nb\nc\n", 2, 2, [b"b"], "\n", "a.txt")
     gone = validate_suggestion(b"a\nb\nc\n", 2, 2, [b"b"], "", "a.txt")
     assert isinstance(blank, Suggestion)
@@ -145,7 +150,7 @@ def test_a_file_that_did_not_parse_need_not_parse_after() -> None:
 def test_applying_to_another_file_is_a_fault() -> None:
     found = validate_suggestion(b"a\n", 1, 1, [b"a"], "b", "a.txt")
     assert isinstance(found, Suggestion)
-    with pytest.raises(ValueError, match=r"lines 1\.\.1 are not those that were proved"):
+    with pytest.raises(ValueError, match=r"lines 1\.\.1 are not those of the suggestion"):
         apply_suggestion(b"z\n", found)
 
 
@@ -177,10 +182,10 @@ def test_applying_to_another_file_is_a_fault() -> None:
 def test_odd_files_and_odd_replacements(
     blob: bytes, first: int, last: int, replacement: str, expected: bytes | str
 ) -> None:
-    assert proved(blob, first, last, replacement) == expected
+    assert validated(blob, first, last, replacement) == expected
 
 
 def test_a_broken_file_may_stay_broken_and_not_get_worse() -> None:
     blob = b"int f() { FOO( }\nint g() {\n    return 0;\n}\n"
-    assert proved(blob, 3, 3, "    return 1;", "a.c") == blob.replace(b"return 0", b"return 1")
-    assert proved(blob, 3, 3, "    return (1;", "a.c") == "the file would no longer parse"
+    assert validated(blob, 3, 3, "    return 1;", "a.c") == blob.replace(b"return 0", b"return 1")
+    assert validated(blob, 3, 3, "    return (1;", "a.c") == "the file would no longer parse"

@@ -14,7 +14,9 @@ def said(*pairs: tuple[str, str]) -> str:
 
 
 def test_only_what_is_refuted_is_refuted() -> None:
-    assert parse_verdicts(said(("00112233", "refuted"), ("8899aabb", "holds")), (ONE, TWO)) == (ONE,)
+    assert parse_verdicts(said(("00112233", "refuted"), ("8899aabb", "holds")), (ONE, TWO)) == (
+        ONE,
+    )
     assert parse_verdicts(said(("00112233", "unsure"), ("8899aabb", "holds")), (ONE, TWO)) == ()
 
 

@@ -1,4 +1,4 @@
-"""A finding: one thing worth saying about some lines, bound to its task, not to line numbers."""
+"""A finding: one remark about some lines, bound to its task instead of line numbers."""
 
 import hashlib
 from enum import StrEnum
@@ -17,7 +17,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 is the gravest."""
+        """0 is the most severe."""
         return list(Severity).index(self)
 
 
@@ -28,8 +28,7 @@ class Confidence(StrEnum):
 
 
 class Category(StrEnum):
-    """The closed list that fingerprints are made with: adding is fine, renaming is not."""
-
+    # Fingerprints contain these words: add words, but never rename one.
     BUG = "bug"
     SECURITY = "security"
     PERFORMANCE = "performance"
@@ -43,20 +42,20 @@ class Category(StrEnum):
 
 
 class Finding(BaseModel):
-    """What the model said and where, as kept in the ledger's answer shards.
+    """A finding as it is stored in the ledger's answer shards.
 
-    `first` and `last` are positions in the task's hunk (`Hunk.lines`), inclusive. A finding whose
-    anchors did not hold has `task` None and says why in `unplaced`; it is shown, never guessed at.
-    One that says nothing, or is one of too many, has no title and no body.
+    `first` and `last` are positions in the task's hunk (`Hunk.lines`), inclusive. If the anchors
+    are invalid, `task` is None and `unplaced` is the reason. A finding without text, or beyond
+    the limit of an answer, has no title and no body.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str  # 16 hex digits, unique in a ledger
-    fingerprint: str  # 16 hex digits; the same when the same thing is said of the same lines
+    fingerprint: str  # 16 hex digits; equal for the same category on the same lines
     task: TaskId | None
     kind: str
-    path: str  # at first sight
+    path: str  # at the reviewed commit
     first: int = 0
     last: int = 0
     side: Side = Side.RIGHT
@@ -70,20 +69,18 @@ class Finding(BaseModel):
 
     @property
     def is_malformed(self) -> bool:
-        """Nothing is said that could be read: counted, never shown."""
+        """True without readable text. Such a finding is counted but never shown."""
         return not self.title.strip()
 
     @property
     def is_negligible(self) -> bool:
-        """Neither posted nor looked at a second time."""
+        """True for a finding that is neither posted nor verified."""
         return self.severity is Severity.LOW and self.confidence is Confidence.LOW
 
 
 def compute_fingerprint(path: str, hashes: str, kind: str, category: Category) -> str:
-    """How we know that we have said it already: never prose, model or prompt version.
-
-    `hashes` are those of the anchored lines (`Strip.hashes`).
-    """
+    """Return the key that recognizes a repeated finding. `hashes` are those of its lines."""
+    # Prose, model and prompt version differ between runs, so they are not in it.
     text = "\0".join([path, hashes, kind, category])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

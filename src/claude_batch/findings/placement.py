@@ -1,8 +1,8 @@
-"""Where a finding stands now.
+"""Place findings at lines of the current head.
 
-A finding is bound to its task and to positions in the task's hunk. When the diff of the current
-head holds the same task, its hunk says the lines; when it does not, the lines are carried from
-the commit that the finding was made on, and what cannot be carried has changed meanwhile.
+A finding is bound to its task and to positions in the task's hunk. If the current diff still has
+the task, its hunk gives the lines. Otherwise they are tracked from the reviewed commit; a finding
+whose lines cannot be tracked is dropped as changed meanwhile.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,13 +42,13 @@ class PlacedFinding:
     side: Side
     first_line: int
     line: int
-    suggestion: str | None = None  # proved; each line ends with LF; "" deletes the lines
+    suggestion: str | None = None  # validated; each line ends with LF; "" deletes the lines
     method: PlacementMethod = "task"
 
 
 @dataclass(frozen=True, slots=True)
 class DroppedFinding:
-    """A finding that is not posted at a line, and why."""
+    """A finding that is not posted at a line, with the reason."""
 
     finding: Finding
     reason: DropReason
@@ -58,33 +58,35 @@ def place_findings(
     findings: Iterable[Finding],
     tasks: Sequence[Task],
     read_head: Callable[[str], bytes | None],
-    past: PreviousPlans | None = None,
+    previous: PreviousPlans | None = None,
 ) -> tuple[list[PlacedFinding], list[DroppedFinding]]:
-    """`tasks` are those of the current diff; `read_head(path)` gives the head's bytes of a file.
+    """Place findings in the current diff, or in the head with the help of previous plans.
 
-    Without `past` only findings whose tasks are still in the diff have a place.
+    `tasks` are those of the current diff; `read_head(path)` returns the head's bytes of a file.
     """
     current: dict[str, list[Task]] = {}
     for task in tasks:
         current.setdefault(task.id, []).append(task)
     placed, dropped = [], []
-    for finding, reason in _sifted(findings):
+    for finding, reason in _classify(findings):
         if reason:
             dropped.append(DroppedFinding(finding, reason))
             continue
-        found = _place(finding, current.get(finding.task or "", []), read_head, past)
-        if isinstance(found, PlacedFinding):
-            placed.append(found)
+        equal_tasks = current.get(finding.task or "", [])
+        result = _place_finding(finding, equal_tasks, read_head, previous)
+        if isinstance(result, PlacedFinding):
+            placed.append(result)
         else:
-            dropped.append(found)
+            dropped.append(result)
     return placed, dropped
 
 
-def _sifted(findings: Iterable[Finding]) -> Iterator[tuple[Finding, DropReason | None]]:
-    """Those without a place are shown for their words alone: not twice, and not if faint."""
-    said: set[tuple[str, str, str]] = set()
+def _classify(findings: Iterable[Finding]) -> Iterator[tuple[Finding, DropReason | None]]:
+    """Pair each finding with the reason to drop it, or with None."""
+    # Only the text of an unplaced finding is shown: once, and not if it is negligible.
+    texts: set[tuple[str, str, str]] = set()
     for finding in findings:
-        words = (finding.path, finding.title, finding.body)
+        text = (finding.path, finding.title, finding.body)
         if finding.is_malformed:
             yield finding, "malformed"
         elif finding.task is not None:
@@ -92,83 +94,83 @@ def _sifted(findings: Iterable[Finding]) -> Iterator[tuple[Finding, DropReason |
         elif finding.is_negligible:
             yield finding, "low_confidence"
         else:
-            yield finding, "duplicate" if words in said else "unplaced"
-            said.add(words)
+            yield finding, "duplicate" if text in texts else "unplaced"
+            texts.add(text)
 
 
-def _place(
+def _place_finding(
     finding: Finding,
-    twins: Sequence[Task],
+    equal_tasks: Sequence[Task],
     read_head: Callable[[str], bytes | None],
-    past: PreviousPlans | None,
+    previous: PreviousPlans | None,
 ) -> PlacedFinding | DroppedFinding:
-    if twins:
-        return _in_diff(finding, _same(twins, past), read_head)
-    return _carried(finding, past, read_head) if past else DroppedFinding(finding, "changed_meanwhile")
+    if equal_tasks:
+        return _place_in_diff(finding, _choose_task(equal_tasks, previous), read_head)
+    if previous is None:
+        return DroppedFinding(finding, "changed_meanwhile")
+    return _place_by_tracking(finding, previous, read_head)
 
 
-def _same(twins: Sequence[Task], past: PreviousPlans | None) -> Task:
-    """Of equal hunks the one that was asked about: the first, or what is left of it."""
-    origin = past.locations.get(twins[0].id) if past else None
-    if origin is None or len(origin.twins) == len(twins):
-        return twins[0]
-    start = origin.twins[0].new_start
-    return min(twins, key=lambda task: abs(task.hunk.new_start - start))
+def _choose_task(equal_tasks: Sequence[Task], previous: PreviousPlans | None) -> Task:
+    """Of equal hunks choose the one that was reviewed."""
+    # That was the first. If some of them are gone since, the nearest to it is taken.
+    planned = previous.locations.get(equal_tasks[0].id) if previous else None
+    if planned is None or len(planned.equal_tasks) == len(equal_tasks):
+        return equal_tasks[0]
+    start = planned.equal_tasks[0].new_start
+    return min(equal_tasks, key=lambda task: abs(task.hunk.new_start - start))
 
 
-def _in_diff(
+def _place_in_diff(
     finding: Finding, task: Task, read_head: Callable[[str], bytes | None]
 ) -> PlacedFinding | DroppedFinding:
-    lines = _lines(finding, task)
+    if not 0 <= finding.first <= finding.last < len(task.hunk.lines):
+        return DroppedFinding(finding, "malformed")
+    lines = lines_on_side(task.hunk, finding.first, finding.last, finding.side)
     if not lines:
         return DroppedFinding(finding, "malformed")
-    first, last = _number(lines[0], finding.side), _number(lines[-1], finding.side)
-    seen = [line.text for line in lines]
-    suggestion = _suggestion(finding, task.path, (first, last), seen, read_head)
+    first, last = (_line_number(line, finding.side) for line in (lines[0], lines[-1]))
+    texts = [line.text for line in lines]
+    suggestion = _validate_replacement(finding, task.path, (first, last), texts, read_head)
     return PlacedFinding(finding, task.path, finding.side, first, last, suggestion)
 
 
-def _carried(
-    finding: Finding, past: PreviousPlans, read_head: Callable[[str], bytes | None]
+def _place_by_tracking(
+    finding: Finding, previous: PreviousPlans, read_head: Callable[[str], bytes | None]
 ) -> PlacedFinding | DroppedFinding:
-    now = locate(finding, past, read_head)
-    if now is None:
+    location = locate(finding, previous, read_head)
+    if location is None:
         return DroppedFinding(finding, "changed_meanwhile")
-    if Commentable(past.diff).fault(now.path, finding.side, now.first, now.last):
+    path, first, last = location.path, location.first, location.last
+    if Commentable(previous.diff).fault(path, finding.side, first, last):
         return DroppedFinding(finding, "outside_diff")
     suggestion = (
-        _suggestion(finding, now.path, (now.first, now.last), now.replaceable, read_head)
-        if now.replaceable is not None
+        _validate_replacement(finding, path, (first, last), location.replaceable, read_head)
+        if location.replaceable is not None
         else None
     )
-    return PlacedFinding(finding, now.path, finding.side, now.first, now.last, suggestion, now.method)
+    return PlacedFinding(finding, path, finding.side, first, last, suggestion, location.method)
 
 
-def _lines(finding: Finding, task: Task) -> tuple[Line, ...]:
-    """The lines of the finding's side; none if its positions are not in the hunk."""
-    if not 0 <= finding.first <= finding.last < len(task.hunk.lines):
-        return ()
-    return lines_on_side(task.hunk, finding.first, finding.last, finding.side)
-
-
-def _number(line: Line, side: Side) -> int:
+def _line_number(line: Line, side: Side) -> int:
     number = line.new if side is Side.RIGHT else line.old
     if number is None:
         raise ValueError(f"a line of the other side than {side}")
     return number
 
 
-def _suggestion(
+def _validate_replacement(
     finding: Finding,
     path: str,
     span: tuple[int, int],
-    seen: Sequence[bytes],
+    expected: Sequence[bytes],
     read_head: Callable[[str], bytes | None],
 ) -> str | None:
+    """Return the suggestion's text for the lines `span`, which must still be `expected`."""
     if finding.replacement is None or finding.side is Side.LEFT:
         return None
     blob = read_head(path)
     if blob is None:
         return None
-    proof = validate_suggestion(blob, *span, seen, finding.replacement, path)
-    return proof.text if isinstance(proof, Suggestion) else None
+    suggestion = validate_suggestion(blob, *span, expected, finding.replacement, path)
+    return suggestion.text if isinstance(suggestion, Suggestion) else None

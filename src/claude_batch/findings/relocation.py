@@ -1,6 +1,7 @@
-"""Where a plan saw a task, and where the lines of a finding about it are in today's head.
+"""Locate the lines of a finding in the current head when its task is no longer in the diff.
 
-Used when the task itself is no longer in the diff: its hunk has changed, or is shown otherwise.
+The task's hunk has changed, or git cuts its hunks elsewhere. The lines are tracked from the place
+where a previous plan recorded the task.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,22 +19,24 @@ from claude_batch.git.earlier_commits import Readers
 from claude_batch.tasks.plan import PlannedDiff, PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 
-# task: it is still in the diff. blob: the same file. walk: past edits. moved: elsewhere, verbatim.
-# hashes: the old file is gone, and the whole hunk stands at one place.
+# task: it is still in the diff. blob: the file is unchanged. walk: tracked past edits. moved: found
+# elsewhere, verbatim. hashes: the old file is gone, and the whole hunk occurs at one place.
 PlacementMethod = Literal["task", "blob", "walk", "moved", "hashes"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLocation:
+    """The place of a task in a previous plan."""
+
     base: str | None
     head: str | None
     file: PlannedFile
-    twins: tuple[PlannedTask, ...]  # equal hunks have one id; the first was asked about
+    equal_tasks: tuple[PlannedTask, ...]  # equal hunks have one id; the first was reviewed
 
 
 @dataclass(frozen=True)
 class PreviousPlans:
-    """`plans`: those of this pull request, oldest first. `asked`: tasks with their strips."""
+    """The plans of this pull request, oldest first, and their anchored tasks by id."""
 
     plans: Sequence[PlannedDiff]
     anchored_tasks: Mapping[TaskId, AnchoredTask]
@@ -46,21 +49,24 @@ class PreviousPlans:
 
     @cached_property
     def locations(self) -> dict[TaskId, PlannedLocation]:
-        """The latest plan is the nearest to today's head."""
-        found: dict[TaskId, PlannedLocation] = {}
+        """The location of each task in the latest plan with it, the nearest to the head."""
+        locations: dict[TaskId, PlannedLocation] = {}
         for plan in self.plans:
             for file in plan.files:
-                twins: dict[TaskId, list[PlannedTask]] = {}
+                by_id: dict[TaskId, list[PlannedTask]] = {}
                 for task in file.tasks:
-                    twins.setdefault(task.id, []).append(task)
-                for task_id, same in twins.items():
-                    found[task_id] = PlannedLocation(plan.base, plan.head, file, tuple(same))
-        return found
+                    by_id.setdefault(task.id, []).append(task)
+                for task_id, equal in by_id.items():
+                    locations[task_id] = PlannedLocation(plan.base, plan.head, file, tuple(equal))
+        return locations
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentLocation:
-    """Lines `first..last` (1-based, inclusive) of `path`. `seen`: what a suggestion may replace."""
+    """Lines `first..last` (1-based, inclusive) of `path`.
+
+    `replaceable` are their reviewed texts, or None if a suggestion may not replace them.
+    """
 
     path: str
     first: int
@@ -70,122 +76,115 @@ class CurrentLocation:
 
 
 def locate(
-    finding: Finding, past: PreviousPlans, read_head: Callable[[str], bytes | None]
+    finding: Finding, previous: PreviousPlans, read_head: Callable[[str], bytes | None]
 ) -> CurrentLocation | None:
-    """None: the lines are gone, or nobody can tell any more which ones they were."""
-    origin = past.locations.get(finding.task) if finding.task else None
-    asked = past.anchored_tasks.get(finding.task) if finding.task else None
-    if origin is None or asked is None:
+    """Return None if the lines are gone or cannot be identified."""
+    planned = previous.locations.get(finding.task) if finding.task else None
+    task = previous.anchored_tasks.get(finding.task) if finding.task else None
+    if planned is None or task is None:
         return None
-    path = _path_now(origin, past, read_head)
+    path = _find_current_path(planned, previous, read_head)
     if path is None:
         return None
+    locator = _Locator(finding, task, planned, previous)
     if finding.side is Side.LEFT:
-        return _removed(finding, asked, origin, past, past.changes.get(path))
+        change = previous.changes.get(path)
+        return locator.locate_removed(change) if change else None
     head = read_head(path)
-    return _locate_added(finding, asked, origin, past, (path, head)) if head is not None else None
+    return locator.locate_added(path, head) if head is not None else None
 
 
-def _path_now(
-    origin: PlannedLocation, past: PreviousPlans, read_head: Callable[[str], bytes | None]
+def _find_current_path(
+    planned: PlannedLocation, previous: PreviousPlans, read_head: Callable[[str], bytes | None]
 ) -> str | None:
-    file = origin.file
-    if file.path in past.changes or read_head(file.path) is not None:
+    file = planned.file
+    if file.path in previous.changes or read_head(file.path) is not None:
         return file.path
-    for change in past.diff.files:
-        from_same = change.old_path == file.old_path and change.path != change.old_path
-        if from_same or change.new_blob == file.new_blob:
+    for change in previous.diff.files:
+        is_renamed = change.old_path == file.old_path and change.path != change.old_path
+        if is_renamed or change.new_blob == file.new_blob:
             return change.path
-    return past.readers.renamed(origin.head, file.path) if origin.head else None
+    return previous.readers.renamed(planned.head, file.path) if planned.head else None
 
 
-def _locate_added(
-    finding: Finding,
-    asked: AnchoredTask,
-    origin: PlannedLocation,
-    past: PreviousPlans,
-    now: tuple[str, bytes],
-) -> CurrentLocation | None:
-    path, head = now
-    blob = past.readers.blob(origin.file.new_blob, origin.head)
-    if blob is None:
-        found = find_lines(finding, asked, texts(head))
-        return CurrentLocation(path, *found, "hashes") if found else None
-    old, new = texts(blob), texts(head)
-    first, last = _span(asked.signs, origin.twins[0].new_start, finding)
-    seen = tuple(old[first - 1 : last])
-    if not seen or [hash_line(row) for row in seen] != _hashes(asked, finding):
-        return None
-    if blob == head:
-        return CurrentLocation(path, first, last, "blob", seen)
-    carried = track_lines(old, new, past.readers.edits(blob, head), first, last)
-    if carried is None:
-        return None
-    how: PlacementMethod = "moved" if carried.moved else "walk"
-    return CurrentLocation(
-        path, carried.first, carried.last, how, seen if carried.undisturbed else None
-    )
+@dataclass(frozen=True, slots=True)
+class _Locator:
+    """Locates one finding from the place of its task in a previous plan."""
 
+    finding: Finding
+    task: AnchoredTask
+    planned: PlannedLocation
+    previous: PreviousPlans
 
-def _removed(
-    finding: Finding,
-    asked: AnchoredTask,
-    origin: PlannedLocation,
-    past: PreviousPlans,
-    change: FileChange | None,
-) -> CurrentLocation | None:
-    """A removed line is there as long as the old side of the diff shows it as removed."""
-    if change is None:
-        return None
-    found = _old_lines(asked, origin, past, change, finding)
-    if found is None:
-        return None
-    first, last, how = found
-    shown = {line.old: line for hunk in change.hunks for line in hunk.lines if line.old}
-    lines = [shown.get(number) for number in range(first, last + 1)]
-    signs = [sign for sign in asked.signs[finding.first : finding.last + 1] if sign != "+"]
-    hashes = [hash_line(line.text) for line in lines if line]
-    if hashes != _hashes(asked, finding) or [line.sign for line in lines if line] != signs:
-        return None
-    return CurrentLocation(change.path, first, last, how)
+    def locate_added(self, path: str, head: bytes) -> CurrentLocation | None:
+        readers = self.previous.readers
+        blob = readers.blob(self.planned.file.new_blob, self.planned.head)
+        if blob is None:
+            span = find_lines(self.finding, self.task, texts(head))
+            return CurrentLocation(path, *span, "hashes") if span else None
+        old, new = texts(blob), texts(head)
+        first, last = self._span(self.planned.equal_tasks[0].new_start)
+        reviewed = tuple(old[first - 1 : last])
+        if not reviewed or [hash_line(line) for line in reviewed] != self._hashes():
+            return None
+        if blob == head:
+            return CurrentLocation(path, first, last, "blob", reviewed)
+        tracked = track_lines(old, new, readers.edits(blob, head), first, last)
+        if tracked is None:
+            return None
+        return CurrentLocation(
+            path,
+            tracked.first,
+            tracked.last,
+            "moved" if tracked.moved else "walk",
+            reviewed if tracked.undisturbed else None,
+        )
 
+    def locate_removed(self, change: FileChange) -> CurrentLocation | None:
+        """Find lines of the old file, which the diff must still show with the same signs."""
+        old_lines = self._find_old_lines(change)
+        if old_lines is None:
+            return None
+        first, last, method = old_lines
+        shown = {line.old: line for hunk in change.hunks for line in hunk.lines if line.old}
+        lines = [shown[number] for number in range(first, last + 1) if number in shown]
+        reviewed = self.task.signs[self.finding.first : self.finding.last + 1]
+        signs = [sign for sign in reviewed if sign != self.finding.side.hidden_sign]
+        if [hash_line(line.text) for line in lines] != self._hashes():
+            return None
+        if [line.sign for line in lines] != signs:
+            return None
+        return CurrentLocation(change.path, first, last, method)
 
-def _old_lines(
-    asked: AnchoredTask,
-    origin: PlannedLocation,
-    past: PreviousPlans,
-    change: FileChange,
-    finding: Finding,
-) -> tuple[int, int, PlacementMethod] | None:
-    first, last = _span(asked.signs, origin.twins[0].old_start, finding)
-    if change.old_blob == origin.file.old_blob:
-        return first, last, "blob"
-    was = past.readers.blob(origin.file.old_blob, origin.base)
-    base = past.readers.blob(change.old_blob, past.diff.comparison.base)
-    if was is None or base is None:
-        return None
-    carried = track_lines(texts(was), texts(base), past.readers.edits(was, base), first, last)
-    return (carried.first, carried.last, "walk") if carried and not carried.moved else None
+    def _find_old_lines(self, change: FileChange) -> tuple[int, int, PlacementMethod] | None:
+        first, last = self._span(self.planned.equal_tasks[0].old_start)
+        old_blob = self.planned.file.old_blob
+        if change.old_blob == old_blob:
+            return first, last, "blob"
+        readers = self.previous.readers
+        old = readers.blob(old_blob, self.planned.base)
+        new = readers.blob(change.old_blob, self.previous.diff.comparison.base)
+        if old is None or new is None:
+            return None
+        tracked = track_lines(texts(old), texts(new), readers.edits(old, new), first, last)
+        return (tracked.first, tracked.last, "walk") if tracked and not tracked.moved else None
 
+    def _span(self, start: int) -> tuple[int, int]:
+        """Return the finding's lines on its side, where the hunk starts at line `start`."""
+        finding, signs = self.finding, self.task.signs
+        hidden = finding.side.hidden_sign
+        before = sum(sign != hidden for sign in signs[: finding.first])
+        inside = sum(sign != hidden for sign in signs[finding.first : finding.last + 1])
+        return start + before, start + before + inside - 1
 
-def _span(signs: str, start: int, finding: Finding) -> tuple[int, int]:
-    """The lines of the finding's side, where the hunk starts at line `start` of that side."""
-    other = finding.side.hidden_sign
-    before = sum(sign != other for sign in signs[: finding.first])
-    inside = sum(sign != other for sign in signs[finding.first : finding.last + 1])
-    return start + before, start + before + inside - 1
-
-
-def _hashes(asked: AnchoredTask, finding: Finding) -> list[str]:
-    last = min(finding.last, len(asked.signs) - 1)
-    positions = range(max(finding.first, 0), last + 1)
-    hidden = finding.side.hidden_sign
-    return [asked.hash_at(at) for at in positions if asked.signs[at] != hidden]
+    def _hashes(self) -> list[str]:
+        finding = self.finding
+        return self.task.hashes_on_side(finding.first, finding.last, finding.side)
 
 
 @dataclass(frozen=True, slots=True)
 class RelocatedLines:
-    """Lines `first..last` (1-based, inclusive) of a file, and what comes of the replacement."""
+    """Lines `first..last` (1-based, inclusive) of a file, and the validated suggestion."""
 
     first: int
     last: int
@@ -193,41 +192,41 @@ class RelocatedLines:
 
 
 def relocate(finding: Finding, task: AnchoredTask, blob: bytes) -> RelocatedLines | None:
-    """None unless the finding's lines stand in the file, whole and at one place."""
-    rows = texts(blob)
-    lines = find_lines(finding, task, rows)
-    if lines is None:
+    """Return None unless the task's hunk occurs in the file exactly once."""
+    lines = texts(blob)
+    span = find_lines(finding, task, lines)
+    if span is None:
         return None
     if finding.replacement is None:
-        return RelocatedLines(*lines, RejectedSuggestion("nothing is suggested"))
-    first, last = lines
-    proof = validate_suggestion(
-        blob, first, last, rows[first - 1 : last], finding.replacement, finding.path
+        return RelocatedLines(*span, RejectedSuggestion("nothing is suggested"))
+    first, last = span
+    suggestion = validate_suggestion(
+        blob, first, last, lines[first - 1 : last], finding.replacement, finding.path
     )
-    return RelocatedLines(first, last, proof)
+    return RelocatedLines(first, last, suggestion)
 
 
 def find_lines(
-    finding: Finding, task: AnchoredTask, rows: Sequence[bytes]
+    finding: Finding, task: AnchoredTask, lines: Sequence[bytes]
 ) -> tuple[int, int] | None:
-    """First and last line, 1-based; None unless the whole hunk stands at exactly one place.
+    """Return first and last line, 1-based; None unless the hunk occurs in `lines` exactly once.
 
-    `rows` are the file's lines without their newlines. Removed lines stand nowhere.
+    `lines` are the file's, without newlines. Removed lines cannot be found in it.
     """
-    start = _found_at(task, rows)
+    start = _find_hunk(task, lines)
     if start is None or finding.side is Side.LEFT:
         return None
     return (
-        start + _new_lines_before(task, finding.first) + 1,
-        start + _new_lines_before(task, finding.last + 1),
+        start + _count_new_lines(task, finding.first) + 1,
+        start + _count_new_lines(task, finding.last + 1),
     )
 
 
-def _found_at(task: AnchoredTask, rows: Sequence[bytes]) -> int | None:
+def _find_hunk(task: AnchoredTask, lines: Sequence[bytes]) -> int | None:
     if not task.has_hashes:
         return None
-    wanted = [task.hash_at(at) for at, sign in enumerate(task.signs) if sign != "-"]
-    hashes = [hash_line(row) for row in rows]
+    wanted = task.hashes_on_side(0, len(task.signs) - 1, Side.RIGHT)
+    hashes = [hash_line(line) for line in lines]
     starts = [
         start
         for start in range(len(hashes) - len(wanted) + 1)
@@ -236,5 +235,5 @@ def _found_at(task: AnchoredTask, rows: Sequence[bytes]) -> int | None:
     return starts[0] if len(starts) == 1 else None
 
 
-def _new_lines_before(task: AnchoredTask, position: int) -> int:
+def _count_new_lines(task: AnchoredTask, position: int) -> int:
     return sum(sign != "-" for sign in task.signs[:position])

@@ -1,7 +1,7 @@
-"""A suggestion: replacement lines that are proved to apply and, where we can tell, to parse.
+"""Suggestions: replacement lines, checked to apply and, where a grammar exists, to parse.
 
-Lines are cut at LF only: `bytes.splitlines` also cuts at a lone CR and at form feeds, git and
-GitHub do not.
+Lines end at LF only. `bytes.splitlines` also splits at a lone CR and at form feeds, unlike git
+and GitHub.
 """
 
 import re
@@ -13,7 +13,7 @@ from claude_batch.markdown import HIDDEN
 from claude_batch.syntax.validity import UNPARSEABLE, count_syntax_errors, has_no_new_errors
 
 MAX_REPEATED = 3
-ONE_WORD = re.compile(r"\w*\W?")  # `end`, `else:`, `}`: such a line may well stand there twice
+ONE_WORD = re.compile(r"\w*\W?")  # `end`, `else:`, `}`: such a line may occur twice on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Suggestion:
     last_line: int
     before: bytes
     after: bytes
-    is_parsed: bool  # a parser has read the file before and after
+    is_parsed: bool  # the file before and after has no syntax errors
 
     @property
     def text(self) -> str:
-        """The new lines as they are shown: each ends with LF; empty if the lines go."""
+        """The new lines in Markdown: each ends with LF. Empty if the lines are deleted."""
         text = self.after.decode().replace("\r\n", "\n")
         return text if not text or text.endswith("\n") else text + "\n"
 
@@ -43,70 +43,77 @@ def validate_suggestion(
     blob: bytes,
     first_line: int,
     last_line: int,
-    seen: Sequence[bytes],
+    reviewed: Sequence[bytes],
     replacement: str,
     path: str,
 ) -> Suggestion | RejectedSuggestion:
-    """`seen`: the lines that the model was shown, without newlines. For the new side only."""
+    """Turn a replacement of lines on the new side into a suggestion.
+
+    `reviewed` are the lines as the model saw them, without newlines.
+    """
     rows = rows_of(blob)
     if not 1 <= first_line <= last_line <= len(rows):
         return RejectedSuggestion("the file has no such lines")
     old = rows[first_line - 1 : last_line]
-    if [row.removesuffix(b"\n") for row in old] != list(seen):
+    if [row.removesuffix(b"\n") for row in old] != list(reviewed):
         return RejectedSuggestion("the lines are not those that were reviewed")
     before = b"".join(old)
-    was = count_syntax_errors(path, blob)
-    if was == UNPARSEABLE:
+    errors_before = count_syntax_errors(path, blob)
+    if errors_before == UNPARSEABLE:
         return RejectedSuggestion("the file is too large or too tangled to be parsed")
-    if objection := _objection(before, replacement):
+    if objection := _find_objection(before, replacement):
         return RejectedSuggestion(objection)
     tried = {before}
     for after in _candidates(rows, first_line, last_line, replacement):
         if after in tried:
             continue
         tried.add(after)
-        suggestion = Suggestion(path, first_line, last_line, before, after, is_parsed=was == 0)
-        if has_no_new_errors(path, was, apply_suggestion(blob, suggestion)):
+        suggestion = Suggestion(
+            path, first_line, last_line, before, after, is_parsed=errors_before == 0
+        )
+        if has_no_new_errors(path, errors_before, apply_suggestion(blob, suggestion)):
             return suggestion
-    return RejectedSuggestion("the file would no longer parse" if len(tried) > 1 else "it changes nothing")
+    return RejectedSuggestion(
+        "the file would no longer parse" if len(tried) > 1 else "it changes nothing"
+    )
 
 
-def _objection(before: bytes, replacement: str) -> str | None:
-    """Why the text is no replacement, whatever the file."""
+def _find_objection(before: bytes, replacement: str) -> str | None:
+    """Return the reason to reject the text whatever the file contains."""
     if _has_hidden_characters(before, replacement):
         return "the text holds characters that cannot be shown"
     if replacement.strip() and replacement.strip("\n").split("\n") == [
-        line.strip() for line in _lines(before)
+        line.strip() for line in _split_text(before)
     ]:
         return "it changes nothing but the indentation"
     return None
 
 
 def _candidates(rows: Sequence[bytes], first: int, last: int, replacement: str) -> Iterator[bytes]:
-    """What the lines may become, the likeliest first."""
+    """The possible new contents of the lines, the likeliest first."""
     old = rows[first - 1 : last]
-    ending, newline = _ending(old, rows), old[-1].endswith(b"\n")
+    ending, newline = _line_ending(old, rows), old[-1].endswith(b"\n")
     edges = (
-        _shown(rows[max(0, first - 1 - MAX_REPEATED) : first - 1]),
-        _shown(rows[last : last + MAX_REPEATED]),
+        _decode_lines(rows[max(0, first - 1 - MAX_REPEATED) : first - 1]),
+        _decode_lines(rows[last : last + MAX_REPEATED]),
     )
-    for lines in _interpretations(_shown(old), _lines(replacement.encode()), edges):
+    for lines in _interpretations(_decode_lines(old), _split_text(replacement.encode()), edges):
         joined = ending.join(line.encode() for line in lines)
         # A file without a final newline gets none from a blank line at the end either.
         yield joined + ending * bool(lines) if newline else joined.rstrip(b"\r\n")
 
 
 def apply_suggestion(blob: bytes, suggestion: Suggestion) -> bytes:
-    """Raises ValueError when the lines are others by now."""
+    """Return the file with the suggestion. Raises ValueError if its lines have changed."""
     rows = rows_of(blob)
     start, end = suggestion.first_line - 1, suggestion.last_line
     if b"".join(rows[start:end]) != suggestion.before:
-        raise ValueError(f"lines {suggestion.first_line}..{end} are not those that were proved")
+        raise ValueError(f"lines {suggestion.first_line}..{end} are not those of the suggestion")
     return b"".join([*rows[:start], suggestion.after, *rows[end:]])
 
 
 def _has_hidden_characters(before: bytes, replacement: str) -> bool:
-    """Nothing that a reader cannot see comes in by a suggestion; what is there may stay."""
+    # Only new ones are rejected: hidden characters of the replaced lines may stay.
     try:
         present = set(before.decode())
         replacement.encode()
@@ -115,8 +122,8 @@ def _has_hidden_characters(before: bytes, replacement: str) -> bool:
     return bool(set(HIDDEN.findall(replacement.replace("\r\n", "\n"))) - present)
 
 
-def _ending(old: Sequence[bytes], rows: Sequence[bytes]) -> bytes:
-    """What ends a line here: as in the range, or in the file if the range has no whole line."""
+def _line_ending(old: Sequence[bytes], rows: Sequence[bytes]) -> bytes:
+    """The line ending of the range, or of the file if the range has no whole line."""
     ended = [row for row in old if row.endswith(b"\n")] or [
         row for row in rows if row.endswith(b"\n")
     ]
@@ -124,67 +131,72 @@ def _ending(old: Sequence[bytes], rows: Sequence[bytes]) -> bytes:
     return b"\r\n" if 2 * crlf > len(ended) else b"\n"
 
 
-def _lines(text: bytes) -> list[str]:
-    return _shown(rows_of(text))
+def _split_text(text: bytes) -> list[str]:
+    return _decode_lines(rows_of(text))
 
 
-def _shown(rows: Sequence[bytes]) -> list[str]:
-    """Lines to compare: bytes that cannot be decoded equal nothing that a model writes."""
+def _decode_lines(rows: Sequence[bytes]) -> list[str]:
+    # Undecodable bytes become a character that does not equal the model's text.
     return [row.decode("utf-8", "replace").rstrip("\r\n") for row in rows]
 
 
 def _interpretations(
     old: Sequence[str], new: Sequence[str], edges: tuple[Sequence[str], Sequence[str]]
 ) -> Iterator[list[str]]:
-    """What the model may have meant, the likeliest first."""
-    for indented in _indented(old, _without_edges(old, new, *edges)):
-        yield _without_edges(old, indented, *edges)
+    """The possible meanings of the model's lines, the likeliest first."""
+    for indented in _reindented(old, _without_context(old, new, *edges)):
+        yield _without_context(old, indented, *edges)
         yield indented
     yield list(new)
 
 
-def _indented(old: Sequence[str], new: Sequence[str]) -> Iterator[list[str]]:
-    """As given if it starts where the old lines start; else moved there, and then as given."""
-    olds, news = [line for line in old if line.strip()], [line for line in new if line.strip()]
-    if olds and news and _indent(olds[0]) != _indent(news[0]):
-        moved = _moved(new, _common(news), _common(olds))
-        first_only = [_indent(olds[0]) + new[0].lstrip(), *new[1:]]
-        lost_at_start = len(news) > 1 and _indent(olds[-1]) == _indent(news[-1])
+def _reindented(old: Sequence[str], new: Sequence[str]) -> Iterator[list[str]]:
+    """As given if it is indented like the old lines; else moved there first, then as given."""
+    old_text, new_text = ([line for line in lines if line.strip()] for lines in (old, new))
+    if old_text and new_text and _indentation(old_text[0]) != _indentation(new_text[0]):
+        moved = _move(new, _common_indentation(new_text), _common_indentation(old_text))
+        first_only = [_indentation(old_text[0]) + new[0].lstrip(), *new[1:]]
+        last_matches = _indentation(old_text[-1]) == _indentation(new_text[-1])
+        # The model lost the indentation of the first line only.
+        lost_at_start = len(new_text) > 1 and last_matches
         yield from (first_only, moved) if lost_at_start else (moved, first_only)
     yield list(new)
 
 
-def _indent(line: str) -> str:
+def _indentation(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-def _common(lines: Sequence[str]) -> str:
-    indents = sorted(_indent(line) for line in lines)
+def _common_indentation(lines: Sequence[str]) -> str:
+    indents = sorted(_indentation(line) for line in lines)
     return indents[0][: alike(indents[0], indents[-1])]
 
 
-def _moved(lines: Sequence[str], source: str, target: str) -> list[str]:
+def _move(lines: Sequence[str], source: str, target: str) -> list[str]:
     return [target + line.removeprefix(source) if line.strip() else line for line in lines]
 
 
-def _without_edges(
+def _without_context(
     old: Sequence[str], new: Sequence[str], above: Sequence[str], below: Sequence[str]
 ) -> list[str]:
-    """Models like to repeat the lines around the ones that they replace."""
+    # Models often repeat the lines around those that they replace.
     new = list(new)
     for count in range(min(len(new) - 1, len(above)), 0, -1):
-        if new[:count] == list(above[-count:]) and _repeats(old, new[:count], new[count:]):
+        if new[:count] == list(above[-count:]) and _is_repeated(old, new[:count], new[count:]):
             new = new[count:]
             break
     for count in range(min(len(new) - 1, len(below)), 0, -1):
-        if new[-count:] == list(below[:count]) and _repeats(old, new[-count:], new[:-count]):
+        if new[-count:] == list(below[:count]) and _is_repeated(old, new[-count:], new[:-count]):
             new = new[:-count]
             break
     return new
 
 
-def _repeats(old: Sequence[str], edge: Sequence[str], rest: Sequence[str]) -> bool:
-    """Is `edge` there by mistake? The brackets of a replacement close as those of the old lines."""
+def _is_repeated(old: Sequence[str], edge: Sequence[str], rest: Sequence[str]) -> bool:
+    """Return True if `edge` was repeated by mistake.
+
+    Without it the brackets of the replacement must balance like those of the old lines.
+    """
     if (
         not "".join(edge).strip()
         or edge[0] in old
@@ -209,15 +221,15 @@ class CombinedSuggestions:
 
 
 def combine_suggestions(blob: bytes, suggestions: Iterable[Suggestion]) -> CombinedSuggestions:
-    """All suggestions for one file at once. Of two that cannot be together the first stays."""
+    """Apply all suggestions for one file. Of two that conflict the first is accepted."""
     accepted: list[Suggestion] = []
     rejected: list[tuple[Suggestion, str]] = []
     after = blob
     for suggestion in suggestions:
-        if any(_overlap(suggestion, other) for other in accepted):
+        if any(_overlaps(suggestion, other) for other in accepted):
             rejected.append((suggestion, "another suggestion changes the same lines"))
             continue
-        together = _all_applied(blob, [*accepted, suggestion])
+        together = _apply_all(blob, [*accepted, suggestion])
         if not has_no_new_errors(
             suggestion.path, count_syntax_errors(suggestion.path, after), together
         ):
@@ -228,12 +240,13 @@ def combine_suggestions(blob: bytes, suggestions: Iterable[Suggestion]) -> Combi
     return CombinedSuggestions(after, tuple(accepted), tuple(rejected))
 
 
-def _overlap(one: Suggestion, other: Suggestion) -> bool:
-    return one.first_line <= other.last_line and other.first_line <= one.last_line
+def _overlaps(first: Suggestion, second: Suggestion) -> bool:
+    return first.first_line <= second.last_line and second.first_line <= first.last_line
 
 
-def _all_applied(blob: bytes, suggestions: Iterable[Suggestion]) -> bytes:
-    """From the bottom up, so that line numbers above hold."""
-    for suggestion in sorted(suggestions, key=lambda one: one.first_line, reverse=True):
+def _apply_all(blob: bytes, suggestions: Iterable[Suggestion]) -> bytes:
+    # From the bottom up, so that the line numbers above stay valid.
+    by_line = sorted(suggestions, key=lambda suggestion: suggestion.first_line, reverse=True)
+    for suggestion in by_line:
         blob = apply_suggestion(blob, suggestion)
     return blob

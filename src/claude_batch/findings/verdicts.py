@@ -1,4 +1,7 @@
-"""What a second look answers: one verdict on each claim (prompts/verdict.schema.json)."""
+"""Parse the response to a verification: one verdict on each claim.
+
+The schema is prompts/templates/verdict.schema.json.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -7,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from claude_batch.anthropic_api.results import InvalidResponse, lowercase, validate_json
 
-LABEL_LENGTH = 8  # characters of a finding's id; the model copies it once for each claim
+LABEL_LENGTH = 8  # characters of a finding's id; the model copies them for each claim
 
 
 class ResponseVerdict(BaseModel):
@@ -24,23 +27,27 @@ class VerdictResponse(BaseModel):
 
 
 def claim_label(finding_id: str) -> str:
-    """How a claim is named in a request."""
+    """The name of a claim in a request."""
     return finding_id[:LABEL_LENGTH]
 
 
-def parse_verdicts(text: str, about: Sequence[str]) -> tuple[str, ...]:
-    """Those of the findings `about` that are refuted, in their order. Raises Unparsable.
+def parse_verdicts(text: str, finding_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the refuted findings in the order of `finding_ids`. Raises InvalidResponse.
 
-    Nothing is refuted by accident: a claim that no finding bears is ignored, two verdicts on one
-    claim refute it only together, and an answer that leaves a claim out is no answer.
+    Unknown claims are ignored. Two verdicts on one claim must agree to refute it. A response that
+    leaves a claim out is invalid.
     """
-    said: dict[str, set[str]] = {}
-    for one in validate_json(text, VerdictResponse).verdicts:
-        said.setdefault(one.claim.strip(), set()).add(one.verdict)
-    labels = [claim_label(finding) for finding in about]
-    missing = [name for name in labels if name not in said or labels.count(name) > 1]
+    verdicts: dict[str, set[str]] = {}
+    for claim in validate_json(text, VerdictResponse).verdicts:
+        verdicts.setdefault(claim.claim.strip(), set()).add(claim.verdict)
+    labels = [claim_label(finding_id) for finding_id in finding_ids]
+    missing = [label for label in labels if label not in verdicts or labels.count(label) > 1]
     if missing:
-        raise InvalidResponse(f"{len(missing)} of {len(about)} claims have no verdict of their own")
+        raise InvalidResponse(
+            f"{len(missing)} of {len(finding_ids)} claims have no verdict of their own"
+        )
     return tuple(
-        finding for finding, name in zip(about, labels, strict=True) if said[name] == {"refuted"}
+        finding_id
+        for finding_id, label in zip(finding_ids, labels, strict=True)
+        if verdicts[label] == {"refuted"}
     )
