@@ -17,8 +17,10 @@ def f(items):
 """
 
 
-def validated(blob: bytes, first: int, last: int, replacement: str, path: str = "a.py") -> bytes | str:
-    """The file after the suggestion, or why there is none."""
+def validated(
+    blob: bytes, first: int, last: int, replacement: str, path: str = "a.py"
+) -> bytes | str:
+    """Return the file after the suggestion, or the reason of its rejection."""
     seen = [row.removesuffix(b"\n") for row in rows_of(blob)[first - 1 : last]]
     found = validate_suggestion(blob, first, last, seen, replacement, path)
     return apply_suggestion(blob, found) if isinstance(found, Suggestion) else found.reason

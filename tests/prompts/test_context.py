@@ -8,15 +8,14 @@ import pytest
 
 from claude_batch.diff.model import Hunk
 from claude_batch.prompts.context import (
-    MIN_CONTEXT_BYTES,
-    MAX_CONTEXT_BYTES,
     CONTEXT_SHARE,
+    MAX_CONTEXT_BYTES,
+    MIN_CONTEXT_BYTES,
     CodeSnippet,
-    ReviewedFiles,
     context_budget,
-    changed_lines,
     select_snippets,
 )
+from claude_batch.prompts.reviewed_files import ReviewedFiles, changed_lines
 from claude_batch.tasks.task import DiffOrigin, Task, compute_task_id
 
 TILL = """\
@@ -68,7 +67,9 @@ def tasks(path: str, old: str, new: str, kind: str = "review") -> list[Task]:
 
 
 def _task(path: str, kind: str, hunk: Hunk, old: str, new: str) -> Task:
-    return Task(compute_task_id(kind, path, hunk.body), kind, path, hunk, DiffOrigin(path, old, new))
+    return Task(
+        compute_task_id(kind, path, hunk.body), kind, path, hunk, DiffOrigin(path, old, new)
+    )
 
 
 def head(asked: Iterable[Task], *files: str) -> ReviewedFiles:
@@ -176,7 +177,11 @@ def test_a_budget_of_bytes() -> None:
     asked = tasks("walk.py", old, new)
     pieces = select_snippets(asked, asked, head(asked, new))
     assert drawn(pieces) == "walk.py:1\ndef walk():"
-    assert [context_budget(0), context_budget(10_000), context_budget(10**9)] == [MIN_CONTEXT_BYTES, int(CONTEXT_SHARE * 10_000), MAX_CONTEXT_BYTES]
+    assert [context_budget(0), context_budget(10_000), context_budget(10**9)] == [
+        MIN_CONTEXT_BYTES,
+        int(CONTEXT_SHARE * 10_000),
+        MAX_CONTEXT_BYTES,
+    ]
 
 
 def test_a_new_file_needs_nothing() -> None:
@@ -208,5 +213,7 @@ def test_known_files_are_read_only_while_they_are_few() -> None:
 
 def test_removed_lines_change_the_line_that_stands_in_their_place() -> None:
     hunk = Hunk(5, 5, b" a\n-b\n-c\n d\n+e")
-    task = Task(compute_task_id("review", "a", hunk.body), "review", "a", hunk, DiffOrigin("a", "0", "1"))
+    task = Task(
+        compute_task_id("review", "a", hunk.body), "review", "a", hunk, DiffOrigin("a", "0", "1")
+    )
     assert list(changed_lines(task)) == [6, 6, 7]

@@ -17,7 +17,9 @@ HUNK = Hunk(12, 12, b" a = 1\n-b = 2\n+b = 3", b"def total(self):")
 
 
 def task(path: str = "a.py", hunk: Hunk = HUNK) -> Task:
-    return Task(compute_task_id("review", path, hunk.body), "review", path, hunk, DiffOrigin(path, "1", "2"))
+    return Task(
+        compute_task_id("review", path, hunk.body), "review", path, hunk, DiffOrigin(path, "1", "2")
+    )
 
 
 def shown(beside: PromptContext, *tasks: Task) -> str:

@@ -10,7 +10,7 @@ from claude_batch.diff.parser import parse_hunks
 from claude_batch.findings.anchors import AnchoredTask, LineRange, resolve_anchors
 from claude_batch.prompts.kinds import BUILT_IN_VERSIONS, find_kind, render_system
 from claude_batch.prompts.rendering import decode_line, decode_lines
-from claude_batch.tasks.task import DiffOrigin, TaskFileOrigin, TaskOrigin, Task, TaskId
+from claude_batch.tasks.task import DiffOrigin, Task, TaskFileOrigin, TaskId, TaskOrigin
 from responses import user
 
 CHANGED = DiffOrigin("a.py", "0" * 40, "1" * 40)

@@ -57,5 +57,7 @@ def test_all_together_are_bounded() -> None:
 
 
 def test_bytes_that_are_no_text() -> None:
-    assert select_rules({"CLAUDE.md": b"\xff kind"}, ["a"]) == (RuleFile("CLAUDE.md", "\ufffd kind"),)
+    assert select_rules({"CLAUDE.md": b"\xff kind"}, ["a"]) == (
+        RuleFile("CLAUDE.md", "\ufffd kind"),
+    )
     assert select_rules({"CLAUDE.md": b" \n"}, ["a"]) == ()

@@ -1,4 +1,4 @@
-"""prompts/kinds."""
+"""Kinds of tasks, and the prompt templates that ship with the program."""
 
 import hashlib
 import json
@@ -17,22 +17,23 @@ def load_template(name: str) -> str:
     return resources.files("claude_batch").joinpath("prompts", "templates", name).read_text("utf-8")
 
 
-def find_kind(wanted: str | OwnKind) -> Kind:
-    """Raises KeyError for a name that does not ship."""
-    if isinstance(wanted, OwnKind):
-        hashed = hashlib.sha256(wanted.prompt.encode()).hexdigest()
-        return Kind(wanted.name, f"{wanted.name}@{hashed}", wanted.prompt)
-    version = BUILT_IN_VERSIONS[wanted]
-    return Kind(wanted, f"{wanted}@{version}", load_template(f"{wanted}.{version}.md"))
+def find_kind(configured: str | OwnKind) -> Kind:
+    """Raises KeyError for a name that is not built in."""
+    if isinstance(configured, OwnKind):
+        digest = hashlib.sha256(configured.prompt.encode()).hexdigest()
+        return Kind(configured.name, f"{configured.name}@{digest}", configured.prompt)
+    version = BUILT_IN_VERSIONS[configured]
+    template = load_template(f"{configured}.{version}.md")
+    return Kind(configured, f"{configured}@{version}", template)
 
 
 @cache
 def answer_schema() -> dict[str, object]:
-    """JSON Schema of an answer."""
+    """The JSON Schema of an answer."""
     loaded: dict[str, object] = json.loads(load_template("answer.schema.json"))
     return loaded
 
 
 def render_system(kind: Kind) -> str:
-    """The same bytes for every request of a kind: what a cache could hold."""
+    """Render the system prompt: the same bytes for all requests of a kind, for the cache."""
     return f"{load_template(f'frame.{FRAME_VERSION}.md')}\nKind: {kind.name}\n\n{kind.instructions}"

@@ -1,65 +1,65 @@
-"""The repository's own rules for those who work on it: which of them concern a request.
+"""Select the repository's own rules for reviewers that concern the files of a request.
 
-They come from the base, so a pull request cannot write its own; what it is shown of them is
-bounded, because some repositories keep a whole manual there.
+They are read from the base, so that a pull request cannot write its own. Their length is limited
+because some repositories keep a whole manual there.
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-# What is written for reviewers comes first, and is cut last.
+# Rules for reviewers come first, and are cut last.
 MARKDOWN_NAMES = ("REVIEW.md", "CLAUDE.md", "AGENTS.md")
 COPILOT = ".github/copilot-instructions.md"
 FILE_NAMES = frozenset({*MARKDOWN_NAMES, "copilot-instructions.md"})
-MAX_CHARACTERS = 4_000  # characters, for all of them together
+MAX_CHARACTERS = 4_000  # of all files together
 CUT = "[…]"
-POINTER = re.compile(r"(?:@\S+\s*)+")  # says only: see that file, which is read as well
+POINTER = re.compile(r"(?:@\S+\s*)+")  # only names other files, which are read as well
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """A file of rules, or its first paragraphs: then its last line is `CUT`."""
+    """A file of rules, or its first paragraphs and then the line `CUT`."""
 
     path: str
     text: str
 
 
 def select_rules(
-    papers: Mapping[str, bytes], paths: Collection[str], most: int = MAX_CHARACTERS
+    contents: Mapping[str, bytes], paths: Collection[str], limit: int = MAX_CHARACTERS
 ) -> tuple[RuleFile, ...]:
-    """Those of the root, and nested ones whose folder holds one of `paths`; nearest first."""
-    chosen: list[RuleFile] = []
-    room, said = most, set()
-    for path in _order(papers, paths):
-        text = papers[path].decode("utf-8", "replace").strip()
-        if text and text not in said and not POINTER.fullmatch(text):
-            said.add(text)
+    """Select the rule files of the folders above `paths`, the nearest first.
+
+    `contents` are the rule files of the repository by path, `limit` the characters of all.
+    """
+    selected: list[RuleFile] = []
+    room, texts = limit, set()
+    for path in _order(contents, paths):
+        text = contents[path].decode("utf-8", "replace").strip()
+        if text and text not in texts and not POINTER.fullmatch(text):
+            texts.add(text)
             kept = _cut(text, room)
             room -= len(kept)
-            chosen += [RuleFile(path, kept)] if kept else []
-    return tuple(chosen)
+            selected += [RuleFile(path, kept)] if kept else []
+    return tuple(selected)
 
 
-def _order(papers: Mapping[str, bytes], paths: Collection[str]) -> Sequence[str]:
+def _order(rule_paths: Collection[str], paths: Collection[str]) -> Sequence[str]:
     def rank(path: str) -> tuple[bool, int, int, str]:
         folder, _, name = path.rpartition("/")
-        for_review = name == MARKDOWN_NAMES[0]
-        return not for_review, -folder.count("/") - bool(folder), _place(name), path
+        is_for_review = name == MARKDOWN_NAMES[0]
+        depth = folder.count("/") + bool(folder)
+        return not is_for_review, -depth, MARKDOWN_NAMES.index(name), path
 
-    concerning = [path for path in papers if any(_concerns(path, one) for one in paths)]
-    nested = sorted((path for path in concerning if path != COPILOT), key=rank)
-    return [*nested, *(path for path in concerning if path == COPILOT)]
-
-
-def _place(name: str) -> int:
-    return MARKDOWN_NAMES.index(name) if name in MARKDOWN_NAMES else len(MARKDOWN_NAMES)
+    relevant = [rules for rules in rule_paths if any(_applies_to(rules, path) for path in paths)]
+    nested = sorted((path for path in relevant if path != COPILOT), key=rank)
+    return [*nested, *(path for path in relevant if path == COPILOT)]
 
 
-def _concerns(paper: str, path: str) -> bool:
-    if paper == COPILOT:
+def _applies_to(rule_path: str, path: str) -> bool:
+    if rule_path == COPILOT:
         return True
-    folder, _, name = paper.rpartition("/")
+    folder, _, name = rule_path.rpartition("/")
     return name in MARKDOWN_NAMES and (not folder or path.startswith(folder + "/"))
 
 

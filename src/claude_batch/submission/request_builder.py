@@ -15,8 +15,9 @@ from claude_batch.costs.prompt_cache import CachedPrefix, CachePricing
 from claude_batch.ledger.events import IntentId, RequestRecorded, Stamp
 from claude_batch.ledger.usage_history import UsageHistory
 from claude_batch.prompts import repository_rules as house_rules
-from claude_batch.prompts.context import ReviewedFiles, select_snippets
+from claude_batch.prompts.context import select_snippets
 from claude_batch.prompts.rendering import PromptContext
+from claude_batch.prompts.reviewed_files import ReviewedFiles
 from claude_batch.submission.requests import (
     Request,
     RequestTasks,
