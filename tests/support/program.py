@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
-from claude_batch.sandbox.github_server.server import Setup
+from claude_batch.sandbox.github_server.server import GitHubSettings
 from scratch import GIT_CONFIG
 from shop import TOKEN, Shop, open_shop
 
@@ -169,7 +169,7 @@ class Place:
 @contextmanager
 def open_place(
     path: Path,
-    setup: Setup | None = None,
+    setup: GitHubSettings | None = None,
     batches: Callable[[], BatchesServer] = BatchesServer,
     config: str = "",
 ) -> Iterator[Place]:
