@@ -352,7 +352,7 @@ def test_a_broken_pyproject_that_is_not_about_us_does_not_matter() -> None:
     assert choose_config({PROJECT: b"dependencies = ['claude-batch']"}) == Config()
 
 
-def test_flags_win_and_what_was_not_said_stays() -> None:
+def test_flags_override_and_other_keys_stay() -> None:
     config = parse_config(OWN, EVERYTHING.encode())
     assert override_config(config, model=None, effort="", kinds=None) == config
     said = override_config(
@@ -368,7 +368,7 @@ def test_off_switches_off() -> None:
     assert (said.effort, said.fail_on, said.budget.pull_request) == (None, None, None)
 
 
-def test_kinds_by_name_are_built_in_or_those_of_the_file() -> None:
+def test_kinds_are_named_from_the_built_in_and_the_configured_ones() -> None:
     assert override_config(PARSED, kinds="docs, i18n").kinds == ("docs", PARSED.kinds[2])
     assert override_config(PARSED, kinds=["tests"]).kinds == ("tests",)
     with pytest.raises(BadUsage, match='`kinds\\[0\\]` is "l10n"'):
@@ -391,7 +391,7 @@ def test_a_bad_flag_is_bad_usage(said: dict[str, object], problem: str) -> None:
     assert caught.value.exit_code == 2
 
 
-def test_the_schema_that_ships_is_fresh() -> None:
+def test_the_shipped_schema_is_current() -> None:
     shipped = resources.files("claude_batch").joinpath("config", "schema.json").read_text("utf-8")
     assert shipped == render_schema(), "write render_schema() to config/schema.json"
 
@@ -421,7 +421,7 @@ def test_the_schema_accepts_what_the_parser_accepts() -> None:
         assert not checker.is_valid(wrong), wrong
 
 
-def test_the_schema_describes_each_key_and_gives_its_default_as_toml_has_it() -> None:
+def test_the_schema_has_a_description_and_a_default_in_toml_for_each_key() -> None:
     made = build_schema()
     tables = [
         made,

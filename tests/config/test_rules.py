@@ -55,7 +55,7 @@ def test_of_several_rules_the_last_decides() -> None:
     }
 
 
-def test_an_instruction_is_for_the_files_that_its_rule_names() -> None:
+def test_an_instruction_applies_to_the_files_of_its_rule() -> None:
     rules = (
         PathRule(path="*.md", instruction="Plain words."),
         PathRule(below=501, instruction="Small."),
@@ -93,6 +93,6 @@ def test_a_model_without_a_price_is_refused_before_anything_is_read() -> None:
         claimant(rules=[{"model": "claude-hiku-5-5"}]).plan(LedgerState(), subject())
 
 
-def test_a_pattern_that_is_none_is_named() -> None:
+def test_an_invalid_pattern_is_bad_config() -> None:
     with pytest.raises(BadConfig, match=r"rules\.path"):
         group_by_model(Config(rules=(PathRule(path="[z-a]", model=HAIKU),)), ALL)

@@ -36,7 +36,7 @@ def shown(tasks: list[AnchoredTask]) -> list[str]:
     return [build_anchor(ordinal, hashed) for ordinal, hashed in enumerate(hashes, 1)]
 
 
-def test_an_anchor_is_what_the_ledger_s_format_says() -> None:
+def test_an_anchor_follows_the_documented_format() -> None:
     first, second = (hashlib.sha256(line).digest()[:6] for line in (b"a", b"b c"))
     task = anchored(Hunk(1, 1, b"-a\n+ b\tc"))
     assert (
@@ -82,7 +82,7 @@ def test_two_anchors_are_a_range_of_one_hunk_and_one_side_or_nothing(
 
 @settings(deadline=None)
 @given(HUNKS, st.data())
-def test_letters_of_another_line_are_refused_even_of_a_twin(
+def test_letters_of_another_line_are_refused_even_of_an_equal_one(
     hunks: list[Hunk], data: st.DataObject
 ) -> None:
     tasks = [anchored(hunk) for hunk in hunks]
@@ -94,7 +94,7 @@ def test_letters_of_another_line_are_refused_even_of_a_twin(
         resolve_anchors(f"{ordinal}{letters}", f"{ordinal}{letters}", tasks)
 
 
-def test_a_wrong_ordinal_does_not_fit_a_twin_of_the_line() -> None:
+def test_a_wrong_ordinal_does_not_fit_an_equal_line() -> None:
     tasks = [anchored(Hunk(1, 1, b"\n".join([b"+}"] * 200)))]
     letters = Counter(mark[-3:] for mark in shown(tasks))
     assert len(letters) > 190
@@ -102,7 +102,7 @@ def test_a_wrong_ordinal_does_not_fit_a_twin_of_the_line() -> None:
 
 @settings(deadline=None)
 @given(st.text(max_size=12))
-def test_what_is_no_anchor_is_unplaced(text: str) -> None:
+def test_other_text_is_an_anchor_error(text: str) -> None:
     tasks = [anchored(Hunk(1, 1, b"+a\n+b"))]
     assume(text.strip() not in shown(tasks))
     with pytest.raises(AnchorError):
@@ -125,7 +125,7 @@ MARKS = shown(TASKS)
         ("line 3", MARKS[0], "not an anchor"),
     ],
 )
-def test_why_anchors_are_unplaced(start: str, end: str, why: str) -> None:
+def test_the_message_of_an_anchor_error_is_the_reason(start: str, end: str, why: str) -> None:
     with pytest.raises(AnchorError, match=why):
         resolve_anchors(start, end, TASKS)
 

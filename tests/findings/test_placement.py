@@ -27,7 +27,7 @@ def head(path: str) -> bytes | None:
     return BLOB if path == "src/a.py" else None
 
 
-def test_a_finding_stands_where_its_task_stands_now() -> None:
+def test_a_finding_is_placed_where_its_task_is_now() -> None:
     current = task("src/a.py", hunk(HUNK, old=8, new=10))
     found = finding(
         task=current.id,
@@ -43,7 +43,7 @@ def test_a_finding_stands_where_its_task_stands_now() -> None:
     assert dropped == []
 
 
-def test_of_equal_hunks_the_first_counts() -> None:
+def test_of_equal_hunks_the_first_is_used() -> None:
     first, second = task("b.py", hunk(HUNK, new=10)), task("b.py", hunk(HUNK, new=90))
     placed, _ = place_findings([finding(task=first.id, first=2, last=2)], [first, second], head)
     assert [(one.first_line, one.line) for one in placed] == [(11, 11)]
@@ -65,7 +65,7 @@ def test_a_range_over_removed_lines_counts_the_new_ones() -> None:
     assert placed.suggestion is not None
 
 
-def test_a_replacement_without_proof_is_left_out_and_the_finding_stays() -> None:
+def test_an_invalid_replacement_is_dropped_and_the_finding_stays() -> None:
     here, gone = task("src/a.py", hunk(HUNK, new=10)), task("gone.py", hunk(HUNK, new=10))
     broken = finding(task=here.id, first=2, last=2, replacement="    if x is None")
     unread = finding(2, task=gone.id, first=2, last=2, replacement="    if x is None:")
@@ -74,7 +74,7 @@ def test_a_replacement_without_proof_is_left_out_and_the_finding_stays() -> None
     assert dropped == []
 
 
-def test_what_has_no_place_says_why() -> None:
+def test_a_dropped_finding_has_a_reason() -> None:
     current = task("src/a.py", hunk(HUNK))
     lost = finding(1, task=None, unplaced="no such line")
     changed = finding(2, task=TaskId("gone"))
@@ -167,7 +167,7 @@ def reading(content: bytes | None, path: str = "src/a.py") -> Callable[[str], by
     return lambda name: content if name == path else None
 
 
-def test_lines_below_an_edit_are_carried_with_their_suggestion() -> None:
+def test_lines_below_an_edit_are_tracked_with_their_suggestion() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3, replacement="line_11 = compute(11, fast)")
     new = b"import fast\n\n" + OLD
@@ -178,7 +178,7 @@ def test_lines_below_an_edit_are_carried_with_their_suggestion() -> None:
     assert placed.suggestion == "line_11 = compute(11, fast)\n"
 
 
-def test_where_the_lines_around_have_changed_the_suggestion_becomes_prose() -> None:
+def test_a_suggestion_is_dropped_if_the_lines_around_it_have_changed() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3, replacement="line_11 = compute(11, fast)")
     new = OLD.replace(b"line_13 = compute(13)", b"line_13 = other")
@@ -188,7 +188,7 @@ def test_where_the_lines_around_have_changed_the_suggestion_becomes_prose() -> N
     assert (placed.line, placed.method, placed.suggestion) == (11, "walk", None)
 
 
-def test_lines_that_moved_carry_no_suggestion() -> None:
+def test_moved_lines_have_no_suggestion() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     wanted = finding(task=asked.id, first=2, last=3, replacement="both = compute()")
     rows = OLD.splitlines(keepends=True)
@@ -251,7 +251,7 @@ def test_without_the_old_file_the_hashes_of_the_whole_hunk_decide() -> None:
     assert place_findings([found], [], reading(twice), known)[0] == []
 
 
-def test_a_blob_that_is_not_what_was_reviewed_carries_nothing() -> None:
+def test_lines_of_another_blob_are_not_tracked() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=3, last=3)
     known = past(OLD, asked=asked, now=context(OLD, 8, 16), plan_starts=((9, 19),))
@@ -260,7 +260,7 @@ def test_a_blob_that_is_not_what_was_reviewed_carries_nothing() -> None:
     assert place_findings([found], [], reading(OLD), folded)[0] == []
 
 
-def test_a_removed_line_stands_as_long_as_the_diff_shows_it_removed() -> None:
+def test_a_removed_line_is_placed_while_the_diff_shows_it_as_removed() -> None:
     asked = task("src/a.py", hunk(ASKED, old=9, new=9))
     found = finding(task=asked.id, first=1, last=1, side=Side.LEFT)
     still = hunk("\n line_9 = compute(9)\n-line_10 = old\n+line_10 = new\n", old=9, new=9)
@@ -272,7 +272,7 @@ def test_a_removed_line_stands_as_long_as_the_diff_shows_it_removed() -> None:
     assert place_findings([found], [], reading(OLD), past(OLD, asked=asked, now=elsewhere))[0] == []
 
 
-def test_of_equal_hunks_the_one_that_was_asked_about_counts() -> None:
+def test_of_equal_hunks_the_reviewed_one_is_used() -> None:
     low, high = (task("src/a.py", hunk(ASKED, old=n, new=n)) for n in (29, 69))
     found = finding(task=low.id, first=3, last=3)
 

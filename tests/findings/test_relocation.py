@@ -38,7 +38,7 @@ def finding(first: int, last: int, side: Side = Side.RIGHT) -> Finding:
     [(0, 0, (1, 1)), (2, 2, (2, 2)), (2, 3, (2, 3)), (0, 4, (1, 4)), (4, 4, (4, 4))],
 )
 @pytest.mark.parametrize("above", [0, 3])
-def test_the_lines_are_found_where_the_hunk_stands_now(
+def test_the_lines_are_found_where_the_hunk_is_now(
     first: int, last: int, lines: tuple[int, int], above: int
 ) -> None:
     rows = [b"# above"] * above + NEW + [b"# below"]
@@ -59,15 +59,15 @@ def test_indentation_may_change() -> None:
         ("an insertion between", [*NEW[:2], b"    new = 1", *NEW[2:]]),
     ],
 )
-def test_elsewhere_it_is_not_guessed(name: str, rows: list[bytes]) -> None:
+def test_other_files_give_no_lines(name: str, rows: list[bytes]) -> None:
     assert find_lines(finding(2, 2), TASK, rows) is None, name
 
 
-def test_removed_lines_stand_nowhere() -> None:
+def test_removed_lines_are_not_found() -> None:
     assert find_lines(finding(1, 1, Side.LEFT), TASK, NEW) is None
 
 
-def test_a_replacement_is_proved_against_the_file_as_it_is_now() -> None:
+def test_a_replacement_is_validated_against_the_current_file() -> None:
     file = b"# above\r\n" + b"".join(row + b"\r\n" for row in NEW)
     wanted = finding(2, 2).model_copy(update={"replacement": "    a = 3"})
     proof = Suggestion("a.py", 3, 3, b"    a = 2\r\n", b"    a = 3\r\n", is_parsed=True)

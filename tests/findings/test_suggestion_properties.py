@@ -121,7 +121,7 @@ def endings(blob: bytes) -> set[bytes]:
 @pytest.mark.parametrize("path", PIECES)
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_it_applies_and_what_parsed_parses(path: str, data: st.DataObject) -> None:
+def test_a_suggestion_applies_and_adds_no_syntax_errors(path: str, data: st.DataObject) -> None:
     blob = data.draw(files(path))
     found = data.draw(suggestions(path, blob))
     if found is None:
@@ -145,7 +145,7 @@ def test_it_applies_and_what_parsed_parses(path: str, data: st.DataObject) -> No
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_several_make_a_patch_that_git_takes(
+def test_several_suggestions_make_a_patch_that_git_applies(
     path: str, tmp_path: Path, data: st.DataObject
 ) -> None:
     blob = data.draw(files(path))

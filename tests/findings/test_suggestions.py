@@ -85,7 +85,9 @@ def test_bad_replacements_are_rejected(replacement: str, reason: str) -> None:
         (4, 4, "            pass\n        return item", b"            pass\n        return item\n"),
     ],
 )
-def test_indentation_comes_back(first: int, last: int, replacement: str, after: bytes) -> None:
+def test_lost_indentation_is_restored(
+    first: int, last: int, replacement: str, after: bytes
+) -> None:
     rows = rows_of(PYTHON)
     assert validated(PYTHON, first, last, replacement) == b"".join(
         [*rows[: first - 1], after, *rows[last:]]
@@ -132,7 +134,7 @@ def test_line_endings_stay() -> None:
     assert validated(b"a\x0cb\rc\nd\n", 1, 1, "e", "a.txt") == b"e\nd\n"
 
 
-def test_lines_can_go_and_blank_lines_can_come() -> None:
+def test_lines_can_be_deleted_and_blank_lines_added() -> None:
     assert validated(b"a\nb\nc\n", 2, 2, "", "a.txt") == b"a\nc\n"
     assert validated(b"a\nb", 2, 2, "", "a.txt") == b"a\n"
     assert validated(b"a\n\nb\n", 2, 2, "", "a.txt") == b"a\nb\n"
@@ -149,7 +151,7 @@ def test_a_file_that_did_not_parse_need_not_parse_after() -> None:
     assert not found.is_parsed
 
 
-def test_applying_to_another_file_is_a_fault() -> None:
+def test_applying_to_another_file_is_an_error() -> None:
     found = validate_suggestion(b"a\n", 1, 1, [b"a"], "b", "a.txt")
     assert isinstance(found, Suggestion)
     with pytest.raises(ValueError, match=r"lines 1\.\.1 are not those of the suggestion"):

@@ -13,7 +13,7 @@ def said(*pairs: tuple[str, str]) -> str:
     return json.dumps({"verdicts": rows})
 
 
-def test_only_what_is_refuted_is_refuted() -> None:
+def test_only_a_refuted_claim_is_refuted() -> None:
     assert parse_verdicts(said(("00112233", "refuted"), ("8899aabb", "holds")), (ONE, TWO)) == (
         ONE,
     )
@@ -24,7 +24,7 @@ def test_case_and_blanks_do_not_matter() -> None:
     assert parse_verdicts(said((" 00112233 ", "Refuted")), (ONE,)) == (ONE,)
 
 
-def test_a_claim_that_nobody_made_is_ignored() -> None:
+def test_an_unknown_claim_is_ignored() -> None:
     text = said(("ffffffff", "refuted"), ("00112233", "holds"))
     assert parse_verdicts(text, (ONE,)) == ()
 
@@ -47,7 +47,7 @@ def test_two_verdicts_refute_only_together() -> None:
         said(),
     ],
 )
-def test_what_leaves_a_claim_without_a_verdict_is_no_answer(text: str) -> None:
+def test_an_answer_without_a_verdict_on_each_claim_is_invalid(text: str) -> None:
     with pytest.raises(InvalidResponse):
         parse_verdicts(text, (ONE,))
 

@@ -87,7 +87,7 @@ def drawn(pieces: Iterable[CodeSnippet]) -> str:
     )
 
 
-def test_the_heads_the_imports_and_the_rest_of_a_small_function() -> None:
+def test_signatures_imports_and_the_rest_of_a_small_function() -> None:
     new = TILL.replace("self.day = None", "self.day = sys.argv")
     asked = tasks("till.py", TILL, new)
     assert (
@@ -114,14 +114,14 @@ def test_nothing_of_the_hunks_is_repeated() -> None:
         assert not visible & set(range(piece.first, piece.first + len(piece.lines)))
 
 
-def test_what_is_shown_as_known_is_not_repeated_either() -> None:
+def test_known_tasks_are_not_repeated() -> None:
     new = TILL.replace("size = 3", "size = 4").replace("self.day = None", "self.day = 1")
     known, asked = tasks("till.py", TILL, new)
     pieces = select_snippets([asked], [asked, known], head([asked, known], new))
     assert "class Till" not in drawn(pieces)
 
 
-def test_of_a_long_import_only_what_is_named() -> None:
+def test_of_a_long_import_only_the_used_names() -> None:
     new = TILL.replace("self.day = None", "self.day = full()")
     asked = tasks("till.py", TILL, new)
     assert "from rates import (\ntill.py:5\n    full," in drawn(
@@ -129,7 +129,7 @@ def test_of_a_long_import_only_what_is_named() -> None:
     )
 
 
-def test_of_a_long_function_the_lines_that_lead_to_the_change() -> None:
+def test_of_a_long_function_the_lines_before_the_change() -> None:
     body = "".join(f"    step_{n} = {n}\n" for n in range(200))
     old = f"def walk():\n{body}"
     new = old.replace("step_150 = 150", "step_150 = 0")
@@ -160,7 +160,7 @@ def test_a_changed_definition_that_another_changed_file_uses() -> None:
 
 
 @pytest.mark.parametrize("path", ["rates.go", "till_two.py"])
-def test_a_name_of_another_language_or_of_two_things_is_nobodys(path: str) -> None:
+def test_a_name_of_another_language_or_of_two_definitions_is_ignored(path: str) -> None:
     text = "def half_of(amount):\n    return 1\n"
     changed = [tasks(name, "", text) for name in ("rates.py", path)]
     new = TILL.replace("self.day = None", "self.day = half_of(2)")
@@ -184,17 +184,17 @@ def test_a_budget_of_bytes() -> None:
     ]
 
 
-def test_a_new_file_needs_nothing() -> None:
+def test_a_new_file_needs_no_context() -> None:
     asked = tasks("till.py", "", TILL)
     assert select_snippets(asked, asked, head(asked, TILL)) == ()
 
 
-def test_a_file_that_is_not_here_goes_without() -> None:
+def test_a_missing_file_has_no_context() -> None:
     asked = tasks("till.py", TILL, TILL.replace("size = 3", "size = 4"))
     assert select_snippets(asked, asked, head(asked)) == ()
 
 
-def test_of_two_trees_the_newest_is_shown() -> None:
+def test_of_two_trees_the_newest_is_used() -> None:
     one, two = TILL.replace("size = 3", "size = 4"), TILL.replace("pass", "self.count = None")
     earlier, later = tasks("till.py", TILL, one), tasks("till.py", TILL, two)
     both = head([*earlier, *later], one, two)
@@ -211,7 +211,7 @@ def test_known_files_are_read_only_while_they_are_few() -> None:
     assert len(ReviewedFiles.from_tasks(new, known, nothing).tasks) == 1
 
 
-def test_removed_lines_change_the_line_that_stands_in_their_place() -> None:
+def test_removed_lines_change_the_line_that_follows_them() -> None:
     hunk = Hunk(5, 5, b" a\n-b\n-c\n d\n+e")
     task = Task(
         compute_task_id("review", "a", hunk.body), "review", "a", hunk, DiffOrigin("a", "0", "1")

@@ -47,7 +47,7 @@ def without_anchors(text: str) -> list[str]:
     return [row for row in text.split("\n") if not row[:1].isdigit()]
 
 
-def test_a_range_has_the_function_around_it_and_what_it_names(work: Work) -> None:
+def test_a_range_is_sent_with_its_function_and_the_names_it_uses(work: Work) -> None:
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit({"till.py": HEAD["till.py"]})
@@ -89,7 +89,7 @@ def test_the_rules_are_those_of_the_base(work: Work) -> None:
     ]
 
 
-def test_nothing_is_read_for_what_is_known(work: Work) -> None:
+def test_nothing_is_read_for_known_tasks(work: Work) -> None:
     work.commit(BASE)
     work.git("checkout", "-q", "-b", "feature")
     work.commit(HEAD)

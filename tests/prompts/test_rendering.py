@@ -30,7 +30,7 @@ ASKED = hunk("@@ -10,2 +10,3 @@ def total(rows):\n     a = 1\n-    b = 2\n+    b
 KNOWN = hunk("@@ -1 +1 @@\n-import os\n+import sys")
 
 
-def test_how_a_change_is_shown() -> None:
+def test_a_change_is_rendered_by_file() -> None:
     rules = [PathRule(path="*.py", instruction="No print.")]
     text = user([task("a.py", ASKED)], [task("a.py", KNOWN)], rules)
     letters = re.sub(r"^(\d+)[a-z]{3}(?=[-+ ])", r"\1___", text, flags=re.MULTILINE)
@@ -81,7 +81,7 @@ CHANGES = st.tuples(NAME, BODY, LINE, st.integers(1, 500))
 
 
 @given(st.lists(LINE | st.just("\u2028\r".encode()), max_size=4))
-def test_rows_shown_at_once_are_those_of_each_line(lines: list[bytes]) -> None:
+def test_decoding_all_lines_equals_decoding_each(lines: list[bytes]) -> None:
     assert decode_lines(b"\n".join(lines)) == [decode_line(line) or " " for line in lines or [b""]]
 
 
@@ -114,7 +114,7 @@ def test_each_anchor_in_the_prompt_leads_back_to_its_line(
     assert rows.count("</file>") == len({one.path for one in map(drawn, [*asked, *context])})
 
 
-def test_shipped_kinds_and_those_of_the_user() -> None:
+def test_built_in_and_own_kinds() -> None:
     for name, version in BUILT_IN_VERSIONS.items():
         kind = find_kind(name)
         assert kind.tag == f"{name}@{version}"

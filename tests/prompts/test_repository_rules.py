@@ -16,7 +16,7 @@ def paths(*asked: str) -> list[str]:
     return [paper.path for paper in select_rules(PAPERS, asked)]
 
 
-def test_those_of_the_root_for_every_file() -> None:
+def test_rules_of_the_root_apply_to_every_file() -> None:
     assert paths("a.py") == [
         "REVIEW.md",
         "CLAUDE.md",
@@ -25,23 +25,23 @@ def test_those_of_the_root_for_every_file() -> None:
     ]
 
 
-def test_nested_ones_for_their_folder_and_the_nearest_first() -> None:
+def test_nested_rules_apply_to_their_folder_and_the_nearest_come_first() -> None:
     found = paths("web/old/a.js", "website/a.js")
     assert found[:4] == ["REVIEW.md", "web/old/AGENTS.md", "web/CLAUDE.md", "CLAUDE.md"]
     assert "docs/CLAUDE.md" not in found
 
 
-def test_what_is_the_same_is_said_once() -> None:
+def test_equal_files_are_selected_once() -> None:
     twins = {"AGENTS.md": b"be kind\n", "CLAUDE.md": b"be kind"}
     assert select_rules(twins, ["a"]) == (RuleFile("CLAUDE.md", "be kind"),)
 
 
-def test_a_file_that_only_names_another_says_nothing() -> None:
+def test_a_file_that_only_names_another_is_ignored() -> None:
     pointing = {"AGENTS.md": b"be kind\n", "CLAUDE.md": b"@AGENTS.md\n"}
     assert select_rules(pointing, ["a"]) == (RuleFile("AGENTS.md", "be kind"),)
 
 
-def test_a_manual_is_cut_at_a_paragraph_and_says_so() -> None:
+def test_a_long_file_is_cut_after_a_paragraph_and_marked() -> None:
     manual = "\n\n".join(f"{n} " + "x" * 900 for n in range(9)).encode()
     (paper,) = select_rules({"CLAUDE.md": manual}, ["a"])
     *kept, last = paper.text.split("\n\n")
@@ -50,13 +50,13 @@ def test_a_manual_is_cut_at_a_paragraph_and_says_so() -> None:
     assert len(paper.text) <= MAX_CHARACTERS
 
 
-def test_all_together_are_bounded() -> None:
+def test_the_limit_is_for_all_files_together() -> None:
     papers = {"CLAUDE.md": b"x" * 3_995, "REVIEW.md": b"y", "AGENTS.md": b"z\n\n" + b"z" * 99}
     assert [paper.path for paper in select_rules(papers, ["a"])] == ["REVIEW.md", "CLAUDE.md"]
     assert select_rules({"CLAUDE.md": b"x" * 9_000}, ["a"]) == ()
 
 
-def test_bytes_that_are_no_text() -> None:
+def test_invalid_utf_8_is_replaced() -> None:
     assert select_rules({"CLAUDE.md": b"\xff kind"}, ["a"]) == (
         RuleFile("CLAUDE.md", "\ufffd kind"),
     )

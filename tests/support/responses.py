@@ -1,4 +1,4 @@
-"""Findings and tasks from little drawings."""
+"""Build hunks, tasks, diffs and findings for tests from short drawings of diffs."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,8 @@ def hunk(drawing: str, old: int = 1, new: int = 1) -> Hunk:
 
 
 def task(path: str, drawn: Hunk, kind: str = "review") -> Task:
-    return Task(compute_task_id(f"{kind}@1", path, drawn.body), kind, path, drawn, DiffOrigin(path, "", ""))
+    task_id = compute_task_id(f"{kind}@1", path, drawn.body)
+    return Task(task_id, kind, path, drawn, DiffOrigin(path, "", ""))
 
 
 def diff(*files: tuple[str, Hunk]) -> Diff:
@@ -73,6 +74,6 @@ def user(
     rules: Sequence[PathRule] = (),
     beside: PromptContext = NO_CONTEXT,
 ) -> str:
-    """A message as it is read: its two blocks, one after the other."""
+    """The text of a user message: its two blocks joined."""
     anchored = [AnchoredTask.from_hunk(one.id, one.path, one.hunk) for one in asked]
     return render_shared(rules, beside) + render_files(asked, anchored, context, beside.snippets)

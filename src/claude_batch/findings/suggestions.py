@@ -51,11 +51,11 @@ def validate_suggestion(
 
     `reviewed` are the lines as the model saw them, without newlines.
     """
-    rows = rows_of(blob)
-    if not 1 <= first_line <= last_line <= len(rows):
+    file_lines = rows_of(blob)
+    if not 1 <= first_line <= last_line <= len(file_lines):
         return RejectedSuggestion("the file has no such lines")
-    old = rows[first_line - 1 : last_line]
-    if [row.removesuffix(b"\n") for row in old] != list(reviewed):
+    old = file_lines[first_line - 1 : last_line]
+    if [line.removesuffix(b"\n") for line in old] != list(reviewed):
         return RejectedSuggestion("the lines are not those that were reviewed")
     before = b"".join(old)
     errors_before = count_syntax_errors(path, blob)
@@ -64,7 +64,7 @@ def validate_suggestion(
     if objection := _find_objection(before, replacement):
         return RejectedSuggestion(objection)
     tried = {before}
-    for after in _candidates(rows, first_line, last_line, replacement):
+    for after in _candidates(file_lines, first_line, last_line, replacement):
         if after in tried:
             continue
         tried.add(after)
@@ -89,13 +89,15 @@ def _find_objection(before: bytes, replacement: str) -> str | None:
     return None
 
 
-def _candidates(rows: Sequence[bytes], first: int, last: int, replacement: str) -> Iterator[bytes]:
+def _candidates(
+    file_lines: Sequence[bytes], first: int, last: int, replacement: str
+) -> Iterator[bytes]:
     """The possible new contents of the lines, the likeliest first."""
-    old = rows[first - 1 : last]
-    ending, newline = _line_ending(old, rows), old[-1].endswith(b"\n")
+    old = file_lines[first - 1 : last]
+    ending, newline = _line_ending(old, file_lines), old[-1].endswith(b"\n")
     edges = (
-        _decode_lines(rows[max(0, first - 1 - MAX_REPEATED) : first - 1]),
-        _decode_lines(rows[last : last + MAX_REPEATED]),
+        _decode_lines(file_lines[max(0, first - 1 - MAX_REPEATED) : first - 1]),
+        _decode_lines(file_lines[last : last + MAX_REPEATED]),
     )
     for lines in _interpretations(_decode_lines(old), _split_text(replacement.encode()), edges):
         joined = ending.join(line.encode() for line in lines)
@@ -105,11 +107,11 @@ def _candidates(rows: Sequence[bytes], first: int, last: int, replacement: str) 
 
 def apply_suggestion(blob: bytes, suggestion: Suggestion) -> bytes:
     """Return the file with the suggestion. Raises ValueError if its lines have changed."""
-    rows = rows_of(blob)
+    file_lines = rows_of(blob)
     start, end = suggestion.first_line - 1, suggestion.last_line
-    if b"".join(rows[start:end]) != suggestion.before:
+    if b"".join(file_lines[start:end]) != suggestion.before:
         raise ValueError(f"lines {suggestion.first_line}..{end} are not those of the suggestion")
-    return b"".join([*rows[:start], suggestion.after, *rows[end:]])
+    return b"".join([*file_lines[:start], suggestion.after, *file_lines[end:]])
 
 
 def _has_hidden_characters(before: bytes, replacement: str) -> bool:
@@ -122,12 +124,12 @@ def _has_hidden_characters(before: bytes, replacement: str) -> bool:
     return bool(set(HIDDEN.findall(replacement.replace("\r\n", "\n"))) - present)
 
 
-def _line_ending(old: Sequence[bytes], rows: Sequence[bytes]) -> bytes:
+def _line_ending(old: Sequence[bytes], file_lines: Sequence[bytes]) -> bytes:
     """The line ending of the range, or of the file if the range has no whole line."""
-    ended = [row for row in old if row.endswith(b"\n")] or [
-        row for row in rows if row.endswith(b"\n")
+    ended = [line for line in old if line.endswith(b"\n")] or [
+        line for line in file_lines if line.endswith(b"\n")
     ]
-    crlf = sum(row.endswith(b"\r\n") for row in ended)
+    crlf = sum(line.endswith(b"\r\n") for line in ended)
     return b"\r\n" if 2 * crlf > len(ended) else b"\n"
 
 
@@ -135,9 +137,9 @@ def _split_text(text: bytes) -> list[str]:
     return _decode_lines(rows_of(text))
 
 
-def _decode_lines(rows: Sequence[bytes]) -> list[str]:
+def _decode_lines(lines: Sequence[bytes]) -> list[str]:
     # Undecodable bytes become a character that does not equal the model's text.
-    return [row.decode("utf-8", "replace").rstrip("\r\n") for row in rows]
+    return [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines]
 
 
 def _interpretations(
