@@ -343,7 +343,7 @@ def test_the_prices_are_those_of_the_table() -> None:
 
 def test_the_estimate_is_computed_as_the_page_says() -> None:
     text = " ".join(section(COSTS, "## The estimate").split())
-    assert f"every {estimate.EXPECTED / 10} characters ({estimate.EXPECTED_OLDER / 10} for" in text
+    assert f"every {estimate.TENTHS_PER_TOKEN / 10} characters ({estimate.TENTHS_PER_TOKEN_OLDER / 10} for" in text
     assert f"every {estimate.AT_MOST_PER_TOKEN / 10} characters" in text
     assert f"for each task {estimate.OUTPUT_PER_TASK} for the answer" in text
     *thinking, last = [f"{amount:,}" for amount in estimate.THINKING_PER_TASK.values()]
@@ -396,7 +396,7 @@ def test_the_cache_saves_what_the_page_says() -> None:
     assert f"At {prefix.ASSUMED_HIT_RATE:.0%}, {least} requests are".replace("%", " %") in said
     assert f"saves at least {prefix.MIN_SAVING} dollars" in said
     assert f"or after {MAX_PRIMER_WAIT.seconds // 60} minutes" in said
-    assert f"From {MIN_SAMPLES} such answers within {prefix.RECENT.days} days on" in said
+    assert f"From {MIN_SAMPLES} such answers within {prefix.HISTORY.days} days on" in said
     assert f"the newest {MAX_SAMPLES} of them" in said
     minimums = {one.cache_minimum or 0 for one in Prices.load().models.values()}
     assert f"{min(minimums)} tokens for the newest models, up to {max(minimums):,} for" in said

@@ -211,7 +211,7 @@ class TestEndedEarly:
         claim = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
         rig.ledger.transact(lambda view: claim.write)
         sender = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, slow)
-        with pytest.raises(CannotSubmit, match="another run may have taken them up"):
+        with pytest.raises(CannotSubmit, match="another run may have sent them"):
             list(sender.send(claim.batches))
         assert len(rig.sent()) == 1
         assert [one.requests for one in rig.submit(subject).sent] == [9]

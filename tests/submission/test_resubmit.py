@@ -157,7 +157,7 @@ def test_nothing_is_paid_over_budget(tmp_path: Path) -> None:
         done = resubmit(pull)
         assert done.sent == ()
         assert done.notes[0].startswith(
-            f"pull request {pull.number} is not asked again: nothing was sent: this may cost"
+            f"pull request {pull.number} is not asked again: nothing was sent: up to"
         )
         assert plans(pull) == before
         pull.rig.config = Config(budget=Budget(pull_request=None))

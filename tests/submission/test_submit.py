@@ -106,7 +106,7 @@ def test_over_budget_the_plan_is_recorded_and_nothing_sent(rig: Rig) -> None:
     rig.config = Config(budget=Budget(pull_request=Decimal("0.0001")))
     subject = rig.given({"path": "a.py", "text": "a = 1\n"})
     for _ in range(2):
-        with pytest.raises(BudgetExceeded, match="for this pull request"):
+        with pytest.raises(BudgetExceeded, match="exceed the pull request budget"):
             rig.submit(subject)
     with pytest.raises(BudgetExceeded):
         estimate(subject, rig.claimant(), rig.ledger, rig.claude)

@@ -184,7 +184,7 @@ def test_without_money_it_waits_six_hours_and_is_said_unverified(shop_open: Open
         pull.rig.config = Config(budget=Budget(pull_request=Decimal("0.000001")))
         followed = follow(pull)
         assert followed.sent == ()
-        assert followed.notes[0].startswith("no second look: nothing was sent: this may cost")
+        assert followed.notes[0].startswith("no second look: nothing was sent: up to")
         assert pull.publish().waiting == 1
         pull.rig.clock.forward(hours=6)
         pull.publish()
