@@ -125,7 +125,9 @@ def exit_codes() -> Iterator[int]:
     front = [
         path.read_text() for path in [SRC / "cli/main.py", *(SRC / "cli/commands").glob("*.py")]
     ]
-    by_hand = re.findall(r"\b(?:_print_error\(.*, |typer\.Exit\(|INTERRUPTED = )(\d+)\b", "".join(front))
+    by_hand = re.findall(
+        r"\b(?:_print_error\(.*, |typer\.Exit\(|INTERRUPTED = )(\d+)\b", "".join(front)
+    )
     yield from map(int, by_hand)
 
 
@@ -343,8 +345,11 @@ def test_the_prices_are_those_of_the_table() -> None:
 
 def test_the_estimate_is_computed_as_the_page_says() -> None:
     text = " ".join(section(COSTS, "## The estimate").split())
-    assert f"every {estimate.TENTHS_PER_TOKEN / 10} characters ({estimate.TENTHS_PER_TOKEN_OLDER / 10} for" in text
-    assert f"every {estimate.AT_MOST_PER_TOKEN / 10} characters" in text
+    assert (
+        f"every {estimate.TENTHS_PER_TOKEN / 10} characters ({estimate.TENTHS_PER_TOKEN_OLDER / 10} for"
+        in text
+    )
+    assert f"every {estimate.MIN_TENTHS_PER_TOKEN / 10} characters" in text
     assert f"for each task {estimate.OUTPUT_PER_TASK} for the answer" in text
     *thinking, last = [f"{amount:,}" for amount in estimate.THINKING_PER_TASK.values()]
     assert f"{', '.join(thinking)} or {last}, by effort from `low` to `max`" in text

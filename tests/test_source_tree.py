@@ -22,7 +22,7 @@ FILES = sorted(
 
 # Lowest first. A package may import those before it, and nothing after it.
 ORDER = (
-    *("errors", "environment", "formatting", "markdown", "http_headers", "temporary_files"),
+    *("errors", "environment", "formatting", "markdown", "http_headers"),
     *("diff", "git", "syntax", "anthropic_api", "github_api", "tasks", "findings", "config"),
     *("ledger", "costs", "prompts", "batches", "submission", "verification", "pull_requests"),
     *("exports", "setup", "github_actions", "benchmark", "sandbox", "cli", "claude_batch_app"),
@@ -30,14 +30,13 @@ ORDER = (
 
 # Only these files do I/O: all others are functions of their arguments. "*" is a whole package.
 DO_IO = {
-    "git": "process objects repository refs branches earlier_commits work_tree patch hook hook_queue",
+    "git": "process objects repository refs branches earlier_commits work_tree patch hook hook_queue temporary_files",
     "anthropic_api": "client request_body",
     "github_api": "client",
     "ledger": "git_store repair",
     "github_actions": "runner",
     "benchmark": "recorded_answers",
     "environment": "*",
-    "temporary_files": "*",
     "__main__": "*",
     "sandbox": "*",
     "cli": "*",
@@ -216,8 +215,8 @@ def test_docstrings_start_with_what_the_thing_is_or_does() -> None:
 def test_packages_stay_small() -> None:
     """At most twelve files in a package, and seven modules beside the packages."""
     sizes = Counter(path.parent for path in FILES if path.name != "__init__.py")
-    # One file for each command, and each route of the server.
-    allowed = {"cli/commands": 22, "sandbox/github_server": 16}
+    # A file for each command; a file for each thing that git is used for.
+    allowed = {"cli/commands": 22, "git": 13, "sandbox/github_server": 16}
     for folder, size in sizes.items():
         name = relative(folder)
         limit = 7 if name == "." else allowed.get(name, 12)

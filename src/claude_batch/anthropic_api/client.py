@@ -33,8 +33,8 @@ from claude_batch.anthropic_api.models import (
 )
 from claude_batch.anthropic_api.request_body import BatchPayload, Body
 from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
-from claude_batch.http_headers import date_of
-from claude_batch.temporary_files import open_unnamed, storage_errors, write_all
+from claude_batch.git.temporary_files import open_unnamed, storage_errors, write_all
+from claude_batch.http_headers import parse_date
 
 if TYPE_CHECKING:
     import anthropic
@@ -128,7 +128,7 @@ class AnthropicClient:
     def retrieve_batch(self, batch: BatchId) -> RemoteBatch:
         answer = self._fetch("get", f"{BATCHES}/{batch}")
         found = _read(answer.content, WireBatch).ours()
-        return replace(found, retry_after=patience.retry_after(answer.headers))
+        return replace(found, retry_after=patience.parse_retry_after(answer.headers))
 
     def cancel_batch(self, batch: BatchId) -> RemoteBatch:
         """Twice is the same as once: an ended batch is told as it stands."""
@@ -149,7 +149,7 @@ class AnthropicClient:
         """Batches of the key's workspace that were created at or after `since`, newest first."""
         found: list[RemoteBatch] = []
         answer = self._fetch("get", f"{BATCHES}?limit={PAGE}")
-        at = date_of(answer.headers)
+        at = parse_date(answer.headers)
         while True:
             page = _read(answer.content, WirePage)
             new = [batch.ours() for batch in page.data if batch.created_at >= since]

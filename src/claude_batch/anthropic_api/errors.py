@@ -68,7 +68,7 @@ class ApiError:
     @property
     def retry_after(self) -> float | None:
         """Seconds."""
-        return patience.retry_after(self.headers)
+        return patience.parse_retry_after(self.headers)
 
     @property
     def is_retryable(self) -> bool:

@@ -13,7 +13,7 @@ from io import RawIOBase
 from typing import NamedTuple, Protocol
 
 from claude_batch.errors import CannotSubmit
-from claude_batch.temporary_files import open_unnamed, storage_errors, write_all
+from claude_batch.git.temporary_files import open_unnamed, storage_errors, write_all
 
 BLOCK = 1 << 18  # bytes that are written, and read again, at a time
 

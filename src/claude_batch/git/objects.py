@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from claude_batch.diff.whole_files import TreeEntry, parse_tree
 from claude_batch.errors import CannotRecord
 from claude_batch.git.process import CHUNK, Git
-from claude_batch.temporary_files import storage_errors, write_all
+from claude_batch.git.temporary_files import storage_errors, write_all
 
 if TYPE_CHECKING:
     import pygit2
@@ -60,7 +60,7 @@ class ObjectReader:
         import pygit2
 
         try:
-            return pygit2.Repository(str(self.git.where))
+            return pygit2.Repository(str(self.git.directory))
         except pygit2.GitError:
             return None
 
@@ -109,14 +109,14 @@ class ObjectSpool:
                     yield oid, at, size
                 at += size + 1
 
-    def read(self, at: int, size: int) -> bytes:
+    def read(self, offset: int, size: int) -> bytes:
         with self._lock:
-            self._file.seek(at)
+            self._file.seek(offset)
             return self._file.read(size)
 
-    def line_at(self, place: int) -> bytes:
+    def line_at(self, offset: int) -> bytes:
         with self._lock:
-            self._file.seek(place)
+            self._file.seek(offset)
             return self._file.readline()
 
 
@@ -124,17 +124,17 @@ class ObjectSpool:
 class SpooledObject:
     """One object in the spool."""
 
-    printed: ObjectSpool
+    spool: ObjectSpool
     start: int
     size: int
 
     def read(self) -> bytes:
-        return self.printed.read(self.start, self.size)
+        return self.spool.read(self.start, self.size)
 
     def chunks(self) -> Iterator[bytes]:
         end = self.start + self.size
         for at in range(self.start, end, CHUNK):
-            yield self.printed.read(at, min(CHUNK, end - at))
+            yield self.spool.read(at, min(CHUNK, end - at))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield the offset of each line in the spool, and the line without its newline."""
@@ -147,5 +147,5 @@ class SpooledObject:
         if rest:
             yield place, rest
 
-    def line_at(self, place: int) -> bytes:
-        return self.printed.line_at(place)
+    def line_at(self, offset: int) -> bytes:
+        return self.spool.line_at(offset)
