@@ -114,7 +114,7 @@ class GroundTruth:
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.repository = Repository.open(path, environ)
         self.finder = ChangeFinder(self.repository)
-        self.bare = BareRepository(self.repository.git.where, environ)
+        self.bare = BareRepository(self.repository.git.directory, environ)
         self.kinds = (find_kind("review"),)
         self.blob = cache(self.repository.blob)
         self.blame = cache(self._blame)

@@ -32,4 +32,4 @@ def _pick(git: Git, commit: str, onto: str) -> str | None:
 def _commit(git: Git, tree: str, parent: str) -> str:
     oid = git.run("rev-parse", "--verify", tree).out.decode().strip()
     args = ("commit-tree", oid, "-p", parent, "-m", "picked")
-    return git.run(*args, extra=identity(SECONDS)).out.decode().strip()
+    return git.run(*args, extra_environ=identity(SECONDS)).out.decode().strip()

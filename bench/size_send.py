@@ -237,7 +237,7 @@ def hunks(url: str) -> None:
     so that what they were made of is not measured."""
     from claude_batch.anthropic_api.request_body import BodySpool
     from claude_batch.config.model import Config
-    from claude_batch.diff.whole_files import context_hunk
+    from claude_batch.diff.whole_files import build_context_hunk
     from claude_batch.submission import requests as request
     from claude_batch.submission.requests import Request, RequestTasks
     from claude_batch.tasks.task import Task, TaskFileOrigin, compute_task_id
@@ -245,7 +245,7 @@ def hunks(url: str) -> None:
     kind, config, file = find_kind("review"), Config(), BodySpool()
 
     def task(number: int) -> Task:
-        path, hunk = f"src/f{number}.py", context_hunk(_code(number, 41).encode())
+        path, hunk = f"src/f{number}.py", build_context_hunk(_code(number, 41).encode())
         return Task(
             compute_task_id(kind.tag, path, hunk.body), kind.name, path, hunk, TaskFileOrigin()
         )

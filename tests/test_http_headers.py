@@ -24,7 +24,7 @@ NOON = "Sun, 22 Nov 2026 12:00:00 GMT"
     ],
 )
 def test_what_an_answer_asks_for(headers: dict[str, str], seconds: float | None) -> None:
-    assert patience.retry_after(headers) == seconds
+    assert patience.parse_retry_after(headers) == seconds
 
 
 def test_it_backs_off_up_to_a_ceiling() -> None:

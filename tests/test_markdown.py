@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claude_batch.markdown import code_block, code_span, cut, escape_block, escape_line
+from claude_batch.markdown import code_block, code_span, escape_block, escape_line, truncate
 
 ZW = "\u200b"
 
@@ -80,7 +80,7 @@ def test_a_line_stays_one_line_without_emphasis() -> None:
 
 
 def test_long_text_says_what_was_cut() -> None:
-    assert cut("x" * 12, 10) == "xxxxxxxxxx … (2 characters cut)"
+    assert truncate("x" * 12, 10) == "xxxxxxxxxx … (2 characters cut)"
     assert len(escape_block("&" * 20_000)) < 41_000
 
 

@@ -1,20 +1,20 @@
 """Exceptions. Each has a problem and a remedy; the CLI prints both.
 
-    ClaudeBatchError            exit 3
-    ├── BadUsage                exit 2
-    ├── BadConfig
-    ├── CannotRead              a repository, a commit or a file
-    ├── CannotFetch             git transport
-    ├── CannotRecord            the ledger, or a file
-    │   └── LedgerIsNewer
-    ├── CannotSubmit            the Message Batches API refused the batch
-    │   └── SubmitUnclear       the outcome is unknown; a blind retry could pay twice
-    ├── CannotCollect
-    │   └── CannotFind          the API does not know the object, or has expired it
-    ├── CannotPublish           GitHub refused
-    │   ├── ReviewRefused       422: at least one comment of the review is invalid
-    │   └── ThreadsRefused      GraphQL refused: threads can be neither listed nor resolved
-    └── BudgetExceeded          exit 4
+ClaudeBatchError            exit 3
+├── BadUsage                exit 2
+├── BadConfig
+├── CannotRead              a repository, a commit or a file
+├── CannotFetch             git transport
+├── CannotRecord            the ledger, or a file
+│   └── LedgerIsNewer
+├── CannotSubmit            the Message Batches API refused the batch
+│   └── SubmitUnclear       the outcome is unknown; a blind retry could pay twice
+├── CannotCollect
+│   └── CannotFind          the API does not know the object, or has expired it
+├── CannotPublish           GitHub refused
+│   ├── ReviewRefused       422: at least one comment of the review is invalid
+│   └── ThreadsRefused      GraphQL refused: threads can be neither listed nor resolved
+└── BudgetExceeded          exit 4
 """
 
 from collections.abc import Iterator

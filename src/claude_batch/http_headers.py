@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST = 60.0  # seconds; a server that asks for a longer delay is not retried
+MAX_DELAY = 60.0  # seconds; a server that asks for a longer delay is not retried
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the delay in seconds that a response asks for. Header names are in lower case."""
     millis = _number(headers.get("retry-after-ms"))
     if millis is not None:
@@ -17,20 +17,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return seconds if seconds is not None else _until(text, headers.get("date"))
 
 
-def should_retry(headers: Mapping[str, str], passing: bool) -> bool:
-    """Decide on a retry. The server's header overrides `passing`, which the status implies."""
-    told = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), passing)
-    return told and (retry_after(headers) or 0) <= LONGEST
+def should_retry(headers: Mapping[str, str], is_retryable: bool) -> bool:
+    """Decide on a retry. The server's header overrides `is_retryable`, which the status implies."""
+    decision = {"true": True, "false": False}.get(headers.get("x-should-retry", ""), is_retryable)
+    return decision and (parse_retry_after(headers) or 0) <= MAX_DELAY
 
 
-def backoff(attempt: int, told: float | None, luck: float) -> float:
-    """Return the delay in seconds after the 1st, 2nd … attempt, never below `told`.
+def backoff(attempt: int, retry_after: float | None, jitter: float) -> float:
+    """Return the delay in seconds after the 1st, 2nd … attempt, never below `retry_after`.
 
-    `luck`, from 0 to 1, spreads clients that failed at the same time.
+    `jitter`, from 0 to 1, spreads clients that failed at the same time.
     """
-    if told is not None:
-        return told * (1 + luck / 10)
-    return min(2.0 ** (attempt - 1), LONGEST) * (1 - luck / 2)
+    if retry_after is not None:
+        return retry_after * (1 + jitter / 10)
+    return min(2.0 ** (attempt - 1), MAX_DELAY) * (1 - jitter / 2)
 
 
 def _number(text: str | None) -> float | None:
@@ -52,10 +52,10 @@ def _until(text: str | None, date: str | None) -> float | None:
     return max(0.0, span.total_seconds())
 
 
-def date_of(headers: Mapping[str, str]) -> datetime | None:
+def parse_date(headers: Mapping[str, str]) -> datetime | None:
     """Return the time of a response by the server's clock, in UTC."""
     try:
-        found = parsedate_to_datetime(headers.get("date", ""))
+        date = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
+    return date.astimezone(UTC) if date.tzinfo else None

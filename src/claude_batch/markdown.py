@@ -35,7 +35,7 @@ def strip_hidden(text: str) -> str:
     return HIDDEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def cut(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """Cut a text to `limit` characters and append how many were cut."""
     if len(text) <= limit:
         return text
@@ -44,13 +44,13 @@ def cut(text: str, limit: int) -> str:
 
 def escape_block(text: str, limit: int = 8_000) -> str:
     """Escape several lines of Markdown. The result has at most five times `limit` characters."""
-    rows = iter(cut(strip_hidden(text), limit).strip("\n").split("\n"))
-    return "\n".join(_blocks(rows))
+    lines = iter(truncate(strip_hidden(text), limit).strip("\n").split("\n"))
+    return "\n".join(_blocks(lines))
 
 
 def escape_line(text: str, limit: int = 200) -> str:
     """Escape a text as one line without emphasis, to be set inside another line."""
-    return _inline(cut(" ".join(strip_hidden(text).split()), limit), PLAIN)
+    return _inline(truncate(" ".join(strip_hidden(text).split()), limit), PLAIN)
 
 
 def code_span(text: str) -> str:
@@ -75,48 +75,48 @@ def _longest_run(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-def _blocks(rows: Iterator[str]) -> Iterator[str]:
-    for row in rows:
-        if opened := FENCE.fullmatch(row):
+def _blocks(lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        if opened := FENCE.fullmatch(line):
             info = "" if opened[3].lower().startswith(RENDERED) else opened[3]
-            yield code_block("\n".join(_fenced(rows, opened[1], opened[2])), info)
+            yield code_block("\n".join(_fenced(lines, opened[1], opened[2])), info)
         else:
-            yield _prose(row)
+            yield _prose(line)
 
 
-def _fenced(rows: Iterator[str], indent: str, mark: str) -> Iterator[str]:
-    for row in rows:
-        bare = row.strip()
+def _fenced(lines: Iterator[str], indent: str, mark: str) -> Iterator[str]:
+    for line in lines:
+        bare = line.strip()
         if len(bare) >= len(mark) and set(bare) == {mark[0]}:
             return
-        shown = row.removeprefix(indent).replace("<!--", "<! --")
+        shown = line.removeprefix(indent).replace("<!--", "<! --")
         yield " " + shown if COMMAND.match(shown) else shown
 
 
-def _prose(row: str) -> str:
-    quoted = _inline(row)
+def _prose(line: str) -> str:
+    quoted = _inline(line)
     quoted = re.sub(r"^(\s*)(#{1,6}(?:\s|$)|=+\s*$|-+\s*$)", r"\1\\\2", quoted)
     return "\\" + quoted if COMMAND.match(quoted) else quoted
 
 
-def _inline(row: str, escapes: dict[int, str] = ESCAPES) -> str:
-    parts, at = [], 0
-    for match in CODE.finditer(row):
+def _inline(line: str, escapes: dict[int, str] = ESCAPES) -> str:
+    parts, position = [], 0
+    for match in CODE.finditer(line):
         parts += [
-            *_linkless(row[at : match.start()], escapes),
+            *_linkless(line[position : match.start()], escapes),
             code_span(match[2].strip() or match[2]),
         ]
-        at = match.end()
-    return _joined([*parts, *_linkless(row[at:], escapes)])
+        position = match.end()
+    return _joined([*parts, *_linkless(line[position:], escapes)])
 
 
 def _linkless(text: str, escapes: dict[int, str]) -> Iterator[str]:
-    text, at = LINK.sub(r"\1", text), 0
+    text, position = LINK.sub(r"\1", text), 0
     for match in ADDRESS.finditer(text):
-        yield _escaped(text[at : match.start()], escapes)
+        yield _escaped(text[position : match.start()], escapes)
         yield code_span(match[0])
-        at = match.end()
-    yield _escaped(text[at:], escapes)
+        position = match.end()
+    yield _escaped(text[position:], escapes)
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -39,7 +39,7 @@ USAGE = {
     "demo": (["demo", "--range", "A..B"], {}, "--range was given without --repo", "--repo PATH"),
 }
 WORLD = {
-    "revision": (["submit", "--range", "nope..HEAD"], {}, "`nope` is no commit", "git log"),
+    "revision": (["submit", "--range", "nope..HEAD"], {}, "`nope` is not a commit", "git log"),
     "no token": (
         ["submit", "--pr", "1"],
         {"GITHUB_TOKEN": None},

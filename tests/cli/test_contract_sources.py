@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_batch.git.hook_queue import Spool
+from claude_batch.git.hook_queue import HookQueue
 from program import LOCAL, STATE, SUSPICIOUS, TITLES, Place, open_place, pull_event
 
 GONE = "0123456789012345678901234567890123456789 - 2026-01-01T00:00:00Z"
@@ -137,7 +137,7 @@ def test_staged_and_at_once(tmp_path):
 def test_what_the_hook_noted(tmp_path):
     """Committed: sent. Not committed yet: waits. On no branch for a day: reported and forgotten."""
     with open_place(tmp_path) as place:
-        spool = Spool(place.shop.work / ".git")
+        spool = HookQueue(place.shop.work / ".git")
 
         def stage(name: str) -> None:
             (place.shop.work / name).write_text(SUSPICIOUS)
@@ -157,12 +157,12 @@ def test_what_the_hook_noted(tmp_path):
 
         done = place.run("submit", "--queued", "--format", "json")
         assert done.json()["tasks"] == {"planned": 2, "known": 0, "new": 2}
-        waiting = spool.notes()[-1].tree[:12]
+        waiting = spool.entries()[-1].tree[:12]
         assert f"note: tree {waiting} is not committed yet; it stays in the queue" in done.err
         assert f"note: tree {GONE[:12]} is on no branch any more and is not sent" in done.err
-        assert [note.tree[:12] for note in spool.notes()] == [waiting]
+        assert [note.tree[:12] for note in spool.entries()] == [waiting]
         assert place.created() == 1
 
         place.shop.git("commit", "-q", "-m", "three")
         assert place.json("estimate", "--queued")["tasks"]["new"] == 1
-        assert len(spool.notes()) == 1
+        assert len(spool.entries()) == 1

@@ -107,7 +107,7 @@ def test_the_users_patterns_overrule_everything(
 
 @pytest.mark.parametrize("pattern", ["!", "[z-a]"])
 def test_a_malformed_pattern_is_named(pattern: str) -> None:
-    with pytest.raises(BadConfig, match="is no pattern of paths") as caught:
+    with pytest.raises(BadConfig, match="is not a pattern of paths") as caught:
         reason("a.py", exclude=("*.md", pattern))
     assert f'"{pattern}"' in caught.value.problem
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from claude_batch.diff.gitattributes import Attributes, State
+from claude_batch.diff.gitattributes import GitAttributes, State
 from scratch import Work
 
 NAMES = ("diff", "text", "merge", "linguist-generated", "linguist-vendored", "lang")
@@ -56,6 +56,8 @@ def test_as_git_check_attr_has_it(work: Work, files: Mapping[str, str]) -> None:
         (path, name): value
         for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True)
     }
-    ours = Attributes({path: text.encode() for path, text in files.items()})
-    found = {(path, name): _word(ours.of(path).get(name)) for path in PATHS for name in NAMES}
+    ours = GitAttributes({path: text.encode() for path, text in files.items()})
+    found = {
+        (path, name): _word(ours.states_for(path).get(name)) for path in PATHS for name in NAMES
+    }
     assert found == expected

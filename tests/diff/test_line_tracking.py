@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_batch.diff.line_tracking import Edit, TrackedLines, track_lines
-from claude_batch.diff.lines import texts
-from claude_batch.git.patch import edits
+from claude_batch.diff.lines import split_lines
+from claude_batch.git.patch import compute_edits
 
 OLD = """\
 def total(cart):
@@ -26,7 +26,7 @@ def count(cart):
 
 def carried(old: str, new: str, first: int, last: int) -> TrackedLines | None:
     a, b = old.encode(), new.encode()
-    return track_lines(texts(a), texts(b), edits(a, b), first, last)
+    return track_lines(split_lines(a), split_lines(b), compute_edits(a, b), first, last)
 
 
 def test_lines_below_an_edit_are_shifted_and_lines_above_it_stay() -> None:
@@ -98,7 +98,7 @@ def test_lines_that_the_old_text_never_had_are_nowhere(span: tuple[int, int]) ->
 
 
 def test_edits_that_do_not_belong_to_the_texts_carry_nothing_wrong() -> None:
-    old, new = texts(OLD.encode()), texts(b"other = 1\n" + OLD.encode())
+    old, new = split_lines(OLD.encode()), split_lines(b"other = 1\n" + OLD.encode())
     assert track_lines(old, new, [Edit(0, 0, 0, 2)], 4, 4) is None
 
 
@@ -120,9 +120,9 @@ def test_between_any_two_texts_a_place_holds_the_same_lines(
 ) -> None:
     a, b = joined(old, ended=ends), joined(new, ended=ended)
     first, last = span[0], span[0] + span[1]
-    found = track_lines(texts(a), texts(b), edits(a, b), first, last)
+    found = track_lines(split_lines(a), split_lines(b), compute_edits(a, b), first, last)
     if found:
-        assert texts(b)[found.first - 1 : found.last] == texts(a)[first - 1 : last]
+        assert split_lines(b)[found.first - 1 : found.last] == split_lines(a)[first - 1 : last]
         assert found.last - found.first == last - first
 
 
@@ -136,10 +136,10 @@ def test_after_one_insertion_or_deletion_a_place_is_that_of_the_same_line(
     longer = [*rows[:at], *block, *rows[at:]]
     first, last = span[0], span[0] + span[1]
     a, b = joined(rows), joined(longer)
-    inserted = track_lines(texts(a), texts(b), edits(a, b), first, last)
+    inserted = track_lines(split_lines(a), split_lines(b), compute_edits(a, b), first, last)
     if inserted and not inserted.moved:
         assert inserted.first == (first if first <= at else first + len(block))
-    deleted = track_lines(texts(b), texts(a), edits(b, a), first, last)
+    deleted = track_lines(split_lines(b), split_lines(a), compute_edits(b, a), first, last)
     if deleted and not deleted.moved:
         assert last <= at or first > at + len(block)
         assert deleted.first == (first if last <= at else first - len(block))

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from claude_batch.diff.model import Hunk, Line
 from claude_batch.diff.parser import parse_hunks
-from claude_batch.diff.whole_files import context_hunk
+from claude_batch.diff.whole_files import build_context_hunk
 
 PATCH = b"""\
 a/f.py b/f.py
@@ -63,7 +63,7 @@ ROWS = st.lists(st.sampled_from([b"a", b"\n", b"\r"]), min_size=1).map(b"".join)
 @settings(deadline=None)
 @given(st.binary(min_size=1, max_size=60) | ROWS)
 def test_a_context_hunk_is_the_whole_file(content: bytes) -> None:
-    lines = context_hunk(content).lines
+    lines = build_context_hunk(content).lines
     assert b"".join(line.text + b"\n" * line.newline for line in lines) == content
     assert [line.new for line in lines] == [line.old for line in lines]
     assert [line.new for line in lines] == list(range(1, len(lines) + 1))

@@ -3,7 +3,7 @@
 import pytest
 
 from claude_batch.diff.model import Hunk
-from claude_batch.diff.parser import Record, parse
+from claude_batch.diff.parser import DiffRecord, parse_diff
 from claude_batch.errors import CannotRead
 
 A, B, NONE = "a" * 40, "b" * 40, "0" * 40
@@ -52,14 +52,14 @@ index {NONE}..{B}
 +@@ -1 +1 @@
 """
 RECORDS = [
-    Record(0o100644, 0o100644, A, B, "modified", b"a.py", b"a.py",
+    DiffRecord(0o100644, 0o100644, A, B, "modified", b"a.py", b"a.py",
            (Hunk(1, 1, b" a\n-b\n+B"), Hunk(90, 90, b"-x\n+y", b"def f():")), False),
-    Record(0o100644, 0o100755, A, B, "renamed", b"b.py", b"diff --git x",
+    DiffRecord(0o100644, 0o100755, A, B, "renamed", b"b.py", b"diff --git x",
            (Hunk(5, 4, b"-gone"),), False),
-    Record(0o120000, 0o100644, A, B, "typechange", b"link", b"link",
+    DiffRecord(0o120000, 0o100644, A, B, "typechange", b"link", b"link",
            (Hunk(0, 1, b"+text"),), False),
-    Record(0o100644, 0o100644, A, B, "modified", b"pic.png", b"pic.png", (), True),
-    Record(0, 0o100644, NONE, B, "added", b"z", b"z",
+    DiffRecord(0o100644, 0o100644, A, B, "modified", b"pic.png", b"pic.png", (), True),
+    DiffRecord(0, 0o100644, NONE, B, "added", b"z", b"z",
            (Hunk(0, 1, b"+diff --git a/x b/x\n+@@ -1 +1 @@"),), False),
 ]  # fmt: skip
 
@@ -71,16 +71,16 @@ def cut(printed: str, size: int) -> list[bytes]:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 500, 10_000])
 def test_files_are_the_same_wherever_a_piece_ends(size: int) -> None:
-    assert list(parse(cut(f"{RAW}\0{PATCHES}", size))) == RECORDS
+    assert list(parse_diff(cut(f"{RAW}\0{PATCHES}", size))) == RECORDS
 
 
 def test_a_file_is_there_before_the_next_one_is_printed() -> None:
     pieces = iter([f"{RAW}\0{PATCHES}".encode()[:1000]])
-    assert next(parse(pieces)) == RECORDS[0]
+    assert next(parse_diff(pieces)) == RECORDS[0]
 
 
 def test_no_change_is_no_file() -> None:
-    assert list(parse([])) == []
+    assert list(parse_diff([])) == []
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_no_change_is_no_file() -> None:
 )
 def test_files_and_patches_that_do_not_pair_are_refused(printed: str) -> None:
     with pytest.raises(CannotRead, match="do not pair"):
-        list(parse(cut(printed, 100)))
+        list(parse_diff(cut(printed, 100)))

@@ -6,8 +6,8 @@ from claude_batch.diff.model import FileChange, Hunk, Side
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.placement import DroppedFinding, PlacedFinding, place_findings
 from claude_batch.findings.relocation import PreviousPlans
-from claude_batch.git.earlier_commits import Readers
-from claude_batch.git.patch import edits
+from claude_batch.git.earlier_commits import HistoryReaders
+from claude_batch.git.patch import compute_edits
 from claude_batch.ledger.events import Plan
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import Task, TaskId
@@ -154,7 +154,9 @@ def past(
         (plan,),
         {} if folded else {asked.id: AnchoredTask.from_hunk(asked.id, asked.path, asked.hunk)},
         today,
-        Readers(lambda oid, commit: blobs.get(oid), edits, lambda commit, name: renamed),
+        HistoryReaders(
+            lambda oid, commit: blobs.get(oid), compute_edits, lambda commit, name: renamed
+        ),
     )
 
 

@@ -5,13 +5,15 @@ import json
 import re
 import subprocess
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tree_sitter import Language, Parser
 
-from claude_batch.diff.lines import rows_of
+from claude_batch.diff.lines import split_keeping_newlines
 from claude_batch.findings.suggestions import (
     Suggestion,
     apply_suggestion,
@@ -19,7 +21,7 @@ from claude_batch.findings.suggestions import (
     validate_suggestion,
 )
 from claude_batch.git.patch import make_patch
-from claude_batch.syntax.languages import grammar_of, parse
+from claude_batch.syntax.languages import GRAMMARS, grammar_of
 from languages import PIECES, file_of
 
 ODD = st.sampled_from(
@@ -84,7 +86,7 @@ def replacements(draw: st.DrawFn, old: str, blob: bytes) -> str:
 
 @st.composite
 def suggestions(draw: st.DrawFn, path: str, blob: bytes) -> Suggestion | None:
-    rows = rows_of(blob)
+    rows = split_keeping_newlines(blob)
     if not rows:
         return None
     first = draw(st.integers(1, len(rows)))
@@ -108,7 +110,9 @@ def whole(path: str, content: bytes) -> bool:
             case _:
                 grammar = grammar_of(path)
                 assert grammar
-                return not parse(grammar, content + b"\n").root_node.has_error
+                module, function = GRAMMARS[grammar]
+                parser = Parser(Language(getattr(import_module(module), function)()))
+                return not parser.parse(content + b"\n").root_node.has_error
     except (ValueError, SyntaxError):
         return False
     return True
@@ -127,7 +131,7 @@ def test_a_suggestion_applies_and_adds_no_syntax_errors(path: str, data: st.Data
     if found is None:
         return
     after = apply_suggestion(blob, found)
-    rows = rows_of(blob)
+    rows = split_keeping_newlines(blob)
     above, below = rows[: found.first_line - 1], rows[found.last_line :]
     assert after != blob
     assert after == b"".join([*above, found.after, *below])

@@ -1,6 +1,6 @@
 import pytest
 
-from claude_batch.diff.lines import rows_of
+from claude_batch.diff.lines import split_keeping_newlines
 from claude_batch.findings.suggestions import (
     RejectedSuggestion,
     Suggestion,
@@ -21,7 +21,7 @@ def validated(
     blob: bytes, first: int, last: int, replacement: str, path: str = "a.py"
 ) -> bytes | str:
     """Return the file after the suggestion, or the reason of its rejection."""
-    seen = [row.removesuffix(b"\n") for row in rows_of(blob)[first - 1 : last]]
+    seen = [row.removesuffix(b"\n") for row in split_keeping_newlines(blob)[first - 1 : last]]
     found = validate_suggestion(blob, first, last, seen, replacement, path)
     return apply_suggestion(blob, found) if isinstance(found, Suggestion) else found.reason
 
@@ -88,7 +88,7 @@ def test_bad_replacements_are_rejected(replacement: str, reason: str) -> None:
 def test_lost_indentation_is_restored(
     first: int, last: int, replacement: str, after: bytes
 ) -> None:
-    rows = rows_of(PYTHON)
+    rows = split_keeping_newlines(PYTHON)
     assert validated(PYTHON, first, last, replacement) == b"".join(
         [*rows[: first - 1], after, *rows[last:]]
     )

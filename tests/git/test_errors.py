@@ -2,7 +2,7 @@
 
 import pytest
 
-from claude_batch.git.errors import explain, is_final
+from claude_batch.git.errors import explain_failure, is_final
 
 REF = "refs/heads/claude-batch-state"
 
@@ -30,14 +30,14 @@ REF = "refs/heads/claude-batch-state"
         ("! [rejected] (fetch first)", "could not exchange", False),
         ("! [remote rejected] (cannot lock ref 'x': is at a but expected b)", "exchange", False),
         ("! [remote rejected] (failed to update ref)", "could not exchange", False),
-        ("", "git said nothing", False),
+        ("", "git printed no message", False),
     ],
 )
 def test_explain(text: str, problem: str, final: bool) -> None:
-    assert problem in explain(text, REF, "origin", "stored").problem
+    assert problem in explain_failure(text, REF, "origin", "stored").problem
     assert is_final(text) is final
 
 
 def test_a_password_in_a_url_is_not_repeated() -> None:
     said = "fatal: unable to access 'https://me:secret@example.com/x/': strange"
-    assert "secret" not in explain(said, REF, "origin", "none").problem
+    assert "secret" not in explain_failure(said, REF, "origin", "none").problem

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from claude_batch.git.hook import queue
-from claude_batch.git.hook_queue import Note, Spool
+from claude_batch.git.hook_queue import HookQueue, QueueEntry
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HEAVY = {
@@ -38,8 +38,8 @@ def at_noon(work: Any, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return queue(list(arguments), os.environ, NOON.timestamp)
 
 
-def spool(work: Any) -> Spool:
-    return Spool(work.path / ".git")
+def spool(work: Any) -> HookQueue:
+    return HookQueue(work.path / ".git")
 
 
 def test_notes_the_staged_tree_and_says_nothing(work, monkeypatch, capfd):
@@ -50,8 +50,8 @@ def test_notes_the_staged_tree_and_says_nothing(work, monkeypatch, capfd):
 
     assert at_noon(work, monkeypatch) == 0
 
-    [note] = spool(work).notes()
-    assert note == Note(work.git("write-tree").decode().strip(), head, NOON)
+    [note] = spool(work).entries()
+    assert note == QueueEntry(work.git("write-tree").decode().strip(), head, NOON)
     assert work.git("show", f"{note.tree}:a.py") == b"two\n"
     assert capfd.readouterr() == ("", "")
 
@@ -60,7 +60,7 @@ def test_an_unborn_branch_has_no_head(work, monkeypatch, capfd):
     work.write({"a.py": "one\n"})
     work.git("add", "a.py")
     assert at_noon(work, monkeypatch) == 0
-    assert [note.head for note in spool(work).notes()] == [None]
+    assert [note.head for note in spool(work).entries()] == [None]
     assert capfd.readouterr() == ("", "")
 
 
@@ -69,7 +69,7 @@ def test_a_linked_worktree_notes_in_the_common_directory(work, monkeypatch, tmp_
     work.git("worktree", "add", "-q", str(tmp_path / "linked"))
     monkeypatch.chdir(tmp_path / "linked")
     assert queue([], os.environ, NOON.timestamp) == 0
-    assert len(spool(work).notes()) == 1
+    assert len(spool(work).entries()) == 1
 
 
 def test_sha256_repositories_have_longer_names(make_work, monkeypatch, tmp_path):
@@ -81,7 +81,7 @@ def test_sha256_repositories_have_longer_names(make_work, monkeypatch, tmp_path)
     head = long.commit({"a.py": "one\n"})
     assert len(head) == 64
     assert at_noon(long, monkeypatch) == 0
-    assert [note.head for note in spool(long).notes()] == [head]
+    assert [note.head for note in spool(long).entries()] == [head]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_as_a_bare_hook_it_sees_the_index_of_the_commit(work, arguments, expecte
 
     work.git(*arguments)
 
-    [note] = spool(work).notes()
+    [note] = spool(work).entries()
     assert work.git("show", f"{note.tree}:a.py") == expected
     assert note.tree == work.git("rev-parse", "HEAD^{tree}").decode().strip()
 
@@ -154,7 +154,7 @@ def test_it_imports_next_to_nothing(work):
         "claude_batch.git",
         "claude_batch.environment",
     }
-    assert len(spool(work).notes()) == 1
+    assert len(spool(work).entries()) == 1
 
 
 def test_many_hooks_at_once_lose_nothing(work, tmp_path):
@@ -173,12 +173,12 @@ def test_many_hooks_at_once_lose_nothing(work, tmp_path):
         work.git("worktree", "add", "-q", "--detach", str(tree))
         writers.append(subprocess.Popen([sys.executable, "-c", program, str(number)], cwd=tree))
 
-    seen: set[Note] = set()
+    seen: set[QueueEntry] = set()
     while any(writer.poll() is None for writer in writers):
-        notes = spool(work).notes()
+        notes = spool(work).entries()
         seen |= set(notes)
         spool(work).drop(notes)
 
     assert [writer.wait() for writer in writers] == [0] * 4
-    seen |= set(spool(work).notes())
-    assert len({note.at for note in seen}) == 400
+    seen |= set(spool(work).entries())
+    assert len({note.recorded_at for note in seen}) == 400

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_batch.diff.lines import rows_of
+from claude_batch.diff.lines import split_keeping_newlines
 from claude_batch.findings.suggestions import Suggestion, combine_suggestions, validate_suggestion
 from claude_batch.git.patch import make_patch, make_patches
 
@@ -20,7 +20,7 @@ def apply(folder: Path, patch: bytes) -> None:
 
 
 def suggest(blob: bytes, first: int, last: int, replacement: str, path: str = "a.py") -> Suggestion:
-    seen = [row.removesuffix(b"\n") for row in rows_of(blob)[first - 1 : last]]
+    seen = [row.removesuffix(b"\n") for row in split_keeping_newlines(blob)[first - 1 : last]]
     found = validate_suggestion(blob, first, last, seen, replacement, path)
     assert isinstance(found, Suggestion), found
     return found

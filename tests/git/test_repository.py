@@ -22,7 +22,7 @@ def test_it_opens_from_any_folder_within(work: Work) -> None:
     work.commit({"src/deep/a.py": "a\n"})
     repository = Repository.open(work.path / "src" / "deep", os.environ)
     assert repository.root == work.path
-    assert repository.git.where == repository.common_dir == work.path / ".git"
+    assert repository.git.directory == repository.common_dir == work.path / ".git"
 
 
 def test_a_bare_repository_has_no_work_tree(work: Work, make_work: Callable[..., Work]) -> None:
@@ -83,7 +83,7 @@ def test_what_is_no_commit_is_named(work: Work, name: str) -> None:
     work.commit({"a.py": "a\n"})
     with pytest.raises(CannotRead) as caught:
         opened(work).resolve(name)
-    assert caught.value.problem == f"`{name}` is no commit in this repository"
+    assert caught.value.problem == f"`{name}` is not a commit in this repository"
 
 
 def test_a_range_starts_at_the_merge_base(work: Work) -> None:
@@ -235,7 +235,7 @@ def test_whole_files(work: Work) -> None:
     files, _ = opened(work).whole_files("HEAD", ["*.py", "!src/**"])
     assert [file.path for file in files] == ["other.py"]
     assert opened(work).whole_files("HEAD", ["nothing/*.py"]) == ((), ())
-    with pytest.raises(BadUsage, match=r'"\[z-a\]" is no pattern'):
+    with pytest.raises(BadUsage, match=r'"\[z-a\]" is not a pattern'):
         opened(work).whole_files("HEAD", ["[z-a]"])
 
 

@@ -126,7 +126,7 @@ def test_a_shallow_clone_that_cannot_fetch_says_what_to_do(forge: Forge, make_wo
     with pytest.raises(CannotFetch, match="could not be fetched from `origin`") as caught:
         opened(clone).compare_range("origin/main", "origin/feature")
     assert "fetch-depth: 0" in caught.value.remedy
-    with pytest.raises(CannotRead, match="`main~1` is no commit") as unread:
+    with pytest.raises(CannotRead, match="`main~1` is not a commit") as unread:
         opened(clone).resolve("main~1")
     assert "fetch-depth: 0" in unread.value.remedy
 
@@ -135,7 +135,7 @@ def test_a_commit_that_the_remote_has_not(forge: Forge, make_work: Make) -> None
     clone = checkout(make_work, forge)
     with pytest.raises(CannotFetch, match="could not be fetched"):
         opened(clone).compare_commits(forge.base, "1" * 40, "pull request 7")
-    with pytest.raises(CannotRead, match="no commit id"):
+    with pytest.raises(CannotRead, match="not a commit id"):
         opened(clone).compare_commits(forge.base, "+main:refs/heads/x", "pull request 7")
 
 

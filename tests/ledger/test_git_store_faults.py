@@ -15,7 +15,7 @@ from scratch import Work
 def refused(work: Work, url: str, environ: dict[str, str]) -> CannotRecord:
     work.git("remote", "add", "origin", url)
     ledger = open_ledger(work)
-    ledger.git = Git(dict(ledger.git.environ) | environ, ledger.git.where)
+    ledger.git = Git(dict(ledger.git.environ) | environ, ledger.git.directory)
     with pytest.raises(CannotRecord) as caught:
         ledger.transact(always(plan("p1")))
     assert caught.value.exit_code == 3

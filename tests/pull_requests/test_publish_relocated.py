@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from claude_batch.diff.line_tracking import Edit
-from claude_batch.git.patch import edits
+from claude_batch.git.patch import compute_edits
 from claude_batch.git.repository import Repository
 from claude_batch.tasks.discovery import ChangeFinder
 from scratch import Work
@@ -33,8 +33,8 @@ def test_a_blob_of_a_head_that_was_pushed_over_is_fetched(
     readers = ChangeFinder(Repository.open(clone.path, environ())).earlier_readers(head)
     assert readers.blob(blob, None) is None
     assert readers.blob(blob, old) == (ROWS + "first = 1\n").encode()
-    assert readers.renamed(old, "a.py") == "b.py"
-    assert readers.renamed(old, "other.py") is None
+    assert readers.renamed_path(old, "a.py") == "b.py"
+    assert readers.renamed_path(old, "other.py") is None
     assert clone.git("rev-parse", "--is-shallow-repository") == b"true\n"
 
 
@@ -45,7 +45,7 @@ def test_a_head_that_nobody_has_any_more_is_no_outage(
     gone = "d" * 40
     readers = ChangeFinder(Repository.open(clone.path, environ())).earlier_readers(head)
     assert readers.blob(blob, gone) is None
-    assert readers.renamed(gone, "a.py") is None
+    assert readers.renamed_path(gone, "a.py") is None
     assert readers.blob("0" * 40, head) is None
 
 
@@ -56,7 +56,7 @@ def test_a_remote_that_is_gone_is_no_outage_either(
     clone.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
     readers = ChangeFinder(Repository.open(clone.path, environ())).earlier_readers(head)
     assert readers.blob(blob, old) is None
-    assert readers.renamed(old, "a.py") is None
+    assert readers.renamed_path(old, "a.py") is None
 
 
 def test_the_head_is_read_by_path(work: Work) -> None:
@@ -67,11 +67,11 @@ def test_the_head_is_read_by_path(work: Work) -> None:
 
 
 def test_edits_are_counted_from_zero() -> None:
-    assert edits(b"a\nb\nc\n", b"x\na\nc\nd\n") == [
+    assert compute_edits(b"a\nb\nc\n", b"x\na\nc\nd\n") == [
         Edit(0, 0, 0, 1),
         Edit(1, 1, 2, 0),
         Edit(3, 0, 3, 1),
     ]
-    assert edits(b"", b"a\n") == [Edit(0, 0, 0, 1)]
-    assert edits(b"a\n\0\n", b"a\n") == [Edit(1, 1, 1, 0)]
-    assert edits(b"same\n", b"same\n") == []
+    assert compute_edits(b"", b"a\n") == [Edit(0, 0, 0, 1)]
+    assert compute_edits(b"a\n\0\n", b"a\n") == [Edit(1, 1, 1, 0)]
+    assert compute_edits(b"same\n", b"same\n") == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.git.hook_queue import Spool
+from claude_batch.git.hook_queue import HookQueue
 
 ROOT = Path(__file__).parents[2]
 PRE_COMMIT = Path(sys.executable).parent / "pre-commit"
@@ -58,7 +58,7 @@ def test_a_commit_through_pre_commit_notes_the_tree(work, published, environ):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "claude-batch............" in done.stderr
     assert "Passed" in done.stderr
-    [note] = Spool(work.path / ".git").notes()
+    [note] = HookQueue(work.path / ".git").entries()
     assert note.tree == work.git("rev-parse", "HEAD^{tree}").decode().strip()
     assert note.head == head
     assert (work.path / "a.py").read_text() == "not staged\n"
@@ -74,7 +74,7 @@ def test_try_repo(work, published, environ):
         env=environ,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(Spool(work.path / ".git").notes()) == 1
+    assert len(HookQueue(work.path / ".git").entries()) == 1
 
 
 def test_the_hook_runs_where_nothing_is_installed(work, published, tmp_path):
@@ -87,7 +87,7 @@ def test_the_hook_runs_where_nothing_is_installed(work, published, tmp_path):
         text=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert len(Spool(work.path / ".git").notes()) == 1
+    assert len(HookQueue(work.path / ".git").entries()) == 1
 
 
 @pytest.mark.parametrize(("arguments", "code"), [((), 0), (("--strict",), 3), (("--wrong",), 2)])

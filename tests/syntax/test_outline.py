@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from claude_batch.syntax.languages import Grammar, grammar_of
-from claude_batch.syntax.outline import Outline, outline
+from claude_batch.syntax.outline import Outline, build_outline
 
 MARK = "  <<<"
 
@@ -16,7 +16,7 @@ def outlined(path: str, drawn: str) -> tuple[list[str], int, Outline]:
     rows[line - 1] = rows[line - 1].removesuffix(MARK)
     grammar = grammar_of(path)
     assert grammar
-    found = outline(grammar, "\n".join(rows).encode(), [line])
+    found = build_outline(grammar, "\n".join(rows).encode(), [line])
     assert found
     return rows, line, found
 
@@ -24,7 +24,9 @@ def outlined(path: str, drawn: str) -> tuple[list[str], int, Outline]:
 def heads(path: str, drawn: str) -> str:
     rows, line, found = outlined(path, drawn)
     return "\n".join(
-        row for block in found.around(line) for row in rows[block.first - 1 : block.head]
+        row
+        for block in found.blocks_around(line)
+        for row in rows[block.first - 1 : block.signature_end]
     )
 
 
@@ -274,12 +276,12 @@ def test_the_imports(path: str) -> None:
 )
 def test_what_it_is_called(path: str, drawn: str, name: str) -> None:
     _, line, found = outlined(path, drawn)
-    assert found.around(line)[-1].name == name
+    assert found.blocks_around(line)[-1].name == name
 
 
 def test_a_changed_signature_belongs_to_its_function() -> None:
     _, line, found = outlined("a.js", "const total = (a) => {  <<<\n  return a\n}\n")
-    assert [(block.name, block.last) for block in found.around(line)] == [("total", 3)]
+    assert [(block.name, block.last) for block in found.blocks_around(line)] == [("total", 3)]
 
 
 def test_a_file_that_does_not_parse_is_outlined_as_far_as_it_does() -> None:
@@ -290,19 +292,19 @@ def test_a_file_that_does_not_parse_is_outlined_as_far_as_it_does() -> None:
 def test_lines_that_are_not_there_are_in_nothing() -> None:
     grammar = grammar_of("a.py")
     assert grammar
-    assert outline(grammar, b"", [0, 1, 7]) == Outline((), ())
+    assert build_outline(grammar, b"", [0, 1, 7]) == Outline((), ())
 
 
 def test_what_nobody_wrote_is_not_read_to_its_end() -> None:
     grammar = grammar_of("a.py")
     assert grammar
-    assert outline(grammar, b"[" * 400_000, [1]) is None
+    assert build_outline(grammar, b"[" * 400_000, [1]) is None
     deep = b"(" * 2_000 + b")" * 2_000
-    assert outline(grammar, b"def f():\n    return " + deep + b"\n", [2]) is not None
+    assert build_outline(grammar, b"def f():\n    return " + deep + b"\n", [2]) is not None
 
 
 def test_what_was_read_is_forgotten() -> None:
     content = b"def f():\n    return 1\n" * 100
     held = sys.getrefcount(content)
-    assert outline(Grammar(".py"), content, [1])
+    assert build_outline(Grammar(".py"), content, [1])
     assert sys.getrefcount(content) == held

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from claude_batch.errors import BadUsage
-from claude_batch.git.hook_queue import Note
+from claude_batch.git.hook_queue import QueueEntry
 from claude_batch.git.repository import Repository
 from claude_batch.prompts.kinds import find_kind
 from claude_batch.tasks.discovery import ChangeFinder
@@ -102,9 +102,9 @@ def test_notes_are_ready_waiting_or_dropped(work: Work) -> None:
     work.write({"a.py": "a = 3\n"})
     open_ = tree(work)
     notes = [
-        Note(committed, first, NOON),
-        Note(open_, first, NOON),
-        Note(open_, first, NOON - timedelta(days=2)),
+        QueueEntry(committed, first, NOON),
+        QueueEntry(open_, first, NOON),
+        QueueEntry(open_, first, NOON - timedelta(days=2)),
     ]
     trees = open_finder(work).sort_notes(notes, NOON + timedelta(minutes=5))
     assert (trees.ready, trees.waiting, trees.dropped) == ((notes[0],), (notes[1],), (notes[2],))
@@ -116,7 +116,7 @@ def test_queued_trees_are_read_each_against_its_own_head(work: Work) -> None:
         heads.append(work.commit({"a.py": f"a = {n}\n"}))
         work.write({"a.py": f"a = {n + 1}\n"})
         trees.append(tree(work))
-    notes = [Note(tree, head, NOON) for tree, head in zip(trees, heads, strict=True)]
+    notes = [QueueEntry(tree, head, NOON) for tree, head in zip(trees, heads, strict=True)]
     changes = open_finder(work).find_queued([*notes, notes[0]], [])
     assert changes.comparison.label == "3 queued changes"
     assert len(changes.files) == 3

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from claude_batch.diff.model import FileChange, Hunk
 from claude_batch.diff.parser import parse_hunks
-from claude_batch.diff.whole_files import context_hunk
+from claude_batch.diff.whole_files import build_context_hunk
 from claude_batch.tasks.task import (
     MAX_LINES,
     DiffOrigin,
@@ -69,7 +69,7 @@ def test_fields_of_an_id_cannot_run_into_each_other() -> None:
 
 def test_a_task_knows_where_it_comes_from() -> None:
     named = FileChange(
-        "a", "a", "named", 0o100644, 0o100644, NEW, NEW, hunks=(context_hunk(b"x\n"),)
+        "a", "a", "named", 0o100644, 0o100644, NEW, NEW, hunks=(build_context_hunk(b"x\n"),)
     )
     assert [task.origin for task in build_tasks(named, "docs", "docs.1")] == [FileOrigin(NEW)]
     assert next(build_tasks(change(HERE), "docs", "docs.1")).origin == DiffOrigin(

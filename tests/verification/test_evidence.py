@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_batch.diff.model import Hunk
-from claude_batch.diff.whole_files import context_hunk
+from claude_batch.diff.whole_files import build_context_hunk
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.tasks.plan import PlannedTask
 from claude_batch.tasks.task import TaskId
@@ -64,7 +64,7 @@ def test_a_new_a_deleted_and_a_named_file() -> None:
     code = build_excerpt(asked(gone), planned(1, 0), b"a = 1\nb = 2\n", b"")
     assert code
     assert code.hunk.body == gone.body
-    whole = context_hunk(OLD)
+    whole = build_context_hunk(OLD)
     code = build_excerpt(asked(whole), planned(1, 1), OLD, OLD)
     assert code
     assert code.hunk.body == whole.body

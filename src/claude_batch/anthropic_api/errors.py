@@ -1,4 +1,4 @@
-"""What a refusal of the Anthropic API means, and what a person can do about it.
+"""Error answers of the Anthropic API: problem, remedy, and whether to try again.
 
 https://platform.claude.com/docs/en/api/errors
 """
@@ -7,18 +7,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from claude_batch import http_headers as patience
+from claude_batch import http_headers
 
-MAX_SAID = 300
+MAX_MESSAGE = 300
 
-# Limits that no waiting lifts: they come as a 429 like any other, without retry-after.
-SPENT = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
+# A 429 with one of these codes has no retry-after, and a later try fails too.
+SPEND_LIMIT_CODES = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 
-BY_CODE = dict.fromkeys(
-    SPENT, "raise the spend limit in the Anthropic Console, or wait until the next month begins"
+REMEDY_BY_CODE = dict.fromkeys(
+    SPEND_LIMIT_CODES,
+    "raise the spend limit in the Anthropic Console, or wait until the next month begins",
 )
 
-BY_STATUS = {
+REMEDY_BY_STATUS = {
     400: "check `model` and `effort` in the config with `claude-batch doctor`",
     401: "check ANTHROPIC_API_KEY: it may be mistyped, disabled or of another deployment",
     402: "add credit in the Anthropic Console, under billing",
@@ -30,12 +31,10 @@ BY_STATUS = {
     529: "the API is overloaded: run the command again in a few minutes",
 }
 
-REDIRECT = "set ANTHROPIC_BASE_URL to the address that answers itself; redirects are not followed"
-OTHERWISE = "run the command again in a few minutes; https://status.claude.com tells of outages"
+REDIRECT_REMEDY = "set ANTHROPIC_BASE_URL to the final address; redirects are not followed"
+DEFAULT_REMEDY = "run the command again in a few minutes; https://status.claude.com lists outages"
 
-LOOK_FIRST = (
-    "do not submit again: `claude-batch collect` looks whether it was accepted, and adopts it"
-)
+CHECK_FIRST = "do not submit again: `claude-batch collect` finds the batch if it was accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +49,36 @@ class ApiError:
 
     @property
     def problem(self) -> str:
-        said = " ".join((self.message or "no reason given").split())[:MAX_SAID]
+        message = " ".join((self.message or "no reason given").split())[:MAX_MESSAGE]
         name = " ".join(filter(None, (str(self.status), self.kind)))
-        return f"the Anthropic API refused ({name}): {said}"
+        return f"the Anthropic API refused ({name}): {message}"
 
     @property
     def remedy(self) -> str:
-        if self.code in BY_CODE:
-            return BY_CODE[self.code]
+        if self.code in REMEDY_BY_CODE:
+            return REMEDY_BY_CODE[self.code]
         if self.kind == "billing_error":
-            return BY_STATUS[402]
+            return REMEDY_BY_STATUS[402]
         if 300 <= self.status < 400:
-            return REDIRECT
+            return REDIRECT_REMEDY
         wait = f"{math.ceil(self.retry_after)} seconds" if self.retry_after else "a minute"
-        return BY_STATUS.get(self.status, OTHERWISE).format(wait=wait)
+        return REMEDY_BY_STATUS.get(self.status, DEFAULT_REMEDY).format(wait=wait)
 
     @property
     def retry_after(self) -> float | None:
         """Seconds."""
-        return patience.parse_retry_after(self.headers)
+        return http_headers.parse_retry_after(self.headers)
 
     @property
     def is_retryable(self) -> bool:
-        """The same request may be accepted in a while that is worth waiting for."""
-        if self.code in SPENT:
+        """True if the same request may succeed after a short wait."""
+        if self.code in SPEND_LIMIT_CODES:
             return False
-        later = self.status in (408, 409, 429) or self.status >= 500
-        return patience.should_retry(self.headers, later)
+        by_status = self.status in (408, 409, 429) or self.status >= 500
+        return http_headers.should_retry(self.headers, by_status)
 
     @property
     def outcome_unknown(self) -> bool:
-        """The request may have been accepted all the same. 529 is said before acceptance."""
+        """True if the request may have been accepted in spite of the error."""
+        # The API answers 529 before it accepts anything.
         return self.status in (408, 499) or (self.status >= 500 and self.status != 529)

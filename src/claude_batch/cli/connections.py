@@ -56,7 +56,7 @@ def repository_name(repository: Repository) -> str:
     if configured:
         return configured
     match = REMOTE_NAME.search(repository.remote_url("origin") or "")
-    folder = repository.root or repository.git.where
+    folder = repository.root or repository.git.directory
     return match[1] if match else f"local/{folder.resolve().name}"
 
 
@@ -138,7 +138,7 @@ def find_shared_tasks(
 def patch_folder(repository: Repository) -> Path:
     """The folder for patches, which the action's job keeps as an artifact."""
     folder = repository.git.environ.get("RUNNER_TEMP")
-    return (Path(folder) if folder else repository.git.where) / "claude-batch-patches"
+    return (Path(folder) if folder else repository.git.directory) / "claude-batch-patches"
 
 
 def _open_ledger(repository: Repository, ref: str, remote: str | None) -> GitLedger:

@@ -21,7 +21,7 @@ from claude_batch.cli.connections import (
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, print_status
 from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage
-from claude_batch.git.hook_queue import Note, Spool
+from claude_batch.git.hook_queue import HookQueue, QueueEntry
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.pull_requests.publish import has_our_comment
@@ -128,7 +128,7 @@ class SubmitInput:
     scope: ReviewScope
     planner: SubmissionPlanner
     config: Config
-    notes: tuple[Note, ...] = ()  # of the hook's queue, removed after the submission
+    notes: tuple[QueueEntry, ...] = ()  # of the hook's queue, removed after the submission
 
 
 def choose_source(
@@ -175,7 +175,7 @@ def prepare(repository: Repository, source: Source, flags: Mapping[str, object])
         return _prepare_pull_request(repository, source.number, flags)
     config = load_config(repository, flags=flags)
     finder = ChangeFinder(repository, config.state.remote)
-    notes: tuple[Note, ...] = ()
+    notes: tuple[QueueEntry, ...] = ()
     match source:
         case RangeSource() | StagedSource():
             comparison = finder.compare(source, repository.git.environ.get("GIT_INDEX_FILE"))
@@ -216,8 +216,8 @@ def _prepare_pull_request(
 
 def _find_queued(
     repository: Repository, finder: ChangeFinder, config: Config
-) -> tuple[DiscoveredChanges, tuple[Note, ...]]:
-    notes = finder.sort_notes(Spool(repository.common_dir).notes(), clock.utc_now())
+) -> tuple[DiscoveredChanges, tuple[QueueEntry, ...]]:
+    notes = finder.sort_notes(HookQueue(repository.common_dir).entries(), clock.utc_now())
     for note in notes.waiting:
         print_status(f"note: tree {note.tree[:12]} is not committed yet; it stays in the queue")
     for note in notes.dropped:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from claude_batch.config.model import Config, PathRule
-from claude_batch.diff.gitignore import BadPattern, gitignore
+from claude_batch.diff.gitignore import BadPattern, parse_gitignore
 from claude_batch.errors import BadConfig
 from claude_batch.tasks.task import Task
 
@@ -34,7 +34,7 @@ def rule_models(rules: Iterable[PathRule]) -> list[str]:
 
 def _matching_paths(rule: PathRule, sizes: Mapping[str, int]) -> Iterator[str]:
     try:
-        pattern = gitignore([rule.path])
+        pattern = parse_gitignore([rule.path])
     except BadPattern as error:
         remedy = "correct it: patterns are those of a .gitignore file"
         raise BadConfig(f"`rules.path`: {error}", remedy) from error

@@ -9,13 +9,13 @@ class Commentable:
     def __init__(self, diff: Diff) -> None:
         self.files = {change.path: change for change in diff.files}
 
-    def fault(self, path: str, side: Side, first: int, last: int) -> str | None:
+    def find_problem(self, path: str, side: Side, first: int, last: int) -> str | None:
         """Lines `first..last`, 1-based. Removed lines, too, go by the file's new path."""
         if path not in self.files:
             return "the file is not in the diff"
         if first > last:
             return "the range ends before it starts"
-        hunks = [span for span in self._spans(path, side) if last in span]
+        hunks = [hunk_lines for hunk_lines in self._spans(path, side) if last in hunk_lines]
         if not hunks:
             return "the line is not in the diff"
         return None if first in hunks[0] else "the range leaves its hunk"

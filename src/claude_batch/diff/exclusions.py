@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from claude_batch.diff.gitattributes import Attributes, State, is_false, is_true
-from claude_batch.diff.gitignore import BadPattern, gitignore
+from claude_batch.diff.gitattributes import GitAttributes, State, is_false, is_true
+from claude_batch.diff.gitignore import BadPattern, parse_gitignore
 from claude_batch.diff.model import Diff, FileChange, SkippedFile
 from claude_batch.errors import BadConfig
 from claude_batch.formatting import printable
@@ -56,7 +56,7 @@ VENDORED_FOLDER = re.compile(
 )
 
 # A comment near the top. `@generated` alone is the mark that Meta's and Rust's tools write.
-HEADER_ROWS = 20
+HEADER_LINES = 20
 
 HEADER = re.compile(
     rb"""^[ +]\s* (?:\#|//|/\*+|\*|--|;|%|<!--|\"\"\"|''') \s*
@@ -71,45 +71,45 @@ HEADER = re.compile(
 def exclude_files(diff: Diff, attributes: Mapping[str, bytes], exclude: Sequence[str]) -> Diff:
     """Move files into `skipped`. `attributes`: each .gitattributes of the base, by path.
 
-    `exclude` has .gitignore syntax; a `!pattern` there keeps a file whatever else speaks
-    against it. Raises BadConfig.
+    `exclude` has .gitignore syntax; a `!pattern` there keeps a file that any other
+    rule would exclude. Raises BadConfig.
     """
     patterns = [pattern for pattern in exclude if pattern]
     try:
-        spec = gitignore(patterns)
+        spec = parse_gitignore(patterns)
     except BadPattern as error:
         raise BadConfig(str(error), "correct it in `exclude`: it has .gitignore syntax") from error
-    stated = Attributes(attributes)
-    kept, left_out = [], []
+    attributes_by_path = GitAttributes(attributes)
+    kept, skipped = [], []
     for change in diff.files:
-        said = spec.check_file(change.path)
-        if said.include and said.index is not None:
-            reason: str | None = f'excluded by "{patterns[said.index]}"'
-        elif said.include is False:
+        match = spec.check_file(change.path)
+        if match.include and match.index is not None:
+            reason: str | None = f'excluded by "{patterns[match.index]}"'
+        elif match.include is False:
             reason = None
         else:
-            reason = _reason(change, stated.of(change.path))
+            reason = _reason(change, attributes_by_path.states_for(change.path))
         if reason:
-            left_out.append(SkippedFile(printable(change.path.encode()), reason))
+            skipped.append(SkippedFile(printable(change.path.encode()), reason))
         else:
             kept.append(change)
-    return replace(diff, files=tuple(kept), skipped=diff.skipped + tuple(left_out))
+    return replace(diff, files=tuple(kept), skipped=diff.skipped + tuple(skipped))
 
 
-def _reason(change: FileChange, stated: Mapping[str, State]) -> str | None:
-    if stated.get("diff") is False:
+def _reason(change: FileChange, states: Mapping[str, State]) -> str | None:
+    if states.get("diff") is False:
         return "marked `-diff` in .gitattributes"
-    generated, vendored = stated.get("linguist-generated"), stated.get("linguist-vendored")
+    generated, vendored = states.get("linguist-generated"), states.get("linguist-vendored")
     if is_true(generated):
         return GENERATED
     if is_true(vendored):
         return VENDORED
     if not is_false(vendored) and VENDORED_FOLDER.fullmatch(change.path):
         return VENDORED
-    return None if is_false(generated) else _generated(change)
+    return None if is_false(generated) else _generated_reason(change)
 
 
-def _generated(change: FileChange) -> str | None:
+def _generated_reason(change: FileChange) -> str | None:
     name = change.path.rpartition("/")[2]
     if LOCK_FILE_NAME.fullmatch(name):
         return LOCK_FILE
@@ -125,5 +125,5 @@ def _has_header(change: FileChange) -> bool:
     if b"generated" not in top.lower():
         return False
     sign = b"+" if change.status == "added" else b" "
-    rows = top.split(b"\n")[:HEADER_ROWS]
-    return any(row.startswith(sign) and HEADER.match(row) for row in rows)
+    lines = top.split(b"\n")[:HEADER_LINES]
+    return any(line.startswith(sign) and HEADER.match(line) for line in lines)

@@ -1,7 +1,7 @@
 """Match paths against .gitattributes files. https://git-scm.com/docs/gitattributes
 
-The patterns look like those of .gitignore but are not: a pattern that names a folder says
-nothing of the files in it, and there is no `!`. So they are matched here and not by pathspec.
+The patterns look like those of .gitignore but are not: a pattern that names a folder does
+not apply to the files in it, and there is no `!`. So they are matched here and not by pathspec.
 """
 
 import re
@@ -23,7 +23,7 @@ class AttributeRule:
     states: tuple[tuple[str, State], ...]
 
 
-class Attributes:
+class GitAttributes:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         """`files`: content of each .gitattributes by its path from the root."""
         macros: dict[str, dict[str, State]] = {"binary": dict(BINARY)}
@@ -32,22 +32,22 @@ class Attributes:
             folder = path.removesuffix(".gitattributes")
             text = files[path].removeprefix(b"\xef\xbb\xbf").decode(BYTEWISE)
             folder = folder.encode("utf-8", "surrogateescape").decode(BYTEWISE)
-            self._rules[folder] = list(_rules(text, macros, top=not folder))
+            self._rules[folder] = list(_parse_rules(text, macros, top=not folder))
 
-    def of(self, path: str) -> dict[str, State]:
-        """The nearest file counts most, and in a file the last line."""
-        found: dict[str, State] = {}
+    def states_for(self, path: str) -> dict[str, State]:
+        """The attributes of a path. The nearest file wins, and within a file the last line."""
+        states: dict[str, State] = {}
         if not self._rules:
-            return found
+            return states
         path = path.encode("utf-8", "surrogateescape").decode(BYTEWISE)
         folder, name = "", path.rpartition("/")[2]
         for part in ["", *path.split("/")[:-1]]:
             folder += f"{part}/" if part else ""
-            inner = path[len(folder) :]
+            relative_path = path[len(folder) :]
             for rule in self._rules.get(folder, ()):
-                if rule.pattern.fullmatch(inner if rule.whole_path else name):
-                    found.update(rule.states)
-        return found
+                if rule.pattern.fullmatch(relative_path if rule.whole_path else name):
+                    states.update(rule.states)
+        return states
 
 
 def is_true(state: State) -> bool:
@@ -58,25 +58,27 @@ def is_false(state: State) -> bool:
     return state is False or state == "false"
 
 
-def _rules(text: str, macros: dict[str, dict[str, State]], top: bool) -> Iterator[AttributeRule]:
-    for row in text.split("\n"):
-        line = row.strip(" \t\r")
+def _parse_rules(
+    text: str, macros: dict[str, dict[str, State]], top: bool
+) -> Iterator[AttributeRule]:
+    for raw_line in text.split("\n"):
+        line = raw_line.strip(" \t\r")
         if not line or line.startswith("#"):
             continue
-        pattern, words = _pattern_and_words(line)
-        states = _states(words, macros)
+        pattern, words = _split_pattern(line)
+        states = _parse_states(words, macros)
         if pattern.startswith("[attr]"):
             if top:
                 macros[pattern.removeprefix("[attr]")] = states
         elif not pattern.startswith("!") and not pattern.endswith("/"):
             try:
-                regex = re.compile(_regex(pattern.removeprefix("/")), re.DOTALL)
+                regex = re.compile(_glob_to_regex(pattern.removeprefix("/")), re.DOTALL)
             except re.error:
                 continue  # a range such as [z-a]: git, too, matches nothing with it
             yield AttributeRule(regex, "/" in pattern, tuple(states.items()))
 
 
-def _pattern_and_words(line: str) -> tuple[str, list[str]]:
+def _split_pattern(line: str) -> tuple[str, list[str]]:
     quoted = QUOTED.match(line)
     if quoted:
         return ESCAPE.sub(_unescape, quoted[1]), line[quoted.end() :].split()
@@ -89,7 +91,7 @@ def _unescape(match: re.Match[str]) -> str:
     return chr(int(text, 8)) if len(text) == 3 else ESCAPES.get(text, text)
 
 
-def _states(words: list[str], macros: Mapping[str, Mapping[str, State]]) -> dict[str, State]:
+def _parse_states(words: list[str], macros: Mapping[str, Mapping[str, State]]) -> dict[str, State]:
     states: dict[str, State] = {}
     for word in words:
         if word.startswith("-"):
@@ -112,15 +114,15 @@ GLOB = re.compile(
 )
 
 
-def _regex(pattern: str) -> str:
-    parts, at = [], 0
+def _glob_to_regex(pattern: str) -> str:
+    parts, position = [], 0
     for token in GLOB.finditer(pattern):
-        parts += [re.escape(pattern[at : token.start()]), _part(token)]
-        at = token.end()
-    return "".join(parts) + re.escape(pattern[at:])
+        parts += [re.escape(pattern[position : token.start()]), _token_to_regex(token)]
+        position = token.end()
+    return "".join(parts) + re.escape(pattern[position:])
 
 
-def _part(token: re.Match[str]) -> str:
+def _token_to_regex(token: re.Match[str]) -> str:
     fixed = {
         "start": "(?:.*/)?",
         "folders": "/(?:.*/)?",
@@ -130,10 +132,10 @@ def _part(token: re.Match[str]) -> str:
     }
     if token.lastgroup == "plain":
         return re.escape(token["plain"])
-    return fixed.get(token.lastgroup or "") or f"(?!/){_set(token['set'])}"
+    return fixed.get(token.lastgroup or "") or f"(?!/){_set_to_regex(token['set'])}"
 
 
-def _set(text: str) -> str:
+def _set_to_regex(text: str) -> str:
     inverted = text[1] in "!^"
     inner = text[1 + inverted : -1].replace("[", r"\[")
     if inner.startswith("]"):

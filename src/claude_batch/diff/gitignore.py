@@ -10,11 +10,11 @@ class BadPattern(ValueError):
     """The message names the pattern."""
 
 
-def gitignore(patterns: Sequence[str]) -> pathspec.GitIgnoreSpec:
-    """Raises BadPattern."""
+def parse_gitignore(patterns: Sequence[str]) -> pathspec.GitIgnoreSpec:
+    """Parse patterns. Raises BadPattern."""
     for pattern in patterns:
         try:
             pathspec.GitIgnoreSpec.from_lines([pattern])
         except (ValueError, re.error) as error:
-            raise BadPattern(f'"{pattern}" is no pattern of paths') from error
+            raise BadPattern(f'"{pattern}" is not a pattern of paths') from error
     return pathspec.GitIgnoreSpec.from_lines(patterns)

@@ -1,7 +1,7 @@
 """The changes between two trees: files, hunks and lines.
 
 A hunk keeps its body as the bytes that git printed: hashing thousands of hunks must not
-cost a Python object per line, so lines are cut only for the hunks that become requests.
+cost a Python object per line, so lines are split only for the hunks that become requests.
 """
 
 from collections.abc import Iterator
@@ -46,19 +46,19 @@ class Hunk:
     def lines(self) -> tuple[Line, ...]:
         """The lines without the marks; a position in a hunk is an index into this.
 
-        They stay as long as the hunk does. Where there may be a hundred thousand hunks, `rows`
-        and `cut` leave nothing behind.
+        They stay as long as the hunk does. For a hundred thousand hunks use
+        `signed_lines` and `iter_lines`, which cache nothing.
         """
-        return tuple(self.cut())
+        return tuple(self.iter_lines())
 
-    def cut(self) -> Iterator[Line]:
-        return _cut(self.body, self.old_start, self.new_start)
+    def iter_lines(self) -> Iterator[Line]:
+        return _parse_lines(self.body, self.old_start, self.new_start)
 
     @property
-    def rows(self) -> list[bytes]:
+    def signed_lines(self) -> list[bytes]:
         """The lines with their signs, without the marks."""
-        rows = self.body.split(b"\n")
-        return [row for row in rows if row[:1] != b"\\"] if b"\n\\" in self.body else rows
+        lines = self.body.split(b"\n")
+        return [line for line in lines if line[:1] != b"\\"] if b"\n\\" in self.body else lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +102,16 @@ class Diff:
     skipped: tuple[SkippedFile, ...] = field(default=())
 
 
-def _cut(body: bytes, old: int, new: int) -> Iterator[Line]:
-    rows = body.split(b"\n")
-    for row, after in zip(rows, [*rows[1:], b""], strict=True):
-        sign = row[:1].decode("ascii", "replace") or " "
+def _parse_lines(body: bytes, old: int, new: int) -> Iterator[Line]:
+    lines = body.split(b"\n")
+    for line, next_line in zip(lines, [*lines[1:], b""], strict=True):
+        sign = line[:1].decode("ascii", "replace") or " "
         if sign == "\\":
             continue
-        newline = not after.startswith(b"\\")
+        newline = not next_line.startswith(b"\\")
         yield Line(
             sign,
-            row[1:],
+            line[1:],
             None if sign == "+" else old,
             None if sign == "-" else new,
             newline,

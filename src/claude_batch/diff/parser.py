@@ -13,7 +13,7 @@ from claude_batch.diff.model import FileChange, Hunk, SkippedFile
 from claude_batch.errors import CannotRead
 from claude_batch.formatting import printable
 
-LARGEST = 1 << 20  # bytes; git is told to call larger files binary and does not load them
+MAX_FILE_BYTES = 1 << 20  # bytes; git is told to call larger files binary and does not load them
 
 STATUSES = {
     "A": "added",
@@ -24,7 +24,7 @@ STATUSES = {
     "T": "typechange",
 }
 
-BINARY, OVER = "binary", "larger than 1 MB"
+BINARY, TOO_LARGE = "binary", "larger than 1 MB"
 SUBMODULE, SYMLINK = 0o160000, 0o120000
 SECTION = b"\ndiff --git "
 
@@ -35,7 +35,7 @@ LFS_POINTER = re.compile(rb"version https://(?:git-lfs|hawser)\.github\.com/spec
 LFS_HUNK = re.compile(rb"(?:[-\\].*\n)*[ +]" + LFS_POINTER.pattern)
 
 
-class Record(NamedTuple):
+class DiffRecord(NamedTuple):
     """One changed file as git printed it."""
 
     old_mode: int
@@ -53,51 +53,51 @@ class Record(NamedTuple):
         return {self.old_blob, self.new_blob}
 
 
-def parse(pieces: Iterable[bytes]) -> Iterator[Record]:
-    """One after the other, while git goes on printing.
+def parse_diff(chunks: Iterable[bytes]) -> Iterator[DiffRecord]:
+    """Yield the records while git is still printing.
 
     Raises CannotRead when the raw records and the patches do not pair.
     """
-    rest = iter(pieces)
-    raw, patch = _parted(rest)
-    sections = islice(_sections(chain((b"\n" + patch,), rest)), 1, None)
-    for meta, old_path, path in _raw(raw):
+    remaining = iter(chunks)
+    raw, patch = _split_raw_records(remaining)
+    sections = islice(_iter_patches(chain((b"\n" + patch,), remaining)), 1, None)
+    for meta, old_path, path in _parse_raw_records(raw):
         old_mode, new_mode, old_blob, new_blob, letter = meta.decode("ascii").split(" ")
         status = STATUSES.get(letter[:1], letter)
         # git prints a change of type as a deletion and an addition.
-        mine = list(islice(sections, 2 if status == "typechange" else 1))
-        if not mine:
-            raise _unreadable()
+        patches = list(islice(sections, 2 if status == "typechange" else 1))
+        if not patches:
+            raise _pairing_error()
         modes = int(old_mode.removeprefix(":"), 8), int(new_mode, 8)
-        hunks = parse_hunks(mine[-1])
-        binary = not hunks and b"\nBinary files " in mine[-1]
-        yield Record(*modes, old_blob, new_blob, status, old_path, path, hunks, binary)
+        hunks = parse_hunks(patches[-1])
+        binary = not hunks and b"\nBinary files " in patches[-1]
+        yield DiffRecord(*modes, old_blob, new_blob, status, old_path, path, hunks, binary)
     if next(sections, None) is not None:
-        raise _unreadable()
+        raise _pairing_error()
 
 
-def _parted(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
+def _split_raw_records(chunks: Iterator[bytes]) -> tuple[bytes, bytes]:
     """The raw records, and as much of the patches as came with them."""
     raw = bytearray()
-    for piece in pieces:
+    for chunk in chunks:
         start = max(0, len(raw) - 1)
-        raw += piece
+        raw += chunk
         end = raw.find(b"\0\0", start)
         if end >= 0:
             return bytes(raw[:end]), bytes(raw[end + 2 :])
     return bytes(raw), b""
 
 
-def _sections(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _iter_patches(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the patch of each file."""
-    rest = b""
-    for piece in pieces:
-        *whole, rest = (rest + piece).split(SECTION)
+    remainder = b""
+    for chunk in chunks:
+        *whole, remainder = (remainder + chunk).split(SECTION)
         yield from whole
-    yield rest
+    yield remainder
 
 
-def _raw(raw: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+def _parse_raw_records(raw: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     fields = iter(raw.split(b"\0") if raw else [])
     for meta in fields:
         old_path = next(fields)
@@ -105,52 +105,52 @@ def _raw(raw: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         yield meta, old_path, next(fields) if moved else old_path
 
 
-def parse_renames(out: bytes) -> dict[str, str]:
+def parse_renames(output: bytes) -> dict[str, str]:
     """`git diff-tree -r -M -z --diff-filter=R`: old path to new path."""
     return {
         old.decode("utf-8", "backslashreplace"): new.decode("utf-8", "backslashreplace")
-        for _, old, new in _raw(out.removesuffix(b"\0"))
+        for _, old, new in _parse_raw_records(output.removesuffix(b"\0"))
     }
 
 
-def _unreadable() -> CannotRead:
+def _pairing_error() -> CannotRead:
     return CannotRead(
         "git printed a diff whose files and patches do not pair",
         "update git, and report the commits with which it happens",
     )
 
 
-def changes(
-    records: Iterable[Record],
-    large_of: Callable[[set[str]], Collection[str]],
-    seen: Callable[[FileChange], None],
+def split_changes(
+    records: Iterable[DiffRecord],
+    find_large_blobs: Callable[[set[str]], Collection[str]],
+    on_file: Callable[[FileChange], None],
 ) -> tuple[tuple[FileChange, ...], tuple[SkippedFile, ...]]:
     """Split records into files to review and files to skip.
 
-    `large_of` returns the blobs over LARGEST; it is called once, after the last record. `seen`
-    is called with each file to review as it comes.
+    `find_large_blobs` returns the blobs over MAX_FILE_BYTES; it is called once, after the last
+    record. `on_file` is called with each file to review as it comes.
     """
-    files, others = [], []
+    files, skipped = [], []
     for record in records:
-        reason = _reason(record)
+        reason = _skip_reason(record)
         if reason:
-            others.append((record, reason))
+            skipped.append((record, reason))
         else:
-            files.append(_change(record))
-            seen(files[-1])
-    binary = {oid for one, reason in others if reason == BINARY for oid in one.blobs}
-    large = large_of(binary)
-    left_out = (
+            files.append(_file_change(record))
+            on_file(files[-1])
+    binary = {oid for record, reason in skipped if reason == BINARY for oid in record.blobs}
+    large = find_large_blobs(binary)
+    skipped_files = (
         SkippedFile(
-            printable(one.path),
-            OVER if reason == BINARY and not one.blobs.isdisjoint(large) else reason,
+            printable(record.path),
+            TOO_LARGE if reason == BINARY and not record.blobs.isdisjoint(large) else reason,
         )
-        for one, reason in others
+        for record, reason in skipped
     )
-    return tuple(files), tuple(left_out)
+    return tuple(files), tuple(skipped_files)
 
 
-def _change(record: Record) -> FileChange:
+def _file_change(record: DiffRecord) -> FileChange:
     return FileChange(
         record.path.decode(),
         record.old_path.decode("utf-8", "backslashreplace"),
@@ -163,8 +163,8 @@ def _change(record: Record) -> FileChange:
     )
 
 
-def _reason(record: Record) -> str | None:
-    by_mode = mode_reason(record.old_mode) or mode_reason(record.new_mode)
+def _skip_reason(record: DiffRecord) -> str | None:
+    by_mode = skip_reason_of_mode(record.old_mode) or skip_reason_of_mode(record.new_mode)
     if by_mode:
         return by_mode
     if record.status == "deleted":
@@ -175,20 +175,20 @@ def _reason(record: Record) -> str | None:
         return _reason_without_hunks(record)
     if record.hunks[0].new_start == 1 and LFS_HUNK.match(record.hunks[0].body):
         return "Git LFS pointer"
-    return path_reason(record.path)
+    return skip_reason_of_path(record.path)
 
 
-def _reason_without_hunks(record: Record) -> str:
+def _reason_without_hunks(record: DiffRecord) -> str:
     if record.path != record.old_path:
         return "renamed without changes"
     return "mode change only" if record.old_blob == record.new_blob else "empty file"
 
 
-def mode_reason(mode: int) -> str | None:
+def skip_reason_of_mode(mode: int) -> str | None:
     return {SUBMODULE: "submodule", SYMLINK: "symlink"}.get(mode)
 
 
-def path_reason(path: bytes) -> str | None:
+def skip_reason_of_path(path: bytes) -> str | None:
     try:
         path.decode()
     except UnicodeDecodeError:
@@ -203,12 +203,12 @@ HUNK_HEADER = re.compile(rb"(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)\n?")
 def parse_hunks(patch: bytes) -> tuple[Hunk, ...]:
     """The hunks of one file's patch. Rows of a body start with a sign, so a header is a header."""
     parts = (b"\n" + patch).split(b"\n@@ -")[1:]
-    return tuple(_hunk(part) for part in parts)
+    return tuple(_parse_hunk(part) for part in parts)
 
 
-def _hunk(part: bytes) -> Hunk:
-    header = HUNK_HEADER.match(part)
+def _parse_hunk(text: bytes) -> Hunk:
+    header = HUNK_HEADER.match(text)
     if header is None:
         raise ValueError("not a hunk header")
-    body = part[header.end() :].removesuffix(b"\n")
+    body = text[header.end() :].removesuffix(b"\n")
     return Hunk(int(header[1]), int(header[2]), body, header[3])

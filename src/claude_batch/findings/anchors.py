@@ -59,7 +59,7 @@ class AnchoredTask:
 
     @classmethod
     def from_hunk(cls, task_id: TaskId, path: str, hunk: Hunk) -> "AnchoredTask":
-        lines = hunk.rows
+        lines = hunk.signed_lines
         signs = b"".join([line[:1] or b" " for line in lines])
         hashes = _hash_lines([line[1:] for line in lines])
         return cls(task_id, path, signs.decode("ascii", "replace"), hashes)

@@ -142,7 +142,7 @@ def _place_by_tracking(
     if location is None:
         return DroppedFinding(finding, "changed_meanwhile")
     path, first, last = location.path, location.first, location.last
-    if Commentable(previous.diff).fault(path, finding.side, first, last):
+    if Commentable(previous.diff).find_problem(path, finding.side, first, last):
         return DroppedFinding(finding, "outside_diff")
     suggestion = (
         _validate_replacement(finding, path, (first, last), location.replaceable, read_head)

@@ -10,12 +10,12 @@ from functools import cached_property
 from typing import Literal
 
 from claude_batch.diff.line_tracking import track_lines
-from claude_batch.diff.lines import texts
+from claude_batch.diff.lines import split_lines
 from claude_batch.diff.model import Diff, FileChange, Side
 from claude_batch.findings.anchors import AnchoredTask, hash_line
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.suggestions import RejectedSuggestion, Suggestion, validate_suggestion
-from claude_batch.git.earlier_commits import Readers
+from claude_batch.git.earlier_commits import HistoryReaders
 from claude_batch.tasks.plan import PlannedDiff, PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 
@@ -41,7 +41,7 @@ class PreviousPlans:
     plans: Sequence[PlannedDiff]
     anchored_tasks: Mapping[TaskId, AnchoredTask]
     diff: Diff
-    readers: Readers
+    readers: HistoryReaders
     changes: dict[str, FileChange] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +104,7 @@ def _find_current_path(
         is_renamed = change.old_path == file.old_path and change.path != change.old_path
         if is_renamed or change.new_blob == file.new_blob:
             return change.path
-    return previous.readers.renamed(planned.head, file.path) if planned.head else None
+    return previous.readers.renamed_path(planned.head, file.path) if planned.head else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +120,16 @@ class _Locator:
         readers = self.previous.readers
         blob = readers.blob(self.planned.file.new_blob, self.planned.head)
         if blob is None:
-            span = find_lines(self.finding, self.task, texts(head))
+            span = find_lines(self.finding, self.task, split_lines(head))
             return CurrentLocation(path, *span, "hashes") if span else None
-        old, new = texts(blob), texts(head)
+        old, new = split_lines(blob), split_lines(head)
         first, last = self._span(self.planned.equal_tasks[0].new_start)
         reviewed = tuple(old[first - 1 : last])
         if not reviewed or [hash_line(line) for line in reviewed] != self._hashes():
             return None
         if blob == head:
             return CurrentLocation(path, first, last, "blob", reviewed)
-        tracked = track_lines(old, new, readers.edits(blob, head), first, last)
+        tracked = track_lines(old, new, readers.compute_edits(blob, head), first, last)
         if tracked is None:
             return None
         return CurrentLocation(
@@ -166,7 +166,9 @@ class _Locator:
         new = readers.blob(change.old_blob, self.previous.diff.comparison.base)
         if old is None or new is None:
             return None
-        tracked = track_lines(texts(old), texts(new), readers.edits(old, new), first, last)
+        tracked = track_lines(
+            split_lines(old), split_lines(new), readers.compute_edits(old, new), first, last
+        )
         return (tracked.first, tracked.last, "walk") if tracked and not tracked.moved else None
 
     def _span(self, start: int) -> tuple[int, int]:
@@ -193,7 +195,7 @@ class RelocatedLines:
 
 def relocate(finding: Finding, task: AnchoredTask, blob: bytes) -> RelocatedLines | None:
     """Return None unless the task's hunk occurs in the file exactly once."""
-    lines = texts(blob)
+    lines = split_lines(blob)
     span = find_lines(finding, task, lines)
     if span is None:
         return None

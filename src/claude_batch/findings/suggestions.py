@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from claude_batch.diff.lines import alike, rows_of
+from claude_batch.diff.lines import common_prefix_length, split_keeping_newlines
 from claude_batch.markdown import HIDDEN
 from claude_batch.syntax.validity import UNPARSEABLE, count_syntax_errors, has_no_new_errors
 
@@ -51,7 +51,7 @@ def validate_suggestion(
 
     `reviewed` are the lines as the model saw them, without newlines.
     """
-    file_lines = rows_of(blob)
+    file_lines = split_keeping_newlines(blob)
     if not 1 <= first_line <= last_line <= len(file_lines):
         return RejectedSuggestion("the file has no such lines")
     old = file_lines[first_line - 1 : last_line]
@@ -107,7 +107,7 @@ def _candidates(
 
 def apply_suggestion(blob: bytes, suggestion: Suggestion) -> bytes:
     """Return the file with the suggestion. Raises ValueError if its lines have changed."""
-    file_lines = rows_of(blob)
+    file_lines = split_keeping_newlines(blob)
     start, end = suggestion.first_line - 1, suggestion.last_line
     if b"".join(file_lines[start:end]) != suggestion.before:
         raise ValueError(f"lines {suggestion.first_line}..{end} are not those of the suggestion")
@@ -134,7 +134,7 @@ def _line_ending(old: Sequence[bytes], file_lines: Sequence[bytes]) -> bytes:
 
 
 def _split_text(text: bytes) -> list[str]:
-    return _decode_lines(rows_of(text))
+    return _decode_lines(split_keeping_newlines(text))
 
 
 def _decode_lines(lines: Sequence[bytes]) -> list[str]:
@@ -171,7 +171,7 @@ def _indentation(line: str) -> str:
 
 def _common_indentation(lines: Sequence[str]) -> str:
     indents = sorted(_indentation(line) for line in lines)
-    return indents[0][: alike(indents[0], indents[-1])]
+    return indents[0][: common_prefix_length(indents[0], indents[-1])]
 
 
 def _move(lines: Sequence[str], source: str, target: str) -> list[str]:

@@ -20,10 +20,10 @@ class Branches:
         return bool(self._tip(f"refs/heads/{name}"))
 
     def push(self, name: str, parent: str, files: Mapping[str, bytes], message: str) -> str:
-        """A commit on `parent` in which `files` have this content, as branch `name`; its id.
+        """Push a commit on `parent` with these files as branch `name`. Return the commit id.
 
-        Files keep their modes. A branch of that name with anything else on it is left alone.
-        Raises CannotPublish.
+        `files`: path -> content. Files keep their modes. A branch of that name with anything else
+        on it is left alone. Raises CannotPublish.
         """
         commit = self._commit(parent, files, message)
         ref = f"refs/heads/{name}"
@@ -46,19 +46,27 @@ class Branches:
     def _commit(self, parent: str, files: Mapping[str, bytes], message: str) -> str:
         with tempfile.TemporaryDirectory(prefix="claude-batch-") as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self.git.run("read-tree", parent, extra=index)
-            rows = [self._row(parent, path, content) for path, content in files.items()]
-            self.git.run("update-index", "-z", "--index-info", stdin=b"".join(rows), extra=index)
-            tree = self._said("write-tree", extra=index)
+            self.git.run("read-tree", parent, extra_environ=index)
+            index_lines = [
+                self._index_line(parent, path, content) for path, content in files.items()
+            ]
+            self.git.run(
+                "update-index",
+                "-z",
+                "--index-info",
+                stdin=b"".join(index_lines),
+                extra_environ=index,
+            )
+            tree = self._output("write-tree", extra=index)
         # With the parent's date a second try of the same edits gives the same commit id.
-        author = identity(int(self._said("show", "-s", "--format=%ct", parent)))
-        return self._said("commit-tree", tree, "-p", parent, "-m", message, extra=author)
+        author = identity(int(self._output("show", "-s", "--format=%ct", parent)))
+        return self._output("commit-tree", tree, "-p", parent, "-m", message, extra=author)
 
-    def _row(self, parent: str, path: str, content: bytes) -> bytes:
+    def _index_line(self, parent: str, path: str, content: bytes) -> bytes:
         listed = self.git.run("ls-tree", "-z", "--full-tree", parent, f":(literal){path}").out
         modes = [entry.mode for entry in parse_tree(listed)] or [0o100644]
         oid = self.git.run("hash-object", "-w", "--stdin", stdin=content).out.strip()
         return b"%o %b 0\t%b\0" % (modes[0], oid, path.encode())
 
-    def _said(self, *args: str, extra: Mapping[str, str] | None = None) -> str:
-        return self.git.run(*args, extra=extra).out.decode().strip()
+    def _output(self, *args: str, extra: Mapping[str, str] | None = None) -> str:
+        return self.git.run(*args, extra_environ=extra).out.decode().strip()

@@ -14,22 +14,24 @@ class EarlierCommits:
 
     repository: Repository
     head: str
-    tried: dict[str, bool] = field(default_factory=dict)
-    moves: dict[str, dict[str, str]] = field(default_factory=dict)
+    fetch_outcomes: dict[str, bool] = field(default_factory=dict)
+    renames_by_commit: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def blob(self, oid: str, commit: str | None) -> bytes | None:
         if not oid.strip("0"):
             return None
-        found = self._read(oid)
-        if found is None and commit and commit not in self.tried and self._bring(commit):
-            found = self._read(oid)
-        return found
+        content = self._read(oid)
+        if content is None and commit and commit not in self.fetch_outcomes and self._fetch(commit):
+            content = self._read(oid)
+        return content
 
-    def renamed(self, commit: str, path: str) -> str | None:
-        if commit not in self.moves:
-            here = self._bring(commit)
-            self.moves[commit] = self.repository.renames(commit, self.head) if here else {}
-        return self.moves[commit].get(path)
+    def renamed_path(self, commit: str, path: str) -> str | None:
+        if commit not in self.renames_by_commit:
+            is_present = self._fetch(commit)
+            self.renames_by_commit[commit] = (
+                self.repository.renames(commit, self.head) if is_present else {}
+            )
+        return self.renames_by_commit[commit].get(path)
 
     def _read(self, oid: str) -> bytes | None:
         try:
@@ -37,21 +39,21 @@ class EarlierCommits:
         except CannotRead:  # a partial clone's remote no longer has it
             return None
 
-    def _bring(self, commit: str) -> bool:
+    def _fetch(self, commit: str) -> bool:
         """Return True if the commit is here. Without it fewer findings can be placed."""
-        if commit not in self.tried:
+        if commit not in self.fetch_outcomes:
             try:
-                self.repository.bring([commit])
-                self.tried[commit] = True
+                self.repository.fetch_missing([commit])
+                self.fetch_outcomes[commit] = True
             except (CannotFetch, CannotRead):
-                self.tried[commit] = False
-        return self.tried[commit]
+                self.fetch_outcomes[commit] = False
+        return self.fetch_outcomes[commit]
 
 
 @dataclass(frozen=True, slots=True)
-class Readers:
+class HistoryReaders:
     """Functions that read a repository to place findings. `blob` may fetch the object's commit."""
 
     blob: Callable[[str, str | None], bytes | None]  # object id, commit
-    edits: Callable[[bytes, bytes], Sequence[Edit]]
-    renamed: Callable[[str, str], str | None]  # commit, its path: the path in today's head
+    compute_edits: Callable[[bytes, bytes], Sequence[Edit]]
+    renamed_path: Callable[[str, str], str | None]  # commit, its path: the path in the current head

@@ -37,32 +37,38 @@ UNREACHABLE = re.compile(
 NO_REMOTE = re.compile(r"does not appear to be a git repository|repository .*not found", re.I)
 
 
-def is_final(text: str) -> bool:
+def is_final(error_text: str) -> bool:
     """True if a retry would fail in the same way."""
     final = (RIGID, PROTECTED, FULL, ASKS, DENIED, UNKNOWN, STRANGER)
-    return any(rule.search(text) for rule in final)
+    return any(pattern.search(error_text) for pattern in final)
 
 
-def is_unreachable(text: str) -> bool:
-    return bool(UNREACHABLE.search(text))
+def is_unreachable(error_text: str) -> bool:
+    return bool(UNREACHABLE.search(error_text))
 
 
-def explain(text: str, ref: str, remote: str, credentials: Credentials) -> CannotRecord:
+def explain_failure(
+    error_text: str, ref: str, remote: str, credentials: Credentials
+) -> CannotRecord:
     """The error to raise for a fetch or a push that failed with this text."""
-    if ASKS.search(text):
+    if ASKS.search(error_text):
         return _no_credentials(remote, credentials)
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["git said nothing"]
-    said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
+    lines = [line.strip() for line in error_text.splitlines() if line.strip()] or [
+        "git printed no message"
+    ]
+    reason = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
     names = {
         "remote": remote,
         "branch": ref.removeprefix("refs/heads/"),
-        "said": re.sub(r"://[^@/\s]+@", "://", said),  # a URL may hold a password
+        "reason": re.sub(r"://[^@/\s]+@", "://", reason),  # a URL may hold a password
     }
-    problem, remedy = next((says for rule, says in SAYINGS if rule.search(text)), OTHERWISE)
+    problem, remedy = next(
+        (text for pattern, text in EXPLANATIONS if pattern.search(error_text)), OTHERWISE
+    )
     return CannotRecord(problem.format(**names), remedy.format(**names))
 
 
-SAYINGS = (
+EXPLANATIONS = (
     (
         RIGID,
         (
@@ -104,7 +110,7 @@ SAYINGS = (
     ),
     (
         UNREACHABLE,
-        ("{remote} could not be reached: {said}", "run again when it is; nothing was lost"),
+        ("{remote} could not be reached: {reason}", "run again when it is; nothing was lost"),
     ),
     (
         NO_REMOTE,
@@ -116,7 +122,7 @@ SAYINGS = (
 )
 
 OTHERWISE = (
-    "git could not exchange {branch} with {remote}: {said}",
+    "git could not exchange {branch} with {remote}: {reason}",
     "try it by hand with `git push --dry-run {remote} HEAD:{branch}`, then run again",
 )
 
@@ -143,56 +149,56 @@ def _no_credentials(remote: str, credentials: Credentials) -> CannotRecord:
             )
 
 
-def vanished(ref: str, remote: str, memory: str, seen: str | None) -> CannotRecord:
-    """`memory` is the private ref of a clone that holds the tip it has seen last."""
-    if seen:
+def lost_ref_error(ref: str, remote: str, tracking_ref: str, last_tip: str | None) -> CannotRecord:
+    """`tracking_ref` is the private ref of a clone that holds the tip it has seen last."""
+    if last_tip:
         return CannotRecord(
             f"{ref} is gone from {remote}, and what it held would be paid for again",
-            f"bring it back with `git push {remote} {seen}:{ref}`, "
-            f"or forget it for good with `git update-ref -d {memory}`",
+            f"bring it back with `git push {remote} {last_tip}:{ref}`, "
+            f"or forget it for good with `git update-ref -d {tracking_ref}`",
         )
     return CannotRecord(
         f"{remote} has no {ref}, but claude-batch has been at work here before",
-        f"bring it back from a clone that has it with `git push {remote} {memory}:{ref}`; "
+        f"bring it back from a clone that has it with `git push {remote} {tracking_ref}:{ref}`; "
         "or delete our summary comment to start over and pay again",
     )
 
 
-def rewritten(ref: str, remote: str, memory: str, seen: str) -> CannotRecord:
+def rewritten_ref_error(ref: str, remote: str, tracking_ref: str, last_tip: str) -> CannotRecord:
     return CannotRecord(
-        f"{ref} on {remote} was rewritten: it does not follow {seen[:12]}",
-        f"bring it back with `git push --force {remote} {seen}:{ref}`, "
-        f"or accept the new history with `git update-ref -d {memory}`",
+        f"{ref} on {remote} was rewritten: it does not follow {last_tip[:12]}",
+        f"bring it back with `git push --force {remote} {last_tip}:{ref}`, "
+        f"or accept the new history with `git update-ref -d {tracking_ref}`",
     )
 
 
-def cannot_open(text: str, path: str) -> CannotRead:
-    if "dubious ownership" in text:
-        found = re.search(r"safe\.directory (.+)", text)
+def cannot_open(error_text: str, path: str) -> CannotRead:
+    if "dubious ownership" in error_text:
+        folder = re.search(r"safe\.directory (.+)", error_text)
         return CannotRead(
             f"the repository at {path} belongs to another user, so git does not read it",
-            f"run `git config --global --add safe.directory {found[1] if found else path}`",
+            f"run `git config --global --add safe.directory {folder[1] if folder else path}`",
         )
-    if "not a git repository" in text:
+    if "not a git repository" in error_text:
         return CannotRead(
             f"{path} is not inside a git repository",
             "run the command inside a clone, or `git init` first",
         )
     return CannotRead(
-        f"the repository at {path} cannot be opened: {text.strip()}",
+        f"the repository at {path} cannot be opened: {error_text.strip()}",
         "`git status` there must work first",
     )
 
 
-def cannot_read_index(text: str, complaint: str) -> CannotRead:
+def cannot_read_index(error_text: str, error_line: str) -> CannotRead:
     # A path has a row for each of its stages.
-    unmerged = dict.fromkeys(re.findall(r"^(.+): unmerged \(", text, re.MULTILINE))
+    unmerged = dict.fromkeys(re.findall(r"^(.+): unmerged \(", error_text, re.MULTILINE))
     if unmerged:
         return CannotRead(
             f"the staged changes have unresolved conflicts: {', '.join(unmerged)}",
             "resolve the conflicts and `git add` the files",
         )
     return CannotRead(
-        f"the staged changes cannot be read: {complaint}",
+        f"the staged changes cannot be read: {error_line}",
         "`git write-tree` must work first; `git fsck` says what is missing",
     )

@@ -40,7 +40,7 @@ def queue(arguments: "list[str]", environ: "Mapping[str, str]", now: "Callable[[
         sys.stderr.write(" help: its one option is --strict\n")
         return 2
     try:
-        _note(environ, now())
+        _record(environ, now())
     except OSError as error:
         sys.stderr.write(f"warning: the staged tree was not noted for review: {error}\n")
         sys.stderr.write(" help: the commit is fine; `claude-batch submit` sends it later\n")
@@ -48,20 +48,20 @@ def queue(arguments: "list[str]", environ: "Mapping[str, str]", now: "Callable[[
     return 0
 
 
-def _note(environ: "Mapping[str, str]", at: float) -> None:
+def _record(environ: "Mapping[str, str]", seconds: float) -> None:
     # Started together, they cost the time of one. Both see the hook's own GIT_INDEX_FILE.
     # --revs-only: on an unborn branch there is no HEAD to print, and no error either.
-    writing = _start(environ, "write-tree")
-    asking = _start(environ, "rev-parse", "--git-common-dir", "--revs-only", "HEAD")
-    tree, where = _finish(writing), _finish(asking)
-    if len(tree) != 1 or not where:
+    write_tree = _start(environ, "write-tree")
+    rev_parse = _start(environ, "rev-parse", "--git-common-dir", "--revs-only", "HEAD")
+    tree, location = _finish(write_tree), _finish(rev_parse)
+    if len(tree) != 1 or not location:
         raise OSError("git failed (see its message above)")
-    _append(os.path.join(where[0], "claude-batch"), _line(tree[0], where[1:], at))
+    _append(os.path.join(location[0], "claude-batch"), _line(tree[0], location[1:], seconds))
 
 
-def _line(tree: str, head: "list[str]", at: float) -> str:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-    return f"{tree} {head[0] if head else '-'} {moment}"
+def _line(tree: str, head: "list[str]", seconds: float) -> str:
+    timestamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return f"{tree} {head[0] if head else '-'} {timestamp}"
 
 
 def _append(folder: str, line: str) -> None:

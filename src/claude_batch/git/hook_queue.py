@@ -1,6 +1,6 @@
 """The local queue: trees that the pre-commit hook recorded and no submit has handled yet.
 
-`<common git directory>/claude-batch/queue` holds one note a line, each after its newline:
+`<common git directory>/claude-batch/queue` holds one entry a line, each after its newline:
 `<tree> <HEAD, or - before the first commit> <time in UTC>`. `git/hook.py` writes it.
 """
 
@@ -19,42 +19,40 @@ if sys.platform != "win32":
     import fcntl
 
 OBJECT = r"[0-9a-f]{40}|[0-9a-f]{64}"
-NOTE = re.compile(rf"(?P<tree>{OBJECT}) (?P<head>{OBJECT}|-) (?P<at>[0-9-]{{10}}T[0-9:]{{8}}Z)")
+ENTRY = re.compile(
+    rf"(?P<tree>{OBJECT}) (?P<head>{OBJECT}|-) (?P<recorded_at>[0-9-]{{10}}T[0-9:]{{8}}Z)"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class QueueEntry:
     """`head` is None for a tree that was staged before the first commit."""
 
     tree: str
     head: str | None
-    at: datetime
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Spool:
+class HookQueue:
     common_dir: Path
 
     @property
     def path(self) -> Path:
         return self.common_dir / "claude-batch" / "queue"
 
-    def notes(self) -> list[Note]:
+    def entries(self) -> list[QueueEntry]:
         """Oldest first."""
-        return [note for note in map(_parsed, self._lines()) if note]
+        return [entry for entry in map(_parse_entry, self._lines()) if entry]
 
-    def unreadable(self) -> list[str]:
-        """Lines that are not notes, such as one that a full disk cut short."""
-        return [line for line in self._lines() if not _parsed(line)]
-
-    def drop(self, handled: Collection[Note]) -> None:
-        """Remove these notes and every unreadable line. Notes added meanwhile stay."""
-        gone = set(handled)
+    def drop(self, handled: Collection[QueueEntry]) -> None:
+        """Remove these entries and every unreadable line. Entries added meanwhile stay."""
+        dropped = set(handled)
         problem = f"the local queue {self.path} could not be rewritten"
         remedy = "check the permissions of that file; submitted trees are not submitted again"
         with file_errors(CannotRecord, problem, remedy), self._locked():
-            notes = ((line, _parsed(line)) for line in self._lines())
-            self._replace([line for line, note in notes if note and note not in gone])
+            parsed = ((line, _parse_entry(line)) for line in self._lines())
+            self._replace([line for line, entry in parsed if entry and entry not in dropped])
 
     def _lines(self) -> list[str]:
         problem = f"the local queue {self.path} could not be read"
@@ -88,12 +86,12 @@ class Spool:
         new.replace(self.path)
 
 
-def _parsed(line: str) -> Note | None:
-    found = NOTE.fullmatch(line)
-    if not found:
+def _parse_entry(line: str) -> QueueEntry | None:
+    match = ENTRY.fullmatch(line)
+    if not match:
         return None
     try:
-        at = datetime.fromisoformat(found["at"])
+        recorded_at = datetime.fromisoformat(match["recorded_at"])
     except ValueError:
         return None
-    return Note(found["tree"], None if found["head"] == "-" else found["head"], at)
+    return QueueEntry(match["tree"], None if match["head"] == "-" else match["head"], recorded_at)

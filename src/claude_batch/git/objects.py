@@ -24,20 +24,20 @@ class ObjectReader:
 
     def read(self, oids: Iterable[str]) -> dict[str, bytes]:
         """The blobs by id. Those that are neither here nor on a promisor remote are left out."""
-        wanted = dict.fromkeys(oids)
-        blobs = dict(self._read_in_process(wanted))
-        rest = [oid for oid in wanted if oid not in blobs]
-        spooled = ObjectSpool(self.git).objects(rest)
-        return blobs | {oid: blob.read() for oid, blob in spooled.items()}
+        unique_oids = dict.fromkeys(oids)
+        blobs = dict(self._read_in_process(unique_oids))
+        missing = [oid for oid in unique_oids if oid not in blobs]
+        spooled_objects = ObjectSpool(self.git).objects(missing)
+        return blobs | {oid: blob.read() for oid, blob in spooled_objects.items()}
 
     def sizes(self, oids: Iterable[str]) -> dict[str, int]:
         """In bytes, by id. Missing objects are left out."""
-        wanted = "".join(f"{oid}\n" for oid in oids).encode()
-        if not wanted:
+        stdin = "".join(f"{oid}\n" for oid in oids).encode()
+        if not stdin:
             return {}
-        out = self.git.run("cat-file", "--batch-check", stdin=wanted).out
-        rows = (row.split(" ") for row in out.decode().splitlines())
-        return {row[0]: int(row[2]) for row in rows if len(row) == 3}
+        out = self.git.run("cat-file", "--batch-check", stdin=stdin).out
+        lines = (line.split(" ") for line in out.decode().splitlines())
+        return {line[0]: int(line[2]) for line in lines if len(line) == 3}
 
     def entries(self, commit: str, *endings: str) -> list[TreeEntry]:
         """All files of a commit, or those whose path has one of these endings."""
@@ -50,13 +50,13 @@ class ObjectReader:
         if self._libgit2 is None:
             return
         for oid in oids:
-            found = self._libgit2.get(oid)
-            if isinstance(found, pygit2.Blob):
-                yield oid, found.data
+            obj = self._libgit2.get(oid)
+            if isinstance(obj, pygit2.Blob):
+                yield oid, obj.data
 
     @cached_property
     def _libgit2(self) -> "pygit2.Repository | None":
-        """None where libgit2 refuses: SHA-256, an untrusted owner, new extensions."""
+        """None where libgit2 cannot open it: SHA-256, an untrusted owner, new extensions."""
         import pygit2
 
         try:
@@ -76,16 +76,17 @@ class ObjectSpool:
 
     def objects(self, oids: Iterable[str]) -> dict[str, "SpooledObject"]:
         """The blobs by id. Missing objects and objects of other types are left out."""
-        wanted = "".join(f"{oid}\n" for oid in oids if oid).encode()
-        if not wanted:
+        stdin = "".join(f"{oid}\n" for oid in oids if oid).encode()
+        if not stdin:
             return {}
         with self._lock:
             start = self._file.seek(0, SEEK_END)
-            self._git.run("cat-file", "--batch", stdin=wanted, out=self._file)
-            # Git has moved the place in the file, and seeking from the end is sure to notice.
+            self._git.run("cat-file", "--batch", stdin=stdin, out=self._file)
+            # Git has moved the file position; seeking from the end does not depend on it.
             end = self._file.seek(0, SEEK_END)
             return {
-                oid: SpooledObject(self, at, size) for oid, at, size in self._headers(start, end)
+                oid: SpooledObject(self, offset, size)
+                for oid, offset, size in self._headers(start, end)
             }
 
     def add(self, content: bytes) -> "SpooledObject":
@@ -97,17 +98,17 @@ class ObjectSpool:
             self._file.seek(0, SEEK_END)
         return SpooledObject(self, start, len(content))
 
-    def _headers(self, at: int, end: int) -> Iterator[tuple[str, int, int]]:
-        while at < end:
-            self._file.seek(at)
+    def _headers(self, offset: int, end: int) -> Iterator[tuple[str, int, int]]:
+        while offset < end:
+            self._file.seek(offset)
             header = self._file.readline()
-            at += len(header)
-            oid, *rest = header.decode().split()
-            if len(rest) == 2:
-                size = int(rest[1])
-                if rest[0] == "blob":
-                    yield oid, at, size
-                at += size + 1
+            offset += len(header)
+            oid, *type_and_size = header.decode().split()
+            if len(type_and_size) == 2:
+                size = int(type_and_size[1])
+                if type_and_size[0] == "blob":
+                    yield oid, offset, size
+                offset += size + 1
 
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:
@@ -133,19 +134,19 @@ class SpooledObject:
 
     def chunks(self) -> Iterator[bytes]:
         end = self.start + self.size
-        for at in range(self.start, end, CHUNK):
-            yield self.spool.read(at, min(CHUNK, end - at))
+        for offset in range(self.start, end, CHUNK):
+            yield self.spool.read(offset, min(CHUNK, end - offset))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield the offset of each line in the spool, and the line without its newline."""
-        place, rest = self.start, b""
+        offset, remainder = self.start, b""
         for chunk in self.chunks():
-            *lines, rest = (rest + chunk).split(b"\n")
+            *lines, remainder = (remainder + chunk).split(b"\n")
             for line in lines:
-                yield place, line
-                place += len(line) + 1
-        if rest:
-            yield place, rest
+                yield offset, line
+                offset += len(line) + 1
+        if remainder:
+            yield offset, remainder
 
     def line_at(self, offset: int) -> bytes:
         return self.spool.line_at(offset)

@@ -12,7 +12,7 @@ from claude_batch.errors import CannotRecord, file_errors
 class PatchFolder:
     path: Path
 
-    def keep(self, name: str, patch: bytes) -> Path:
+    def write(self, name: str, patch: bytes) -> Path:
         """Write a patch and return its path. Raises CannotRecord."""
         target = self.path / f"{name}.patch"
         with file_errors(
@@ -39,7 +39,7 @@ def make_patches(files: Mapping[str, tuple[bytes, bytes]]) -> bytes:
     return b"".join(make_patch(path, *sides) for path, sides in sorted(files.items()))
 
 
-def edits(old: bytes, new: bytes) -> list[Edit]:
+def compute_edits(old: bytes, new: bytes) -> list[Edit]:
     """The edits that turn `old` into `new`, in order."""
     import pygit2
     from pygit2.enums import DiffOption

@@ -49,30 +49,30 @@ def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:
 
 def import_stream(
     files: Mapping[str, SpooledObject],
-    drops: Iterable[str],
+    deletions: Iterable[str],
     parent: str,
     seconds: int,
     message: str,
 ) -> Iterator[bytes]:
-    """Input for `git fast-import`: `files` added to `parent`, `drops` deleted, the id printed.
+    """Input for `git fast-import`: `files` added to `parent`, `deletions` deleted, the id printed.
 
     A `parent` of zeros alone, as many as an object id has digits, makes a root commit. The branch
     that fast-import needs is dropped again before it ends, so no ref is written.
     """
     branch = b"refs/claude-batch/build"
-    text, nothing = message.encode(), b"0" * len(parent)
-    by = f"{AUTHOR} <{EMAIL}> {seconds} +0000".encode()
-    yield b"commit %b\nmark :1\nauthor %b\ncommitter %b\n" % (branch, by, by)
+    text, no_object = message.encode(), b"0" * len(parent)
+    author = f"{AUTHOR} <{EMAIL}> {seconds} +0000".encode()
+    yield b"commit %b\nmark :1\nauthor %b\ncommitter %b\n" % (branch, author, author)
     yield b"data %d\n%b\n" % (len(text), text)
     if parent.strip("0"):
         yield b"from %b\n" % parent.encode()
-    for path in drops:
+    for path in deletions:
         yield b"D %b\n" % path.encode()
     for path, content in files.items():
         yield b"M 100644 inline %b\ndata %d\n" % (path.encode(), content.size)
         yield from content.chunks()
         yield b"\n"
-    yield b"\nget-mark :1\nreset %b\nfrom %b\ndone\n" % (branch, nothing)
+    yield b"\nget-mark :1\nreset %b\nfrom %b\ndone\n" % (branch, no_object)
 
 
 def squash_message(title: str, tips: Iterable[str]) -> bytes:

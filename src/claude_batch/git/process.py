@@ -37,10 +37,10 @@ SCRUBBED = (
 )
 
 CHUNK = 1 << 18
-PAUSE = 0.02  # seconds, for git to print more
+POLL_SECONDS = 0.02  # seconds, for git to print more
 FIXED = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
-# The second is what cat-file says of a large object when the disk that it prints to is full.
+# cat-file prints the second one for a large object when the disk that it writes to is full.
 FULL = re.compile(r"No space left|unable to stream \S+ to stdout")
 NO_ROOM = "free some disk space, also where TMPDIR is, then run the command again"
 CHECK = "check the repository with `git status` and `git fsck`, then run the command again"
@@ -55,14 +55,16 @@ class Completed:
     @property
     def error_line(self) -> str:
         """The line that says what went wrong; the lines around it are advice."""
-        rows = [row for row in self.err.splitlines() if row.strip()]
-        grave = [row for row in rows if row.startswith(("fatal: ", "error: ", "remote: error"))]
-        text = (grave or rows[-1:] or ["no message"])[0]
+        lines = [line for line in self.err.splitlines() if line.strip()]
+        error_lines = [
+            line for line in lines if line.startswith(("fatal: ", "error: ", "remote: error"))
+        ]
+        text = (error_lines or lines[-1:] or ["no message"])[0]
         return without_credentials(text.removeprefix("fatal: ").removeprefix("error: "))
 
 
 class GitFailed(CannotRead):
-    """git ended with another code than 0. `completed` has what it said."""
+    """git ended with another code than 0. `completed` has its output."""
 
     def __init__(self, args: Sequence[str], completed: Completed) -> None:
         # Options of git itself stand before it: `-c key=value`, `-C /folder`.
@@ -76,10 +78,10 @@ class GitFailed(CannotRead):
 
 @dataclass(frozen=True)
 class Git:
-    """git with one repository: `where` is its git directory, or a folder in it to find that."""
+    """git with one repository: `directory` is its git directory, or a folder in it."""
 
     environ: Mapping[str, str] = field(repr=False)  # may hold tokens
-    where: Path
+    directory: Path
     is_git_dir: bool = True
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold a token
 
@@ -87,51 +89,53 @@ class Git:
         self,
         *args: str,
         stdin: bytes | Iterable[bytes] = b"",
-        extra: Mapping[str, str] | None = None,
+        extra_environ: Mapping[str, str] | None = None,
         check: bool = True,
         out: IO[bytes] | None = None,
     ) -> Completed:
         """Raises GitFailed on another code than 0 if `check`; CannotRead where there is no git.
 
-        What it prints goes to `out` if there is such a file. A command that gets its input in
+        Output goes to the file `out` if one is given. A command that gets its input in
         pieces must read all of it before it prints much.
         """
-        environ = self.environment() | dict(extra or {})
-        completed = _ended([*self.command(), *args], stdin, environ, out)
+        environ = self.environment() | dict(extra_environ or {})
+        completed = _run_to_end([*self.command(), *args], stdin, environ, out)
         if check and completed.code:
             raise GitFailed(args, completed)
         return completed
 
     def stream(
-        self, *args: str, extra: Mapping[str, str] | None = None
+        self, *args: str, extra_environ: Mapping[str, str] | None = None
     ) -> Generator[bytes, None, None]:
         """Yield git's output while it runs. Raises as `run` does, after the last piece.
 
         Closing the generator terminates git. Output goes through a temporary file: reading a
         pipe in 4 KB steps was measurably slower.
         """
-        environ = self.environment() | dict(extra or {})
+        environ = self.environment() | dict(extra_environ or {})
         with (
             tempfile.TemporaryFile() as out,
-            tempfile.TemporaryFile() as said,
-            _started([*self.command(), *args], environ, DEVNULL, out, said) as process,
+            tempfile.TemporaryFile() as stderr,
+            _start([*self.command(), *args], environ, DEVNULL, out, stderr) as process,
         ):
             try:
                 yield from _read_while_running(out, process)
             finally:
                 process.terminate()
                 process.wait()
-            said.seek(0)
-            completed = Completed(process.returncode, b"", said.read().decode("utf-8", "replace"))
+            stderr.seek(0)
+            completed = Completed(process.returncode, b"", stderr.read().decode("utf-8", "replace"))
         if completed.code:
             raise GitFailed(args, completed)
 
     def command(self) -> list[str]:
-        place = [f"--git-dir={self.where}"] if self.is_git_dir else ["-C", str(self.where)]
-        return ["git", *place]
+        location = (
+            [f"--git-dir={self.directory}"] if self.is_git_dir else ["-C", str(self.directory)]
+        )
+        return ["git", *location]
 
     def environment(self) -> dict[str, str]:
-        """Config goes by environment, so that no token is ever an argument."""
+        """The environment of git. Config goes there, so that no token is ever an argument."""
         kept = {key: value for key, value in self.environ.items() if key not in SCRUBBED}
         start = int(kept.get("GIT_CONFIG_COUNT", "0") or 0)
         for index, (key, value) in enumerate(self.config, start):
@@ -142,26 +146,26 @@ class Git:
         return kept | FIXED
 
 
-def _ended(
+def _run_to_end(
     command: Sequence[str],
     stdin: bytes | Iterable[bytes],
     environ: Mapping[str, str],
     out: IO[bytes] | None,
 ) -> Completed:
-    """Interrupted, `subprocess.run` would kill git, and the lock files of git would stay."""
-    with _started(command, environ, PIPE, out or PIPE, PIPE) as process:
+    # Not `subprocess.run`: interrupted, it would kill git, and git's lock files would stay.
+    with _start(command, environ, PIPE, out or PIPE, PIPE) as process:
         try:
             if not isinstance(stdin, bytes):
                 _feed(process.stdin, stdin)
-            printed, said = process.communicate(stdin if isinstance(stdin, bytes) else None)
+            stdout, stderr = process.communicate(stdin if isinstance(stdin, bytes) else None)
         except KeyboardInterrupt:
             process.terminate()
             process.wait()
             raise
-    return Completed(process.returncode, printed or b"", said.decode("utf-8", "replace"))
+    return Completed(process.returncode, stdout or b"", stderr.decode("utf-8", "replace"))
 
 
-def _started(
+def _start(
     command: Sequence[str],
     environ: Mapping[str, str],
     stdin: int,
@@ -181,18 +185,18 @@ def _read_while_running(out: IO[bytes], process: Popen[bytes]) -> Iterator[bytes
         out.seek(0)
         yield out.read()
         return
-    at = 0
+    offset = 0
     while True:
         ended = process.poll() is not None  # before reading: then nothing follows
-        piece = os.pread(out.fileno(), CHUNK, at)
-        at += len(piece)
-        if piece:
-            yield piece
+        chunk = os.pread(out.fileno(), CHUNK, offset)
+        offset += len(chunk)
+        if chunk:
+            yield chunk
         elif ended:
             return
-        if len(piece) < CHUNK:
+        if len(chunk) < CHUNK:
             with suppress(TimeoutExpired):
-                process.wait(PAUSE)
+                process.wait(POLL_SECONDS)
 
 
 def _feed(pipe: IO[bytes] | None, pieces: Iterable[bytes]) -> None:

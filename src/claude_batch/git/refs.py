@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from claude_batch.errors import CannotRecord
-from claude_batch.git import errors as git_refusal
+from claude_batch.git import errors as git_errors
 from claude_batch.git import plumbing
 from claude_batch.git.process import Completed, Git, GitFailed
 
@@ -34,9 +34,9 @@ PUSH = (
 class LostRace(CannotRecord):
     """The ref changed between our read and our write."""
 
-    def __init__(self, ref: str, why: str) -> None:
+    def __init__(self, ref: str, reason: str) -> None:
         super().__init__(
-            f"{ref} was changed by others, or was busy, at each of {TRIES} tries: {why}",
+            f"{ref} was changed by others, or was busy, at each of {TRIES} tries: {reason}",
             "run the command again; nothing was lost, and nothing of this write was recorded",
         )
 
@@ -62,7 +62,7 @@ class LocalRef:
         """Do nothing: a local ref has all of its history."""
 
     def push(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
-        # An empty old value means: must not exist. Whether it rewrites is not git's business here.
+        # An empty old value means: must not exist. `rewrites` does not matter to a local ref.
         done = self.git.run("update-ref", self.ref, commit, parent or "", check=False)
         if done.code:
             raise LostRace(self.ref, done.err.strip())
@@ -79,72 +79,76 @@ class RemoteRef:
     marker_seen: Callable[[], bool]
 
     def tip(self) -> str | None:
-        listed = self._wire.run("ls-remote", self.remote, self.ref, check=False)
+        listed = self._authenticated_git.run("ls-remote", self.remote, self.ref, check=False)
         if listed.code:
-            raise self._refused(listed)
-        rows = (line.split("\t") for line in listed.out.decode().splitlines())
-        return next((oid for oid, name in rows if name == self.ref), None)
+            raise self._error(listed)
+        refs = (line.split("\t") for line in listed.out.decode().splitlines())
+        return next((oid for oid, name in refs if name == self.ref), None)
 
     def fetch_tip(self) -> str | None:
         """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
         # Nearly always the ref has grown or stands still, and one connection does.
-        done = self._fetch(f"{self.ref}:{self._seen}")
-        if done.code and git_refusal.is_unreachable(done.err):
-            raise self._refused(done)
+        done = self._fetch(f"{self.ref}:{self._tracking_ref}")
+        if done.code and git_errors.is_unreachable(done.err):
+            raise self._error(done)
         if done.code:
             return self._classify_fetch_failure()
-        tip = self.git.run("rev-parse", self._seen).out.decode().strip()
+        tip = self.git.run("rev-parse", self._tracking_ref).out.decode().strip()
         self._complete(tip)
         return tip
 
     def _classify_fetch_failure(self) -> str | None:
         """The tip of a ref that is missing, was rewritten, or is being fetched by a rival too."""
-        tip, seen = self.tip(), commit_at(self.git, self._seen)
+        tip, seen = self.tip(), commit_at(self.git, self._tracking_ref)
         if tip is None and (seen or self.marker_seen()):
-            raise git_refusal.vanished(self.ref, self.remote, self._seen, seen)
+            raise git_errors.lost_ref_error(self.ref, self.remote, self._tracking_ref, seen)
         if tip is None or tip == seen:
             return tip
-        fetched = self._fetched_aside()
+        fetched = self._fetch_unverified()
         if seen and not follows(self.git, fetched, seen):
-            raise git_refusal.rewritten(self.ref, self.remote, self._seen, seen)
+            raise git_errors.rewritten_ref_error(self.ref, self.remote, self._tracking_ref, seen)
         self._remember(fetched)
         return fetched
 
     def lost_tip(self) -> str | None:
         """The tip that was seen last, if the remote has lost the ref."""
-        seen = commit_at(self.git, self._seen)
+        seen = commit_at(self.git, self._tracking_ref)
         return seen if seen and self.tip() is None else None
 
     def deepen(self) -> None:
-        """Bring the past of the ref into a shallow clone, and of no other ref."""
+        """Fetch the whole history of this ref, and of no other ref, into a shallow clone."""
         if self.fetch_tip() and self._is_shallow:
-            done = self._wire.run(*FETCH, ALL, self.remote, self.ref, check=False)
+            done = self._authenticated_git.run(*FETCH, ALL, self.remote, self.ref, check=False)
             if done.code:
-                raise self._refused(done)
+                raise self._error(done)
 
     def push(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
         # The ref must stand at `parent`, or must not exist where that is empty.
         is_leased = rewrites or not parent
         lease = (f"--force-with-lease={self.ref}:{parent or ''}",) if is_leased else ()
-        done = self._wire.run(*PUSH, *lease, self.remote, f"{commit}:{self.ref}", check=False)
+        done = self._authenticated_git.run(
+            *PUSH, *lease, self.remote, f"{commit}:{self.ref}", check=False
+        )
         if done.code == 0:
             self._remember(commit)
             return
-        rejected = [row for row in done.out.decode().splitlines() if row.startswith("!")]
-        text = "\n".join([*rejected, done.err])
-        if git_refusal.is_final(text):
-            raise git_refusal.explain(text, self.ref, self.remote, self._credentials())
-        if all("rejected]" not in row for row in rejected):
+        rejections = [
+            rejection for rejection in done.out.decode().splitlines() if rejection.startswith("!")
+        ]
+        text = "\n".join([*rejections, done.err])
+        if git_errors.is_final(text):
+            raise git_errors.explain_failure(text, self.ref, self.remote, self._credentials())
+        if all("rejected]" not in rejection for rejection in rejections):
             # The answer to a push may be lost after the push has landed.
             newest = self.fetch_tip()
             if newest and follows(self.git, newest, commit):
                 return
-        if rejected:
-            raise LostRace(self.ref, rejected[0].split("\t")[-1])
-        raise self._refused(done)
+        if rejections:
+            raise LostRace(self.ref, rejections[0].split("\t")[-1])
+        raise self._error(done)
 
     @cached_property
-    def _wire(self) -> Git:
+    def _authenticated_git(self) -> Git:
         """git with the explicit token, if there is one."""
         if not self.token:
             return self.git
@@ -153,23 +157,23 @@ class RemoteRef:
         return replace(self.git, config=(*self.git.config, *config))
 
     @property
-    def _seen(self) -> str:
+    def _tracking_ref(self) -> str:
         plain = re.fullmatch(r"[A-Za-z0-9_-]+", self.remote)
         name = self.remote if plain else hashlib.sha256(self.remote.encode()).hexdigest()[:16]
         return f"{PRIVATE}/remote/{name}/{self.ref.removeprefix('refs/').removeprefix('heads/')}"
 
     def _fetch(self, refspec: str) -> Completed:
         # In a full clone `--depth` would make all of it shallow.
-        is_first = self._is_shallow and commit_at(self.git, self._seen) is None
+        is_first = self._is_shallow and commit_at(self.git, self._tracking_ref) is None
         depth = ("--depth=1",) if is_first else ()
-        return self._wire.run(*FETCH, *depth, self.remote, refspec, check=False)
+        return self._authenticated_git.run(*FETCH, *depth, self.remote, refspec, check=False)
 
-    def _fetched_aside(self) -> str:
+    def _fetch_unverified(self) -> str:
         """The tip, to be judged before it is remembered."""
         landing = f"{PRIVATE}/fetched/{secrets.token_hex(8)}"
         done = self._fetch(f"+{self.ref}:{landing}")
         if done.code:
-            raise self._refused(done)
+            raise self._error(done)
         fetched = self.git.run("rev-parse", landing).out.decode().strip()
         self.git.run("update-ref", "-d", landing)
         self._complete(fetched)
@@ -181,11 +185,13 @@ class RemoteRef:
             return
         walk = ("rev-list", "--objects", "--no-walk", "--missing=print", tip)
         for _ in range(2):  # trees first, then what stands in them
-            rows = self.git.run(*walk).out.splitlines()
-            missing = [row[1:] for row in rows if row.startswith(b"?")]
+            lines = self.git.run(*walk).out.splitlines()
+            missing = [line[1:] for line in lines if line.startswith(b"?")]
             if missing:
-                wanted = b"\n".join(missing) + b"\n"
-                self._wire.run(*FETCH, "--stdin", self.remote, stdin=wanted, check=False)
+                stdin = b"\n".join(missing) + b"\n"
+                self._authenticated_git.run(
+                    *FETCH, "--stdin", self.remote, stdin=stdin, check=False
+                )
 
     @cached_property
     def _is_partial(self) -> bool:
@@ -198,22 +204,22 @@ class RemoteRef:
 
     def _remember(self, commit: str) -> None:
         """A rival in this clone may win: an older memory is compared in the same way."""
-        self.git.run("update-ref", self._seen, commit, check=False)
+        self.git.run("update-ref", self._tracking_ref, commit, check=False)
 
-    def _credentials(self) -> git_refusal.Credentials:
+    def _credentials(self) -> git_errors.Credentials:
         if self.token:
             return "token"
         stored = r"^(http\..*extraheader|credential\..*helper)$"
-        found = self.git.run("config", "--get-regexp", stored, check=False)
-        return "stored" if found.out else "none"
+        settings = self.git.run("config", "--get-regexp", stored, check=False)
+        return "stored" if settings.out else "none"
 
-    def _refused(self, done: Completed) -> CannotRecord:
-        return git_refusal.explain(done.err, self.ref, self.remote, self._credentials())
+    def _error(self, done: Completed) -> CannotRecord:
+        return git_errors.explain_failure(done.err, self.ref, self.remote, self._credentials())
 
 
 def commit_at(git: Git, ref: str) -> str | None:
-    found = git.run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
-    return found.out.decode().strip() or None
+    result = git.run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
+    return result.out.decode().strip() or None
 
 
 def follows(git: Git, tip: str, old: str) -> bool:
@@ -223,10 +229,10 @@ def follows(git: Git, tip: str, old: str) -> bool:
 
 
 def replaced_tips(git: Git, tip: str) -> list[str]:
-    """The tips that squashes stand for, as their root says."""
+    """The tips that squashes replaced, from the messages of the root commits."""
     roots = git.run("rev-list", "--max-parents=0", tip).out.decode().split()
-    said = (git.run("cat-file", "commit", root).out for root in roots)
-    return [old for raw in said for old in plumbing.old_tips(raw)]
+    contents = (git.run("cat-file", "commit", root).out for root in roots)
+    return [old for content in contents for old in plumbing.old_tips(content)]
 
 
 def resolve_remote(git: Git, url: str, ref: str) -> str | None:
@@ -236,8 +242,8 @@ def resolve_remote(git: Git, url: str, ref: str) -> str | None:
     """
     names = (f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}")
     try:
-        printed = git.run("ls-remote", "--end-of-options", url, *names).out.decode()
+        output = git.run("ls-remote", "--end-of-options", url, *names).out.decode()
     except GitFailed:
         return None
-    found = {name: commit for commit, name in (line.split("\t") for line in printed.splitlines())}
-    return next((found[name] for name in names if name in found), None)
+    commits = {name: commit for commit, name in (line.split("\t") for line in output.splitlines())}
+    return next((commits[name] for name in names if name in commits), None)

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from claude_batch.diff.gitignore import BadPattern, gitignore
+from claude_batch.diff.gitignore import BadPattern, parse_gitignore
 from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
-from claude_batch.diff.parser import LARGEST, changes, parse, parse_renames
-from claude_batch.diff.whole_files import whole_file
+from claude_batch.diff.parser import MAX_FILE_BYTES, parse_diff, parse_renames, split_changes
+from claude_batch.diff.whole_files import build_whole_file
 from claude_batch.errors import BadUsage, CannotFetch, CannotRead
 from claude_batch.git.errors import cannot_open, cannot_read_index
 from claude_batch.git.objects import ObjectReader
@@ -43,7 +43,7 @@ FETCH = (
 
 DIFF = (
     "-c",
-    f"core.bigFileThreshold={LARGEST}",
+    f"core.bigFileThreshold={MAX_FILE_BYTES}",
     "-c",
     "diff.suppressBlankEmpty=false",
     # Attributes decide what is binary: none may come from the head that is under review.
@@ -96,15 +96,17 @@ class Repository:
 
         Replaced objects (`git replace`) are ignored: nobody else, and no server, sees them.
         """
-        seen = {**environ, "GIT_NO_REPLACE_OBJECTS": "1"}
-        finder = Git(seen, path, is_git_dir=False, config=config)
-        found = finder.run("rev-parse", "--absolute-git-dir", check=False)
-        if found.code:
-            raise cannot_open(found.err, str(path))
-        shared = finder.run("rev-parse", "--path-format=absolute", "--git-common-dir")
-        top = finder.run("rev-parse", "--show-toplevel", check=False)
-        git = Git(seen, _path(found.out), config=config)
-        return cls(git, _path(top.out) if not top.code else None, _path(shared.out), remote)
+        git_environ = {**environ, "GIT_NO_REPLACE_OBJECTS": "1"}
+        finder = Git(git_environ, path, is_git_dir=False, config=config)
+        git_dir = finder.run("rev-parse", "--absolute-git-dir", check=False)
+        if git_dir.code:
+            raise cannot_open(git_dir.err, str(path))
+        common_dir = finder.run("rev-parse", "--path-format=absolute", "--git-common-dir")
+        top_level = finder.run("rev-parse", "--show-toplevel", check=False)
+        git = Git(git_environ, _path(git_dir.out), config=config)
+        return cls(
+            git, _path(top_level.out) if not top_level.code else None, _path(common_dir.out), remote
+        )
 
     @cached_property
     def objects(self) -> ObjectReader:
@@ -112,14 +114,14 @@ class Repository:
 
     def resolve(self, rev: str) -> str:
         """The id of a commit. Raises CannotRead."""
-        found = self._rev_parse(f"{rev}^{{commit}}")
-        if found is None:
+        commit = self._rev_parse(f"{rev}^{{commit}}")
+        if commit is None:
             shallow = f"; this clone is shallow: {DEEP_CHECKOUT}" if self.is_shallow() else ""
             raise CannotRead(
-                f"`{rev}` is no commit in this repository",
+                f"`{rev}` is not a commit in this repository",
                 f"name a branch, a tag or a commit id that `git log` shows{shallow}",
             )
-        return found
+        return commit
 
     def compare_range(self, base: str, head: str) -> Comparison:
         """From the merge base of two revisions to the second one."""
@@ -135,29 +137,29 @@ class Repository:
         """
         if merge_base:
             try:
-                self.bring([base, head, merge_base])
+                self.fetch_missing([base, head, merge_base])
             except CannotFetch:
                 merge_base = None
         if not merge_base:
-            self.bring([base, head])
+            self.fetch_missing([base, head])
             merge_base = self._merge_base(base, head)
         return self._compare(merge_base, head, label)
 
     def compare_staged(self, index_file: str | None = None) -> Comparison:
         """HEAD against the index; `index_file` is the hook's GIT_INDEX_FILE."""
-        index = Path(self.root or self.git.where) / (index_file or self.git.where / "index")
+        index = Path(self.root or self.git.directory) / (index_file or self.git.directory / "index")
         return self.compare_trees(self._head(), self._tree_of_index(index), "staged changes")
 
     def compare_trees(self, base: str | None, tree: str, label: str) -> Comparison:
         """A tree that a hook recorded against HEAD of that time (None: no commit yet)."""
         base_tree = self._tree(base) if base else self._empty_tree
-        found = self._rev_parse(f"{tree}^{{tree}}")
-        if found is None:
+        head_tree = self._rev_parse(f"{tree}^{{tree}}")
+        if head_tree is None:
             raise CannotRead(
                 f"the noted tree {tree} is no longer in this repository",
                 "stage the changes again: git removes objects that nothing refers to",
             )
-        return Comparison(base, None, base_tree, found, label)
+        return Comparison(base, None, base_tree, head_tree, label)
 
     def _compare(self, base: str, head: str, label: str) -> Comparison:
         return Comparison(base, head, self._tree(base), self._tree(head), label)
@@ -167,10 +169,10 @@ class Repository:
         return self._rev_parse("HEAD^{commit}")
 
     def _tree(self, commit: str) -> str:
-        found = self._rev_parse(f"{commit}^{{tree}}")
-        if found is None:
+        tree = self._rev_parse(f"{commit}^{{tree}}")
+        if tree is None:
             raise CannotRead(f"the tree of commit {commit} is missing", "run `git fsck`")
-        return found
+        return tree
 
     def _rev_parse(self, name: str) -> str | None:
         done = self.git.run(
@@ -191,7 +193,7 @@ class Repository:
                 shutil.copyfile(index, copy)
             done = self.git.run(
                 *("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "write-tree"),
-                extra={"GIT_INDEX_FILE": str(copy)},
+                extra_environ={"GIT_INDEX_FILE": str(copy)},
                 check=False,
             )
         if done.code:
@@ -203,29 +205,29 @@ class Repository:
 
     def _merge_base(self, base: str, head: str) -> str:
         """Deepens a shallow clone step by step until there is one."""
-        found = self._known_merge_base(base, head)
+        merge_base = self._known_merge_base(base, head)
         for step in DEEPEN:
-            if found or not self.is_shallow():
+            if merge_base or not self.is_shallow():
                 break
             # A boundary was fetched once, so the remote has it; a local head it may not have.
             self._fetch((self.common_dir / "shallow").read_text().split(), step)
-            found = self._known_merge_base(base, head)
-        if not found:
+            merge_base = self._known_merge_base(base, head)
+        if not merge_base:
             raise CannotRead(
                 f"{base} and {head} have no commit in common",
                 "compare two commits of one history; `git merge-base A B` prints what they share",
             )
-        return found
+        return merge_base
 
     def _known_merge_base(self, base: str, head: str) -> str | None:
         done = self.git.run("merge-base", base, head, check=False)
         return None if done.code else done.out.decode().split()[0]
 
-    def bring(self, commits: Sequence[str]) -> None:
-        """Fetch those that are not here. Raises CannotFetch."""
+    def fetch_missing(self, commits: Sequence[str]) -> None:
+        """Fetch the commits that are missing here. Raises CannotFetch."""
         for commit in commits:
             if not OID.fullmatch(commit):
-                raise CannotRead(f"`{commit}` is no commit id", "give the full id of a commit")
+                raise CannotRead(f"`{commit}` is not a commit id", "give the full id of a commit")
         missing = [oid for oid in commits if oid not in self.objects.sizes(commits)]
         if missing:
             # In a full clone a depth would cut off the history that is there.
@@ -249,29 +251,29 @@ class Repository:
             )
 
     def diff(
-        self, comparison: Comparison, seen: Callable[[FileChange], None] = lambda change: None
+        self, comparison: Comparison, on_file: Callable[[FileChange], None] = lambda change: None
     ) -> Diff:
-        """`seen` is told of each file while git looks for the next. Raises CannotRead."""
-        where = str(self.git.where)
-        pieces = self.git.stream(
-            *("-C", where, "-c", f"attr.tree={self._empty_tree}", *DIFF),
+        """`on_file` is called with each file while git looks for the next. Raises CannotRead."""
+        git_dir = str(self.git.directory)
+        chunks = self.git.stream(
+            *("-C", git_dir, "-c", f"attr.tree={self._empty_tree}", *DIFF),
             *(comparison.base_tree, comparison.head_tree, "--"),
             # No index and no work tree but the git directory: attributes would come from them.
-            extra={
-                "GIT_WORK_TREE": where,
-                "GIT_INDEX_FILE": str(self.git.where / "claude-batch-no-index"),
+            extra_environ={
+                "GIT_WORK_TREE": git_dir,
+                "GIT_INDEX_FILE": str(self.git.directory / "claude-batch-no-index"),
                 "GIT_ATTR_NOSYSTEM": "1",
             },
         )
-        with closing(pieces):
-            return Diff(comparison, *changes(parse(pieces), self._large, seen))
+        with closing(chunks):
+            return Diff(comparison, *split_changes(parse_diff(chunks), self._large_blobs, on_file))
 
     def renames(self, old: str, new: str) -> dict[str, str]:
         """Old path -> new path of the files that were renamed between two commits.
 
         Raises CannotRead, CannotFetch.
         """
-        self.bring([old, new])
+        self.fetch_missing([old, new])
         args = ("diff-tree", "-r", "-M", "-l1000", "-z", "--no-abbrev", "--diff-filter=R")
         return parse_renames(self.git.run(*args, old, new, "--").out)
 
@@ -283,7 +285,7 @@ class Repository:
         Raises BadUsage, CannotRead.
         """
         try:
-            spec = gitignore(patterns)
+            spec = parse_gitignore(patterns)
         except BadPattern as error:
             raise BadUsage(str(error), "give patterns as in .gitignore: `src/**/*.py`") from error
         named = [
@@ -291,13 +293,13 @@ class Repository:
             for entry in self.objects.entries(self.resolve(commit))
             if spec.match_file(entry.path.decode("utf-8", "surrogateescape"))
         ]
-        readable = {entry.blob for entry in named if not entry.reason}
+        readable = {entry.blob for entry in named if not entry.skip_reason}
         self._prefetch(readable)
-        content = self.read(readable - self._large(readable))
-        found = [whole_file(entry, content.get(entry.blob)) for entry in named]
+        content = self.read(readable - self._large_blobs(readable))
+        changes = [build_whole_file(entry, content.get(entry.blob)) for entry in named]
         return (
-            tuple(one for one in found if isinstance(one, FileChange)),
-            tuple(one for one in found if isinstance(one, SkippedFile)),
+            tuple(change for change in changes if isinstance(change, FileChange)),
+            tuple(change for change in changes if isinstance(change, SkippedFile)),
         )
 
     def blob(self, rev: str, path: str) -> bytes | None:
@@ -320,13 +322,13 @@ class Repository:
         entries = {
             entry.path.decode(): entry.blob
             for entry in self.objects.entries(self.resolve(commit), *names)
-            if not entry.reason and entry.path.decode().rpartition("/")[2] in names
+            if not entry.skip_reason and entry.path.decode().rpartition("/")[2] in names
         }
         content = self.read(entries.values())
         return {path: content[oid] for path, oid in entries.items() if oid in content}
 
-    def _large(self, blobs: Iterable[str]) -> set[str]:
-        return {oid for oid, size in self.objects.sizes(blobs).items() if size > LARGEST}
+    def _large_blobs(self, blobs: Iterable[str]) -> set[str]:
+        return {oid for oid, size in self.objects.sizes(blobs).items() if size > MAX_FILE_BYTES}
 
     def _prefetch(self, blobs: Collection[str]) -> None:
         """In a partial clone git would fetch missing blobs one by one."""
@@ -344,9 +346,11 @@ class Repository:
         """ "origin/main", or "main" where only the clone has it."""
         prefix = f"refs/remotes/{remote}/"
         done = self.git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", check=False)
-        pointed = [] if done.code else [done.out.decode().strip()]
-        names = [f"{where}{name}" for where in (prefix, "refs/heads/") for name in MAIN_BRANCHES]
-        for ref in pointed + names:
+        configured = [] if done.code else [done.out.decode().strip()]
+        names = [
+            f"{namespace}{name}" for namespace in (prefix, "refs/heads/") for name in MAIN_BRANCHES
+        ]
+        for ref in configured + names:
             if self._rev_parse(f"{ref}^{{commit}}"):
                 return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
         return None
@@ -362,9 +366,9 @@ class Repository:
             *("rev-list", "--ignore-missing", f"--max-count={BRANCH_COMMITS}", "--format=%T"),
             *("--branches", "HEAD", "--"),
         )
-        rows = done.out.decode().splitlines()
-        return frozenset(row for row in rows if not row.startswith("commit "))
+        lines = done.out.decode().splitlines()
+        return frozenset(line for line in lines if not line.startswith("commit "))
 
 
-def _path(out: bytes) -> Path:
-    return Path(os.fsdecode(out.removesuffix(b"\n").removesuffix(b"\r")))
+def _path(output: bytes) -> Path:
+    return Path(os.fsdecode(output.removesuffix(b"\n").removesuffix(b"\r")))

@@ -33,14 +33,14 @@ class WorkTree:
     def write_bytes(self, name: str, content: bytes) -> None:
         """Replace a file atomically. A symbolic link stays; its target changes."""
         target = self._inside(name)
-        new = target.with_name(f".{target.name}.new")
+        temporary = target.with_name(f".{target.name}.new")
         remedy = "check the permissions of that folder"
         with file_errors(CannotRecord, f"{name} could not be written", remedy):
             target.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(content)
+            temporary.write_bytes(content)
             if target.exists():
-                new.chmod(target.stat().st_mode)
-            os.replace(new, target)
+                temporary.chmod(target.stat().st_mode)
+            os.replace(temporary, target)
 
     def _inside(self, name: str) -> Path:
         # Names come from a ledger that others write too: none may lead out of the work tree.

@@ -38,7 +38,7 @@ from claude_batch.github_api.schemas import (
     RepositoryResponse,
     UserResponse,
 )
-from claude_batch.http_headers import date_of
+from claude_batch.http_headers import parse_date
 
 if TYPE_CHECKING:
     from github import Github
@@ -175,7 +175,7 @@ class GitHubClient:
         """`now`, corrected by GitHub's clock: clocks of runners may be hours off."""
         with self._reading(f"read {self._name}", "metadata: read"):
             headers = self._repository.raw_headers
-            date = date_of({name: str(value) for name, value in headers.items()})
+            date = parse_date({name: str(value) for name, value in headers.items()})
         offset = date - now() if date else timedelta()
         return lambda: now() + offset
 

@@ -128,7 +128,7 @@ class GitLedger:
         root = self.git.run(
             *("commit-tree", f"{base.tip}^{{tree}}"),
             stdin=plumbing.squash_message(f"squash\n\nrun {self.run}", replaced),
-            extra=plumbing.identity(int(self.now().timestamp())),
+            extra_environ=plumbing.identity(int(self.now().timestamp())),
         )
         self._store.push(root.out.decode().strip(), base.tip, rewrites=True)
         return len(commits)
@@ -201,7 +201,9 @@ class GitLedger:
             "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
         )
         if done.code:
-            raise git_errors.explain(done.err, self.ref, self.remote or "this clone", "stored")
+            raise git_errors.explain_failure(
+                done.err, self.ref, self.remote or "this clone", "stored"
+            )
         return done.out.decode().strip()
 
     def _zeros(self) -> str:

@@ -106,7 +106,7 @@ def context_budget(hunk_bytes: int) -> int:
 
 
 def _visible_lines(task: Task) -> Iterator[int]:
-    return (line.new for line in task.hunk.cut() if line.new is not None)
+    return (line.new for line in task.hunk.iter_lines() if line.new is not None)
 
 
 def _candidates(asked: Sequence[Task], files: ReviewedFiles) -> Iterator[SnippetCandidate]:
@@ -121,7 +121,7 @@ def _signatures(task: Task, files: ReviewedFiles) -> Iterator[SnippetCandidate]:
     # The outermost block comes first because it tells most about the place.
     outline = files.outline(task.path)
     for block in _enclosing_blocks(outline, changed_lines(task)) if outline else []:
-        end = min(block.head, block.first + MAX_SIGNATURE_LINES - 1)
+        end = min(block.signature_end, block.first + MAX_SIGNATURE_LINES - 1)
         yield SnippetCandidate(task.path, tuple(range(block.first, end + 1)))
 
 
@@ -144,19 +144,23 @@ def _used_definitions(task: Task, files: ReviewedFiles) -> Iterator[SnippetCandi
     for definition in files.find_definitions(_used_words(task), task.path):
         block = definition.block
         is_small = block.last - block.first < SMALL_DEFINITION_LINES
-        end = block.last if is_small else min(block.head, block.first + MAX_SIGNATURE_LINES - 1)
+        end = (
+            block.last
+            if is_small
+            else min(block.signature_end, block.first + MAX_SIGNATURE_LINES - 1)
+        )
         yield SnippetCandidate(definition.path, tuple(range(block.first, end + 1)))
 
 
 def _function_rest(task: Task, files: ReviewedFiles) -> Iterator[SnippetCandidate]:
     start = task.hunk.new_start
     for block in innermost_blocks(files.outline(task.path), changed_lines(task)):
-        if not block.function:
+        if not block.is_function:
             continue
         if block.last - block.first < SMALL_FUNCTION_LINES:
             yield SnippetCandidate(task.path, tuple(range(block.first, block.last + 1)))
-        elif block.head < start:
-            first = max(block.head + 1, start - LEADING_LINES)
+        elif block.signature_end < start:
+            first = max(block.signature_end + 1, start - LEADING_LINES)
             yield SnippetCandidate(task.path, tuple(range(first, start)))
 
 
@@ -170,13 +174,13 @@ def _nearby_lines(task: Task, files: ReviewedFiles) -> Iterator[SnippetCandidate
 
 
 def _enclosing_blocks(outline: Outline, lines: Iterable[int]) -> list[Block]:
-    blocks = {block: None for line in lines for block in outline.around(line)}
+    blocks = {block: None for line in lines for block in outline.blocks_around(line)}
     return sorted(blocks, key=lambda block: (block.depth, block.first))
 
 
 def _used_words(task: Task) -> frozenset[bytes]:
     """The words on the new side of a hunk, without keywords."""
-    texts = (line.text for line in task.hunk.cut() if line.sign != "-")
+    texts = (line.text for line in task.hunk.iter_lines() if line.sign != "-")
     return frozenset(word for text in texts for word in WORD.findall(text)) - KEYWORDS
 
 

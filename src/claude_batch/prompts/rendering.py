@@ -74,7 +74,7 @@ def render_files(
 def _signed_code(item: Task | CodeSnippet) -> bytes:
     if isinstance(item, CodeSnippet):
         return b"\n".join(b" " + line for line in item.lines)
-    return b"\n".join(item.hunk.rows)
+    return b"\n".join(item.hunk.signed_lines)
 
 
 def _render_rule_file(rule_file: RuleFile) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from claude_batch.syntax.languages import GRAMMARS, Grammar, grammar_of
-from claude_batch.syntax.outline import Block, Outline, outline
+from claude_batch.syntax.outline import Block, Outline, build_outline
 from claude_batch.tasks.task import DiffOrigin, FileOrigin, Task
 
 MIN_NAME_LENGTH = 4  # shorter names are ambiguous
@@ -53,7 +53,7 @@ class ReviewedFiles:
         if path not in self._outlines:
             grammar, lines = grammar_of(path), self.lines(path)
             self._outlines[path] = (
-                outline(grammar, b"\n".join(lines), self._changed_lines.get(path, ()))
+                build_outline(grammar, b"\n".join(lines), self._changed_lines.get(path, ()))
                 if grammar and lines
                 else None
             )
@@ -103,7 +103,7 @@ class ReviewedFiles:
 def changed_lines(task: Task) -> Iterator[int]:
     """The changed lines of the new side; for removed lines the one that follows them."""
     number = task.hunk.new_start
-    for line in task.hunk.cut():
+    for line in task.hunk.iter_lines():
         if line.sign != " ":
             yield line.new or number
         number = number if line.new is None else line.new + 1
@@ -112,7 +112,7 @@ def changed_lines(task: Task) -> Iterator[int]:
 def innermost_blocks(outline: Outline | None, lines: Iterable[int]) -> list[Block]:
     if outline is None:
         return []
-    stacks = (outline.around(line) for line in lines)
+    stacks = (outline.blocks_around(line) for line in lines)
     return list(dict.fromkeys(stack[-1] for stack in stacks if stack))
 
 

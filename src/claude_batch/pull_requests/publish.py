@@ -12,7 +12,7 @@ from claude_batch.diff.model import Comparison, Diff
 from claude_batch.errors import ClaudeBatchError, ThreadsRefused
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import DroppedFinding, PlacedFinding, place_findings
-from claude_batch.git.earlier_commits import Readers
+from claude_batch.git.earlier_commits import HistoryReaders
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
@@ -88,7 +88,7 @@ class PullRequestState:
     tasks: tuple[Task, ...]
     read_head: Callable[[str], bytes | None]
     config: Config
-    readers: Readers | None = None  # for findings that were made on earlier heads
+    readers: HistoryReaders | None = None  # for findings that were made on earlier heads
 
 
 @dataclass(frozen=True)

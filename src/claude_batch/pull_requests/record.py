@@ -16,7 +16,7 @@ from claude_batch.costs.receipts import (
 from claude_batch.diff.model import Diff, SkippedFile
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.relocation import PreviousPlans
-from claude_batch.git.earlier_commits import Readers
+from claude_batch.git.earlier_commits import HistoryReaders
 from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, RequestRecorded
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.pull_requests.summary import ReviewCoverage
@@ -79,7 +79,7 @@ class PullRequestRecord:
         yield from (finding for finding in own if finding.task is None or finding.task in ids)
         yield from (finding for finding in others if finding.task in ids)
 
-    def previous_plans(self, diff: Diff, readers: Readers) -> PreviousPlans:
+    def previous_plans(self, diff: Diff, readers: HistoryReaders) -> PreviousPlans:
         """The plans that locate findings whose tasks are not in `diff`."""
         plans = [plan for plan in self.state.plans if plan.pr == self.pr]
         asked = {

@@ -21,7 +21,7 @@ from claude_batch.findings.suggestions import (
     validate_suggestion,
 )
 from claude_batch.git.branches import Branches
-from claude_batch.git.earlier_commits import Readers
+from claude_batch.git.earlier_commits import HistoryReaders
 from claude_batch.git.patch import PatchFolder, make_patches
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
@@ -127,7 +127,7 @@ class PatchTarget:
     branch: str
     head: str
     read_head: Callable[[str], bytes | None]
-    readers: Readers
+    readers: HistoryReaders
 
 
 def load_patch_target(repository: Repository, remote: str) -> PatchTarget:
@@ -196,7 +196,7 @@ class RefactoringPublisher:
         try:
             number = self._propose(patch_set, target)
         except CannotPublish as refusal:
-            path = self.folder.keep(patch_set.branch.replace("/", "-"), patch_set.patch)
+            path = self.folder.write(patch_set.branch.replace("/", "-"), patch_set.patch)
             note = f"{patch_set.title}: {edits} kept as {path}, because {refusal.problem}"
             return PublishResult(0, dropped=dropped, note=note)
         self.ledger.transact(

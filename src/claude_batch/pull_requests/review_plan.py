@@ -125,7 +125,7 @@ def find_refused(comments: Iterable[DraftComment], diff: Diff) -> list[str]:
 
 def comment_fault(draft: DraftComment, lines: Commentable) -> str | None:
     """The reason why GitHub would refuse a comment, or None."""
-    fault = lines.fault(draft.path, draft.side, draft.first_line, draft.line)
+    fault = lines.find_problem(draft.path, draft.side, draft.first_line, draft.line)
     if fault:
         return fault
     if len(draft.body) > marker.MAX_BODY:

@@ -12,7 +12,7 @@ from claude_batch.findings.finding import Finding, render_label
 from claude_batch.findings.placement import DROP_REASONS, DroppedFinding, DropReason, PlacedFinding
 from claude_batch.formatting import count, dollars
 from claude_batch.ledger.events import Estimate
-from claude_batch.markdown import code_span, cut, escape_line
+from claude_batch.markdown import code_span, escape_line, truncate
 from claude_batch.pull_requests.marker import SUMMARY, append_marker
 
 # In characters, together below GitHub's limit for a comment.
@@ -188,7 +188,7 @@ def _not_reviewed(left_out: Iterable[SkippedFile]) -> list[str]:
 
 
 def _file_list(reason: str, paths: Sequence[str]) -> str:
-    names = ", ".join(code_span(cut(path, 200)) for path in paths[:MAX_NAMED_FILES])
+    names = ", ".join(code_span(truncate(path, 200)) for path in paths[:MAX_NAMED_FILES])
     more = f" and {len(paths) - MAX_NAMED_FILES:,} more" if len(paths) > MAX_NAMED_FILES else ""
     return f"- {escape_line(reason)}: {names}{more}"
 

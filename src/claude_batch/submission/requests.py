@@ -1,4 +1,4 @@
-"""A request: the tasks of one file, or of a few small ones, with what they share; it is billed."""
+"""Group tasks into requests, and build the body of a request."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ FOR_AN_HOUR = {"type": "ephemeral", "ttl": "1h"}
 
 @dataclass(frozen=True)
 class RequestTasks:
-    """What goes into one request."""
+    """The tasks of one request, and their context."""
 
     asked: tuple[Task, ...]
     context: tuple[Task, ...] = ()
@@ -56,23 +56,23 @@ class Request:
 def group_tasks(
     asked: Sequence[Task], known: Iterable[Task], solo_task_ids: Collection[TaskId] = ()
 ) -> Iterator[RequestTasks]:
-    """Whole files together while they fit; a file over the size in several packs.
+    """Group whole files up to REQUEST_BYTES; a larger file takes several requests.
 
-    `known`: tasks of the same diff that are already answered or under way. `apart`: each of
-    these goes alone, because the request that it shared was cut short.
+    `known`: tasks of the same diff that are answered or in flight. `solo_task_ids`: each needs a
+    request of its own, because the shared one was refused or truncated.
     """
-    beside: dict[str, list[Task]] = {}
+    known_by_path: dict[str, list[Task]] = {}
     for task in known:
-        beside.setdefault(task.path, []).append(task)
-    yield from (_with_context([task], beside) for task in asked if task.id in solo_task_ids)
-    filling: list[Task] = []
+        known_by_path.setdefault(task.path, []).append(task)
+    yield from (_with_context([task], known_by_path) for task in asked if task.id in solo_task_ids)
+    current: list[Task] = []
     for group in _groups([task for task in asked if task.id not in solo_task_ids]):
-        if filling and _size([*filling, *group]) > REQUEST_BYTES:
-            yield _with_context(filling, beside)
-            filling = []
-        filling += group
-    if filling:
-        yield _with_context(filling, beside)
+        if current and _size([*current, *group]) > REQUEST_BYTES:
+            yield _with_context(current, known_by_path)
+            current = []
+        current += group
+    if current:
+        yield _with_context(current, known_by_path)
 
 
 def _groups(asked: Sequence[Task]) -> Iterator[list[Task]]:
@@ -92,11 +92,11 @@ def _size(tasks: Iterable[Task]) -> int:
     return sum(len(task.hunk.body) for task in tasks)
 
 
-def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> RequestTasks:
+def _with_context(asked: list[Task], known_by_path: dict[str, list[Task]]) -> RequestTasks:
     room = CONTEXT_SHARE * _size(asked)
     context: list[Task] = []
     for path in dict.fromkeys(task.path for task in asked):
-        for task in beside.get(path, []):
+        for task in known_by_path.get(path, []):
             room -= len(task.hunk.body)
             if room < 0:
                 return RequestTasks(tuple(asked), tuple(context))
@@ -106,7 +106,7 @@ def _with_context(asked: list[Task], beside: dict[str, list[Task]]) -> RequestTa
 
 def build_request(
     kind: Kind,
-    packed: RequestTasks,
+    group: RequestTasks,
     config: Config,
     max_tokens: int,
     store_body: StoreBody = InMemoryBody,
@@ -117,9 +117,9 @@ def build_request(
     }
     if config.effort:
         output["effort"] = config.effort
-    tasks = tuple(AnchoredTask.from_hunk(task.id, task.path, task.hunk) for task in packed.asked)
-    common = _shared(packed, config)
-    own = prompt.render_files(packed.asked, tasks, packed.context, packed.prompt_context.snippets)
+    tasks = tuple(AnchoredTask.from_hunk(task.id, task.path, task.hunk) for task in group.asked)
+    common = _shared(group, config)
+    own = prompt.render_files(group.asked, tasks, group.context, group.prompt_context.snippets)
     system = [_block(prompts_kinds.render_system(kind))]
     content = [_block(text) for text in (common, own) if text]
     if cached_prefix:
@@ -136,14 +136,14 @@ def build_request(
     )
 
 
-def shared_prefix(kind: Kind, packed: RequestTasks, config: Config) -> str:
-    """What a request starts with before its own files: equal ones can share a cache."""
-    return prompts_kinds.render_system(kind) + _shared(packed, config)
+def shared_prefix(kind: Kind, group: RequestTasks, config: Config) -> str:
+    """The text before the files. Requests with an equal prefix can share a prompt cache."""
+    return prompts_kinds.render_system(kind) + _shared(group, config)
 
 
-def _shared(packed: RequestTasks, config: Config) -> str:
+def _shared(group: RequestTasks, config: Config) -> str:
     return prompt.render_shared(
-        routing.rules_with_instruction(config.rules, packed.asked), packed.prompt_context
+        routing.rules_with_instruction(config.rules, group.asked), group.prompt_context
     )
 
 

@@ -8,7 +8,7 @@ from typing import NewType, cast
 from tree_sitter import Language, Parser, Tree
 
 Grammar = NewType("Grammar", str)
-PIECE = 65_536  # bytes
+CHUNK_BYTES = 65_536  # bytes
 
 # suffix -> module and the function in it that gives the language
 GRAMMARS = {
@@ -46,33 +46,29 @@ def grammar_of(path: str) -> Grammar | None:
     return Grammar(suffix) if suffix in GRAMMARS else None
 
 
-def parse(grammar: Grammar, content: bytes) -> Tree:
-    return _parser(grammar).parse(content)
-
-
-def parse_within(grammar: Grammar, content: bytes, steps: int) -> Tree | None:
-    """None when it takes more steps: what is no code at all can take minutes and gigabytes.
+def parse_within(grammar: Grammar, content: bytes, max_steps: int) -> Tree | None:
+    """Return None when it takes more steps: a file that is not code can take minutes and gigabytes.
 
     A step is one report of the parser's progress, about a tenth of a millisecond; one where it
     looks for a way out of an error can take ten times as long, and counts as ten.
     """
-    parser, taken = _parser(grammar), 0
+    parser, steps = _parser(grammar), 0
 
-    def enough(_at: int, in_error: bool) -> bool:
-        nonlocal taken
-        taken += 10 if in_error else 1
-        return taken > steps
+    def is_over_limit(_at: int, in_error: bool) -> bool:
+        nonlocal steps
+        steps += 10 if in_error else 1
+        return steps > max_steps
 
     views: dict[int, memoryview] = {}
 
-    def piece(at: int, _: object) -> memoryview:
-        if at not in views:
-            views[at] = memoryview(content)[at : at + PIECE]
-        return views[at]
+    def chunk_at(offset: int, _: object) -> memoryview:
+        if offset not in views:
+            views[offset] = memoryview(content)[offset : offset + CHUNK_BYTES]
+        return views[offset]
 
     try:
-        # Progress is reported only to those who hand out the text piece by piece.
-        return parser.parse(piece, progress_callback=enough)
+        # tree-sitter reports progress only if it reads the text through a function.
+        return parser.parse(chunk_at, progress_callback=is_over_limit)
     except ValueError:
         parser.reset()  # or the next parse would go on with this one
         return None

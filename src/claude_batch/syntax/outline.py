@@ -13,8 +13,8 @@ from tree_sitter import Node, Point, Tree
 
 from claude_batch.syntax.languages import Grammar, parse_within
 
-# Of the parser's progress: code takes one for eighty bytes or more. What takes longer is no code;
-# a file of more than 200 KB can be too much, and goes without its outline.
+# Of the parser's progress: code takes one for eighty bytes or more. A file that takes longer
+# is not code. A file of more than 200 KB can be too much, and goes without its outline.
 STEPS, STEP_BYTES, MOST_STEPS = 300, 80, 1_500
 DEEPEST = 200
 
@@ -91,50 +91,54 @@ NAMED_BY = ("name", "declarator", "left", "key")
 class Block:
     """A definition, or a key of a data file. Lines are 1-based and inclusive.
 
-    `head`: the last line of its signature. `name`: empty where it has none.
+    `signature_end`: the last line of its signature. `name`: empty where it has none.
     """
 
     first: int
-    head: int
+    signature_end: int
     last: int
     name: str = ""
-    function: bool = False
+    is_function: bool = False
     depth: int = 0  # how many blocks are around it
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """`blocks` hold one of the lines that were asked about; the outer ones come first."""
+    """Each of `blocks` holds one of the requested lines; the outer ones come first."""
 
     blocks: tuple[Block, ...]
     imports: tuple[tuple[int, int], ...]  # first and last line of each statement
 
-    def around(self, line: int) -> list[Block]:
+    def blocks_around(self, line: int) -> list[Block]:
         """Outermost first."""
         return [block for block in self.blocks if block.first <= line <= block.last]
 
 
-class Code(NamedTuple):
+class SourceText(NamedTuple):
     content: bytes
-    rows: list[bytes]
+    lines: list[bytes]
 
-    def of(self, node: Node) -> bytes:
-        """`node.text` would ask for what the parser was handed, which has been taken back."""
+    def text_of(self, node: Node) -> bytes:
+        """The text of a node. `node.text` would read from buffers that are released already."""
         return self.content[node.start_byte : node.end_byte]
 
 
-def outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Outline | None:
-    """None: this would take too long to read."""
+def build_outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Outline | None:
+    """Find the blocks around `lines`, and the imports. Return None if parsing takes too long."""
     tree = parse_within(grammar, content, min(STEPS + len(content) // STEP_BYTES, MOST_STEPS))
     if tree is None:
         return None
-    code = Code(content, content.split(b"\n"))
-    rows = code.rows
-    wanted = FUNCTIONS | HOLDERS | KEYS | ({JSON_KEY} if grammar == ".json" else set())
-    spots = (Point(line - 1, at) for line in _within(lines, rows) for at in _spots(rows[line - 1]))
+    code = SourceText(content, content.split(b"\n"))
+    code_lines = code.lines
+    node_types = FUNCTIONS | HOLDERS | KEYS | ({JSON_KEY} if grammar == ".json" else set())
+    points = (
+        Point(line - 1, column)
+        for line in _existing_lines(lines, code_lines)
+        for column in _first_and_last_column(code_lines[line - 1])
+    )
     blocks: dict[int, Block] = {}
-    for spot in spots:
-        for depth, node in enumerate(_holding(tree, spot, wanted)):
+    for point in points:
+        for depth, node in enumerate(_enclosing_nodes(tree, point, node_types)):
             if node.id not in blocks:
                 blocks[node.id] = _block(node, code, depth)
     return Outline(
@@ -143,37 +147,37 @@ def outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Outline |
     )
 
 
-def _within(lines: Iterable[int], rows: list[bytes]) -> Iterator[int]:
-    return (line for line in lines if 1 <= line <= len(rows))
+def _existing_lines(lines: Iterable[int], code_lines: list[bytes]) -> Iterator[int]:
+    return (line for line in lines if 1 <= line <= len(code_lines))
 
 
-def _spots(row: bytes) -> set[int]:
+def _first_and_last_column(text: bytes) -> set[int]:
     """The first and the last byte of a line: a function may start within it, or end."""
-    return {len(row) - len(row.lstrip()), max(len(row.rstrip()) - 1, 0)}
+    return {len(text) - len(text.lstrip()), max(len(text.rstrip()) - 1, 0)}
 
 
-def _holding(tree: Tree, spot: Point, wanted: AbstractSet[str]) -> list[Node]:
-    """From the top: asking a node for its parent starts there as well, each time."""
-    cursor, found = tree.walk(), []
+def _enclosing_nodes(tree: Tree, point: Point, node_types: AbstractSet[str]) -> list[Node]:
+    """Descend from the root: `node.parent` would start there as well, each time."""
+    cursor, nodes = tree.walk(), []
     for _ in range(DEEPEST):
-        if cursor.goto_first_child_for_point(spot) is None:
+        if cursor.goto_first_child_for_point(point) is None:
             break
         node = cursor.node
-        if node is None or not node.start_point <= spot < node.end_point:
+        if node is None or not node.start_point <= point < node.end_point:
             break
-        if node.is_named and node.type in wanted:
-            found.append(node)
-    return found
+        if node.is_named and node.type in node_types:
+            nodes.append(node)
+    return nodes
 
 
-def _block(node: Node, code: Code, depth: int) -> Block:
+def _block(node: Node, code: SourceText, depth: int) -> Block:
     outer = node.parent if node.parent and node.parent.type in WRAPPERS else node
     return Block(
         first=outer.start_point.row + 1,
-        head=_head(node, code.rows),
+        signature_end=_signature_end(node, code.lines),
         last=max(_last_row(outer), outer.start_point.row) + 1,
         name=_name(node, code),
-        function=node.type in FUNCTIONS,
+        is_function=node.type in FUNCTIONS,
         depth=depth,
     )
 
@@ -183,7 +187,7 @@ def _last_row(node: Node) -> int:
     return node.end_point.row - (node.end_point.column == 0)
 
 
-def _head(node: Node, rows: list[bytes]) -> int:
+def _signature_end(node: Node, code_lines: list[bytes]) -> int:
     """Down to where the body starts: with its bracket if that stands beside the signature."""
     first = node.start_point.row
     body = node.child_by_field_name("body") or node.child_by_field_name("value")
@@ -191,35 +195,35 @@ def _head(node: Node, rows: list[bytes]) -> int:
         body = node.child_by_field_name("type") or body
     if body is None:
         return first + 1
-    at = body.start_point
-    beside = rows[at.row][: at.column].strip()
-    return max(first, at.row if beside else at.row - 1) + 1
+    body_start = body.start_point
+    shares_line = code_lines[body_start.row][: body_start.column].strip()
+    return max(first, body_start.row if shares_line else body_start.row - 1) + 1
 
 
-def _name(node: Node, code: Code) -> str:
-    """Through the declarators of C; a function that is a value is called as what holds it."""
-    at: Node | None = node
+def _name(node: Node, code: SourceText) -> str:
+    """The name, through the declarators of C; a function value is named after its variable."""
+    current: Node | None = node
     if node.type in {"arrow_function", "function_expression", "generator_function"}:
-        at = node.parent
-    while at is not None:
-        inner = next(filter(None, map(at.child_by_field_name, NAMED_BY)), None)
+        current = node.parent
+    while current is not None:
+        inner = next(filter(None, map(current.child_by_field_name, NAMED_BY)), None)
         if inner is None:
             break
-        at = inner
-    text = code.of(at).decode("utf-8", "replace") if at is not None else ""
+        current = inner
+    text = code.text_of(current).decode("utf-8", "replace") if current is not None else ""
     return text if re.fullmatch(r"[\w$?!]+", text) else ""
 
 
-def _imports(root: Node, code: Code) -> Iterator[tuple[int, int]]:
+def _imports(root: Node, code: SourceText) -> Iterator[tuple[int, int]]:
     for node in root.children:
-        if node.type in IMPORTS or _requires(node, code):
+        if node.type in IMPORTS or _is_import_call(node, code):
             yield node.start_point.row + 1, max(_last_row(node), node.start_point.row) + 1
 
 
-def _requires(node: Node, code: Code) -> bool:
+def _is_import_call(node: Node, code: SourceText) -> bool:
     """JavaScript and Ruby call a function; an export may also name where it is from."""
     if node.type == "export_statement":
         return node.child_by_field_name("source") is not None
     if node.type not in {"lexical_declaration", "variable_declaration", "call"}:
         return False
-    return REQUIRE.search(code.of(node)[:4_000]) is not None
+    return REQUIRE.search(code.text_of(node)[:4_000]) is not None

@@ -38,12 +38,12 @@ def count_syntax_errors(path: str, content: bytes) -> int | None:
     tree = parse_within(grammar, content.removesuffix(b"\n") + b"\n", _steps(content))
     if tree is None:
         return UNPARSEABLE
-    return _count(tree.root_node) + (strict is not None)
+    return _count_errors(tree.root_node) + (strict is not None)
 
 
-def has_no_new_errors(path: str, was: int | None, content: bytes) -> bool:
-    """`was`: the faults before. A file that was broken may stay so, and not get worse."""
-    return was is None or (count_syntax_errors(path, content) or 0) <= was
+def has_no_new_errors(path: str, errors_before: int | None, content: bytes) -> bool:
+    """Compare with the errors before a change. A broken file may stay as broken as it was."""
+    return errors_before is None or (count_syntax_errors(path, content) or 0) <= errors_before
 
 
 def _steps(content: bytes) -> int:
@@ -51,19 +51,19 @@ def _steps(content: bytes) -> int:
     return min(500 + len(content) // 40, 6_000)
 
 
-def _count(root: Node) -> int:
+def _count_errors(root: Node) -> int:
     # A token that is missing can be one that the tree does not show.
     return max(1, sum(map(_weight, _error_nodes(root)))) if root.has_error else 0
 
 
 def _error_nodes(root: Node) -> Iterator[Node]:
     """Yield the nodes that the parser skipped or invented."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
+    stack = [root]
+    while stack:
+        node = stack.pop()
         if node.is_error or node.is_missing:
             yield node
-        waiting += [child for child in node.children if child.has_error]
+        stack += [child for child in node.children if child.has_error]
 
 
 def _weight(node: Node) -> int:
@@ -71,7 +71,7 @@ def _weight(node: Node) -> int:
     return 1 + node.end_point.row - node.start_point.row
 
 
-def _python(content: bytes) -> bool:
+def _is_python(content: bytes) -> bool:
     try:
         with warnings.catch_warnings(action="ignore"):
             ast.parse(content)
@@ -80,7 +80,7 @@ def _python(content: bytes) -> bool:
     return True
 
 
-def _json(content: bytes) -> bool:
+def _is_json(content: bytes) -> bool:
     try:
         json.loads(content)
     except (ValueError, RecursionError):
@@ -88,7 +88,7 @@ def _json(content: bytes) -> bool:
     return True
 
 
-def _toml(content: bytes) -> bool:
+def _is_toml(content: bytes) -> bool:
     try:
         tomllib.loads(content.decode())
     except (ValueError, RecursionError):
@@ -97,8 +97,8 @@ def _toml(content: bytes) -> bool:
 
 
 STRICT: dict[str, Callable[[bytes], bool]] = {
-    ".py": _python,
-    ".pyi": _python,
-    ".json": _json,
-    ".toml": _toml,
+    ".py": _is_python,
+    ".pyi": _is_python,
+    ".json": _is_json,
+    ".toml": _is_toml,
 }

@@ -9,9 +9,9 @@ from functools import cache
 from claude_batch.diff.exclusions import exclude_files
 from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
 from claude_batch.errors import BadUsage
-from claude_batch.git.earlier_commits import EarlierCommits, Readers
-from claude_batch.git.hook_queue import Note
-from claude_batch.git.patch import edits
+from claude_batch.git.earlier_commits import EarlierCommits, HistoryReaders
+from claude_batch.git.hook_queue import QueueEntry
+from claude_batch.git.patch import compute_edits
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
@@ -53,9 +53,9 @@ class DiscoveredChanges:
 class QueuedTrees:
     """The hook's notes by state: committed, not committed yet, and abandoned."""
 
-    ready: tuple[Note, ...]
-    waiting: tuple[Note, ...]
-    dropped: tuple[Note, ...]
+    ready: tuple[QueueEntry, ...]
+    waiting: tuple[QueueEntry, ...]
+    dropped: tuple[QueueEntry, ...]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class ChangeFinder:
             return self.find_changes(
                 self.repository.compare_commits(base, head, plan.label, merge_base=base), exclude
             )
-        self.repository.bring([head])
+        self.repository.fetch_missing([head])
         patterns = ["/" + PATTERN_CHARACTER.sub(r"\\\1", file.path) for file in plan.files]
         files, skipped = self.repository.whole_files(head, patterns)
         return DiscoveredChanges(Comparison(head, head, "", "", plan.label), files, skipped)
@@ -132,19 +132,19 @@ class ChangeFinder:
         """A cached function from a path to the file's bytes at the commit."""
         return cache(lambda path: self.repository.blob(commit, path))
 
-    def earlier_readers(self, head: str) -> Readers:
+    def earlier_readers(self, head: str) -> HistoryReaders:
         """Cached functions to locate findings that were made on other commits than `head`."""
         commits = EarlierCommits(self.repository, head)
-        return Readers(cache(commits.blob), cache(edits), commits.renamed)
+        return HistoryReaders(cache(commits.blob), cache(compute_edits), commits.renamed_path)
 
-    def sort_notes(self, notes: Sequence[Note], now: datetime) -> QueuedTrees:
+    def sort_notes(self, notes: Sequence[QueueEntry], now: datetime) -> QueuedTrees:
         committed = self.repository.branch_trees()
         ready = tuple(note for note in notes if note.tree in committed)
         others = [note for note in notes if note.tree not in committed]
-        waiting = tuple(note for note in others if now - note.at < COMMIT_TIMEOUT)
+        waiting = tuple(note for note in others if now - note.recorded_at < COMMIT_TIMEOUT)
         return QueuedTrees(ready, waiting, tuple(note for note in others if note not in waiting))
 
-    def find_queued(self, notes: Sequence[Note], exclude: Sequence[str]) -> DiscoveredChanges:
+    def find_queued(self, notes: Sequence[QueueEntry], exclude: Sequence[str]) -> DiscoveredChanges:
         """Find the changes of several queued trees, each against its own HEAD."""
         if not notes:
             return DiscoveredChanges(Comparison(None, None, "", "", "0 queued changes"), (), ())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from claude_batch.diff.whole_files import context_hunk
+from claude_batch.diff.whole_files import build_context_hunk
 from claude_batch.errors import BadUsage
 from claude_batch.formatting import first_error
 from claude_batch.tasks.task import Kind, Task, TaskFileOrigin, compute_task_id
@@ -53,6 +53,6 @@ def _build_task(line: TaskLine, kinds: Mapping[str, Kind], number: int) -> Task:
             f"line {number} has the unknown kind {line.kind!r}",
             f"use one of {', '.join(sorted(kinds))}",
         )
-    hunk = context_hunk(line.text.encode())
+    hunk = build_context_hunk(line.text.encode())
     task_id = compute_task_id(kind.tag, line.path, hunk.body, line.instruction)
     return Task(task_id, kind.name, line.path, hunk, TaskFileOrigin(line.instruction))

@@ -98,7 +98,7 @@ class Verifier:
         ]
         for commits in dict.fromkeys((plan.base, plan.head) for plan in plans):
             try:
-                self.repository.bring([oid for oid in commits if oid])
+                self.repository.fetch_missing([oid for oid in commits if oid])
             except CannotFetch:
                 continue  # a force push may have removed the commit, and the code with it
         return blobs | self.repository.read(wanted - blobs.keys())

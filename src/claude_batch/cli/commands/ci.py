@@ -29,7 +29,7 @@ from claude_batch.errors import BadUsage, CannotFetch
 from claude_batch.git.repository import Repository
 from claude_batch.github_actions.annotations import Annotation, Level, render_annotations
 from claude_batch.github_actions.events import base_commit
-from claude_batch.github_actions.run import CiResult, Verbs, run_ci
+from claude_batch.github_actions.run import CiActions, CiResult, run_ci
 from claude_batch.github_actions.runner import Runner, stop_commands
 from claude_batch.ledger.prune import prune
 from claude_batch.markdown import escape_block
@@ -69,11 +69,11 @@ def _run(repository: Repository, runner: Runner) -> CiResult:
     base = base_commit(runner.event, runner.load_payload())
     try:
         if base is not None:
-            repository.bring([base])
+            repository.fetch_missing([base])
         config = load_config(repository, base)
     except CannotFetch as error:
         return CiResult(runner.event, warnings=[error])
-    steps = verbs(repository, config)
+    steps = ci_actions(repository, config)
     return run_ci(runner.event, runner.load_payload(), label, config.forks, steps)
 
 
@@ -89,7 +89,7 @@ def _print(result: CiResult, output_format: Format) -> None:
         sys.stdout.write(text.ci(result) + "\n")
 
 
-def verbs(repository: Repository, config: Config) -> Verbs:
+def ci_actions(repository: Repository, config: Config) -> CiActions:
     # One ledger for all steps: what one of them has read the next need not read again.
     open_once = cache(lambda: open_shared_ledger(repository, config))
 
@@ -110,7 +110,7 @@ def verbs(repository: Repository, config: Config) -> Verbs:
     def compact() -> int:
         return prune(open_once(), clock.utc_now(), when_due=True).folded
 
-    return Verbs(submit_pull_request, collect_batches, publish_all, close, compact)
+    return CiActions(submit_pull_request, collect_batches, publish_all, close, compact)
 
 
 def outputs(result: CiResult) -> dict[str, str]:

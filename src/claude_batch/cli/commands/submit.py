@@ -16,7 +16,7 @@ from claude_batch.cli.source_options import (
     prepare,
     with_source_options,
 )
-from claude_batch.git.hook_queue import Spool
+from claude_batch.git.hook_queue import HookQueue
 from claude_batch.git.repository import Repository
 from claude_batch.submission import submit as submission
 from claude_batch.submission.planner import SubmitResult
@@ -70,7 +70,7 @@ def run(
 def forget_notes(repository: Repository, prepared: SubmitInput) -> None:
     # After sending: handling a note twice costs nothing, losing one loses its changes.
     if prepared.notes:
-        Spool(repository.common_dir).drop(prepared.notes)
+        HookQueue(repository.common_dir).drop(prepared.notes)
 
 
 def estimate(options: SourceOptions) -> None:
