@@ -190,7 +190,7 @@ def test_what_may_have_been_accepted_is_unclear_and_never_repeated(
     claude, server = edge(faults=lambda call: fault, timeout=0.3)
     with pytest.raises(SubmitUnclear) as caught:
         claude.create_batch([("a", BODY)]) if lane == "batch" else claude.create_message(PARAMS)
-    assert "`claude-batch collect` looks whether it was accepted" in caught.value.remedy
+    assert "`claude-batch collect` finds the batch if it was accepted" in caught.value.remedy
     assert (len(server.log), slept) == (1, [])
 
 
@@ -218,7 +218,7 @@ def test_no_redirect_is_followed(edge: Edge) -> None:
     )
     with pytest.raises(CannotSubmit, match="307") as caught:
         claude.create_batch([("a", BODY)])
-    assert caught.value.remedy.startswith("set ANTHROPIC_BASE_URL to the address")
+    assert caught.value.remedy.startswith("set ANTHROPIC_BASE_URL to the final address")
     with pytest.raises(CannotCollect, match="307"):
         claude.retrieve_batch(BatchId("b"))
     assert elsewhere.log == []
@@ -252,15 +252,15 @@ def test_a_batch_above_the_limit_is_not_sent(edge: Edge) -> None:
         ({"ANTHROPIC_API_KEY": " "}, "there is no key for the Anthropic API"),
         (
             {"ANTHROPIC_API_KEY": "sk-ключ"},
-            "ANTHROPIC_API_KEY cannot be a key: it has characters that no key has",
+            "ANTHROPIC_API_KEY cannot be a key: it has spaces or special characters",
         ),
         (
             {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "http://[::1"},
-            "ANTHROPIC_BASE_URL is no web address: http://[::1",
+            "ANTHROPIC_BASE_URL is not a web address: http://[::1",
         ),
         (
             {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "localhost:80"},
-            "ANTHROPIC_BASE_URL is no web address: localhost:80",
+            "ANTHROPIC_BASE_URL is not a web address: localhost:80",
         ),
     ],
 )

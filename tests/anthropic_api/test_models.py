@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from claude_batch.http_headers import date_of
+from claude_batch.http_headers import parse_date
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from claude_batch.http_headers import date_of
     ],
 )
 def test_when_an_answer_was_given(headers: dict[str, str], at: datetime | None) -> None:
-    assert date_of(headers) == at
+    assert parse_date(headers) == at

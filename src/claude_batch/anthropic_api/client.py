@@ -1,9 +1,7 @@
-"""The Anthropic API: the only file that imports its SDK, and only when it is called (2 s, 77 MB).
+"""Client of the Anthropic API. Only this file imports the SDK.
 
-The SDK's own retries are off. A repeated `create` is a second batch that is paid for; a file as
-content goes out empty the second time; and its sleep is not ours to hand in. What may be repeated
-is repeated here, by name. Nor are redirects followed: one could carry somebody's code, or its
-review, to a host that nobody chose.
+The imports of the SDK stand inside functions: importing it takes 2 s and 77 MB. Only reads are
+retried, and no redirect is followed: it could send code or reviews to an unknown host.
 """
 
 import random
@@ -17,24 +15,23 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from claude_batch import http_headers as patience
-from claude_batch.anthropic_api.errors import LOOK_FIRST, OTHERWISE, ApiError
+from claude_batch import http_headers
+from claude_batch.anthropic_api.errors import CHECK_FIRST, DEFAULT_REMEDY, ApiError
 from claude_batch.anthropic_api.models import (
+    ApiFields,
     BatchId,
     BatchListing,
+    BatchPageResponse,
+    BatchResponse,
+    MessageResponse,
+    ModelResponse,
     RemoteBatch,
     RemoteModel,
-    Wire,
-    WireBatch,
-    WireCount,
-    WireMessage,
-    WireModel,
-    WirePage,
+    TokenCountResponse,
 )
 from claude_batch.anthropic_api.request_body import BatchPayload, Body
 from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
 from claude_batch.git.temporary_files import open_unnamed, storage_errors, write_all
-from claude_batch.http_headers import parse_date
 
 if TYPE_CHECKING:
     import anthropic
@@ -44,129 +41,134 @@ if TYPE_CHECKING:
 __all__ = ["AnthropicClient", "RemoteBatch", "RemoteModel"]
 OFFICIAL = "https://api.anthropic.com"
 BATCHES = "/v1/messages/batches"
-MAX_BYTES = 256_000_000  # of one create; the limit says MB
-PAGE = 100
-TRIES = 5
-CONNECTING = 10.0  # seconds
-READING = 60.0  # seconds without a byte before a read is given up
-ANSWERING = 600.0  # the same for an answer that is being computed
+MAX_BYTES = 256_000_000  # per batch; the documented limit is 256 MB
+PAGE_SIZE = 100
+ATTEMPTS = 5
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 60.0  # seconds without a byte
+ANSWER_TIMEOUT = 600.0  # the same, while the model computes an answer
 CHUNK = 1 << 16
 IDENTITY, IDENTITY_FILE = "ANTHROPIC_IDENTITY_TOKEN", "ANTHROPIC_IDENTITY_TOKEN_FILE"
 FEDERATION_RULE, ORGANIZATION = "ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID"
 
-HOW = (
+KEY_REMEDY = (
     "set ANTHROPIC_API_KEY to a key from the Anthropic Console; in GitHub Actions, as a secret "
     "of the repository"
 )
 
 Result = TypeVar("Result")
-Shape = TypeVar("Shape", bound=Wire)
+ResponseModel = TypeVar("Shape", bound=ApiFields)
 
 
 class AnthropicClient:
-    """Raises CannotSubmit where something is asked for, CannotCollect where it is fetched."""
+    """The Messages, Batches and Models APIs. Sending raises CannotSubmit, reading CannotCollect."""
 
     def __init__(
         self,
         environ: Mapping[str, str],
         *,
         sleep: Callable[[float], None],
-        timeout: float = READING,
-        answer_timeout: float = ANSWERING,
+        timeout: float = READ_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
         jitter: Callable[[], float] = random.random,
         max_bytes: int = MAX_BYTES,
         open_spool: Callable[[], RawIOBase] = open_unnamed,
     ) -> None:
-        """Timeouts are in seconds and per socket operation; `most` bytes are sent as one batch.
-        A missing key is found at first use."""
+        """Timeouts are in seconds and per socket operation. A batch has at most `max_bytes`.
+
+        The first call that needs the key raises CannotSubmit if there is none.
+        """
         self._environ = environ
         self._sleep = sleep
         self._timeout = timeout
         self._answer_timeout = answer_timeout
-        self._spool = open_spool
-        self._luck = jitter
-        self._most = max_bytes
+        self._open_spool = open_spool
+        self._jitter = jitter
+        self._max_bytes = max_bytes
 
     def close(self) -> None:
-        """Ends kept-alive connections; the next call opens new ones."""
+        """Close kept-alive connections; the next call opens new ones."""
         client: anthropic.Anthropic | None = self.__dict__.pop("_client", None)
         if client:
             client.close()
 
     def check_key(self) -> None:
-        """Raises CannotSubmit where there is no usable key; asks nobody."""
+        """Raise CannotSubmit if there is no usable key. Sends no request."""
         _ = self._client
 
     def create_batch(self, requests: Iterable[tuple[str, Body]]) -> RemoteBatch:
-        """Send bodies, each with its custom_id, as one batch, in one try.
+        """Send pairs of custom_id and body as one batch, without retries.
 
-        Raises SubmitUnclear when the batch may exist all the same, else CannotSubmit.
+        Raises SubmitUnclear if the batch may exist in spite of the error, else CannotSubmit.
         """
-        envelope = BatchPayload(tuple(requests))
-        if envelope.size > self._most:
+        payload = BatchPayload(tuple(requests))
+        if payload.size > self._max_bytes:
             raise CannotSubmit(
-                f"a batch of {envelope.size / 1e6:.0f} MB was not sent: the API takes "
-                f"{self._most / 1e6:.0f} MB",
+                f"a batch of {payload.size / 1e6:.0f} MB was not sent: the API takes "
+                f"{self._max_bytes / 1e6:.0f} MB",
                 "submit less at a time, with --paths or more `exclude` in the config",
             )
-        return _paid(self._send(BATCHES, envelope, self._timeout), WireBatch).ours()
+        content = self._send(BATCHES, payload, self._timeout)
+        return _parse_accepted(content, BatchResponse).to_remote_batch()
 
     def create_message(self, params: bytes) -> bytes:
-        """One request of the lane now, in one try: the message as JSON. Raises like `create`."""
+        """Send one request of the lane `now` and return the message as JSON, without retries.
+
+        Raises like `create_batch`.
+        """
         message = self._send("/v1/messages", params, self._answer_timeout)
-        _paid(message, WireMessage)
+        _parse_accepted(message, MessageResponse)
         return message
 
     def count_tokens(self, message: bytes) -> int | None:
-        """Tokens in of a message, free of charge; None: there is no key, or nobody answers."""
+        """The input tokens of a message, counted free of charge. None without key or answer."""
         try:
-            answer = self._send("/v1/messages/count_tokens", message, CONNECTING)
-            return _paid(answer, WireCount).input_tokens
+            answer = self._send("/v1/messages/count_tokens", message, CONNECT_TIMEOUT)
+            return _parse_accepted(answer, TokenCountResponse).input_tokens
         except CannotSubmit:
-            return None  # an estimate does without, and says so
+            return None  # the estimate then names another basis
 
     def retrieve_batch(self, batch: BatchId) -> RemoteBatch:
         answer = self._fetch("get", f"{BATCHES}/{batch}")
-        found = _read(answer.content, WireBatch).ours()
-        return replace(found, retry_after=patience.parse_retry_after(answer.headers))
+        remote_batch = _parse(answer.content, BatchResponse).to_remote_batch()
+        return replace(remote_batch, retry_after=http_headers.parse_retry_after(answer.headers))
 
     def cancel_batch(self, batch: BatchId) -> RemoteBatch:
-        """Twice is the same as once: an ended batch is told as it stands."""
+        """Idempotent: an ended batch is returned unchanged."""
         import anthropic
 
         try:
             answer = self._fetch("post", f"{BATCHES}/{batch}/cancel")
-            return _read(answer.content, WireBatch).ours()
+            return _parse(answer.content, BatchResponse).to_remote_batch()
         except CannotCollect as refusal:
             if not isinstance(refusal.__cause__, anthropic.BadRequestError):
                 raise
-            found = self.retrieve_batch(batch)
-            if found.status != "ended":
+            remote_batch = self.retrieve_batch(batch)
+            if remote_batch.status != "ended":
                 raise
-            return found
+            return remote_batch
 
     def list_batches(self, since: datetime) -> BatchListing:
         """Batches of the key's workspace that were created at or after `since`, newest first."""
-        found: list[RemoteBatch] = []
-        answer = self._fetch("get", f"{BATCHES}?limit={PAGE}")
-        at = parse_date(answer.headers)
+        batches: list[RemoteBatch] = []
+        answer = self._fetch("get", f"{BATCHES}?limit={PAGE_SIZE}")
+        listed_at = http_headers.parse_date(answer.headers)
         while True:
-            page = _read(answer.content, WirePage)
-            new = [batch.ours() for batch in page.data if batch.created_at >= since]
-            found += new
+            page = _parse(answer.content, BatchPageResponse)
+            new = [batch.to_remote_batch() for batch in page.data if batch.created_at >= since]
+            batches += new
             if not page.has_more or not new or len(new) < len(page.data):
-                return BatchListing(tuple(found), at)
-            after = f"{BATCHES}?limit={PAGE}&after_id={page.data[-1].id}"
-            answer = self._fetch("get", after)
+                return BatchListing(tuple(batches), listed_at)
+            next_path = f"{BATCHES}?limit={PAGE_SIZE}&after_id={page.data[-1].id}"
+            answer = self._fetch("get", next_path)
 
     def stream_results(self, batch: BatchId) -> Iterator[bytes]:
-        """The raw lines, in no order. The stream has no resume: a cut one is fetched anew.
-
-        The path is built here. `results_url` is absolute, and the SDK would follow it, with the
-        key, to whatever host it names.
-        """
-        with self._spool() as spool:
-            self._patiently(lambda: self._download(f"{BATCHES}/{batch}/results", spool))
+        """Yield the result lines of an ended batch as JSON, in any order."""
+        # Not `results_url`: it is absolute, and the SDK would send the key to any host in it.
+        path = f"{BATCHES}/{batch}/results"
+        with self._open_spool() as spool:
+            # The stream cannot be resumed, so a retry downloads it from the start.
+            self._with_retries(lambda: self._download(path, spool))
             spool.seek(0)
             with BufferedReader(spool, CHUNK) as lines:
                 for line in lines:
@@ -174,10 +176,10 @@ class AnthropicClient:
                         yield line.rstrip(b"\r\n")
 
     def retrieve_model(self, name: str) -> RemoteModel | None:
-        """None: the API does not know it."""
+        """Return None if the API does not know the model."""
         try:
-            answer = self._fetch("get", f"/v1/models/{name}", patient=False)
-            return _read(answer.content, WireModel).ours()
+            answer = self._fetch("get", f"/v1/models/{name}", retry_missing=False)
+            return _parse(answer.content, ModelResponse).to_remote_model()
         except CannotFind:
             return None
 
@@ -186,7 +188,8 @@ class AnthropicClient:
         import httpx2
 
         headers = {"content-type": "application/json"}
-        if isinstance(content, BatchPayload):  # else it would go without a length, in chunks
+        # Without a length, an iterable is sent in chunked encoding.
+        if isinstance(content, BatchPayload):
             headers["content-length"] = str(content.size)
         try:
             response = self._client.post(
@@ -200,26 +203,26 @@ class AnthropicClient:
                 },
             )
         except anthropic.AnthropicError as error:
-            raise _not_submitted(error) from error
+            raise _submit_error(error) from error
         return response.content
 
-    def _fetch(self, method: str, path: str, *, patient: bool = True) -> "httpx2.Response":
+    def _fetch(self, method: str, path: str, *, retry_missing: bool = True) -> "httpx2.Response":
         import httpx2
 
-        def once() -> httpx2.Response:
+        def fetch_once() -> httpx2.Response:
             call = self._client.get if method == "get" else self._client.post
             options: anthropic.RequestOptions = {"follow_redirects": False}
             return call(path, cast_to=httpx2.Response, options=options)
 
-        return self._patiently(once, patient=patient)
+        return self._with_retries(fetch_once, retry_missing=retry_missing)
 
     def _download(self, path: str, spool: RawIOBase) -> None:
         import httpx2
 
-        if spool.tell():  # of a stream that was cut
+        if spool.tell():  # an earlier try was cut off
             spool.seek(0)
             spool.truncate()
-        # What the SDK's with_streaming_response sends; this way it goes to a path of our own.
+        # The header of the SDK's with_streaming_response, which takes no path.
         options: anthropic.RequestOptions = {
             "headers": {"X-Stainless-Raw-Response": "stream"},
             "follow_redirects": False,
@@ -231,96 +234,103 @@ class AnthropicClient:
                     write_all(spool, chunk)
                 last = (last + chunk)[-8:]
         if last and not last.rstrip().endswith(b"}"):
-            # A proxy that speaks HTTP/1.0 ends a cut stream as it ends a whole one.
+            # Behind a proxy with HTTP/1.0 a stream that was cut ends without an error.
             raise httpx2.RemoteProtocolError("the last line of the results is cut")
 
-    def _patiently(self, once: Callable[[], Result], *, patient: bool = True) -> Result:
-        """Repeat what only reads. A 404 is not believed at first: new batches spread slowly.
-
-        https://github.com/anthropics/anthropic-sdk-python/issues/1432
-        """
+    def _with_retries(
+        self, operation: Callable[[], Result], *, retry_missing: bool = True
+    ) -> Result:
+        """Run an idempotent operation, again after each transient error."""
         import anthropic
         import httpx2
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-        tries = Retrying(
-            retry=retry_if_exception(lambda error: _passing(error, missing=patient)),
-            stop=stop_after_attempt(TRIES),
+        retrying = Retrying(
+            # A new batch can be a 404 for a while:
+            # https://github.com/anthropics/anthropic-sdk-python/issues/1432
+            retry=retry_if_exception(lambda error: _is_transient(error, missing=retry_missing)),
+            stop=stop_after_attempt(ATTEMPTS),
             wait=self._wait,
             sleep=self._sleep,
             reraise=True,
         )
         try:
-            return tries(once)
+            return retrying(operation)
         except anthropic.APIStatusError as error:
-            refusal = _refusal(error)
+            refusal = _parse_error(error)
             kind = CannotFind if error.status_code == 404 else CannotCollect
             raise kind(refusal.problem, refusal.remedy) from error
         except (anthropic.AnthropicError, httpx2.HTTPError) as error:
-            raise CannotCollect(*_unreached(error)) from error
+            raise CannotCollect(*_describe_failure(error)) from error
 
     def _wait(self, state: "RetryCallState") -> float:
         import anthropic
 
         error = state.outcome.exception() if state.outcome else None
-        told = _refusal(error).retry_after if isinstance(error, anthropic.APIStatusError) else None
-        return patience.backoff(state.attempt_number, told, self._luck())
+        retry_after = (
+            _parse_error(error).retry_after if isinstance(error, anthropic.APIStatusError) else None
+        )
+        return http_headers.backoff(state.attempt_number, retry_after, self._jitter())
 
     @cached_property
     def _client(self) -> "anthropic.Anthropic":
-        key, token = _key(self._environ)
-        if not (key or token or _federates(self._environ)):
-            raise CannotSubmit("there is no key for the Anthropic API", HOW)
+        key, token = _load_key(self._environ)
+        if not (key or token or _has_federation(self._environ)):
+            raise CannotSubmit("there is no key for the Anthropic API", KEY_REMEDY)
         import anthropic
         import httpx2
 
         base = self._environ.get("ANTHROPIC_BASE_URL", "").strip() or OFFICIAL
         if not base.startswith(("https://", "http://")):
-            raise _no_address(base)
+            raise _bad_base_url(base)
         workspace = self._environ.get("ANTHROPIC_WORKSPACE_ID")
         try:
             return anthropic.Anthropic(
                 api_key=key,
                 auth_token=token,
-                credentials=None if key or token else _federation(self._environ),
+                credentials=None if key or token else _federation_credentials(self._environ),
                 base_url=base,
+                # The SDK would repeat a create, which makes a second batch that is paid for, and
+                # would send the second time an iterable that is used up.
                 max_retries=0,
-                timeout=anthropic.Timeout(self._timeout, connect=CONNECTING),
-                # A federation token is of one workspace by itself and refuses the header.
+                timeout=anthropic.Timeout(self._timeout, connect=CONNECT_TIMEOUT),
+                # A federation token belongs to one workspace, and the API refuses the header.
                 default_headers={"anthropic-workspace-id": workspace}
                 if workspace and (key or token)
                 else None,
             )
         except httpx2.InvalidURL as error:
-            raise _no_address(base) from error
+            raise _bad_base_url(base) from error
 
 
-def _no_address(base: str) -> CannotSubmit:
+def _bad_base_url(base: str) -> CannotSubmit:
     return CannotSubmit(
-        f"ANTHROPIC_BASE_URL is no web address: {base}",
+        f"ANTHROPIC_BASE_URL is not a web address: {base}",
         f"unset it, or set it to something like {OFFICIAL}",
     )
 
 
-def _key(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """API key or else token. A secret pasted with its newline is the same secret."""
+def _load_key(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The API key, or else the token. Raises CannotSubmit for an impossible value."""
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
-        value = environ.get(name, "").strip()
+        value = environ.get(name, "").strip()  # a secret is often pasted with its newline
         if not value:
             continue
         if not (value.isascii() and value.isprintable()) or " " in value:
-            raise CannotSubmit(f"{name} cannot be a key: it has characters that no key has", HOW)
+            raise CannotSubmit(
+                f"{name} cannot be a key: it has spaces or special characters", KEY_REMEDY
+            )
         return (value, None) if name == "ANTHROPIC_API_KEY" else (None, value)
     return None, None
 
 
-def _federates(environ: Mapping[str, str]) -> bool:
+def _has_federation(environ: Mapping[str, str]) -> bool:
     identity = environ.get(IDENTITY_FILE) or environ.get(IDENTITY)
     return bool(identity and environ.get(FEDERATION_RULE) and environ.get(ORGANIZATION))
 
 
-def _federation(environ: Mapping[str, str]) -> "anthropic.WorkloadIdentityCredentials":
-    """Keyless: the job's own identity token, exchanged for a short-lived one.
+def _federation_credentials(environ: Mapping[str, str]) -> "anthropic.WorkloadIdentityCredentials":
+    """Credentials that exchange the job's identity token for a short-lived one.
 
     https://platform.claude.com/docs/en/manage-claude/workload-identity-federation
     """
@@ -336,17 +346,20 @@ def _federation(environ: Mapping[str, str]) -> "anthropic.WorkloadIdentityCreden
     )
 
 
-def _paid(raw: bytes, shape: type[Shape]) -> Shape:
+def _parse_accepted(raw: bytes, model: type[ResponseModel]) -> ResponseModel:
+    """Parse the answer to a request that is paid for. Raises SubmitUnclear."""
     try:
-        return shape.model_validate_json(raw)
+        return model.model_validate_json(raw)
     except ValidationError as error:
-        problem = "the answer to what was sent cannot be read, so it may have been accepted"
-        raise SubmitUnclear(problem, LOOK_FIRST) from error
+        problem = (
+            "the answer of the Anthropic API cannot be read, so the request may have been accepted"
+        )
+        raise SubmitUnclear(problem, CHECK_FIRST) from error
 
 
-def _read(raw: bytes, shape: type[Shape]) -> Shape:
+def _parse(raw: bytes, model: type[ResponseModel]) -> ResponseModel:
     try:
-        return shape.model_validate_json(raw)
+        return model.model_validate_json(raw)
     except ValidationError as error:
         raise CannotCollect(
             "the Anthropic API answered with something that is not its own format",
@@ -354,28 +367,28 @@ def _read(raw: bytes, shape: type[Shape]) -> Shape:
         ) from error
 
 
-def _refusal(error: "anthropic.APIStatusError") -> ApiError:
-    said = error.api_message if isinstance(error.api_message, str) else None
+def _parse_error(error: "anthropic.APIStatusError") -> ApiError:
+    message = error.api_message if isinstance(error.api_message, str) else None
     return ApiError(
         error.status_code,
         error.type,
         error.error_code,
-        said,
+        message,
         error.response.headers,
     )
 
 
-def _not_submitted(error: "anthropic.AnthropicError") -> CannotSubmit:
-    """Did it arrive? Only a failure before the first byte, or a plain no, says that it did not."""
+def _submit_error(error: "anthropic.AnthropicError") -> CannotSubmit:
+    """SubmitUnclear, unless the error proves that the request was not accepted."""
     import anthropic
     import httpx2
 
     if isinstance(error, anthropic.APIStatusError):
-        refusal = _refusal(error)
+        refusal = _parse_error(error)
         if refusal.outcome_unknown:
-            return SubmitUnclear(refusal.problem, LOOK_FIRST)
+            return SubmitUnclear(refusal.problem, CHECK_FIRST)
         return CannotSubmit(refusal.problem, refusal.remedy)
-    unsent = (
+    before_first_byte = (
         httpx2.ConnectError,
         httpx2.ConnectTimeout,
         httpx2.LocalProtocolError,
@@ -383,26 +396,28 @@ def _not_submitted(error: "anthropic.AnthropicError") -> CannotSubmit:
         httpx2.ProxyError,
         httpx2.UnsupportedProtocol,
     )
-    problem, remedy = _unreached(error)
-    if isinstance(error, anthropic.APIConnectionError) and not isinstance(error.__cause__, unsent):
-        return SubmitUnclear(problem, LOOK_FIRST)
+    problem, remedy = _describe_failure(error)
+    is_connection_error = isinstance(error, anthropic.APIConnectionError)
+    if is_connection_error and not isinstance(error.__cause__, before_first_byte):
+        return SubmitUnclear(problem, CHECK_FIRST)
     return CannotSubmit(problem, remedy)
 
 
-def _unreached(error: Exception) -> tuple[str, str]:
+def _describe_failure(error: Exception) -> tuple[str, str]:
+    """Problem and remedy of a failure without an answer."""
     import anthropic
 
     cause = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else error
     detail = " ".join(str(cause).split())[:200] or type(cause).__name__
     if isinstance(error, anthropic.AnthropicError) and not isinstance(error, anthropic.APIError):
-        return f"the Anthropic credentials cannot be used: {detail}", HOW
-    return f"the connection to the Anthropic API failed: {detail}", OTHERWISE
+        return f"the Anthropic credentials cannot be used: {detail}", KEY_REMEDY
+    return f"the connection to the Anthropic API failed: {detail}", DEFAULT_REMEDY
 
 
-def _passing(error: BaseException, *, missing: bool) -> bool:
+def _is_transient(error: BaseException, *, missing: bool) -> bool:
     import anthropic
     import httpx2
 
     if isinstance(error, anthropic.APIStatusError):
-        return _refusal(error).is_retryable or (missing and error.status_code == 404)
+        return _parse_error(error).is_retryable or (missing and error.status_code == 404)
     return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError)

@@ -1,4 +1,4 @@
-"""Batches and models as the Anthropic API tells of them, and as we know them."""
+"""Batches and models of the Anthropic API, and the schemas of its answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,27 +12,29 @@ BatchId = NewType("BatchId", str)
 
 @dataclass(frozen=True)
 class RemoteBatch:
+    """A batch as the API last reported it."""
+
     id: BatchId
     status: str  # in_progress, canceling, ended
     created_at: datetime
     expires_at: datetime
     requests: int
     counts: Mapping[str, int]  # processing, succeeded, errored, canceled, expired
-    archived: bool  # its results are gone
-    retry_after: float | None = None  # seconds that the API wants between two looks at it
+    archived: bool  # True: its results are deleted
+    retry_after: float | None = None  # seconds until the next poll, as the API asks
 
 
 @dataclass(frozen=True)
 class BatchListing:
-    """`at` is when it was made, by the service's clock; None: no answer said so."""
+    """The batches of a workspace, newest first."""
 
     batches: tuple[RemoteBatch, ...]
-    listed_at: datetime | None = None
+    listed_at: datetime | None = None  # by the API's clock; None: the answer has no date
 
 
 @dataclass(frozen=True)
 class RemoteModel:
-    """None: the API did not say."""
+    """A model and its abilities. A field is None where the API does not report it."""
 
     id: str
     lifecycle: str  # active, deprecated, retired
@@ -43,13 +45,14 @@ class RemoteModel:
     structured_outputs: bool | None
 
 
-class Wire(BaseModel):
-    """What we use of an answer; the rest may grow."""
+class ApiFields(BaseModel):
+    """The fields of an answer that the program reads."""
 
+    # The API may add fields at any time.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class WireBatch(Wire):
+class BatchResponse(ApiFields):
     id: str
     processing_status: str
     created_at: AwareDatetime
@@ -57,7 +60,7 @@ class WireBatch(Wire):
     request_counts: dict[str, int]
     archived_at: AwareDatetime | None = None
 
-    def ours(self) -> RemoteBatch:
+    def to_remote_batch(self) -> RemoteBatch:
         return RemoteBatch(
             BatchId(self.id),
             self.processing_status,
@@ -69,46 +72,48 @@ class WireBatch(Wire):
         )
 
 
-class WirePage(Wire):
-    data: tuple[WireBatch, ...]
+class BatchPageResponse(ApiFields):
+    data: tuple[BatchResponse, ...]
     has_more: bool = False
 
 
-class WireMessage(Wire):
+class MessageResponse(ApiFields):
+    """An answer of the Messages API, as far as it proves that a message was made."""
+
     id: str
     type: str
     content: tuple[dict[str, object], ...]
 
 
-class WireCount(Wire):
+class TokenCountResponse(ApiFields):
     input_tokens: NonNegativeInt
 
 
-class Support(Wire):
+class CapabilityFields(ApiFields):
     supported: bool | None = None
 
 
-class Capabilities(Wire):
-    batch: Support = Support()
-    structured_outputs: Support = Support()
+class CapabilitiesFields(ApiFields):
+    batch: CapabilityFields = CapabilityFields()
+    structured_outputs: CapabilityFields = CapabilityFields()
 
 
-class WireModel(Wire):
+class ModelResponse(ApiFields):
     id: str
     lifecycle: str = "active"
     retires_at: AwareDatetime | None = None
     max_input_tokens: int | None = None
     max_tokens: int | None = None
-    capabilities: Capabilities | None = None
+    capabilities: CapabilitiesFields | None = None
 
-    def ours(self) -> RemoteModel:
-        can = self.capabilities or Capabilities()
+    def to_remote_model(self) -> RemoteModel:
+        capabilities = self.capabilities or CapabilitiesFields()
         return RemoteModel(
             self.id,
             self.lifecycle,
             self.retires_at,
             self.max_input_tokens,
             self.max_tokens,
-            can.batch.supported,
-            can.structured_outputs.supported,
+            capabilities.batch.supported,
+            capabilities.structured_outputs.supported,
         )

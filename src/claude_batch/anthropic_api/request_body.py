@@ -1,7 +1,6 @@
-"""Bodies that wait to be sent, in one temporary file: a batch may hold 256 MB of them.
+"""Request bodies, kept in a temporary file until they are sent, and the payload of a batch.
 
-The file has no name (where the system can do that), so that nothing of it outlives the process,
-however that ends. What does not fill a block stays in memory, so most submissions open no file.
+A batch may hold 256 MB of bodies. Most submissions do not fill a block and open no file.
 """
 
 import hashlib
@@ -15,65 +14,67 @@ from typing import NamedTuple, Protocol
 from claude_batch.errors import CannotSubmit
 from claude_batch.git.temporary_files import open_unnamed, storage_errors, write_all
 
-BLOCK = 1 << 18  # bytes that are written, and read again, at a time
+BLOCK = 1 << 18  # bytes per write and per read
 
 
 class BodySpool:
-    """Opened with the first full block; closed when it and its bodies are forgotten."""
+    """A file of bodies. It is closed when the spool and its bodies are garbage."""
 
     def __init__(self, open_file: Callable[[], RawIOBase] = open_unnamed) -> None:
         self._open = open_file
         self._file: RawIOBase | None = None
-        self._tail: list[bytes] = []  # what is not in the file, which comes to `_written`
-        self._written = self._end = 0
-        self._seen, self._seen_start = b"", 0  # what was read last: others of it come next
+        self._tail: list[bytes] = []  # bodies that are not in the file yet
+        self._written = self._end = 0  # bytes in the file, and with the tail
+        self._block, self._block_start = b"", 0  # the last read: the next body is often in it
 
     def store(self, content: bytes) -> "SpooledBody":
-        """Raises CannotSubmit where there is no room for it."""
-        kept = SpooledBody(self, self._end, len(content), hashlib.sha256(content).digest())
+        """Raises CannotSubmit if the disk is full."""
+        body = SpooledBody(self, self._end, len(content), hashlib.sha256(content).digest())
         self._tail.append(content)
         self._end += len(content)
         if self._end - self._written >= BLOCK:
             self._write(b"".join(self._tail))
-        return kept
+        return body
 
     def read(self, start: int, size: int) -> bytes:
-        skip = start - self._seen_start
-        if not 0 <= skip <= len(self._seen) - size:
-            self._see(start, size)
-            skip = start - self._seen_start
-        return self._seen[skip : skip + size]
+        offset = start - self._block_start
+        if not 0 <= offset <= len(self._block) - size:
+            self._load_block(start, size)
+            offset = start - self._block_start
+        return self._block[offset : offset + size]
 
-    def _see(self, start: int, size: int) -> None:
+    def _load_block(self, start: int, size: int) -> None:
         if start >= self._written:
-            self._seen, self._seen_start = b"".join(self._tail), self._written
+            self._block, self._block_start = b"".join(self._tail), self._written
         else:
-            self._seen, self._seen_start = self._stored(start, max(size, BLOCK)), start
+            self._block, self._block_start = self._read_file(start, max(size, BLOCK)), start
 
     def _write(self, block: bytes) -> None:
         with storage_errors(CannotSubmit, "the requests"):
-            file = self._opened()
+            file = self._opened_file()
             file.seek(self._written)
             write_all(file, block)
         self._tail, self._written = [], self._end
 
-    def _stored(self, start: int, size: int) -> bytes:
-        file, parts = self._opened(), []
+    def _read_file(self, start: int, size: int) -> bytes:
+        file, parts = self._opened_file(), []
         file.seek(start)
         while size and (part := file.read(size)):
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
 
-    def _opened(self) -> RawIOBase:
+    def _opened_file(self) -> RawIOBase:
         if self._file is None:
+            # A file without a name, where the system has those, does not outlive the process.
             self._file = self._open()
             weakref.finalize(self, self._file.close)
         return self._file
 
 
+# Not a dataclass: a run may make 100,000 of these.
 class SpooledBody(NamedTuple):
-    """A body's place. Not a dataclass: 100,000 of these are made."""
+    """The place of a body in a spool."""
 
     spool: BodySpool
     start: int
@@ -89,15 +90,15 @@ class SpooledBody(NamedTuple):
 
 
 class Body(Protocol):
-    """JSON, as the API wants it."""
+    """The `params` of one request, as JSON."""
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """The number of bytes."""
 
     @property
     def sha(self) -> str:
-        """SHA-256, in hex."""
+        """The SHA-256, in hex."""
 
     def read(self) -> bytes: ...
 
@@ -107,7 +108,7 @@ StoreBody = Callable[[bytes], Body]
 
 @dataclass(frozen=True, slots=True)
 class InMemoryBody:
-    """In memory: for what is small."""
+    """A small body, without a file."""
 
     content: bytes
 
@@ -127,32 +128,32 @@ START, END = b'{"requests":[', b"]}"
 
 # The API takes no custom_id that would need escapes.
 NAME, PARAMS, CLOSE = b'{"custom_id":"', b'","params":', b"}"
-CHUNK = 1 << 18  # from 128 KB on, what httpx2 costs is the bytes and no longer the pieces
+CHUNK = 1 << 18  # from 128 KB on, the number of chunks no longer matters to the speed of httpx2
 
 
 @dataclass(frozen=True)
 class BatchPayload:
-    """Its length is known before the first body is read, and few bodies are in memory at a time."""
+    """The JSON of a create call, as an iterable of chunks with a known size."""
 
     requests: Sequence[tuple[str, Body]]
 
     @cached_property
     def size(self) -> int:
         number = len(self.requests)
-        contents = sum([len(name) + body.size for name, body in self.requests])
-        rows = number * len(NAME + PARAMS + CLOSE) + contents
+        names_and_bodies = sum([len(name) + body.size for name, body in self.requests])
+        requests = number * len(NAME + PARAMS + CLOSE) + names_and_bodies
         commas = max(number - 1, 0)
-        return len(START) + rows + commas + len(END)
+        return len(START) + requests + commas + len(END)
 
     def __iter__(self) -> Iterator[bytes]:
-        """In pieces of CHUNK or a little more."""
-        filling, size = [START], 0
+        """Yield chunks of CHUNK bytes or a little more, with one chunk of bodies in memory."""
+        parts, size = [START], 0
         comma = b""
         for name, body in self.requests:
-            filling += (comma, NAME, name.encode(), PARAMS, body.read(), CLOSE)
+            parts += (comma, NAME, name.encode(), PARAMS, body.read(), CLOSE)
             comma = b","
             size += body.size
             if size >= CHUNK:
-                yield b"".join(filling)
-                filling, size = [], 0
-        yield b"".join([*filling, END])
+                yield b"".join(parts)
+                parts, size = [], 0
+        yield b"".join([*parts, END])

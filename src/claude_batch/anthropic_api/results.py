@@ -1,8 +1,4 @@
-"""What one line of results is: how a request ended, what it cost, and the findings it holds.
-
-Read with suspicion. The line comes from the API, whose shapes grow; the text in it comes from a
-model that has read somebody's code.
-"""
+"""Parse the results of a batch and answers of the Messages API. All input is untrusted."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -16,7 +12,7 @@ from claude_batch.markdown import strip_hidden
 
 
 class Usage(BaseModel):
-    """Tokens of one answer by class. `output` is the billed total and includes `thinking`."""
+    """The tokens of one answer by class. `output` is the billed total and includes `thinking`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,14 +25,15 @@ class Usage(BaseModel):
 
     @property
     def prompt(self) -> int:
+        """All input tokens, cached or not."""
         return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
 
 
 MAX_ERROR = 500
 ABSURD_TOKENS = 100_000_000  # no model reads or writes that much in one request
-COMPLETE = ("end_turn", "stop_sequence")  # not a set: what is compared may be a list
+COMPLETE = ("end_turn", "stop_sequence")  # a tuple: the value from the API may be unhashable
 
-# The API's page on errors: these need another request or another account, not another try.
+# The same request fails again: these need another request or another account.
 # https://platform.claude.com/docs/en/api/errors
 FINAL_ERRORS = {
     "authentication_error",
@@ -47,26 +44,26 @@ FINAL_ERRORS = {
     "request_too_large",
 }
 
-Shape = TypeVar("Shape", bound=BaseModel)
+ResponseModel = TypeVar("Shape", bound=BaseModel)
 
 
 class InvalidResponse(ValueError):
-    """Not a line of results, or not an answer of the schema; the message says why."""
+    """The line or the answer has another format; the message gives the reason."""
 
 
 class ValidResponse(NamedTuple):
-    """The number of findings in a text that fits its schema, and a remark for people."""
+    """The number of findings in a valid text, and a remark for people."""
 
     findings: int = 0
     remark: str | None = None
 
 
-# Checks a complete text. Raises Unparsable.
+# Checks a complete text. Raises InvalidResponse.
 Validator = Callable[[str], ValidResponse]
 
 
 class Outcome(StrEnum):
-    """What became of a request: the API's four and the three that we tell apart within success."""
+    """The end of a request: four types of the API, and three kinds of success without an answer."""
 
     SUCCEEDED = "succeeded"
     ERRORED = "errored"
@@ -78,41 +75,38 @@ class Outcome(StrEnum):
 
 
 class BatchResult(NamedTuple):
-    """`text`: the text blocks joined, None without any. `error`: why it is no clean success.
-
-    `retriable`: the same request, sent again, may well succeed. A refused or truncated one will
-    not; it must be split. A success can have an `error` too: a remark on its usage or its length.
-    """
+    """The result of one request. A success may have an `error` too: a remark, e.g. on its usage."""
 
     custom_id: str
     outcome: Outcome
     model: str | None = None
     usage: Usage | None = None
-    text: str | None = None
+    text: str | None = None  # all text blocks, joined
     error: str | None = None
+    # True: the same request may succeed. A refused or truncated one must be split.
     retriable: bool = False
-    findings: int = 0  # in a text that was validated as Said
+    findings: int = 0  # in a validated text
 
 
 def lowercase(value: object) -> object:
-    # The case of enum values is not guaranteed by structured outputs.
+    # Structured outputs do not guarantee the case of enum values.
     return value.strip().lower() if isinstance(value, str) else value
 
 
 def parse_result_line(line: bytes, validate: Validator | None) -> BatchResult:
-    """Parse one line of a batch's results. Raises Unparsable for a line without a custom_id.
+    """Parse one line of a batch's results. Raises InvalidResponse without a custom_id.
 
     `validate` checks a complete text; None accepts every text.
     """
-    row = _mapping(_json(line))
-    custom_id, result = row.get("custom_id"), row.get("result")
+    fields = _mapping(_json(line))
+    custom_id, result = fields.get("custom_id"), fields.get("result")
     if not isinstance(custom_id, str) or not isinstance(result, dict):
         raise InvalidResponse("the line has no custom_id or no result")
     match result.get("type"):
         case "succeeded":
-            return _message(custom_id, result.get("message"), validate)
+            return _parse_message(custom_id, result.get("message"), validate)
         case "errored":
-            return _errored(custom_id, result.get("error"))
+            return _parse_error(custom_id, result.get("error"))
         case "expired":
             error = "the batch expired before this request was processed"
             return BatchResult(custom_id, Outcome.EXPIRED, error=error, retriable=True)
@@ -125,17 +119,14 @@ def parse_result_line(line: bytes, validate: Validator | None) -> BatchResult:
 
 
 def parse_message(custom_id: str, message: bytes, validate: Validator | None) -> BatchResult:
-    """Parse an answer of the Messages API (lane `now`), which has no line around it.
-
-    Raises Unparsable.
-    """
-    return _message(custom_id, _json(message), validate)
+    """Parse an answer of the Messages API (lane `now`). Raises InvalidResponse."""
+    return _parse_message(custom_id, _json(message), validate)
 
 
-def _message(custom_id: str, raw: object, validate: Validator | None) -> BatchResult:
+def _parse_message(custom_id: str, raw: object, validate: Validator | None) -> BatchResult:
     if not isinstance(raw, dict):
-        why = "a success without a message"
-        return BatchResult(custom_id, Outcome.UNREADABLE, error=why, retriable=True)
+        reason = "a success without a message"
+        return BatchResult(custom_id, Outcome.UNREADABLE, error=reason, retriable=True)
     model, stop = raw.get("model"), raw.get("stop_reason")
     usage, remark = _usage(raw.get("usage"))
     text = _text(raw.get("content"))
@@ -164,7 +155,7 @@ def _message(custom_id: str, raw: object, validate: Validator | None) -> BatchRe
 
 
 def _validate(text: str | None, validate: Validator) -> tuple[Outcome, str | None, int]:
-    """The outcome, a remark or the reason, and the number of findings."""
+    """Return the outcome, a remark or the reason, and the number of findings."""
     try:
         checked = validate(text or "")
     except InvalidResponse as reason:
@@ -172,31 +163,30 @@ def _validate(text: str | None, validate: Validator) -> tuple[Outcome, str | Non
     return Outcome.SUCCEEDED, checked.remark, checked.findings
 
 
-def validate_json(text: str, shape: type[Shape]) -> Shape:
-    """Raises Unparsable."""
+def validate_json(text: str, model: type[ResponseModel]) -> ResponseModel:
+    """Raises InvalidResponse."""
     try:
-        return shape.model_validate_json(text.encode("utf-8", "surrogatepass"))
+        return model.model_validate_json(text.encode("utf-8", "surrogatepass"))
     except ValidationError as error:
-        why = f"the answer does not fit its schema: {first_error(error)}"
-        raise InvalidResponse(printable_excerpt(why, MAX_ERROR)) from None
+        reason = f"the answer does not fit its schema: {first_error(error)}"
+        raise InvalidResponse(printable_excerpt(reason, MAX_ERROR)) from None
 
 
-def _errored(custom_id: str, envelope: object) -> BatchResult:
-    """`error` is an envelope: the kind is at error.error.type."""
-    outer = _mapping(envelope)
+def _parse_error(custom_id: str, envelope: object) -> BatchResult:
+    outer = _mapping(envelope)  # the type is at error.error.type
     error = _mapping(outer.get("error")) or outer
     kind, message = error.get("type"), error.get("message")
-    said = f"{kind}: {message}" if message else f"{kind or 'no reason given'}"
+    problem = f"{kind}: {message}" if message else f"{kind or 'no reason given'}"
     return BatchResult(
         custom_id,
         Outcome.ERRORED,
-        error=printable_excerpt(said, MAX_ERROR),
+        error=printable_excerpt(problem, MAX_ERROR),
         retriable=not isinstance(kind, str) or kind not in FINAL_ERRORS,
     )
 
 
 def _text(content: object) -> str | None:
-    """Selected by type: thinking blocks may come first, and citations cut a text in pieces."""
+    """The text of a message. Thinking blocks may come first, and citations split a text."""
     blocks = content if isinstance(content, list) else []
     texts = [
         block["text"]
@@ -209,23 +199,23 @@ def _text(content: object) -> str | None:
 
 
 def _refusal(details: object) -> str:
-    found = _mapping(details)
-    parts = [str(found[key]) for key in ("category", "explanation") if found.get(key)]
+    fields = _mapping(details)
+    parts = [str(fields[key]) for key in ("category", "explanation") if fields.get(key)]
     return printable_excerpt("refused: " + (", ".join(parts) or "no reason given"), MAX_ERROR)
 
 
 def _usage(raw: object) -> tuple[Usage | None, str | None]:
-    """The tokens by class, or None with a remark: money is never computed from a guess."""
+    """Return the tokens by class, or None and a remark: costs are not computed from a guess."""
     if raw is None:
         return None, None
-    found = _mapping(raw)
-    writes = _mapping(found.get("cache_creation"))
-    thinking = _mapping(found.get("output_tokens_details")).get("thinking_tokens")
+    fields = _mapping(raw)
+    writes = _mapping(fields.get("cache_creation"))
+    thinking = _mapping(fields.get("output_tokens_details")).get("thinking_tokens")
     numbers = {
-        "input_tokens": found.get("input_tokens"),
-        "output_tokens": found.get("output_tokens"),
-        "cache_read_input_tokens": found.get("cache_read_input_tokens") or 0,
-        "cache_creation_input_tokens": found.get("cache_creation_input_tokens") or 0,
+        "input_tokens": fields.get("input_tokens"),
+        "output_tokens": fields.get("output_tokens"),
+        "cache_read_input_tokens": fields.get("cache_read_input_tokens") or 0,
+        "cache_creation_input_tokens": fields.get("cache_creation_input_tokens") or 0,
         "ephemeral_5m_input_tokens": writes.get("ephemeral_5m_input_tokens") or 0,
         "ephemeral_1h_input_tokens": writes.get("ephemeral_1h_input_tokens") or 0,
         "thinking_tokens": thinking or 0,
@@ -235,15 +225,15 @@ def _usage(raw: object) -> tuple[Usage | None, str | None]:
         if type(value) is not int or not 0 <= value <= ABSURD_TOKENS:
             return None, f"the usage is unusable: {name} is {printable_excerpt(repr(value), 40)}"
         counts.append(value)
-    read, written, minutes, hour = counts[2:6]
-    # Older answers have the total only, and a total beyond its parts is of the default class.
-    minutes += max(0, written - minutes - hour)
+    cache_read, cache_write, write_5m, write_1h = counts[2:6]
+    # Older answers have the total only. The rest of the total belongs to the default class, 5m.
+    write_5m += max(0, cache_write - write_5m - write_1h)
     return Usage(
         input=counts[0],
         output=counts[1],
-        cache_read=read,
-        cache_write_5m=minutes,
-        cache_write_1h=hour,
+        cache_read=cache_read,
+        cache_write_5m=write_5m,
+        cache_write_1h=write_1h,
         thinking=counts[6],
     ), None
 
@@ -261,6 +251,6 @@ def _mapping(value: object) -> dict[str, object]:
 
 
 def printable_excerpt(text: str, limit: int) -> str:
-    """Without what cannot be seen: control characters, marks that turn the reading direction."""
-    kept = strip_hidden(text[: 8 * limit]).strip()
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+    """The start of a text, without control characters and direction marks."""
+    visible = strip_hidden(text[: 8 * limit]).strip()
+    return visible if len(visible) <= limit else visible[: limit - 1] + "…"
