@@ -27,21 +27,21 @@ class Branches:
         """
         commit = self._commit(parent, files, message)
         ref = f"refs/heads/{name}"
-        pushed = self.git.run(
+        result = self.git.run(
             *("push", "--porcelain", "--no-verify", "--no-recurse-submodules"),
             *(f"--force-with-lease={ref}:", self.remote, f"{commit}:{ref}"),
             check=False,
         )
-        if pushed.code and self._tip(ref) != commit:
+        if result.code and self._tip(ref) != commit:
             raise CannotPublish(
-                f"the branch {name} could not be pushed: {pushed.error_line}",
+                f"the branch {name} could not be pushed: {result.error_line}",
                 "give the job `contents: write`, or delete that branch if it is an old one",
             )
         return commit
 
     def _tip(self, ref: str) -> str:
-        listed = self.git.run("ls-remote", self.remote, ref, check=False).out.decode()
-        return listed.partition("\t")[0]
+        output = self.git.run("ls-remote", self.remote, ref, check=False).out.decode()
+        return output.partition("\t")[0]
 
     def _commit(self, parent: str, files: Mapping[str, bytes], message: str) -> str:
         with tempfile.TemporaryDirectory(prefix="claude-batch-") as folder:
@@ -63,8 +63,8 @@ class Branches:
         return self._output("commit-tree", tree, "-p", parent, "-m", message, extra=author)
 
     def _index_line(self, parent: str, path: str, content: bytes) -> bytes:
-        listed = self.git.run("ls-tree", "-z", "--full-tree", parent, f":(literal){path}").out
-        modes = [entry.mode for entry in parse_tree(listed)] or [0o100644]
+        output = self.git.run("ls-tree", "-z", "--full-tree", parent, f":(literal){path}").out
+        modes = [entry.mode for entry in parse_tree(output)] or [0o100644]
         oid = self.git.run("hash-object", "-w", "--stdin", stdin=content).out.strip()
         return b"%o %b 0\t%b\0" % (modes[0], oid, path.encode())
 

@@ -136,14 +136,14 @@ class Git:
 
     def environment(self) -> dict[str, str]:
         """The environment of git. Config goes there, so that no token is ever an argument."""
-        kept = {key: value for key, value in self.environ.items() if key not in SCRUBBED}
-        start = int(kept.get("GIT_CONFIG_COUNT", "0") or 0)
+        environ = {key: value for key, value in self.environ.items() if key not in SCRUBBED}
+        start = int(environ.get("GIT_CONFIG_COUNT", "0") or 0)
         for index, (key, value) in enumerate(self.config, start):
-            kept[f"GIT_CONFIG_KEY_{index}"] = key
-            kept[f"GIT_CONFIG_VALUE_{index}"] = value
+            environ[f"GIT_CONFIG_KEY_{index}"] = key
+            environ[f"GIT_CONFIG_VALUE_{index}"] = value
         if self.config:
-            kept["GIT_CONFIG_COUNT"] = str(start + len(self.config))
-        return kept | FIXED
+            environ["GIT_CONFIG_COUNT"] = str(start + len(self.config))
+        return environ | FIXED
 
 
 def _run_to_end(

@@ -63,9 +63,9 @@ class LocalRef:
 
     def push(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
         # An empty old value means: must not exist. `rewrites` does not matter to a local ref.
-        done = self.git.run("update-ref", self.ref, commit, parent or "", check=False)
-        if done.code:
-            raise LostRace(self.ref, done.err.strip())
+        result = self.git.run("update-ref", self.ref, commit, parent or "", check=False)
+        if result.code:
+            raise LostRace(self.ref, result.err.strip())
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,19 @@ class RemoteRef:
     marker_seen: Callable[[], bool]
 
     def tip(self) -> str | None:
-        listed = self._authenticated_git.run("ls-remote", self.remote, self.ref, check=False)
-        if listed.code:
-            raise self._error(listed)
-        refs = (line.split("\t") for line in listed.out.decode().splitlines())
+        result = self._authenticated_git.run("ls-remote", self.remote, self.ref, check=False)
+        if result.code:
+            raise self._error(result)
+        refs = (line.split("\t") for line in result.out.decode().splitlines())
         return next((oid for oid, name in refs if name == self.ref), None)
 
     def fetch_tip(self) -> str | None:
         """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
         # Nearly always the ref has grown or stands still, and one connection does.
-        done = self._fetch(f"{self.ref}:{self._tracking_ref}")
-        if done.code and git_errors.is_unreachable(done.err):
-            raise self._error(done)
-        if done.code:
+        result = self._fetch(f"{self.ref}:{self._tracking_ref}")
+        if result.code and git_errors.is_unreachable(result.err):
+            raise self._error(result)
+        if result.code:
             return self._classify_fetch_failure()
         tip = self.git.run("rev-parse", self._tracking_ref).out.decode().strip()
         self._complete(tip)
@@ -118,24 +118,24 @@ class RemoteRef:
     def deepen(self) -> None:
         """Fetch the whole history of this ref, and of no other ref, into a shallow clone."""
         if self.fetch_tip() and self._is_shallow:
-            done = self._authenticated_git.run(*FETCH, ALL, self.remote, self.ref, check=False)
-            if done.code:
-                raise self._error(done)
+            result = self._authenticated_git.run(*FETCH, ALL, self.remote, self.ref, check=False)
+            if result.code:
+                raise self._error(result)
 
     def push(self, commit: str, parent: str | None, *, rewrites: bool = False) -> None:
         # The ref must stand at `parent`, or must not exist where that is empty.
         is_leased = rewrites or not parent
         lease = (f"--force-with-lease={self.ref}:{parent or ''}",) if is_leased else ()
-        done = self._authenticated_git.run(
+        result = self._authenticated_git.run(
             *PUSH, *lease, self.remote, f"{commit}:{self.ref}", check=False
         )
-        if done.code == 0:
+        if result.code == 0:
             self._remember(commit)
             return
         rejections = [
-            rejection for rejection in done.out.decode().splitlines() if rejection.startswith("!")
+            rejection for rejection in result.out.decode().splitlines() if rejection.startswith("!")
         ]
-        text = "\n".join([*rejections, done.err])
+        text = "\n".join([*rejections, result.err])
         if git_errors.is_final(text):
             raise git_errors.explain_failure(text, self.ref, self.remote, self._credentials())
         if all("rejected]" not in rejection for rejection in rejections):
@@ -145,7 +145,7 @@ class RemoteRef:
                 return
         if rejections:
             raise LostRace(self.ref, rejections[0].split("\t")[-1])
-        raise self._error(done)
+        raise self._error(result)
 
     @cached_property
     def _authenticated_git(self) -> Git:
@@ -158,8 +158,8 @@ class RemoteRef:
 
     @property
     def _tracking_ref(self) -> str:
-        plain = re.fullmatch(r"[A-Za-z0-9_-]+", self.remote)
-        name = self.remote if plain else hashlib.sha256(self.remote.encode()).hexdigest()[:16]
+        is_plain = re.fullmatch(r"[A-Za-z0-9_-]+", self.remote)
+        name = self.remote if is_plain else hashlib.sha256(self.remote.encode()).hexdigest()[:16]
         return f"{PRIVATE}/remote/{name}/{self.ref.removeprefix('refs/').removeprefix('heads/')}"
 
     def _fetch(self, refspec: str) -> Completed:
@@ -170,12 +170,12 @@ class RemoteRef:
 
     def _fetch_unverified(self) -> str:
         """The tip, to be judged before it is remembered."""
-        landing = f"{PRIVATE}/fetched/{secrets.token_hex(8)}"
-        done = self._fetch(f"+{self.ref}:{landing}")
-        if done.code:
-            raise self._error(done)
-        fetched = self.git.run("rev-parse", landing).out.decode().strip()
-        self.git.run("update-ref", "-d", landing)
+        temporary_ref = f"{PRIVATE}/fetched/{secrets.token_hex(8)}"
+        result = self._fetch(f"+{self.ref}:{temporary_ref}")
+        if result.code:
+            raise self._error(result)
+        fetched = self.git.run("rev-parse", temporary_ref).out.decode().strip()
+        self.git.run("update-ref", "-d", temporary_ref)
         self._complete(fetched)
         return fetched
 
@@ -213,8 +213,8 @@ class RemoteRef:
         settings = self.git.run("config", "--get-regexp", stored, check=False)
         return "stored" if settings.out else "none"
 
-    def _error(self, done: Completed) -> CannotRecord:
-        return git_errors.explain_failure(done.err, self.ref, self.remote, self._credentials())
+    def _error(self, result: Completed) -> CannotRecord:
+        return git_errors.explain_failure(result.err, self.ref, self.remote, self._credentials())
 
 
 def commit_at(git: Git, ref: str) -> str | None:
@@ -222,10 +222,10 @@ def commit_at(git: Git, ref: str) -> str | None:
     return result.out.decode().strip() or None
 
 
-def follows(git: Git, tip: str, old: str) -> bool:
-    """`tip` descends from `old`, or from a squash that names it."""
-    is_ancestor = not git.run("merge-base", "--is-ancestor", old, tip, check=False).code
-    return is_ancestor or old in replaced_tips(git, tip)
+def follows(git: Git, tip: str, ancestor: str) -> bool:
+    """Return True if `tip` descends from `ancestor`, or from a squash that replaced it."""
+    is_ancestor = not git.run("merge-base", "--is-ancestor", ancestor, tip, check=False).code
+    return is_ancestor or ancestor in replaced_tips(git, tip)
 
 
 def replaced_tips(git: Git, tip: str) -> list[str]:

@@ -175,10 +175,10 @@ class Repository:
         return tree
 
     def _rev_parse(self, name: str) -> str | None:
-        done = self.git.run(
+        result = self.git.run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", name, check=False
         )
-        return None if done.code else done.out.decode().strip()
+        return None if result.code else result.out.decode().strip()
 
     @cached_property
     def _empty_tree(self) -> str:
@@ -191,14 +191,14 @@ class Repository:
             copy = Path(folder) / "index"
             if index.exists():
                 shutil.copyfile(index, copy)
-            done = self.git.run(
+            result = self.git.run(
                 *("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "write-tree"),
                 extra_environ={"GIT_INDEX_FILE": str(copy)},
                 check=False,
             )
-        if done.code:
-            raise cannot_read_index(done.err, done.error_line)
-        return done.out.decode().strip()
+        if result.code:
+            raise cannot_read_index(result.err, result.error_line)
+        return result.out.decode().strip()
 
     def is_shallow(self) -> bool:
         return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
@@ -206,11 +206,11 @@ class Repository:
     def _merge_base(self, base: str, head: str) -> str:
         """Deepens a shallow clone step by step until there is one."""
         merge_base = self._known_merge_base(base, head)
-        for step in DEEPEN:
+        for depth_option in DEEPEN:
             if merge_base or not self.is_shallow():
                 break
             # A boundary was fetched once, so the remote has it; a local head it may not have.
-            self._fetch((self.common_dir / "shallow").read_text().split(), step)
+            self._fetch((self.common_dir / "shallow").read_text().split(), depth_option)
             merge_base = self._known_merge_base(base, head)
         if not merge_base:
             raise CannotRead(
@@ -220,8 +220,8 @@ class Repository:
         return merge_base
 
     def _known_merge_base(self, base: str, head: str) -> str | None:
-        done = self.git.run("merge-base", base, head, check=False)
-        return None if done.code else done.out.decode().split()[0]
+        result = self.git.run("merge-base", base, head, check=False)
+        return None if result.code else result.out.decode().split()[0]
 
     def fetch_missing(self, commits: Sequence[str]) -> None:
         """Fetch the commits that are missing here. Raises CannotFetch."""
@@ -234,7 +234,7 @@ class Repository:
             self._fetch(missing, *(["--depth=1"] if self.is_shallow() else []))
 
     def _fetch(self, oids: Iterable[str], *options: str) -> None:
-        done = self.git.run(
+        result = self.git.run(
             *FETCH,
             *options,
             "--",
@@ -242,10 +242,10 @@ class Repository:
             stdin="".join(f"{oid}\n" for oid in oids).encode(),
             check=False,
         )
-        if done.code:
+        if result.code:
             raise CannotFetch(
                 f"commits that are not here could not be fetched from `{self.remote}`: "
-                f"{done.error_line}",
+                f"{result.error_line}",
                 f"{DEEP_CHECKOUT}; otherwise check the network and that `git fetch "
                 f"{self.remote}` has credentials",
             )
@@ -339,14 +339,14 @@ class Repository:
 
     def remote_url(self, remote: str) -> str | None:
         """Without credentials."""
-        done = self.git.run("remote", "get-url", "--", remote, check=False)
-        return None if done.code else without_credentials(done.out.decode().strip())
+        result = self.git.run("remote", "get-url", "--", remote, check=False)
+        return None if result.code else without_credentials(result.out.decode().strip())
 
     def default_branch(self, remote: str) -> str | None:
         """ "origin/main", or "main" where only the clone has it."""
         prefix = f"refs/remotes/{remote}/"
-        done = self.git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", check=False)
-        configured = [] if done.code else [done.out.decode().strip()]
+        result = self.git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", check=False)
+        configured = [] if result.code else [result.out.decode().strip()]
         names = [
             f"{namespace}{name}" for namespace in (prefix, "refs/heads/") for name in MAIN_BRANCHES
         ]
@@ -357,16 +357,16 @@ class Repository:
 
     def current_branch(self) -> str | None:
         """None: HEAD is detached."""
-        done = self.git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
-        return None if done.code else done.out.decode().strip()
+        result = self.git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
+        return None if result.code else result.out.decode().strip()
 
     def branch_trees(self) -> frozenset[str]:
         """Trees of the newest commits on any local branch or HEAD."""
-        done = self.git.run(
+        result = self.git.run(
             *("rev-list", "--ignore-missing", f"--max-count={BRANCH_COMMITS}", "--format=%T"),
             *("--branches", "HEAD", "--"),
         )
-        lines = done.out.decode().splitlines()
+        lines = result.out.decode().splitlines()
         return frozenset(line for line in lines if not line.startswith("commit "))
 
 
