@@ -7,7 +7,6 @@ Only objects are ever added (trees of an index, fetched commits), and a shallow 
 """
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,57 +20,14 @@ from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
 from claude_batch.diff.parser import MAX_FILE_BYTES, parse_diff, parse_renames, split_changes
 from claude_batch.diff.whole_files import build_whole_file
 from claude_batch.errors import BadUsage, CannotFetch, CannotRead
+from claude_batch.git.diff_command import stream_diff
 from claude_batch.git.errors import cannot_open, cannot_read_index
+from claude_batch.git.fetching import DEEP_CHECKOUT, ObjectFetcher
 from claude_batch.git.objects import ObjectReader
 from claude_batch.git.process import Git, without_credentials
 
-OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 BRANCH_COMMITS = 2000
 MAIN_BRANCHES = ("main", "master")
-DEEPEN = ("--deepen=50", "--deepen=200", "--unshallow")
-
-FETCH = (
-    "fetch",
-    "--quiet",
-    "--no-write-fetch-head",
-    "--no-tags",
-    "--no-prune",
-    "--no-auto-maintenance",
-    "--no-recurse-submodules",
-    "--stdin",
-)
-
-DIFF = (
-    "-c",
-    f"core.bigFileThreshold={MAX_FILE_BYTES}",
-    "-c",
-    "diff.suppressBlankEmpty=false",
-    # Attributes decide what is binary: none may come from the head that is under review.
-    "-c",
-    f"core.attributesFile={os.devnull}",
-    "diff-tree",
-    "-r",
-    "-z",
-    "-M",
-    "-l1000",
-    "-U3",
-    "--patch-with-raw",
-    "--no-abbrev",
-    "--full-index",
-    "--no-color",
-    "--no-ext-diff",
-    "--no-textconv",
-    "--no-relative",
-    "--ignore-submodules=none",
-    "--submodule=short",
-    "--indent-heuristic",
-    "--diff-algorithm=myers",
-    "--inter-hunk-context=0",
-    "--src-prefix=a/",
-    "--dst-prefix=b/",
-)
-
-DEEP_CHECKOUT = "set `fetch-depth: 0` on actions/checkout, or run `git fetch --unshallow`"
 
 
 @dataclass(frozen=True)
@@ -112,6 +68,10 @@ class Repository:
     def objects(self) -> ObjectReader:
         return ObjectReader(self.git)
 
+    @cached_property
+    def _fetcher(self) -> ObjectFetcher:
+        return ObjectFetcher(self.git, self.objects, self.common_dir, self.remote)
+
     def resolve(self, rev: str) -> str:
         """The id of a commit. Raises CannotRead."""
         commit = self._rev_parse(f"{rev}^{{commit}}")
@@ -126,7 +86,7 @@ class Repository:
     def compare_range(self, base: str, head: str) -> Comparison:
         """From the merge base of two revisions to the second one."""
         start, end = self.resolve(base), self.resolve(head)
-        return self._compare(self._merge_base(start, end), end, f"{base}..{head}")
+        return self._compare(self._fetcher.merge_base(start, end), end, f"{base}..{head}")
 
     def compare_commits(
         self, base: str, head: str, label: str, merge_base: str | None = None
@@ -142,7 +102,7 @@ class Repository:
                 merge_base = None
         if not merge_base:
             self.fetch_missing([base, head])
-            merge_base = self._merge_base(base, head)
+            merge_base = self._fetcher.merge_base(base, head)
         return self._compare(merge_base, head, label)
 
     def compare_staged(self, index_file: str | None = None) -> Comparison:
@@ -201,70 +161,18 @@ class Repository:
         return result.out.decode().strip()
 
     def is_shallow(self) -> bool:
-        return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
-
-    def _merge_base(self, base: str, head: str) -> str:
-        """Deepens a shallow clone step by step until there is one."""
-        merge_base = self._known_merge_base(base, head)
-        for depth_option in DEEPEN:
-            if merge_base or not self.is_shallow():
-                break
-            # A boundary was fetched once, so the remote has it; a local head it may not have.
-            self._fetch((self.common_dir / "shallow").read_text().split(), depth_option)
-            merge_base = self._known_merge_base(base, head)
-        if not merge_base:
-            raise CannotRead(
-                f"{base} and {head} have no commit in common",
-                "compare two commits of one history; `git merge-base A B` prints what they share",
-            )
-        return merge_base
-
-    def _known_merge_base(self, base: str, head: str) -> str | None:
-        result = self.git.run("merge-base", base, head, check=False)
-        return None if result.code else result.out.decode().split()[0]
+        return self._fetcher.is_shallow()
 
     def fetch_missing(self, commits: Sequence[str]) -> None:
         """Fetch the commits that are missing here. Raises CannotFetch."""
-        for commit in commits:
-            if not OID.fullmatch(commit):
-                raise CannotRead(f"`{commit}` is not a commit id", "give the full id of a commit")
-        missing = [oid for oid in commits if oid not in self.objects.sizes(commits)]
-        if missing:
-            # In a full clone a depth would cut off the history that is there.
-            self._fetch(missing, *(["--depth=1"] if self.is_shallow() else []))
-
-    def _fetch(self, oids: Iterable[str], *options: str) -> None:
-        result = self.git.run(
-            *FETCH,
-            *options,
-            "--",
-            self.remote,
-            stdin="".join(f"{oid}\n" for oid in oids).encode(),
-            check=False,
-        )
-        if result.code:
-            raise CannotFetch(
-                f"commits that are not here could not be fetched from `{self.remote}`: "
-                f"{result.error_line}",
-                f"{DEEP_CHECKOUT}; otherwise check the network and that `git fetch "
-                f"{self.remote}` has credentials",
-            )
+        self._fetcher.fetch_missing(commits)
 
     def diff(
         self, comparison: Comparison, on_file: Callable[[FileChange], None] = lambda change: None
     ) -> Diff:
         """`on_file` is called with each file while git looks for the next. Raises CannotRead."""
-        git_dir = str(self.git.directory)
-        chunks = self.git.stream(
-            *("-C", git_dir, "-c", f"attr.tree={self._empty_tree}", *DIFF),
-            *(comparison.base_tree, comparison.head_tree, "--"),
-            # No index and no work tree but the git directory: attributes would come from them.
-            extra_environ={
-                "GIT_WORK_TREE": git_dir,
-                "GIT_INDEX_FILE": str(self.git.directory / "claude-batch-no-index"),
-                "GIT_ATTR_NOSYSTEM": "1",
-            },
-        )
+        trees = comparison.base_tree, comparison.head_tree
+        chunks = stream_diff(self.git, *trees, self._empty_tree)
         with closing(chunks):
             return Diff(comparison, *split_changes(parse_diff(chunks), self._large_blobs, on_file))
 
@@ -294,7 +202,7 @@ class Repository:
             if spec.match_file(entry.path.decode("utf-8", "surrogateescape"))
         ]
         readable = {entry.blob for entry in named if not entry.skip_reason}
-        self._prefetch(readable)
+        self._fetcher.prefetch(readable)
         content = self.read(readable - self._large_blobs(readable))
         changes = [build_whole_file(entry, content.get(entry.blob)) for entry in named]
         return (
@@ -329,13 +237,6 @@ class Repository:
 
     def _large_blobs(self, blobs: Iterable[str]) -> set[str]:
         return {oid for oid, size in self.objects.sizes(blobs).items() if size > MAX_FILE_BYTES}
-
-    def _prefetch(self, blobs: Collection[str]) -> None:
-        """In a partial clone git would fetch missing blobs one by one."""
-        key = f"remote.{self.remote}.promisor"
-        promisor = self.git.run("config", "--type=bool", "--get", key, check=False)
-        if blobs and promisor.out.strip() == b"true":
-            self._fetch(blobs, "--filter=blob:none")
 
     def remote_url(self, remote: str) -> str | None:
         """Without credentials."""
