@@ -39,7 +39,7 @@ class ObjectFetcher:
         return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
 
     def merge_base(self, base: str, head: str) -> str:
-        """The merge base of two commits. Deepens a shallow clone step by step until there is one."""
+        """The merge base of two commits. Deepens a shallow clone step by step to find it."""
         merge_base = self._known_merge_base(base, head)
         for depth_option in DEEPEN:
             if merge_base or not self.is_shallow():
