@@ -1,8 +1,8 @@
 import pytest
 
 from claude_batch.github_actions.annotations import (
-    IN_MESSAGES,
-    IN_PROPERTIES,
+    MESSAGE_ESCAPES,
+    PROPERTY_ESCAPES,
     Annotation,
     escape,
     render_annotation,
@@ -12,7 +12,7 @@ from claude_batch.github_actions.annotations import (
 
 @pytest.mark.parametrize(("char", "code"), [("%", "%25"), ("\r", "%0D"), ("\n", "%0A")])
 def test_escapes_of_a_message(char: str, code: str) -> None:
-    assert escape(f"a{char}b{char}", IN_MESSAGES) == f"a{code}b{code}"
+    assert escape(f"a{char}b{char}", MESSAGE_ESCAPES) == f"a{code}b{code}"
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ def test_escapes_of_a_message(char: str, code: str) -> None:
     [("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")],
 )
 def test_escapes_of_a_property(char: str, code: str) -> None:
-    assert escape(f"a{char}b{char}", IN_PROPERTIES) == f"a{code}b{code}"
+    assert escape(f"a{char}b{char}", PROPERTY_ESCAPES) == f"a{code}b{code}"
 
 
 def test_an_escape_is_not_escaped_again() -> None:
-    assert escape("%0A\n", IN_MESSAGES) == "%250A%0A"
+    assert escape("%0A\n", MESSAGE_ESCAPES) == "%250A%0A"
 
 
 def test_a_message_keeps_its_colons_and_commas() -> None:

@@ -103,13 +103,13 @@ def test_a_fork_has_no_secrets_in_a_run_of_its_own(head: dict[str, Any], action:
 
 def test_what_dependabot_starts_has_no_secrets_either() -> None:
     trip = after(payload("closed", sender="dependabot[bot]"))
-    assert trip == SkipPullRequest(7, "Dependabot started this run, which gets no secrets")
+    assert trip == SkipPullRequest(7, "Dependabot started this run, so it gets no secrets")
 
 
 def test_a_fork_where_there_are_secrets_is_skipped_by_default() -> None:
     trip = after(payload("labeled", LABEL, head=FORK), "pull_request_target")
     assert trip == SkipPullRequest(
-        7, 'it comes from a fork; `forks = "label"` in the configuration lets a label ask'
+        7, 'it comes from a fork; `forks = "label"` in the configuration allows reviews by label'
     )
 
 
@@ -119,7 +119,7 @@ def test_a_fork_needs_the_label_anew_for_what_is_pushed_later() -> None:
     pushed = after(payload("synchronize", head=FORK), "pull_request_target", "label")
     assert pushed == SkipPullRequest(
         7,
-        "it comes from a fork; setting the label claude-batch: now (again) submits what it is now",
+        "it comes from a fork; setting the label claude-batch: now again submits its current head",
     )
 
 

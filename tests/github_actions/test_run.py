@@ -22,7 +22,7 @@ from claude_batch.errors import (
     ClaudeBatchError,
     SubmitUnclear,
 )
-from claude_batch.github_actions.run import CiResult, Verbs, run_ci
+from claude_batch.github_actions.run import CiActions, CiResult, run_ci
 from claude_batch.ledger.events import Plan
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.submission.planner import SubmissionPlan, SubmitResult
@@ -55,8 +55,8 @@ class Calls:
     open: list[tuple[str, str]] = field(default_factory=list)
     folded: int = 0
 
-    def verbs(self) -> Verbs:
-        return Verbs(self.submit, self.collect, self.publish, self.close, self.compact)
+    def actions(self) -> CiActions:
+        return CiActions(self.submit, self.collect, self.publish, self.close, self.compact)
 
     def note(self, name: str, *args: object) -> None:
         self.made.append(" ".join([name, *map(str, args)]))
@@ -90,7 +90,7 @@ def payload(action: str, **pull: Any) -> dict[str, Any]:
 
 
 def run(event: str, said: dict[str, Any], calls: Calls) -> CiResult:
-    return run_ci(event, said, LABEL, "skip", calls.verbs())
+    return run_ci(event, said, LABEL, "skip", calls.actions())
 
 
 @pytest.mark.parametrize(

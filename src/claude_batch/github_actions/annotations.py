@@ -1,4 +1,4 @@
-"""Workflow commands that annotate lines of code, safe for text that somebody else wrote.
+"""Render annotations of code lines as workflow commands, with untrusted text escaped.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["notice", "warning", "error"]
-IN_MESSAGES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-IN_PROPERTIES = IN_MESSAGES | {":": "%3A", ",": "%2C"}
-PER_LEVEL = 10  # GitHub shows so many of each level in a step and drops the rest silently
+MESSAGE_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+PROPERTY_ESCAPES = MESSAGE_ESCAPES | {":": "%3A", ",": "%2C"}
+PER_LEVEL = 10  # GitHub drops further annotations of a level in a step without a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,36 +23,38 @@ class Annotation:
     title: str | None = None
 
 
-def render_annotation(said: Annotation) -> str:
-    """One line, to be printed outside of a stop-commands guard."""
+def render_annotation(annotation: Annotation) -> str:
+    """One line. The runner obeys it outside of `stop_commands` only."""
     properties = {
-        "file": said.file,
-        "line": said.line,
-        "endLine": said.end_line,
-        "title": said.title,
+        "file": annotation.file,
+        "line": annotation.line,
+        "endLine": annotation.end_line,
+        "title": annotation.title,
     }
-    listed = ",".join(
-        f"{key}={escape(str(value), IN_PROPERTIES)}"
+    arguments = ",".join(
+        f"{key}={escape(str(value), PROPERTY_ESCAPES)}"
         for key, value in properties.items()
         if value is not None
     )
-    return f"::{said.level}{' ' * bool(listed)}{listed}::{escape(said.message, IN_MESSAGES)}"
+    message = escape(annotation.message, MESSAGE_ESCAPES)
+    return f"::{annotation.level}{' ' * bool(arguments)}{arguments}::{message}"
 
 
-def render_annotations(wanted: Iterable[Annotation]) -> list[str]:
-    """At most PER_LEVEL lines of each level; where there are more, the last one counts them."""
+def render_annotations(annotations: Iterable[Annotation]) -> list[str]:
+    """At most PER_LEVEL lines of each level. The last one counts those that are left out."""
     by_level: dict[Level, list[Annotation]] = {}
-    for said in wanted:
-        by_level.setdefault(said.level, []).append(said)
+    for annotation in annotations:
+        by_level.setdefault(annotation.level, []).append(annotation)
     lines = []
-    for level, rows in by_level.items():
-        shown = rows if len(rows) <= PER_LEVEL else rows[: PER_LEVEL - 1]
-        lines += [render_annotation(said) for said in shown]
-        if len(shown) < len(rows):
-            lines.append(render_annotation(Annotation(level, f"and {len(rows) - len(shown)} more")))
+    for level, group in by_level.items():
+        shown = group if len(group) <= PER_LEVEL else group[: PER_LEVEL - 1]
+        lines += [render_annotation(annotation) for annotation in shown]
+        hidden = len(group) - len(shown)
+        if hidden:
+            lines.append(render_annotation(Annotation(level, f"and {hidden} more")))
     return lines
 
 
 def escape(text: str, table: dict[str, str]) -> str:
-    """All at once: a % that an escape brought in is not escaped again."""
+    # One pass: the % of an escape is not escaped again.
     return text.translate({ord(char): code for char, code in table.items()})

@@ -1,4 +1,4 @@
-"""What an event of the CI service asks for: decided here, done by the `ci` trip."""
+"""Choose the action for a CI event. `run_ci` carries it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,23 +13,19 @@ from claude_batch.formatting import first_error
 
 @dataclass(frozen=True, slots=True)
 class SubmitPullRequest:
-    """`lane` None: as configured."""
-
     pr: int
-    lane: Lane | None = None
+    lane: Lane | None = None  # None: as configured
 
 
 @dataclass(frozen=True, slots=True)
 class SkipPullRequest:
-    """This pull request is left alone; `reason` is a sentence for the step summary."""
-
     pr: int
-    reason: str
+    reason: str  # a clause for the step summary
 
 
 @dataclass(frozen=True, slots=True)
 class ClosePullRequest:
-    """The pull request was closed: batches that hold nothing else are in vain."""
+    """Cancel the batches that hold requests of this closed pull request only."""
 
     pr: int
     merged: bool
@@ -42,7 +38,7 @@ class CollectBatches:
 
 @dataclass(frozen=True, slots=True)
 class CollectAndPublish:
-    """With follow-ups, for all open pull requests; the one run that may compact the ledger."""
+    """Collect all batches, publish on all open pull requests and compact the ledger if due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +54,14 @@ EventAction = (
     | CollectAndPublish
     | DoNothing
 )
-ASKING = ("opened", "synchronize", "reopened", "ready_for_review")
+SUBMIT_ACTIONS = ("opened", "synchronize", "reopened", "ready_for_review")
 DEPENDABOT = "dependabot[bot]"
 
 
 class EventPart(BaseModel):
-    """The parts of a payload that we read; GitHub adds others as it likes."""
+    """The fields of a payload that the program reads."""
 
+    # GitHub may add fields at any time.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
@@ -117,10 +114,10 @@ def decide_action(
     label: str,
     forks: Literal["skip", "label"] = "skip",
 ) -> EventAction:
-    """`label` is ours: set by a person, it submits at once. Raises CannotRead."""
+    """Choose the action for an event. Setting `label` submits at once. Raises CannotRead."""
     match event:
         case "pull_request" | "pull_request_target":
-            return _of_pull_request(event, _read(event, payload), label, forks)
+            return _decide_pull_request(event, _parse(event, payload), label, forks)
         case "schedule" | "workflow_dispatch":
             return CollectAndPublish()
         case "push":
@@ -130,16 +127,13 @@ def decide_action(
 
 
 def base_commit(event: str, payload: Mapping[str, object]) -> str | None:
-    """The commit whose configuration judges the pull request of this event, if it has one.
-
-    Raises CannotRead.
-    """
+    """The base commit of the event's pull request, if it has one. Raises CannotRead."""
     if event not in ("pull_request", "pull_request_target"):
         return None
-    return _read(event, payload).pull_request.base.sha
+    return _parse(event, payload).pull_request.base.sha
 
 
-def _read(event: str, payload: Mapping[str, object]) -> PullRequestEvent:
+def _parse(event: str, payload: Mapping[str, object]) -> PullRequestEvent:
     try:
         return PullRequestEvent.model_validate(payload)
     except ValidationError as error:
@@ -149,45 +143,49 @@ def _read(event: str, payload: Mapping[str, object]) -> PullRequestEvent:
         ) from error
 
 
-def _of_pull_request(event: str, said: PullRequestEvent, label: str, forks: str) -> EventAction:
-    pull = said.pull_request
-    labelled = said.action == "labeled" and said.label is not None and said.label.name == label
-    if said.action not in (*ASKING, "closed") and not labelled:
-        return DoNothing(f"nothing to do for {event} {said.action}")
-    barred = _barred(event, said)
-    if barred:
-        return SkipPullRequest(pull.number, barred)
-    if said.action == "closed":
+def _decide_pull_request(
+    event: str, payload: PullRequestEvent, label: str, forks: str
+) -> EventAction:
+    pull, action = payload.pull_request, payload.action
+    labelled = action == "labeled" and payload.label is not None and payload.label.name == label
+    if action not in (*SUBMIT_ACTIONS, "closed") and not labelled:
+        return DoNothing(f"nothing to do for {event} {action}")
+    missing_rights = _missing_rights(event, payload)
+    if missing_rights:
+        return SkipPullRequest(pull.number, missing_rights)
+    if action == "closed":
         return ClosePullRequest(pull.number, pull.merged)
-    unwanted = _unwanted(pull, label, labelled, forks)
-    if unwanted:
-        return SkipPullRequest(pull.number, unwanted)
+    skip_reason = _skip_reason(pull, label, labelled, forks)
+    if skip_reason:
+        return SkipPullRequest(pull.number, skip_reason)
     return SubmitPullRequest(pull.number, "now" if labelled else None)
 
 
-def _barred(event: str, said: PullRequestEvent) -> str:
-    """Why this run has neither secrets nor a token that writes; empty where it has."""
+def _missing_rights(event: str, payload: PullRequestEvent) -> str:
+    """The reason why this run has no secrets and a read-only token. Empty: it has both."""
     if event != "pull_request":
         return ""
-    if said.pull_request.from_fork:
+    if payload.pull_request.from_fork:
         return (
             "it comes from a fork, whose pull_request runs get no secrets; the GitHub App, or a "
             "workflow on pull_request_target that never checks out the head, can review it"
         )
-    if said.sender is not None and said.sender.login == DEPENDABOT:
-        return "Dependabot started this run, which gets no secrets"
+    if payload.sender is not None and payload.sender.login == DEPENDABOT:
+        return "Dependabot started this run, so it gets no secrets"
     return ""
 
 
-def _unwanted(pull: EventPullRequest, label: str, labelled: bool, forks: str) -> str:
-    """Why nobody asked for this review; empty where somebody did. Our label is a person's word."""
+def _skip_reason(pull: EventPullRequest, label: str, labelled: bool, forks: str) -> str:
+    """The reason why the pull request is not submitted. Empty: it is submitted."""
     if pull.state != "open":
         return "it is closed"
     if pull.from_fork and forks == "skip":
-        return 'it comes from a fork; `forks = "label"` in the configuration lets a label ask'
+        return (
+            'it comes from a fork; `forks = "label"` in the configuration allows reviews by label'
+        )
     if pull.from_fork and not labelled:
-        # A label stays on while the fork's author pushes more: each push needs a new word.
-        return f"it comes from a fork; setting the label {label} (again) submits what it is now"
+        # The label stays on while the fork's author pushes more, so each push needs it set anew.
+        return f"it comes from a fork; setting the label {label} again submits its current head"
     if labelled:
         return ""
     if pull.draft:

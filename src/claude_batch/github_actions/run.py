@@ -1,4 +1,7 @@
-"""What several verbs in a row did."""
+"""`ci`: run submit, collect or publish for a CI event.
+
+Outages are warnings, so that a merge is not blocked.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +33,8 @@ from claude_batch.submission.planner import SubmitResult
 
 @dataclass
 class CiResult:
+    """The results of the steps that ran. A field is None if its step did not run."""
+
     event: str
     notes: list[str] = field(default_factory=list)
     warnings: list[ClaudeBatchError] = field(default_factory=list)
@@ -38,19 +43,20 @@ class CiResult:
     publications: list[PublishResult] | None = None
 
 
-# The world said no. Usage, configuration and our own bugs are not in the list: those are red.
+# A service or the budget refused. Errors of usage and configuration, and bugs, fail the run.
 OUTAGES = (BudgetExceeded, CannotCollect, CannotFetch, CannotPublish, CannotRecord, CannotSubmit)
 
 
 @dataclass(frozen=True)
-class Verbs:
-    """The verbs as this place can call them."""
+class CiActions:
+    """The functions that `ci` runs, with ledger and configuration bound."""
 
     submit: Callable[[int, Lane | None], SubmitResult]
     collect: Callable[[], CollectResult]
-    publish: Callable[[], list[PublishResult]]  # on all open pull requests with something recorded
-    close: Callable[[int, bool], list[tuple[str, str]]]  # merged?; cancels: id, status
-    compact: Callable[[], int]  # log files that were folded, where that is due
+    publish: Callable[[], list[PublishResult]]  # on all open pull requests with recorded requests
+    # Takes the number and whether it is merged; returns id and status of canceled batches.
+    close: Callable[[int, bool], list[tuple[str, str]]]
+    compact: Callable[[], int]  # if due; returns the number of folded log files
 
 
 def run_ci(
@@ -58,49 +64,57 @@ def run_ci(
     payload: Mapping[str, object],
     label: str,
     forks: Literal["skip", "label"],
-    verbs: Verbs,
+    actions: CiActions,
 ) -> CiResult:
-    """Each step goes on where the one before it met an outage: paid work is still collected."""
-    trip = decide_action(event, payload, label, forks)
-    done = CiResult(event)
-    match trip:
+    """Run the steps for an event. Raises every error that is not an outage."""
+    action = decide_action(event, payload, label, forks)
+    result = CiResult(event)
+    match action:
         case SubmitPullRequest(pr, lane):
-            with _Tolerant(done):
-                done.submission = verbs.submit(pr, lane)
+            with _OutagesAsWarnings(result):
+                result.submission = actions.submit(pr, lane)
         case ClosePullRequest(pr, merged):
-            with _Tolerant(done):
-                ended = [f"batch {batch}: {status}" for batch, status in verbs.close(pr, merged)]
-                done.notes += ended or [f"nothing is open for pull request {pr} alone"]
+            with _OutagesAsWarnings(result):
+                canceled = [
+                    f"batch {batch}: {status}" for batch, status in actions.close(pr, merged)
+                ]
+                result.notes += canceled or [f"no open batch belongs to pull request {pr} alone"]
         case CollectBatches() | CollectAndPublish():
-            with _Tolerant(done):
-                done.collection = verbs.collect()
-            if isinstance(trip, CollectAndPublish):
-                with _Tolerant(done):
-                    done.publications = verbs.publish()
-                done.warnings += [one.error for one in done.publications or () if one.error]
-                with _Tolerant(done):
-                    folded = verbs.compact()
-                    done.notes += [f"{folded:,} old files of the ledger were folded"] * bool(folded)
+            with _OutagesAsWarnings(result):
+                result.collection = actions.collect()
+            # Each step runs after an outage of an earlier one: paid answers are still collected.
+            if isinstance(action, CollectAndPublish):
+                with _OutagesAsWarnings(result):
+                    result.publications = actions.publish()
+                result.warnings += [
+                    publication.error
+                    for publication in result.publications or ()
+                    if publication.error
+                ]
+                with _OutagesAsWarnings(result):
+                    folded = actions.compact()
+                    if folded:
+                        result.notes.append(f"{folded:,} old files of the ledger were folded")
         case SkipPullRequest(pr, reason):
-            done.notes.append(f"pull request {pr} is left alone: {reason}")
+            result.notes.append(f"pull request {pr} is left alone: {reason}")
         case DoNothing(reason):
-            done.notes.append(reason)
+            result.notes.append(reason)
         case _:
-            assert_never(trip)
-    return done
+            assert_never(action)
+    return result
 
 
 @dataclass(frozen=True)
-class _Tolerant:
-    """Turns an outage into a warning."""
+class _OutagesAsWarnings:
+    """Record an outage as a warning and go on."""
 
-    done: CiResult
+    result: CiResult
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if isinstance(error, OUTAGES):
-            self.done.warnings.append(error)
+            self.result.warnings.append(error)
             return True
         return False

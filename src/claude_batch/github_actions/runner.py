@@ -1,7 +1,7 @@
-"""The CI runner: what its environment says, and the files and commands by which it listens.
+"""The CI runner: its environment, its output files and its commands.
 
-Everything that a step prints is a command channel to the runner, so text that a model or a
-stranger wrote goes to the files, through an escaped annotation, or inside `stop_commands`.
+The runner obeys commands in the output of a step. Untrusted text goes to the files, into an escaped
+annotation, or inside `stop_commands`.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import TextIO
 
 from claude_batch.errors import CannotRead, CannotRecord, file_errors
 
-SUMMARY_BYTES = 1024 * 1024  # of one step; a larger one is not shown at all
+SUMMARY_BYTES = 1024 * 1024  # per step; GitHub does not show a larger summary at all
 CUT = "\n\n*The rest did not fit into the step summary (1 MiB).*\n"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -29,7 +29,7 @@ class Runner:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Runner | None":
-        """None where no event started us: on somebody's own machine."""
+        """Return None outside of CI."""
         if not environ.get("GITHUB_EVENT_NAME"):
             return None
         return cls(
@@ -40,7 +40,7 @@ class Runner:
         )
 
     def load_payload(self) -> Mapping[str, object]:
-        """The event. Empty where no file is named; raises CannotRead where it cannot be read."""
+        """The payload of the event; empty without an event file. Raises CannotRead."""
         if self.event_path is None:
             return {}
         remedy = "check GITHUB_EVENT_PATH; it names a JSON file that the CI runner writes"
@@ -56,24 +56,25 @@ class Runner:
         return loaded
 
     def write_outputs(self, values: Mapping[str, str]) -> None:
-        """Step outputs. A value cannot end its own heredoc: the delimiter is new each time."""
+        """Append step outputs. Raises CannotRecord."""
         if self.output_path is None:
             return
         text = ""
         for name, value in values.items():
             if not NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name of a step output")
+                raise ValueError(f"{name!r} is not a name of a step output")
+            # A random delimiter, so that a value cannot end its own heredoc.
             delimiter = f"end_{secrets.token_hex(16)}"
             text += f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
         _append(self.output_path, text.encode())
 
     def write_summary(self, markdown: str) -> None:
-        """Append to the step's summary, cut at a line where it would be too large to be shown."""
+        """Append to the step's summary, cut at a line end to fit. Raises CannotRecord."""
         if self.summary_path is None:
             return
         text = markdown.encode() if markdown.endswith("\n") else markdown.encode() + b"\n"
-        there = self.summary_path.stat().st_size if self.summary_path.exists() else 0
-        room = SUMMARY_BYTES - there
+        size_before = self.summary_path.stat().st_size if self.summary_path.exists() else 0
+        room = SUMMARY_BYTES - size_before
         if len(text) > room:
             note = CUT.encode()
             text = text[: max(0, room - len(note))].rpartition(b"\n")[0] + note
@@ -83,14 +84,14 @@ class Runner:
 
 @contextmanager
 def stop_commands(stream: TextIO) -> Iterator[None]:
-    """Within, nothing that is printed is obeyed by the runner, annotations of ours included."""
+    """Make the runner ignore all commands that are printed within."""
     token = secrets.token_hex(16)
     stream.write(f"::stop-commands::{token}\n")
     stream.flush()
     try:
         yield
     finally:
-        # A command is one only at the start of a line, and what was printed may lack its newline.
+        # A command must start a line, and the output before it may lack its newline.
         stream.write(f"\n::{token}::\n")
         stream.flush()
 
