@@ -91,7 +91,7 @@ def test_no_two_outputs_share_a_delimiter(tmp_path: Path) -> None:
 
 def test_a_name_that_would_write_another_output_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "out"
-    with pytest.raises(ValueError, match="is no name"):
+    with pytest.raises(ValueError, match="is not a name"):
         runner(GITHUB_OUTPUT=str(path)).write_outputs({"a=1\nb": "x"})
     assert not path.exists()
 

@@ -1,4 +1,4 @@
-"""GitHub's REST API, as far as a reviewer needs it.
+"""Client of GitHub's REST API for one repository.
 
 Addresses, request bodies and paging are PyGithub's. Our schemas read the answers from `raw_data`:
 a property of PyGithub's objects is None where a field is missing, and costs a request for each
@@ -166,7 +166,7 @@ class GitHubClient:
                 return ACTIONS_BOT
 
     def has_push_access(self) -> bool | None:
-        """Whether the token may push. None: GitHub does not say."""
+        """True if the token may push. None: GitHub does not report it."""
         with self._reading(f"read {self._name}", "metadata: read"):
             repository = RepositoryResponse.model_validate(self._repository.raw_data)
             return repository.permissions.get("push")
@@ -240,13 +240,13 @@ class GitHubClient:
             return [response.to_reaction(comment_id) for response in responses]
 
     def has_write_access(self, login: str) -> bool:
-        """Whether a person may write to the repository. Cached."""
+        """True if a person may write to the repository. Cached."""
         if login not in self._write_access:
             self._write_access[login] = self._get_permission(login) in ("write", "admin")
         return self._write_access[login]
 
     def _get_permission(self, login: str) -> str:
-        """none: GitHub does not know the person, or the token may not ask."""
+        """The permission; "none" for an unknown person or if the token may not read it."""
         from github import GithubException
 
         # Not get_collaborator_permission(), which raises KeyError for an answer without the field.

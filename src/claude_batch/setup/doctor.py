@@ -1,4 +1,4 @@
-"""`doctor`: checks set-up, rights and ledger, and says what to do about each fault."""
+"""`doctor`: check set-up, rights and ledger, with a remedy for each fault."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class DoctorCheck:
 
 @dataclass(frozen=True)
 class DoctorInputs:
-    """What is examined. Each part is asked for only when its turn has come."""
+    """The objects under check. Each is built by the check that needs it."""
 
     config: Callable[[], Config]
     ledger: Callable[[], Ledger]
@@ -37,7 +37,7 @@ class DoctorInputs:
 
 
 def run_checks(inputs: DoctorInputs) -> list[DoctorCheck]:
-    """One fault does not keep the other checks from being made."""
+    """Run all checks. An error ends its own check only, as a fault."""
     examinations = {
         "configuration": lambda: _config(inputs.config(), inputs.prices),
         "model": lambda: _model(inputs.anthropic(), inputs.config().model),
@@ -59,7 +59,7 @@ def _config(config: Config, prices: Prices) -> Iterator[DoctorCheck]:
     yield DoctorCheck("configuration", "ok", f"kinds {', '.join(names)}")
     if config.budget.month is None and config.budget.pull_request is None:
         remedy = "set `budget.month` in the configuration"
-        yield DoctorCheck("budget", "warning", "there is no limit on what may be spent", remedy)
+        yield DoctorCheck("budget", "warning", "there is no limit on spending", remedy)
     negotiated = apply_custom_rates(prices, config.prices)
     others = (*ladder.step_models(config.ladder), *routing.rule_models(config.rules))
     for model in filter(None, (config.model, config.verify, *others)):
@@ -68,30 +68,30 @@ def _config(config: Config, prices: Prices) -> Iterator[DoctorCheck]:
     yield DoctorCheck("prices", "ok", f"as of {prices.as_of}{own}")
 
 
-def _model(claude: AnthropicClient, name: str) -> Iterator[DoctorCheck]:
-    found = claude.retrieve_model(name)
-    if found is None:
+def _model(anthropic_client: AnthropicClient, name: str) -> Iterator[DoctorCheck]:
+    model = anthropic_client.retrieve_model(name)
+    if model is None:
         yield DoctorCheck(
             "model", "fault", f"the API does not know {name!r}", "set another `model`"
         )
-    elif found.batch is False or found.structured_outputs is False:
-        said = f"{name} takes no batches, or no schema for its answers"
-        yield DoctorCheck("model", "fault", said, "set another `model`")
-    elif found.lifecycle != "active":
-        said = f"{name} is {found.lifecycle}; it retires at {found.retires_at}"
-        yield DoctorCheck("model", "warning", said, "set a newer `model`")
+    elif model.batch is False or model.structured_outputs is False:
+        problem = f"{name} supports no batches, or no structured outputs"
+        yield DoctorCheck("model", "fault", problem, "set another `model`")
+    elif model.lifecycle != "active":
+        problem = f"{name} is {model.lifecycle}; it retires at {model.retires_at}"
+        yield DoctorCheck("model", "warning", problem, "set a newer `model`")
     else:
-        yield DoctorCheck("model", "ok", f"{name} is {found.lifecycle}")
+        yield DoctorCheck("model", "ok", f"{name} is {model.lifecycle}")
 
 
-def _github(forge: GitHubClient) -> Iterator[DoctorCheck]:
-    login, may = forge.get_login(), forge.has_push_access()
-    if may is False:
+def _github(github: GitHubClient) -> Iterator[DoctorCheck]:
+    login, can_push = github.get_login(), github.has_push_access()
+    if can_push is False:
         remedy = "give the job `contents: write`, `pull-requests: write` and `checks: write`"
         yield DoctorCheck("github", "fault", f"{login} may not write to this repository", remedy)
     else:
-        known = "may write" if may else "GitHub does not say what it may do"
-        yield DoctorCheck("github", "ok", f"{login}: {known}")
+        rights = "may write" if can_push else "its rights are unknown"
+        yield DoctorCheck("github", "ok", f"{login}: {rights}")
 
 
 def _ledger(ledger: Ledger) -> Iterator[DoctorCheck]:

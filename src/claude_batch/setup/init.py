@@ -1,4 +1,4 @@
-"""What `init` would do to each of its files, decided from what is there."""
+"""`init`: plan and write the configuration, the workflows and the hook."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -22,22 +22,22 @@ class SetupChange(StrEnum):
     create = "create"
     change = "change"
     unchanged = "unchanged"
-    left_alone = "left alone"  # there is another file of that name, and it is the user's
+    left_alone = "left alone"  # the user has another file of that name
 
 
 @dataclass(frozen=True, slots=True)
 class SetupFile:
-    """`after` is None where nothing is written."""
+    """A file and its planned content."""
 
     name: str
     change: SetupChange
     before: str = ""
-    after: str | None = None
+    after: str | None = None  # None: nothing is written
     note: str = ""
 
     @property
     def diff(self) -> str:
-        """What would change, as a unified diff."""
+        """The planned change as a unified diff; empty if nothing is written."""
         if self.after is None:
             return ""
         before, after = self.before.splitlines(keepends=True), self.after.splitlines(keepends=True)
@@ -56,7 +56,7 @@ class SetupPlan:
 
 
 def plan_setup(read: Callable[[str], str | None], action: Action) -> SetupPlan:
-    """`read` gives a file of the work tree by name; None: there is none."""
+    """Plan all files. `read` returns a file of the work tree, or None if it does not exist."""
     files = (
         _config(read(CONFIG), read(PYPROJECT) or ""),
         _workflow(SUBMIT, "submit.yml", read(SUBMIT), action),
@@ -66,35 +66,37 @@ def plan_setup(read: Callable[[str], str | None], action: Action) -> SetupPlan:
     return SetupPlan(files, tuple(_remedies(files, action)))
 
 
-def _config(there: str | None, project: str) -> SetupFile:
-    if there is not None:
+def _config(current: str | None, project: str) -> SetupFile:
+    if current is not None:
         return SetupFile(CONFIG, SetupChange.unchanged, note="this is your configuration")
     if "[tool.claude-batch" in project:
         return SetupFile(CONFIG, SetupChange.unchanged, note=f"{PYPROJECT} has the configuration")
     return SetupFile(CONFIG, SetupChange.create, after=workflow.load_template("claude-batch.toml"))
 
 
-def _workflow(name: str, template: str, there: str | None, action: Action) -> SetupFile:
+def _workflow(name: str, template: str, current: str | None, action: Action) -> SetupFile:
     wanted = workflow.render_workflow(template, action)
-    if there is None:
+    if current is None:
         return SetupFile(name, SetupChange.create, after=wanted)
-    if workflow.remove_pins(there) == workflow.remove_pins(wanted):
+    if workflow.remove_pins(current) == workflow.remove_pins(wanted):
         return SetupFile(name, SetupChange.unchanged)
     return SetupFile(
-        name, SetupChange.left_alone, note="it differs from ours; delete it and run init for ours"
+        name,
+        SetupChange.left_alone,
+        note="it differs from the template; to replace it, delete it and run init",
     )
 
 
-def _hook(there: str | None, action: Action) -> SetupFile:
-    wanted = hook_config.add_hook(there or "", action)
+def _hook(current: str | None, action: Action) -> SetupFile:
+    wanted = hook_config.add_hook(current or "", action)
     if wanted is None:
         lines = hook_config.render_hook(action, "  ")
         return SetupFile(HOOKS, SetupChange.left_alone, note=f"add this under `repos`:\n{lines}")
-    if there is None:
+    if current is None:
         return SetupFile(HOOKS, SetupChange.create, after=wanted)
-    if wanted == there:
+    if wanted == current:
         return SetupFile(HOOKS, SetupChange.unchanged)
-    return SetupFile(HOOKS, SetupChange.change, there, wanted)
+    return SetupFile(HOOKS, SetupChange.change, current, wanted)
 
 
 def _remedies(files: Iterable[SetupFile], action: Action) -> Iterable[str]:
@@ -115,16 +117,16 @@ def set_up_repository(
     agree: Callable[[SetupPlan], bool],
     action: str = DEFAULT_ACTION,
 ) -> SetupPlan:
-    """`resolve(url, ref)` is the commit behind a tag or branch, None when it cannot be told.
+    """Write the planned files if `agree` accepts the plan, and return the plan.
 
-    `agree` is shown the plan before anything is written; where it says no, nothing is.
+    `resolve(url, ref)` returns the commit of a tag or branch, or None if that fails.
     Raises BadUsage, CannotRead, CannotRecord.
     """
     wanted = Action.parse(action)
     if not wanted.is_pinned:
         wanted = replace(wanted, commit=resolve(wanted.url, wanted.ref))
-    made = plan_setup(work_tree.read, wanted)
-    if made.writes and agree(made):
-        for file in made.writes:
+    plan = plan_setup(work_tree.read, wanted)
+    if plan.writes and agree(plan):
+        for file in plan.writes:
             work_tree.write(file.name, file.after or "")
-    return made
+    return plan

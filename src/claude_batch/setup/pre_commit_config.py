@@ -1,19 +1,19 @@
-"""The hook in a `.pre-commit-config.yaml`, added as text, so that layout and comments stay."""
+"""Add the hook to a `.pre-commit-config.yaml`. Editing the text keeps layout and comments."""
 
 import re
 
 from claude_batch.setup.workflows import Action
 
 HOOK_ID = "claude-batch-queue"
-MENTIONED = re.compile(rf"(?m)^[^#\n]*\bid:\s*['\"]?{HOOK_ID}\b")
+HOOK_ENTRY = re.compile(rf"(?m)^[^#\n]*\bid:\s*['\"]?{HOOK_ID}\b")
 REPOS = re.compile(r"repos:[ \t]*(\[[ \t]*\])?[ \t]*(#.*)?")
 NEXT_KEY = re.compile(r"(?!- |-$)[^\s#]")
 ITEM = re.compile(r"( *)-(?: |$)")
 
 
 def add_hook(text: str, action: Action) -> str | None:
-    """The same text where the hook is there already; None where we do not see how to add it."""
-    if MENTIONED.search(text):
+    """Return the text with the hook, or None if its layout is not understood."""
+    if HOOK_ENTRY.search(text):
         return text
     if not text.strip():
         return f"repos:\n{render_hook(action, '  ')}"
@@ -31,11 +31,11 @@ def add_hook(text: str, action: Action) -> str | None:
 
 
 def _end_of_items(lines: list[str], start: int) -> int:
-    """Comments and blank lines before the next key are the next key's."""
     end = start
     for number, line in enumerate(lines[start:], start):
         if NEXT_KEY.match(line):
             break
+        # Comments and blank lines before the next key belong to that key.
         if line.strip() and not line.lstrip().startswith("#"):
             end = number + 1
     return end

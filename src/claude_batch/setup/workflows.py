@@ -1,4 +1,4 @@
-"""The files that `init` writes: their text, with every action pinned to a commit."""
+"""Render the files of `init`, with every action pinned to a commit."""
 
 import re
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ PINNED = re.compile(r"(?m)^(\s*(?:- )?uses: [^@\s]+)@.*$")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Where our action comes from. `slug` is None for the one in the repository itself (`./`)."""
+    """A reference to the claude-batch action."""
 
-    slug: str | None
+    slug: str | None  # owner/name; None: the action is in the same repository (`./`)
     ref: str = ""
     commit: str | None = None
 
@@ -25,14 +25,14 @@ class Action:
     def parse(cls, text: str) -> "Action":
         if text == "./":
             return cls(None)
-        found = REFERENCE.fullmatch(text)
-        if not found:
+        match = REFERENCE.fullmatch(text)
+        if not match:
             raise BadUsage(
                 f"{text!r} does not name an action",
                 "write it as OWNER/REPOSITORY@REF, or ./ for the one in this repository",
             )
-        commit = found["ref"] if FULL_COMMIT.fullmatch(found["ref"]) else None
-        return cls(found["slug"], found["ref"], commit)
+        commit = match["ref"] if FULL_COMMIT.fullmatch(match["ref"]) else None
+        return cls(match["slug"], match["ref"], commit)
 
     @property
     def url(self) -> str:
@@ -44,7 +44,7 @@ class Action:
 
     @property
     def version(self) -> str:
-        """What stands behind the @, with the name of a commit that has one."""
+        """The part after the @: the commit with its name as a comment, or the ref."""
         if self.commit in (None, self.ref):
             return self.ref
         return f"{self.commit} # {self.ref}"
@@ -63,5 +63,5 @@ def render_workflow(name: str, action: Action) -> str:
 
 
 def remove_pins(text: str) -> str:
-    """For comparison: a newer pin, or CRLF of a checkout, is no other workflow."""
+    """Remove pins and CRLF, which do not matter when workflows are compared."""
     return PINNED.sub(r"\1", text.replace("\r\n", "\n"))
