@@ -57,7 +57,7 @@ KEY_REMEDY = (
 )
 
 Result = TypeVar("Result")
-ResponseModel = TypeVar("Shape", bound=ApiFields)
+ResponseModel = TypeVar("ResponseModel", bound=ApiFields)
 
 
 class AnthropicClient:

@@ -44,7 +44,7 @@ FINAL_ERRORS = {
     "request_too_large",
 }
 
-ResponseModel = TypeVar("Shape", bound=BaseModel)
+ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
 
 
 class InvalidResponse(ValueError):
