@@ -73,7 +73,7 @@ def test_all_tasks_of_a_batch(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("prefixes", "reanswer", "said"),
     [
-        ((), True, "names nothing"),
+        ((), True, "needs the ids"),
         (("",), True, "too short"),
         (("abc",), False, "too short"),
         (("msgbatch_ab",), True, "too short"),

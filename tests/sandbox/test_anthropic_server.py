@@ -11,7 +11,7 @@ from claude_batch.sandbox.anthropic_server.server import (
     BatchesServer,
     Fault,
     LoggedRequest,
-    Reply,
+    ModelReply,
     failing,
 )
 
@@ -337,16 +337,16 @@ def test_an_unknown_model_is_not_found_and_old_versions_take_a_temperature(
 
 
 REPLIES = {
-    "refused": Reply(stop_reason="refusal", refusal="cyber"),
-    "long": Reply("x" * 9_000),
-    "thinking": Reply('{"findings":[]}', thinking="hm " * 100),
-    "broken": Reply(result="errored", error=("overloaded_error", "Overloaded")),
-    "late": Reply(result="expired"),
+    "refused": ModelReply(stop_reason="refusal", refusal="cyber"),
+    "long": ModelReply("x" * 9_000),
+    "thinking": ModelReply('{"findings":[]}', thinking="hm " * 100),
+    "broken": ModelReply(result="errored", error=("overloaded_error", "Overloaded")),
+    "late": ModelReply(result="expired"),
 }
 
 
 def test_a_reviewer_of_ones_own_makes_every_kind_of_result() -> None:
-    def reviewer(asked: dict) -> Reply:
+    def reviewer(asked: dict) -> ModelReply:
         return REPLIES[asked["messages"][0]["content"]]
 
     with BatchesServer(reviewer=reviewer) as server:
@@ -383,8 +383,8 @@ def test_every_answer_fits_the_types_of_the_official_sdk() -> None:
         assert isinstance(body, dict)
         assert body.keys() <= shape.model_fields.keys()
 
-    def reviewer(asked: dict) -> Reply:
-        return REPLIES.get(asked["messages"][0]["content"], Reply("{}"))
+    def reviewer(asked: dict) -> ModelReply:
+        return REPLIES.get(asked["messages"][0]["content"], ModelReply("{}"))
 
     with BatchesServer(reviewer=reviewer, most_bytes=10_000) as server:
         call = Caller(server)

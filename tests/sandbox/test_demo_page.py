@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claude_batch.pull_requests.marker import append_marker
-from claude_batch.sandbox.demo.conversation import Said
-from claude_batch.sandbox.demo.page import page
-from claude_batch.sandbox.demo.page_markdown import rendered
+from claude_batch.sandbox.demo.conversation import ConversationItem
+from claude_batch.sandbox.demo.page import render_page
+from claude_batch.sandbox.demo.page_markdown import render_markdown
 
 NOON = "2026-11-22T12:00:00Z"
 BOT = "github-actions[bot]"
@@ -63,7 +63,7 @@ class Elements(HTMLParser):
         return " ".join("".join(self.shown).split())
 
 
-def remark(number: int, body: str, **changes: object) -> Said:
+def remark(number: int, body: str, **changes: object) -> ConversationItem:
     values: dict[str, object] = {
         "review": 1000,
         "path": "shop/table.py",
@@ -71,11 +71,13 @@ def remark(number: int, body: str, **changes: object) -> Said:
         "side": "RIGHT",
         "diff_hunk": HUNK,
     }
-    return Said("review comment", number, BOT, body, NOON, **{**values, **changes})  # type: ignore[arg-type]
+    return ConversationItem("review comment", number, BOT, body, NOON, **{**values, **changes})  # type: ignore[arg-type]
 
 
-def show(*said: Said, title: str = "Read the table") -> str:
-    return page(title, "octocat", "main", "feature", said, note="Rules wrote this, not Claude.")
+def show(*said: ConversationItem, title: str = "Read the table") -> str:
+    return render_page(
+        title, "octocat", "main", "feature", said, note="Rules wrote this, not Claude."
+    )
 
 
 def words(body: str) -> str:
@@ -174,7 +176,7 @@ def test_files_of_a_review_are_groups_in_order() -> None:
 def test_a_reply_stands_in_its_thread() -> None:
     text = show(
         remark(1001, "a finding"),
-        Said("comment", 1002, "octocat", "in between", NOON),
+        ConversationItem("comment", 1002, "octocat", "in between", NOON),
         remark(1003, "wontfix", review=1099, in_reply_to=1001),
     )
     assert re.findall(r"<p>(a finding|wontfix|in between)</p>", text) == [
@@ -203,8 +205,8 @@ def test_where_a_comment_stands(changes: dict[str, object], where: str) -> None:
 
 def test_words_of_a_review_and_an_edited_comment() -> None:
     text = show(
-        Said("review", 1000, "octocat", "*Thanks*", NOON),
-        Said("comment", 1001, "octocat", "later", "some day", edited=True),
+        ConversationItem("review", 1000, "octocat", "*Thanks*", NOON),
+        ConversationItem("comment", 1001, "octocat", "later", "some day", edited=True),
     )
     assert '<div class="words"><p><em>Thanks</em></p>\n</div></section>' in text
     assert "<b>octocat</b> commented some day · edited</p>" in text
@@ -222,8 +224,10 @@ def test_words_of_a_review_and_an_edited_comment() -> None:
 )
 def test_a_check_comes_last(conclusion: str | None, shown: str, look: str) -> None:
     text = show(
-        Said("check", 1001, BOT, "All **well**.", NOON, title="9 & more", conclusion=conclusion),
-        Said("comment", 1002, BOT, "later", NOON),
+        ConversationItem(
+            "check", 1001, BOT, "All **well**.", NOON, title="9 & more", conclusion=conclusion
+        ),
+        ConversationItem("comment", 1002, BOT, "later", NOON),
     )
     assert (
         f'<section class="checks"><h2>Checks</h2><article class="check {look}">'
@@ -281,7 +285,7 @@ def test_an_outdated_suggestion_shows_what_it_would_have_put_there() -> None:
 
 
 def test_a_suggestion_in_the_conversation_is_code() -> None:
-    assert rendered("```suggestion\nx\n```") == "<pre><code>x\n</code></pre>\n"
+    assert render_markdown("```suggestion\nx\n```") == "<pre><code>x\n</code></pre>\n"
 
 
 def test_a_carriage_return_does_not_show_and_a_hidden_character_does() -> None:
@@ -301,7 +305,7 @@ def test_the_summary_comment() -> None:
         "| Receipt | |\n|---|---:|\n| **Paid** | **$0.01** |\n| <code>a\\|b</code> | 2 |",
         "summary",
     )
-    assert rendered(body) == (
+    assert render_markdown(body) == (
         "<h2>claude-batch</h2>\n<p>2 findings.</p>\n"
         "<details><summary>1 finding not at the lines</summary>\n"
         "<ul>\n<li><code>a.py:1</code> low: <strong>Title</strong> Text</li>\n</ul>\n</details>"
@@ -348,17 +352,17 @@ def test_the_summary_comment() -> None:
     ],
 )
 def test_what_others_write_stays_text(said: str, shown: str) -> None:
-    assert rendered(said).strip() == shown
+    assert render_markdown(said).strip() == shown
 
 
 def test_hostile_names_stay_text() -> None:
     bad = '"><script>alert(1)</script>\u202e'
     said = (
         remark(1001, bad, path=bad, diff_hunk=f"@@ -0,0 +1,1 @@{bad}\n+{bad}", line=1),
-        Said("comment", 1002, bad, bad, bad),
-        Said("check", 1003, bad, bad, bad, title=bad, conclusion=bad),
+        ConversationItem("comment", 1002, bad, bad, bad),
+        ConversationItem("check", 1003, bad, bad, bad, title=bad, conclusion=bad),
     )
-    seen = harmless(page(bad, bad, bad, bad, said, note=bad))
+    seen = harmless(render_page(bad, bad, bad, bad, said, note=bad))
     assert seen.text.count('"><script>alert(1)</script>') >= 12
 
 
@@ -414,6 +418,6 @@ SHARDS = (
 @example("<details>\n<summary>s</summary>\n\n- a\n\n  </details>\n\n</details>")
 @example("[<code>](https://e.com)</code>")
 def test_whatever_is_written_the_page_stays_whole(body: str) -> None:
-    said = (remark(1001, body), Said("comment", 1002, BOT, body, NOON))
+    said = (remark(1001, body), ConversationItem("comment", 1002, BOT, body, NOON))
     seen = harmless(show(*said))
     assert [tag for tag, _ in seen.found].count("article") == 2

@@ -10,7 +10,7 @@ import pytest
 
 from claude_batch.sandbox.github_server.git_http import write_hook
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account
-from claude_batch.sandbox.github_server.server import GitHubServer, Setup
+from claude_batch.sandbox.github_server.server import GitHubServer, GitHubSettings
 from github_faults import Script, bad_gateway
 from shop import TOKEN, Shop, environ, open_shop
 
@@ -20,7 +20,7 @@ TOKENS = {TOKEN: Account(ACTIONS_BOT), "reader": Account("reader[bot]", frozense
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     rules = ("refs/heads/release/*", "refs/heads/locked")
-    with open_shop(tmp_path, Setup(tokens=TOKENS, refused_refs=rules)) as made:
+    with open_shop(tmp_path, GitHubSettings(tokens=TOKENS, refused_refs=rules)) as made:
         yield made
 
 
@@ -125,7 +125,7 @@ def test_another_repository_is_not_found(shop: Shop, tmp_path: Path) -> None:
 
 
 def test_without_a_token_where_that_is_allowed(tmp_path: Path) -> None:
-    with open_shop(tmp_path, Setup(anonymous_git=True)) as shop:
+    with open_shop(tmp_path, GitHubSettings(anonymous_git=True)) as shop:
         there = tmp_path / "there"
         done = git("clone", "-q", shop.hub.clone_url, str(there), where=tmp_path)
         assert done.returncode == 0
@@ -163,7 +163,7 @@ def test_a_custom_ref_and_an_orphan_branch(shop: Shop) -> None:
 
 
 def test_a_fault_on_the_way(shop: Shop, tmp_path: Path) -> None:
-    shop.hub.fault = Script().expect("GET", "/info/refs$", bad_gateway(after=False))
+    shop.hub.faults = Script().expect("GET", "/info/refs$", bad_gateway(after=False))
     done = git("ls-remote", url_for(shop, TOKEN), where=tmp_path)
     assert "502" in done.stderr
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, Refused
-from claude_batch.sandbox.github_server.server import Setup
+from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, GitHubErrorResponse
+from claude_batch.sandbox.github_server.server import GitHubSettings
 from github_faults import Script, expired_token
 from shop import BASE, TOKEN, Shop, open_shop
 
@@ -22,7 +22,7 @@ TOKENS = {
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    setup = Setup(
+    setup = GitHubSettings(
         tokens=TOKENS,
         collaborators={"mona": "write"},
         refused_refs=("refs/heads/release/*",),
@@ -78,7 +78,7 @@ class TestTokens:
             assert shop.ask("GET", "", token="").status == 401
 
     def test_a_fault_is_used_up(self, shop: Shop) -> None:
-        shop.hub.fault = Script().expect("GET", "/pulls$", expired_token(), times=2)
+        shop.hub.faults = Script().expect("GET", "/pulls$", expired_token(), times=2)
         assert [shop.ask("GET", "/pulls").status for _ in range(3)] == [401, 401, 200]
 
 
@@ -169,7 +169,7 @@ class TestPulls:
         shop.git("fetch", "-q")
         assert shop.git("rev-parse", "origin/main^2").stdout.decode().strip() == head
         assert shop.ask("PATCH", "/pulls/1", {"state": "open"}).status == 422
-        with pytest.raises(Refused, match="not mergeable"):
+        with pytest.raises(GitHubErrorResponse, match="not mergeable"):
             shop.hub.merge(1)
 
 

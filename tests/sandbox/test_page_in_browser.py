@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from claude_batch.pull_requests.marker import append_marker
-from claude_batch.sandbox.demo.conversation import Said
-from claude_batch.sandbox.demo.page import POLICY, page
+from claude_batch.sandbox.demo.conversation import ConversationItem
+from claude_batch.sandbox.demo.page import POLICY, render_page
 
 pytestmark = pytest.mark.browser
 
@@ -51,7 +51,7 @@ SUMMARY = append_marker(
 RUNS = "<script>document.title = 'it ran'</script>"
 HOSTILE = f"{RUNS}\n\n<img src=x onerror=\"document.title = 'it ran'\"> [x](javascript:alert(1))"
 SAID = (
-    Said(
+    ConversationItem(
         "review comment",
         1001,
         BOT,
@@ -63,11 +63,13 @@ SAID = (
         side="RIGHT",
         diff_hunk=HUNK,
     ),
-    Said("comment", 1002, "octocat", HOSTILE, NOON),
-    Said("comment", 1003, BOT, SUMMARY, NOON),
-    Said("check", 1004, BOT, "1 finding.", NOON, title="1 finding", conclusion="neutral"),
+    ConversationItem("comment", 1002, "octocat", HOSTILE, NOON),
+    ConversationItem("comment", 1003, BOT, SUMMARY, NOON),
+    ConversationItem(
+        "check", 1004, BOT, "1 finding.", NOON, title="1 finding", conclusion="neutral"
+    ),
 )
-PAGE = page("Read the <table>", "octocat", "main", "feature", SAID, note=NOTE)
+PAGE = render_page("Read the <table>", "octocat", "main", "feature", SAID, note=NOTE)
 
 Browser = Callable[..., str]
 

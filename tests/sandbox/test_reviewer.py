@@ -9,32 +9,37 @@ from claude_batch.config.model import PathRule
 from claude_batch.diff.parser import parse_hunks
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.parsing import ReviewResponse
-from claude_batch.prompts.kinds import kind_of, schema, system
-from claude_batch.prompts.rendering import NO_CONTEXT, own, shared
+from claude_batch.prompts.kinds import answer_schema, find_kind, render_system
+from claude_batch.prompts.rendering import NO_CONTEXT, render_files, render_shared
 from claude_batch.sandbox.anthropic_server.review_rules import DEFECTS, REFACTORINGS
-from claude_batch.sandbox.anthropic_server.reviewer import Reply, review
-from claude_batch.tasks.task import Given, Task, TaskId
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply, review
+from claude_batch.tasks.task import Task, TaskFileOrigin, TaskId
 
 
 def asked(path: str, *rows: str, kind: str = "review") -> dict[str, object]:
     """The params of a request about one hunk, through the prompt that is really sent."""
     (hunk,) = parse_hunks("\n".join(["@@ -1 +1 @@", *rows]).encode())
-    task = Task(TaskId("t"), kind, path, hunk, Given())
+    task = Task(TaskId("t"), kind, path, hunk, TaskFileOrigin())
     return {
-        "system": [{"type": "text", "text": system(kind_of(kind))}],
+        "system": [{"type": "text", "text": render_system(find_kind(kind))}],
         "messages": [
             {
                 "role": "user",
                 "content": [
-                    {"type": "text", "text": shared([PathRule(instruction="be kind")], NO_CONTEXT)},
                     {
                         "type": "text",
-                        "text": own([task], [AnchoredTask.from_hunk(task.id, path, hunk)], []),
+                        "text": render_shared([PathRule(instruction="be kind")], NO_CONTEXT),
+                    },
+                    {
+                        "type": "text",
+                        "text": render_files(
+                            [task], [AnchoredTask.from_hunk(task.id, path, hunk)], []
+                        ),
                     },
                 ],
             }
         ],
-        "output_config": {"format": {"type": "json_schema", "schema": schema()}},
+        "output_config": {"format": {"type": "json_schema", "schema": answer_schema()}},
     }
 
 
@@ -193,7 +198,7 @@ def test_another_schema_gets_its_smallest_answer() -> None:
         },
     }
     params = {"output_config": {"format": {"type": "json_schema", "schema": shape}}}
-    assert review(params) == Reply('{"verdict": "confirmed", "why": "", "more": []}')
+    assert review(params) == ModelReply('{"verdict": "confirmed", "why": "", "more": []}')
 
 
 def test_every_replacement_is_another_line() -> None:

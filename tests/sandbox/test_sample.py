@@ -7,10 +7,10 @@ import pytest
 
 from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage
-from claude_batch.findings.parsing import read_findings
-from claude_batch.findings.placement import Placed, place
+from claude_batch.findings.parsing import parse_review
+from claude_batch.findings.placement import PlacedFinding, place_findings
 from claude_batch.git.repository import Repository
-from claude_batch.prompts.kinds import kind_of
+from claude_batch.prompts.kinds import find_kind
 from claude_batch.pull_requests.selection import Selection, select_findings
 from claude_batch.sandbox.anthropic_server.reviewer import review
 from claude_batch.sandbox.demo.sample import Sample, make_sample
@@ -32,21 +32,21 @@ def sample(tmp_path: Path) -> Sample:
 @pytest.fixture
 def look(sample: Sample) -> DiscoveredChanges:
     looker = ChangeFinder(Repository.open(sample.path, environ()))
-    return looker.diff(looker.repository.compare_range(sample.base, sample.head), [])
+    return looker.find_changes(looker.repository.compare_range(sample.base, sample.head), [])
 
 
 @pytest.fixture
 def chosen(sample: Sample, look: DiscoveredChanges) -> Selection:
     """What the sandbox's reviewer says, and where it would be posted."""
-    review_kind, config = kind_of("review"), Config()
+    review_kind, config = find_kind("review"), Config()
     tasks = look.tasks([review_kind])
     said = []
     for number, packed in enumerate(group_tasks(tasks, [])):
         request = build_request(review_kind, packed, config, 4096)
         text = review(json.loads(request.body.read())).text
-        said += read_findings(text, f"r{number}", request.tasks, "review")
+        said += parse_review(text, f"r{number}", request.tasks, "review")
     head = sample.path.joinpath
-    placed, dropped = place(said, tasks, lambda path: head(path).read_bytes())
+    placed, dropped = place_findings(said, tasks, lambda path: head(path).read_bytes())
     assert not dropped
     return select_findings(placed, max_comments=config.max_comments, silenced=())
 
@@ -56,7 +56,7 @@ def git(sample: Sample, *args: str) -> str:
     return done.stdout.decode()
 
 
-def said(one: Placed) -> tuple[str, int, str]:
+def said(one: PlacedFinding) -> tuple[str, int, str]:
     return one.path, one.line, one.finding.title
 
 

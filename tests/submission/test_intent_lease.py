@@ -30,7 +30,7 @@ def test_nothing_is_sent_under_a_claim_that_has_run_out(work: Work) -> None:
         claim = rig.claimant().plan(rig.view, subject)
         rig.ledger.transact(lambda view: claim.write)
         rig.clock.forward(minutes=30)
-        with pytest.raises(CannotSubmit, match="so long"):
+        with pytest.raises(CannotSubmit, match="claim expired"):
             list(BatchSender(rig.ledger, rig.claude, PRICES, rig.clock).send(claim.batches))
         assert rig.sent() == []
         assert rig.view.task_status(subject.tasks[0].id) is TaskStatus.NEW

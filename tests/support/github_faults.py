@@ -3,7 +3,7 @@
 import re
 import threading
 
-from claude_batch.sandbox.github_server.messages import DOCS, Incoming, Reply, Trouble
+from claude_batch.sandbox.github_server.messages import DOCS, ApiResponse, Incoming, Trouble
 
 
 def _said(message: str) -> dict[str, str]:
@@ -18,16 +18,16 @@ SECONDARY = (
 
 def bad_gateway(*, after: bool) -> Trouble:
     """`after`: what was asked for is done all the same, as GitHub has been seen to do."""
-    return Trouble(Reply(502, _said("Server Error")), after)
+    return Trouble(ApiResponse(502, _said("Server Error")), after)
 
 
 def secondary_limit(retry_after: int | None, status: int = 403) -> Trouble:
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Trouble(Reply(status, _said(SECONDARY), headers))
+    return Trouble(ApiResponse(status, _said(SECONDARY), headers))
 
 
 def expired_token() -> Trouble:
-    return Trouble(Reply(401, _said("Bad credentials")))
+    return Trouble(ApiResponse(401, _said("Bad credentials")))
 
 
 class Script:

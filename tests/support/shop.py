@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from claude_batch.github_api.client import GitHubClient
-from claude_batch.sandbox.github_server.server import GitHubServer, Setup, utc_now
+from claude_batch.sandbox.github_server.server import GitHubServer, GitHubSettings, utc_now
 from referee import verdict
 
 TOKEN = "ghs_of_the_tests"
@@ -122,7 +122,7 @@ def _draw(folder: Path) -> None:
 
 
 @contextmanager
-def open_shop(path: Path, setup: Setup | None = None) -> Iterator[Shop]:
+def open_shop(path: Path, setup: GitHubSettings | None = None) -> Iterator[Shop]:
     """At the end GitHub's description is asked about all traffic.
 
     The repositories are drawn once beside `path`, and copied: that is ten times as fast.

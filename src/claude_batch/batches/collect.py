@@ -24,6 +24,7 @@ from claude_batch.costs.prices import Prices
 from claude_batch.costs.receipts import sum_lost_reservations
 from claude_batch.errors import CannotFind
 from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.event_index import LazyRows
 from claude_batch.ledger.events import (
     AnswerRecorded,
     BatchStatus,
@@ -32,7 +33,6 @@ from claude_batch.ledger.events import (
     Stamp,
     Submitted,
 )
-from claude_batch.ledger.event_index import LazyRows
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId

@@ -1,4 +1,4 @@
-"""What a collect run found out."""
+"""The result of a collect run, and its counts and receipt."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ MAX_FAILURES_KEPT = 20
 
 @dataclass(frozen=True)
 class Progress:
-    """What a waiting person sees: requests in all, and those whose batches have ended."""
+    """Requests in all, and those whose batches have ended."""
 
     total: int
     done: int
@@ -107,7 +107,7 @@ class CollectResult:
 
 
 def merge_results(parts: Iterable[CollectResult]) -> CollectResult:
-    """Of several ledgers or rounds; a batch as the last of them saw it."""
+    """Merge the results of several ledgers or rounds. The last status of a batch counts."""
     rows = list(parts)
     batches = {name: status for one in rows for name, status in one.batches}
     return CollectResult(

@@ -21,6 +21,7 @@ from claude_batch.findings.parsing import parse_review, validate_review
 from claude_batch.findings.verdicts import parse_verdicts
 from claude_batch.ledger import events as order
 from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.event_index import RequestHeader
 from claude_batch.ledger.events import (
     AnswerRecorded,
     BatchStatus,
@@ -28,7 +29,6 @@ from claude_batch.ledger.events import (
     RequestRecorded,
     Stamp,
 )
-from claude_batch.ledger.event_index import RequestHeader
 from claude_batch.ledger.store import Ledger, Shard, Write
 from claude_batch.ledger.view import LedgerState
 

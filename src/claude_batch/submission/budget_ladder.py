@@ -1,4 +1,4 @@
-"""The ladder: what is given up, step by step, when a submission does not fit the budget."""
+"""The budget ladder: cheaper settings, taken step by step, and the riskiest files."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,14 +10,14 @@ OVER_BUDGET = "over budget: only the riskiest files are sent"
 
 
 def apply_step(config: Config, step: str) -> Config:
-    """With the model or the effort of this step."""
+    """The configuration with the model or the effort of this step."""
     if step.startswith(EFFORT):
         return config.model_copy(update={"effort": step.removeprefix(EFFORT)})
     return config.model_copy(update={"model": step})
 
 
 def describe_step(config: Config, step: str) -> str:
-    """What going from `config` down this step means, for people."""
+    """Describe the step from `config` for people."""
     if step == RISKY_ONLY:
         return "only the riskiest files"
     if step.startswith(EFFORT):
@@ -26,11 +26,11 @@ def describe_step(config: Config, step: str) -> str:
 
 
 def step_models(steps: Iterable[str]) -> Iterator[str]:
-    yield from (one for one in steps if one != RISKY_ONLY and not one.startswith(EFFORT))
+    yield from (step for step in steps if step != RISKY_ONLY and not step.startswith(EFFORT))
 
 
 def refuse_after_steps(refusal: BudgetExceeded, steps: Iterable[str]) -> BudgetExceeded:
-    """The refusal of the last step, with those that were taken before it."""
+    """The refusal of the last step, with the steps taken before it."""
     taken = "; ".join(steps)
     if not taken:
         return refusal
@@ -55,7 +55,7 @@ PROSE_PATH = re.compile(r"\.(?:md|markdown|rst|adoc|txt|po|svg|css|scss)$", re.I
 
 
 def rank_by_risk(sizes: Mapping[str, int]) -> list[str]:
-    """Paths, the riskiest first: grave ones, other code, prose, tests; the larger change first."""
+    """Paths by risk: risky names, other code, prose, tests; larger changes first."""
     return sorted(sizes, key=lambda path: (_tier(path), -sizes[path], path))
 
 

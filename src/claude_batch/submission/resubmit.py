@@ -9,9 +9,9 @@ from claude_batch.batches import recovery
 from claude_batch.batches.batching import SentBatch
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.errors import BudgetExceeded, CannotFetch, CannotRead, CannotSubmit
+from claude_batch.ledger.batch_record import RequestRecord
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.store import Ledger
-from claude_batch.ledger.batch_record import RequestRecord
 from claude_batch.ledger.view import ATTEMPTS, LedgerState, TaskStatus
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.submission.scope import Resubmission, ReviewScope

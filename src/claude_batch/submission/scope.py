@@ -7,7 +7,7 @@ from decimal import Decimal
 from claude_batch.costs import prompt_cache as prefix
 from claude_batch.diff.model import Comparison, SkippedFile
 from claude_batch.ledger.events import Plan
-from claude_batch.ledger.usage_history import UsageHistory, Pair
+from claude_batch.ledger.usage_history import Pair, UsageHistory
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.context import NO_CONTEXT_SOURCE, ContextSource
 from claude_batch.tasks.task import Task, TaskId, unique_tasks

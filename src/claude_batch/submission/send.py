@@ -1,4 +1,4 @@
-"""Sending what is claimed: each batch after its intent, and what became of it right after."""
+"""Record planned batches in the ledger, send them, and record the result of each."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from claude_batch.ledger.events import Intent, IntentAbandoned, Stamp, Submitted
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 
-# From the claim on. What follows a primer is sent well before its LEASE runs out.
+# Counted from the claim, so that the followers of a primer are sent well before LEASE ends.
 MAX_PRIMER_WAIT = timedelta(minutes=20)
 POLL_INTERVAL = 15.0  # seconds
 
@@ -39,18 +39,18 @@ AnyPlan = TypeVar("AnyPlan", bound=BatchPlan)
 
 @dataclass(frozen=True)
 class PrimerWait:
-    """Waits for primers, so that those who follow find in the cache what they wrote."""
+    """Wait for primers, so that the requests that follow read from the cache."""
 
     anthropic: AnthropicClient
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     report: Callable[[str], None]
 
-    def wait(self, primers: Iterable[BatchId], parcel: PlannedBatch) -> None:
-        """Or until it would be too long. Raises CannotCollect."""
-        latest = parcel.intent.at + MAX_PRIMER_WAIT
+    def wait(self, primers: Iterable[BatchId], batch: PlannedBatch) -> None:
+        """Wait until all have ended, or until MAX_PRIMER_WAIT. Raises CannotCollect."""
+        latest = batch.intent.at + MAX_PRIMER_WAIT
         self.report(
-            f"{count(len(parcel.requests), 'request')} wait until what they share is in the cache, "
+            f"{count(len(batch.requests), 'request')} wait until what they share is in the cache, "
             f"{MAX_PRIMER_WAIT.seconds // 60} minutes at most"
         )
         for primer in primers:
@@ -64,14 +64,14 @@ class BatchSender:
     anthropic: AnthropicClient
     prices: Prices
     now: Callable[[], datetime]
-    primer_wait: PrimerWait | None = None  # None: what follows a primer is sent at once
+    primer_wait: PrimerWait | None = None  # None: followers are sent at once
 
     def claim(self, decide: Callable[[LedgerState], AnyPlan]) -> AnyPlan:
-        """What is claimed is in the ledger before it costs. Raises what `decide` raises."""
+        """Decide on a plan and record it before it costs money. Raises what `decide` raises."""
         decisions: list[AnyPlan] = []
 
-        def write(view: LedgerState) -> Write:
-            decisions.append(decide(view))
+        def write(state: LedgerState) -> Write:
+            decisions.append(decide(state))
             if decisions[-1].batches:
                 self.anthropic.check_key()  # without one nothing can be sent, so nothing is claimed
             return decisions[-1].write
@@ -84,113 +84,112 @@ class BatchSender:
         return decisions[-1]
 
     def send(self, batches: Iterable[PlannedBatch]) -> Iterator[SentBatch]:
-        """In order. Whatever ends it early, nobody has to wait for what was not tried."""
+        """Send in order. Batches that were not tried because of an error are abandoned at once."""
         waiting = deque(batches)
         primers: list[BatchId] = []
         try:
             while waiting:
                 if self.primer_wait and waiting[0].intent.follows == FOLLOWS_A_PRIMER:
                     self.primer_wait.wait(primers, waiting[0])
-                parcel = waiting.popleft()
-                sent = self._send(parcel)
-                if sent.id and parcel.requests[0].event.purpose == "primer":
+                batch = waiting.popleft()
+                sent = self._send(batch)
+                if sent.id and batch.requests[0].event.purpose == "primer":
                     primers.append(sent.id)
                 yield sent
-        except KeyboardInterrupt:  # of what was being sent nobody knows how far it has come
+        except KeyboardInterrupt:
+            # The outcome of the batch in hand is unknown, so its intent stays.
             self._release(tuple(waiting))
             waiting.clear()
             raise
         finally:
-            self._abandon(waiting, "what was to be sent before it could not be sent")
+            self._abandon(waiting, "an earlier batch could not be sent")
 
-    def _send(self, parcel: PlannedBatch) -> SentBatch:
-        tasks = sum(len(draft.event.tasks) for draft in parcel.requests)
-        if parcel.intent.lane == "now":
-            self._send_immediately(parcel)
-            return SentBatch(None, len(parcel.requests), tasks, follows=parcel.intent.follows)
-        fact = self._create(parcel)
+    def _send(self, batch: PlannedBatch) -> SentBatch:
+        tasks = sum(len(request.event.tasks) for request in batch.requests)
+        if batch.intent.lane == "now":
+            self._send_immediately(batch)
+            return SentBatch(None, len(batch.requests), tasks, follows=batch.intent.follows)
+        event = self._create(batch)
         return SentBatch(
-            fact.batch, len(parcel.requests), tasks, fact.expires_at, parcel.intent.follows
+            event.batch, len(batch.requests), tasks, event.expires_at, batch.intent.follows
         )
 
-    def _create(self, parcel: PlannedBatch) -> Submitted:
-        self._check_lease(parcel, parcel.intent)
+    def _create(self, batch: PlannedBatch) -> Submitted:
+        self._check_lease(batch, batch.intent)
         try:
             remote = self.anthropic.create_batch(
-                (draft.custom_id, draft.body) for draft in parcel.requests
+                (request.custom_id, request.body) for request in batch.requests
             )
         except SubmitUnclear:
-            raise  # the intent stays: `collect` looks whether the batch is there after all
-        except CannotSubmit as refusal:
-            self._abandon([parcel], refusal.problem)
+            raise  # the intent stays: `collect` finds out whether the batch was created
+        except CannotSubmit as error:
+            self._abandon([batch], error.problem)
             raise
-        fact = self._stamp(parcel.intent).event(
+        event = self._stamp(batch.intent).event(
             Submitted,
-            intent=parcel.intent.id,
+            intent=batch.intent.id,
             batch=remote.id,
             created_at=remote.created_at,
             expires_at=remote.expires_at,
         )
-        self.ledger.transact(lambda view: Write((fact,)))
-        return fact
+        self.ledger.transact(lambda state: Write((event,)))
+        return event
 
     def _stamp(self, intent: Intent) -> Stamp:
         return Stamp(intent.run, intent.repo, self.now)
 
     def _abandon(
-        self, parcels: Collection[PlannedBatch], reason: str, *, patient: bool = True
+        self, batches: Collection[PlannedBatch], reason: str, *, patient: bool = True
     ) -> None:
-        """Nothing more of them will be sent: what has no answer is free again."""
-        facts = [
-            self._stamp(parcel.intent).event(
-                IntentAbandoned, intent=parcel.intent.id, reason=reason
-            )
-            for parcel in parcels
+        """Record that no more of these batches is sent. Their unanswered tasks are new again."""
+        events = [
+            self._stamp(batch.intent).event(IntentAbandoned, intent=batch.intent.id, reason=reason)
+            for batch in batches
         ]
 
-        def decide(view: LedgerState) -> Write:
-            return Write(tuple(fact for fact in facts if fact.intent in view.batch_records))
+        def decide(state: LedgerState) -> Write:
+            return Write(tuple(event for event in events if event.intent in state.batch_records))
 
-        if facts:
+        if events:
             self.ledger.transact(decide, patient=patient)
 
-    def _release(self, parcels: Collection[PlannedBatch]) -> None:
-        """On the way out: who cancels a job gives it seconds. Else their lease frees them."""
+    def _release(self, batches: Collection[PlannedBatch]) -> None:
+        # A cancelled CI job has a few seconds left. If they do not suffice, the lease ends.
         with suppress(CannotRecord):
-            self._abandon(parcels, "interrupted before it was sent", patient=False)
+            self._abandon(batches, "interrupted before it was sent", patient=False)
 
-    def _send_immediately(self, parcel: PlannedBatch) -> None:
-        """Lane now: one answer at a time, each recorded before the next is paid for."""
-        sending = self.ledger.view().batch_records[parcel.intent.id]
-        intent = parcel.intent
-        for draft in parcel.requests:
-            self._check_lease(parcel, intent)
-            recorder = AnswerRecorder(sending, self.prices, self.now(), parcel.intent.run)
+    def _send_immediately(self, batch: PlannedBatch) -> None:
+        """Send the requests of lane now one by one; record each answer before the next request."""
+        record = self.ledger.view().batch_records[batch.intent.id]
+        intent = batch.intent
+        for request in batch.requests:
+            self._check_lease(batch, intent)
+            recorder = AnswerRecorder(record, self.prices, self.now(), batch.intent.run)
             try:
-                said = self.anthropic.create_message(draft.body.read())
-                answer = parse_message(draft.custom_id, said, response_validator(sending))
+                message = self.anthropic.create_message(request.body.read())
+                answer = parse_message(request.custom_id, message, response_validator(record))
             except SubmitUnclear:
-                raise  # may be paid for: `collect` says so when the lease has run out
-            except CannotSubmit as refusal:
-                self._abandon([parcel], refusal.problem)
+                raise  # may be paid for: `collect` reports it when the lease has ended
+            except CannotSubmit as error:
+                self._abandon([batch], error.problem)
                 raise
             intent = self._renewed(intent)
             self.ledger.transact(partial(_answered, recorder, answer, intent))
 
-    def _check_lease(self, parcel: PlannedBatch, intent: Intent) -> None:
-        """`parcel` may be somebody else's by now: who is slow looks like who is dead, and a machine
-        that slept sleeps longer than it was told."""
+    def _check_lease(self, batch: PlannedBatch, intent: Intent) -> None:
+        # A slow sender looks like a dead one, for example after its machine was suspended, so
+        # another run may have taken over the batch.
         if self.now() < intent.lease_until:
             return
-        late = "they had waited for so long that another run may have taken them up"
-        self._abandon([parcel], late)
+        late = "the claim expired, and another run may have sent them"
+        self._abandon([batch], late)
         raise CannotSubmit(
-            f"{count(len(parcel.requests), 'request')} were not sent: {late}",
-            "run the same command again; it sends what nobody has sent",
+            f"{count(len(batch.requests), 'request')} were not sent: {late}",
+            "run the same command again; it sends only what is not sent yet",
         )
 
     def _renewed(self, intent: Intent) -> Intent:
-        """The latest intent of an id counts, so a longer lease is one more."""
+        # The latest event of an intent counts, so a longer lease is recorded as one more event.
         now = self.now()
         if intent.lease_until - now > LEASE / 2:
             return intent
@@ -198,8 +197,8 @@ class BatchSender:
 
 
 def _answered(
-    recorder: AnswerRecorder, answer: BatchResult, intent: Intent, view: LedgerState
+    recorder: AnswerRecorder, answer: BatchResult, intent: Intent, state: LedgerState
 ) -> Write:
-    written = recorder.record(view, [answer])
-    renewed = () if view.batch_records[intent.id].intent == intent else (intent,)
+    written = recorder.record(state, [answer])
+    renewed = () if state.batch_records[intent.id].intent == intent else (intent,)
     return Write((*renewed, *written.events), written.shards)

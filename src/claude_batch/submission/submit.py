@@ -1,4 +1,4 @@
-"""`submit`: diff → tasks → minus known → estimate, budget → batches. `estimate` is it, unsent."""
+"""`submit`: plan a submission, record it in the ledger and send it. `estimate` only plans."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -17,12 +17,12 @@ from claude_batch.submission.send import BatchSender, PrimerWait
 def estimate(
     scope: ReviewScope, planner: SubmissionPlanner, ledger: Ledger, anthropic: AnthropicClient
 ) -> SubmitResult:
-    """What `submit` would do. Raises BudgetExceeded as it would."""
-    view = ledger.view()
-    claim = _informed(scope, planner, view, anthropic).plan(view, scope)
-    if claim.refused:
-        raise claim.refused
-    return SubmitResult(claim, planner.config.lane)
+    """Plan without sending. Raises BudgetExceeded as `submit` does."""
+    state = ledger.view()
+    plan = _informed(scope, planner, state, anthropic).plan(state, scope)
+    if plan.refused:
+        raise plan.refused
+    return SubmitResult(plan, planner.config.lane)
 
 
 def submit(
@@ -35,32 +35,32 @@ def submit(
 ) -> SubmitResult:
     """Claim in the ledger, send, record. What is claimed is in the ledger before it costs.
 
-    `hold`: how a claimant that goes on waits between a primer and what follows it.
+    `hold`: how a planner that goes on waits between a primer and what follows it.
     """
     planner = _informed(scope, planner, ledger.view(), anthropic)
     sender = BatchSender(ledger, anthropic, planner.prices, now, primer_wait)
-    claim = sender.claim(lambda view: planner.plan(view, scope))
-    if claim.refused:
-        raise claim.refused
-    return SubmitResult(claim, planner.config.lane, tuple(sender.send(claim.batches)))
+    plan = sender.claim(lambda state: planner.plan(state, scope))
+    if plan.refused:
+        raise plan.refused
+    return SubmitResult(plan, planner.config.lane, tuple(sender.send(plan.batches)))
 
 
 def _informed(
-    subject: ReviewScope, claimant: SubmissionPlanner, view: LedgerState, claude: AnthropicClient
+    scope: ReviewScope, planner: SubmissionPlanner, state: LedgerState, anthropic: AnthropicClient
 ) -> SubmissionPlanner:
     """With what the service counts, where no answers say yet how many tokens a length has."""
-    if counting.has_token_history(view, claimant.config):
-        return claimant
-    drafts = claimant.plan(view, subject).requests()
-    return replace(claimant, token_ratios=counting.token_ratios(_counted(drafts, claude)))
+    if counting.has_token_history(state, planner.config):
+        return planner
+    requests = planner.plan(state, scope).requests()
+    return replace(planner, token_ratios=counting.token_ratios(_counted(requests, anthropic)))
 
 
 def _counted(
-    drafts: Iterable[PreparedRequest], claude: AnthropicClient
+    requests: Iterable[PreparedRequest], anthropic: AnthropicClient
 ) -> Iterator[tuple[PreparedRequest, int]]:
     """Until nobody answers."""
-    for draft in counting.choose_sample(drafts):
-        tokens = claude.count_tokens(counting.counting_params(draft.body.read()))
+    for request in counting.choose_sample(requests):
+        tokens = anthropic.count_tokens(counting.counting_params(request.body.read()))
         if tokens is None:
             return
-        yield draft, tokens
+        yield request, tokens

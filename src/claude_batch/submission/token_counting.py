@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from claude_batch.batches.batching import PreparedRequest
 from claude_batch.config import rules as routing
 from claude_batch.config.model import Config
-from claude_batch.ledger.usage_history import UsageHistory, Pair
+from claude_batch.ledger.usage_history import Pair, UsageHistory
 from claude_batch.ledger.view import LedgerState
 
 SAMPLE_SIZE = 8  # of each model

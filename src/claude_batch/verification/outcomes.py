@@ -8,8 +8,9 @@ from enum import StrEnum
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.batching import custom_id
 from claude_batch.findings.finding import Finding, Severity, compute_finding_id
+from claude_batch.ledger.batch_record import RequestRecord
 from claude_batch.ledger.events import AnswerRecorded, RequestRecorded
-from claude_batch.ledger.view import LedgerState, RequestRecord
+from claude_batch.ledger.view import LedgerState
 
 # Counted from the answer that holds the finding. Publishing waits no longer for a second look, so
 # a later one is not sent.

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from claude_batch.sandbox.anthropic_server.responses import Json, error, identifier
+from claude_batch.sandbox.anthropic_server.responses import Json, error_envelope, new_id
 
 CHUNK = 1 << 16
 
@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault.hang or fault.status is None:
             self.close_connection = True
             return
-        envelope = error(fault.kind, fault.message, request.id, fault.details)
+        envelope = error_envelope(fault.kind, fault.message, request.id, fault.details)
         body = json.dumps(envelope).encode() if fault.body is None else fault.body
         self._send(request, Answer(fault.status, body, headers=fault.headers))
 
@@ -191,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         size = int(headers.get("content-length", "0"))
         return Request(
-            identifier("req"),
+            new_id("req"),
             self.command,
             where.path,
             dict(parse_qsl(where.query)),

@@ -18,7 +18,7 @@ LITERAL = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`(?:\\.|[^`\\])*`'
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ReviewRule:
     """`pattern` is searched in the line with its string literals blanked, unless `raw`."""
 
     name: str
@@ -46,7 +46,7 @@ def blanked(line: str) -> str:
     return LITERAL.sub(lambda found: found[0][0] + " " * (len(found[0]) - 2) + found[0][-1], line)
 
 
-def rules_for(kind: str) -> Iterator[Rule]:
+def rules_for(kind: str) -> Iterator[ReviewRule]:
     """Review has all defects, security its own; a kind that no pattern can judge has none."""
     if kind == "refactor":
         yield from REFACTORINGS
@@ -67,7 +67,7 @@ def _is_none(found: re.Match[str], line: str) -> str:
 
 
 DEFECTS = (
-    Rule(
+    ReviewRule(
         "none-comparison",
         PYTHON,
         re.compile(r"(?<![=!<>])(==|!=)\s*None\b"),
@@ -76,7 +76,7 @@ DEFECTS = (
         "Compare with `is`.",
         _is_none,
     ),
-    Rule(
+    ReviewRule(
         "bare-except",
         PYTHON,
         re.compile(r"^(\s*)except\s*:"),
@@ -85,7 +85,7 @@ DEFECTS = (
         "here. Name what is expected, or at least `Exception`.",
         _swap(r"\1except Exception:"),
     ),
-    Rule(
+    ReviewRule(
         "mutable-default",
         PYTHON,
         re.compile(r"\bdef\s+\w+\(.*=\s*(\[\]|\{\}|list\(\)|dict\(\)|set\(\))\s*[,)]"),
@@ -93,14 +93,14 @@ DEFECTS = (
         "The default is made once and kept: what one call adds, the next call finds. Use None "
         "and make the value inside.",
     ),
-    Rule(
+    ReviewRule(
         "eval",
         (*PYTHON, *SCRIPT),
         re.compile(r"(?<![\w.])(?<!def )(?<!function )(eval|exec)\("),
         *("high", "medium", "security", "Text is run as code"),
         "Whoever can choose this text can run code here. Parse it, or look it up in a table.",
     ),
-    Rule(
+    ReviewRule(
         "shell-true",
         PYTHON,
         re.compile(r"\bshell\s*=\s*True\b"),
@@ -108,7 +108,7 @@ DEFECTS = (
         "A value with a quote or a semicolon in it becomes a command of its own. Pass a list of "
         "arguments without `shell=True`.",
     ),
-    Rule(
+    ReviewRule(
         "unverified-tls",
         PYTHON,
         re.compile(r"\bverify\s*=\s*False\b"),
@@ -116,7 +116,7 @@ DEFECTS = (
         "Anyone on the way can read and change this traffic. Leave verification on, or name the "
         "certificate authority.",
     ),
-    Rule(
+    ReviewRule(
         "unsafe-yaml",
         PYTHON,
         re.compile(r"\byaml\.load\((?!.*Loader)"),
@@ -124,7 +124,7 @@ DEFECTS = (
         "A document can name classes to construct. Use `yaml.safe_load`.",
         _swap("yaml.safe_load("),
     ),
-    Rule(
+    ReviewRule(
         "hard-coded-secret",
         ANY,
         re.compile(
@@ -136,28 +136,28 @@ DEFECTS = (
         "it, and read it from the environment.",
         raw=True,
     ),
-    Rule(
+    ReviewRule(
         "debugger-left",
         PYTHON,
         re.compile(r"^\s*(breakpoint\(\)|i?pdb\.set_trace\(\))"),
         *("high", "high", "bug", "A breakpoint was left"),
         "The program stops here and waits for a person. Remove it.",
     ),
-    Rule(
+    ReviewRule(
         "debugger-left",
         SCRIPT,
         re.compile(r"^\s*(debugger\b|console\.(log|debug)\()"),
         *("low", "medium", "bug", "A trace of debugging was left"),
         "This writes to the console of every user, or stops there. Remove it.",
     ),
-    Rule(
+    ReviewRule(
         "loose-equality",
         SCRIPT,
         re.compile(r"(?<![=!<>])(==|!=)(?!=)(?!\s*null\b)"),
         *("low", "medium", "bug", "Comparison that converts its sides"),
         'With `==` the number 0 equals "" and "0". Use `===`.',
     ),
-    Rule(
+    ReviewRule(
         "float-equality",
         (*PYTHON, *SCRIPT, *C, "go", "java", "rs"),
         re.compile(r"(?<![=!<>])[!=]==?\s*\d+\.\d*[1-9]\b"),
@@ -165,14 +165,14 @@ DEFECTS = (
         "Most decimal fractions have no exact binary form, so a computed value seldom equals "
         "this one. Compare with a tolerance.",
     ),
-    Rule(
+    ReviewRule(
         "ignored-error",
         ("go",),
         re.compile(r"(?:^\s*|,\s*)_\s*:?=\s*(?!fmt\.)[\w.]+\("),
         *("medium", "low", "errors", "An error is thrown away"),
         "When this call fails, what follows works on nothing. Return or handle the error.",
     ),
-    Rule(
+    ReviewRule(
         "unwrap",
         ("rs",),
         re.compile(r"\.unwrap\(\)"),
@@ -180,7 +180,7 @@ DEFECTS = (
         "An error or a missing value ends the thread here. Use `?`, or `expect` with the reason "
         "why it cannot happen.",
     ),
-    Rule(
+    ReviewRule(
         "unbounded-copy",
         C,
         re.compile(r"(?<![\w.>])(gets|strcpy|strcat|sprintf)\s*\("),
@@ -191,7 +191,7 @@ DEFECTS = (
 )
 
 REFACTORINGS = (
-    Rule(
+    ReviewRule(
         "not-in",
         PYTHON,
         re.compile(r"(?<!is )\bnot ([\w.]+) in\b"),
@@ -199,7 +199,7 @@ REFACTORINGS = (
         "The same test in the form that Python has for it.",
         _swap(r"\1 not in"),
     ),
-    Rule(
+    ReviewRule(
         "empty-call",
         PYTHON,
         re.compile(r"(=\s*)(dict|list)\(\)\s*$"),
@@ -209,7 +209,7 @@ REFACTORINGS = (
             line[: found.start()] + found[1] + {"dict": "{}", "list": "[]"}[found[2]]
         ),
     ),
-    Rule(
+    ReviewRule(
         "two-isinstance",
         PYTHON,
         re.compile(r"\bisinstance\((\w+), ([\w.]+)\) or isinstance\(\1, ([\w.]+)\)"),
@@ -217,7 +217,7 @@ REFACTORINGS = (
         "A tuple of types asks the same once.",
         _swap(r"isinstance(\1, (\2, \3))"),
     ),
-    Rule(
+    ReviewRule(
         "add-to-itself",
         (*SCRIPT, "go"),
         re.compile(r"^(\s*)(\w+) = \2 \+ ([\w.]+)(;?)\s*$"),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from claude_batch.sandbox.anthropic_server.review_rules import Rule, rules_for
-from claude_batch.sandbox.anthropic_server.verifier import verdicts
+from claude_batch.sandbox.anthropic_server.review_rules import ReviewRule, rules_for
+from claude_batch.sandbox.anthropic_server.verifier import render_verdicts
 
 CHARACTERS_PER_TOKEN = 2.2
 MOST = 20  # findings of one answer, as a reviewer would stop too
@@ -19,7 +19,7 @@ KIND = re.compile(r"^Kind: ([a-z][a-z0-9-]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Reply:
+class ModelReply:
     """What becomes of one request. Tokens that are None are counted from the text."""
 
     text: str = ""
@@ -32,23 +32,23 @@ class Reply:
     output_tokens: int | None = None
 
 
-def review(params: Mapping[str, object]) -> Reply:
+def review(params: Mapping[str, object]) -> ModelReply:
     """Pure: the same request gets the same answer."""
     shape = _schema(params)
     fields = _mapping(shape.get("properties"))
     if "verdicts" in fields:
-        return Reply(verdicts("\n".join(_said(params.get("messages")))))
+        return ModelReply(render_verdicts("\n".join(_said(params.get("messages")))))
     if shape and "findings" not in fields:
-        return Reply(json.dumps(_least(shape)))
+        return ModelReply(json.dumps(_least(shape)))
     system = "\n".join(texts(params.get("system")))
     found = KIND.search(system)
     rules = list(rules_for(found[1] if found else "review"))
     shown = "\n".join(_said(params.get("messages")))
     findings = list(islice(_findings(shown, rules), MOST))
-    return Reply(json.dumps({"findings": findings}, ensure_ascii=False))
+    return ModelReply(json.dumps({"findings": findings}, ensure_ascii=False))
 
 
-def tokens(text: str) -> int:
+def count_tokens(text: str) -> int:
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
@@ -68,7 +68,7 @@ def _said(messages: object) -> Iterator[str]:
             yield from texts(_mapping(message).get("content"))
 
 
-def _findings(shown: str, rules: Sequence[Rule]) -> Iterator[dict[str, object]]:
+def _findings(shown: str, rules: Sequence[ReviewRule]) -> Iterator[dict[str, object]]:
     for path, rows in _files(shown):
         signs = {row[2] for row in rows}
         # A file that somebody named whole has neither added nor removed lines.
@@ -93,7 +93,7 @@ def _files(shown: str) -> Iterator[tuple[str, list[re.Match[str]]]]:
     yield path, rows
 
 
-def _finding(rule: Rule, mark: str, found: re.Match[str], line: str) -> dict[str, object]:
+def _finding(rule: ReviewRule, mark: str, found: re.Match[str], line: str) -> dict[str, object]:
     return {
         "from": mark,
         "to": mark,

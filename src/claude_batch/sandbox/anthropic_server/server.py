@@ -29,13 +29,18 @@ from claude_batch.sandbox.anthropic_server.handler import (
     failing,
 )
 from claude_batch.sandbox.anthropic_server.models import CATALOGUE
-from claude_batch.sandbox.anthropic_server.responses import Json, Refused, error, message
-from claude_batch.sandbox.anthropic_server.reviewer import Reply, review
+from claude_batch.sandbox.anthropic_server.responses import (
+    AnthropicErrorResponse,
+    Json,
+    error_envelope,
+    render_message,
+)
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply, review
 from claude_batch.sandbox.anthropic_server.store import BatchStore
-from claude_batch.sandbox.anthropic_server.usage import input_tokens
-from claude_batch.sandbox.anthropic_server.validation import fault
+from claude_batch.sandbox.anthropic_server.usage import count_input_tokens
+from claude_batch.sandbox.anthropic_server.validation import find_params_error
 
-__all__ = ["BatchesServer", "Call", "Fault", "Faults", "LoggedRequest", "Reply", "failing"]
+__all__ = ["BatchesServer", "Call", "Fault", "Faults", "LoggedRequest", "ModelReply", "failing"]
 MOST_BYTES = 256_000_000
 MOST_LISTED = 1000
 VERSIONS = ("2023-06-01", "2026-10-21")
@@ -53,7 +58,7 @@ class BatchesServer:
         *,
         seconds: float = 0.0,
         cancel_seconds: float = 0.0,
-        reviewer: Callable[[Json], Reply] = review,
+        reviewer: Callable[[Json], ModelReply] = review,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         keys: frozenset[str] | None = None,
         faults: Faults = lambda call: None,
@@ -103,7 +108,7 @@ class BatchesServer:
 
     def submitted(self) -> Iterator[tuple[str, str, Json]]:
         """All that batches hold: (batch id, custom_id, params)."""
-        for batch in reversed(self._store.newest()):
+        for batch in reversed(self._store.newest_first()):
             for custom_id, params in self._store.requests(batch.id):
                 yield batch.id, custom_id, params
 
@@ -119,8 +124,8 @@ class BatchesServer:
         try:
             with self._lock:
                 return self._routed(request)
-        except Refused as refused:
-            body = error(refused.kind, str(refused), request.id)
+        except AnthropicErrorResponse as refused:
+            body = error_envelope(refused.kind, str(refused), request.id)
             return Answer(refused.status, json.dumps(body).encode())
 
     def _routed(self, request: Request) -> Answer:
@@ -132,33 +137,37 @@ class BatchesServer:
                 return handle(self, request, *found.groups())
             allowed = allowed or bool(found)
         if allowed:
-            raise Refused(405, "invalid_request_error", "Method Not Allowed")
-        raise Refused(404, "not_found_error", "Not Found")
+            raise AnthropicErrorResponse(405, "invalid_request_error", "Method Not Allowed")
+        raise AnthropicErrorResponse(404, "not_found_error", "Not Found")
 
     def _admit(self, request: Request) -> None:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         key = request.headers.get("x-api-key") or bearer
         if not key or (self._keys is not None and key not in self._keys):
-            raise Refused(401, "authentication_error", "invalid x-api-key")
+            raise AnthropicErrorResponse(401, "authentication_error", "invalid x-api-key")
         if request.version not in VERSIONS:
             said = f"{request.version!r} is not a valid version" if request.version else "required"
-            raise Refused(400, "invalid_request_error", f"anthropic-version: {said}")
+            raise AnthropicErrorResponse(400, "invalid_request_error", f"anthropic-version: {said}")
         if "chunked" in request.headers.get("transfer-encoding", ""):
-            raise Refused(411, "invalid_request_error", "content-length is required")
+            raise AnthropicErrorResponse(411, "invalid_request_error", "content-length is required")
         if request.size > self.most_bytes:
-            raise Refused(413, "request_too_large", "Request exceeds the maximum size")
+            raise AnthropicErrorResponse(
+                413, "request_too_large", "Request exceeds the maximum size"
+            )
 
     def create(self, request: Request) -> Answer:
         batch = self._store.create(request.body, request.version)
         return _json(self._store.json(batch, self.url, "in_progress"))
 
     def listed(self, request: Request) -> Answer:
-        limit, shown = _limit(request), self._store.newest()
+        limit, shown = _limit(request), self._store.newest_first()
         names = [batch.id for batch in shown]
         after, before = request.query.get("after_id"), request.query.get("before_id")
         for cursor in (after, before):
             if cursor is not None and cursor not in names:
-                raise Refused(400, "invalid_request_error", f"no batch with id {cursor}")
+                raise AnthropicErrorResponse(
+                    400, "invalid_request_error", f"no batch with id {cursor}"
+                )
         if before is not None:
             end = names.index(before)
             start = max(0, end - limit)
@@ -188,18 +197,18 @@ class BatchesServer:
         params = _checked(request)
         reply = self._reviewer(params)
         if reply.result != "succeeded":
-            raise Refused(500, *reply.error)
+            raise AnthropicErrorResponse(500, *reply.error)
         now = self.now()
         counts = self._store.cache.count(params, now, now)
-        return _json(message(params, reply, counts, "standard"))
+        return _json(render_message(params, reply, counts, "standard"))
 
     def count_tokens(self, request: Request) -> Answer:
         params = _checked(request, max_tokens=1)
-        return _json({"input_tokens": input_tokens(params)})
+        return _json({"input_tokens": count_input_tokens(params)})
 
     def model(self, request: Request, name: str) -> Answer:
         if name not in CATALOGUE:
-            raise Refused(404, "not_found_error", f"model: {name}")
+            raise AnthropicErrorResponse(404, "not_found_error", f"model: {name}")
         return _json(CATALOGUE[name].json())
 
 
@@ -223,7 +232,9 @@ def _json(body: Json) -> Answer:
 def _limit(request: Request) -> int:
     text = request.query.get("limit", "20")
     if not (text.isdigit() and 1 <= int(text) <= MOST_LISTED):
-        raise Refused(400, "invalid_request_error", f"limit: must be between 1 and {MOST_LISTED}")
+        raise AnthropicErrorResponse(
+            400, "invalid_request_error", f"limit: must be between 1 and {MOST_LISTED}"
+        )
     return int(text)
 
 
@@ -233,11 +244,11 @@ def _checked(request: Request, **given: object) -> Json:
         params = json.loads(request.body)
     except ValueError as reason:
         said = f"The request body is not valid JSON: {reason}"
-        raise Refused(400, "invalid_request_error", said) from reason
-    found = fault(
+        raise AnthropicErrorResponse(400, "invalid_request_error", said) from reason
+    found = find_params_error(
         params | given if isinstance(params, dict) else params, request.version, batch=False
     )
     if found:
-        raise Refused(404 if found[0] == "not_found_error" else 400, *found)
+        raise AnthropicErrorResponse(404 if found[0] == "not_found_error" else 400, *found)
     checked: Json = params
     return checked

@@ -17,15 +17,15 @@ from typing import BinaryIO, TypedDict
 from pydantic_core import from_json, to_json
 
 from claude_batch.sandbox.anthropic_server.responses import (
+    AnthropicErrorResponse,
     Json,
-    Refused,
-    error,
-    identifier,
-    message,
+    error_envelope,
+    new_id,
+    render_message,
 )
-from claude_batch.sandbox.anthropic_server.reviewer import Reply
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.sandbox.anthropic_server.usage import PrefixCache
-from claude_batch.sandbox.anthropic_server.validation import fault
+from claude_batch.sandbox.anthropic_server.validation import find_params_error
 
 MOST_REQUESTS = 100_000
 EXPIRY = timedelta(hours=24)
@@ -34,13 +34,13 @@ CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 KINDS = ("processing", "succeeded", "errored", "canceled", "expired")
 
 
-class Row(TypedDict):
+class BatchRequest(TypedDict):
     custom_id: str
     params: Json
 
 
 @dataclass
-class Batch:
+class SandboxBatch:
     id: str
     created: datetime
     version: str  # the anthropic-version under which it was created
@@ -61,7 +61,7 @@ class BatchStore:
         self,
         folder: Path,
         now: Callable[[], datetime],
-        reviewer: Callable[[Json], Reply],
+        reviewer: Callable[[Json], ModelReply],
         seconds: float,
         cancel_seconds: float,
     ) -> None:
@@ -71,12 +71,12 @@ class BatchStore:
         self._reviewer = reviewer
         self._takes = timedelta(seconds=seconds)
         self._cancel_takes = timedelta(seconds=cancel_seconds)
-        self._batches: dict[str, Batch] = {}  # oldest first
+        self._batches: dict[str, SandboxBatch] = {}  # oldest first
 
-    def create(self, body: bytes, version: str) -> Batch:
+    def create(self, body: bytes, version: str) -> SandboxBatch:
         rows = _envelope(body)
-        name = identifier("msgbatch")
-        batch = Batch(name, self._now(), version, self._folder / f"{name}.jsonl")
+        name = new_id("msgbatch")
+        batch = SandboxBatch(name, self._now(), version, self._folder / f"{name}.jsonl")
         with batch.file.open("wb") as file:
             for row in rows:
                 batch.offsets.append(file.tell())
@@ -84,28 +84,32 @@ class BatchStore:
         self._batches[name] = batch
         return batch
 
-    def get(self, name: str) -> Batch:
+    def get(self, name: str) -> SandboxBatch:
         batch = self._batches.get(name)
         if batch is None:
-            raise Refused(404, "not_found_error", f"No batch with id {name}")
+            raise AnthropicErrorResponse(404, "not_found_error", f"No batch with id {name}")
         if self.retrieve_batch(batch) == "ended" and batch.counts is None:
             self._settle(batch)
         return batch
 
-    def newest(self) -> list[Batch]:
+    def newest_first(self) -> list[SandboxBatch]:
         return [self.get(name) for name in reversed(self._batches)]
 
     def cancel(self, name: str) -> Json:
         batch = self.get(name)
         if self.retrieve_batch(batch) == "ended":
-            raise Refused(400, "invalid_request_error", f"Batch {name} has already ended")
+            raise AnthropicErrorResponse(
+                400, "invalid_request_error", f"Batch {name} has already ended"
+            )
         batch.canceled = batch.canceled or self._now()
         return self.json(batch, "", "canceling")
 
     def delete(self, name: str) -> Json:
         batch = self.get(name)
         if self.retrieve_batch(batch) != "ended":
-            raise Refused(400, "invalid_request_error", f"Batch {name} has not ended")
+            raise AnthropicErrorResponse(
+                400, "invalid_request_error", f"Batch {name} has not ended"
+            )
         batch.file.unlink()
         batch.results.unlink(missing_ok=True)
         del self._batches[name]
@@ -114,24 +118,28 @@ class BatchStore:
     def results(self, name: str) -> bytes:
         batch = self.get(name)
         if self.retrieve_batch(batch) != "ended":
-            raise Refused(400, "invalid_request_error", f"Batch {name} has no results yet")
+            raise AnthropicErrorResponse(
+                400, "invalid_request_error", f"Batch {name} has no results yet"
+            )
         if self._archived(batch):
-            raise Refused(404, "not_found_error", f"The results of {name} are no longer available")
+            raise AnthropicErrorResponse(
+                404, "not_found_error", f"The results of {name} are no longer available"
+            )
         return batch.results.read_bytes()
 
     def requests(self, name: str) -> Iterator[tuple[str, Json]]:
         """What was sent: (custom_id, params)."""
         with self._batches[name].file.open("rb") as file:
             for line in file:
-                row: Row = json.loads(line)
+                row: BatchRequest = json.loads(line)
                 yield row["custom_id"], row["params"]
 
-    def retrieve_batch(self, batch: Batch) -> str:
+    def retrieve_batch(self, batch: SandboxBatch) -> str:
         if self._now() >= self._ends(batch):
             return "ended"
         return "canceling" if batch.canceled else "in_progress"
 
-    def json(self, batch: Batch, base: str, status: str | None = None) -> Json:
+    def json(self, batch: SandboxBatch, base: str, status: str | None = None) -> Json:
         status = status or self.retrieve_batch(batch)
         ended, archived = status == "ended", self._archived(batch)
         counts = batch.counts if ended else Counter(processing=len(batch.offsets))
@@ -149,23 +157,23 @@ class BatchStore:
             "results_url": url if ended and not archived else None,
         }
 
-    def _archived(self, batch: Batch) -> bool:
+    def _archived(self, batch: SandboxBatch) -> bool:
         return self._now() >= batch.created + ARCHIVE
 
-    def _ends(self, batch: Batch) -> datetime:
+    def _ends(self, batch: SandboxBatch) -> datetime:
         ends = [batch.created + self._takes, batch.created + EXPIRY]
         if batch.canceled:
             ends.append(batch.canceled + self._cancel_takes)
         return min(ends)
 
-    def _done(self, batch: Batch) -> int:
+    def _done(self, batch: SandboxBatch) -> int:
         """How many were processed, in the order of sending, before the batch was stopped."""
         stopped = min(batch.canceled or batch.created + EXPIRY, batch.created + EXPIRY)
         if batch.created + self._takes <= stopped:
             return len(batch.offsets)
         return int(len(batch.offsets) * ((stopped - batch.created) / self._takes))
 
-    def _settle(self, batch: Batch) -> None:
+    def _settle(self, batch: SandboxBatch) -> None:
         """Write all results at once: there are no partial ones. Their order is not kept."""
         done, counts = self._done(batch), Counter[str]()
         missed = "canceled" if batch.canceled else "expired"
@@ -179,23 +187,23 @@ class BatchStore:
                 results.write(to_json({"custom_id": row["custom_id"], "result": result}) + b"\n")
         batch.counts = counts
 
-    def _result(self, params: Json, batch: Batch) -> Json:
+    def _result(self, params: Json, batch: SandboxBatch) -> Json:
         """Params are looked at here and no earlier, as on the real API."""
-        refused = fault(params, batch.version, batch=True)
+        refused = find_params_error(params, batch.version, batch=True)
         if refused:
-            return {"type": "errored", "error": error(*refused, None)}
+            return {"type": "errored", "error": error_envelope(*refused, None)}
         reply = self._reviewer(params)
         if reply.result == "errored":
-            return {"type": "errored", "error": error(*reply.error, None)}
+            return {"type": "errored", "error": error_envelope(*reply.error, None)}
         if reply.result != "succeeded":
             return {"type": reply.result}
         counts = self.cache.count(params, batch.created, self._ends(batch))
-        return {"type": "succeeded", "message": message(params, reply, counts, "batch")}
+        return {"type": "succeeded", "message": render_message(params, reply, counts, "batch")}
 
 
-def _row(file: BinaryIO, offset: int) -> Row:
+def _row(file: BinaryIO, offset: int) -> BatchRequest:
     file.seek(offset)
-    row: Row = json.loads(file.readline())
+    row: BatchRequest = json.loads(file.readline())
     return row
 
 
@@ -234,5 +242,5 @@ def _check_row(row: object, at: int, seen: set[object]) -> None:
     seen.add(name)
 
 
-def _bad(said: str) -> Refused:
-    return Refused(400, "invalid_request_error", said)
+def _bad(said: str) -> AnthropicErrorResponse:
+    return AnthropicErrorResponse(400, "invalid_request_error", said)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from claude_batch.sandbox.anthropic_server.models import CATALOGUE
-from claude_batch.sandbox.anthropic_server.reviewer import Reply, tokens
-from claude_batch.sandbox.anthropic_server.validation import blocks
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply, count_tokens
+from claude_batch.sandbox.anthropic_server.validation import prefix_blocks
 
 LIVES = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
 LOOK_BACK = 20  # blocks before a breakpoint among which a shorter prefix is found
@@ -22,7 +22,7 @@ Counts = dict[str, int]  # by "read", "5m" and "1h" (writes), "input" (the rest)
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     written: datetime  # when the request that wrote it was started
     readable: datetime
     until: datetime
@@ -34,7 +34,7 @@ class Entry:
 
 class PrefixCache:
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, CacheEntry] = {}
 
     def count(self, params: Mapping[str, object], started: datetime, ended: datetime) -> Counts:
         """Input tokens by class of a request that ran from `started` to `ended`."""
@@ -44,8 +44,8 @@ class PrefixCache:
         counts = {"read": 0, "5m": 0, "1h": 0, "input": 0}
         prefixes: list[tuple[str, int]] = []
         total = counted = 0
-        for block in blocks(params):
-            total += tokens(_shown(block))
+        for block in prefix_blocks(params):
+            total += count_tokens(_shown(block))
             digest.update(_shown(block).encode("utf-8", "surrogatepass"))
             prefixes.append((digest.hexdigest(), total))
             control = block.get("cache_control") if isinstance(block, dict) else None
@@ -68,18 +68,20 @@ class PrefixCache:
         """Its life counts from the start of the request, and each use begins it anew."""
         entry = self._entries.get(prefix)
         if entry is None or not entry.serves(started):
-            entry = Entry(started, ended, started)
+            entry = CacheEntry(started, ended, started)
         self._entries[prefix] = replace(entry, until=max(entry.until, started + life))
 
 
-def input_tokens(params: Mapping[str, object]) -> int:
+def count_input_tokens(params: Mapping[str, object]) -> int:
     """Without caching: what count_tokens says."""
-    return sum(tokens(_shown(block)) for block in blocks(params))
+    return sum(count_tokens(_shown(block)) for block in prefix_blocks(params))
 
 
-def usage(reply: Reply, counts: Counts, tier: str) -> dict[str, object]:
-    thought = tokens(reply.thinking or "")
-    output = thought + tokens(reply.text) if reply.output_tokens is None else reply.output_tokens
+def render_usage(reply: ModelReply, counts: Counts, tier: str) -> dict[str, object]:
+    thought = count_tokens(reply.thinking or "")
+    output = (
+        thought + count_tokens(reply.text) if reply.output_tokens is None else reply.output_tokens
+    )
     return {
         "input_tokens": counts["input"] if reply.input_tokens is None else reply.input_tokens,
         "cache_creation_input_tokens": counts["5m"] + counts["1h"],

@@ -25,10 +25,10 @@ NOT_IN_SCHEMAS = {
 }
 
 Params = Mapping[str, object]
-Fault = tuple[str, str]  # kind, message
+ParamsError = tuple[str, str]  # kind, message
 
 
-def fault(params: object, version: str, *, batch: bool) -> Fault | None:
+def find_params_error(params: object, version: str, *, batch: bool) -> ParamsError | None:
     """Why these params are refused, or None. `version` is the request's anthropic-version."""
     if not isinstance(params, dict):
         return _invalid("params: Input should be a valid dictionary")
@@ -49,7 +49,7 @@ def fault(params: object, version: str, *, batch: bool) -> Fault | None:
     return next((_invalid(said) for check in checks for said in check()), None)
 
 
-def _invalid(said: str) -> Fault:
+def _invalid(said: str) -> ParamsError:
     return "invalid_request_error", said
 
 
@@ -159,12 +159,12 @@ def _caching(params: Params) -> Iterator[str]:
 
 def breakpoints(params: Params) -> Iterator[dict[str, dict[str, str]]]:
     """The blocks that carry cache_control, in the order of the prefix."""
-    for block in blocks(params):
+    for block in prefix_blocks(params):
         if isinstance(block, dict) and isinstance(block.get("cache_control"), dict):
             yield block
 
 
-def blocks(params: Params) -> Iterator[object]:
+def prefix_blocks(params: Params) -> Iterator[object]:
     """Tools, system, messages: what a prefix is made of, in its order."""
     tools = params.get("tools")
     yield from tools if isinstance(tools, list) else ()

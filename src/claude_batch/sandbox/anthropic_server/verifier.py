@@ -17,7 +17,7 @@ NONE = re.compile(r"(\w+)\s*[!=]=\s*None\b")
 
 
 @dataclass(frozen=True)
-class Scene:
+class ShownCode:
     """`rows`: the code as far as it is shown, numbered rows by their number."""
 
     path: str
@@ -25,20 +25,20 @@ class Scene:
     code: str
 
 
-def verdicts(shown: str) -> str:
+def render_verdicts(shown: str) -> str:
     """The answer, as JSON."""
     scene = _scene(shown)
     said = [_verdict(*claim, scene) for claim in _claims(shown)]
     return json.dumps({"verdicts": said}, ensure_ascii=False)
 
 
-def _scene(shown: str) -> Scene:
+def _scene(shown: str) -> ShownCode:
     rows = shown.split("\n")
     path = next((found[1] for found in map(FILE.match, rows) if found), "")
     numbered = {int(found[1]): found[2] for found in map(ROW.fullmatch, rows) if found}
     code = [found[2] for found in map(ROW.fullmatch, rows) if found]
     code += [row[1:] for row in rows if row.startswith("|")]
-    return Scene(path, numbered, "\n".join(code))
+    return ShownCode(path, numbered, "\n".join(code))
 
 
 def _claims(shown: str) -> Iterator[tuple[str, str, str]]:
@@ -49,13 +49,13 @@ def _claims(shown: str) -> Iterator[tuple[str, str, str]]:
             yield found[1], found[2], rows[at + 1].removeprefix("> ")
 
 
-def _verdict(claim: str, first: str, title: str, scene: Scene) -> dict[str, str]:
+def _verdict(claim: str, first: str, title: str, scene: ShownCode) -> dict[str, str]:
     why = _refutation(title, scene.numbered.get(int(first), ""), scene)
     reason = why or "No rule of the sandbox disproves it."
     return {"claim": claim, "reason": reason, "verdict": "refuted" if why else "holds"}
 
 
-def _refutation(title: str, line: str, scene: Scene) -> str | None:
+def _refutation(title: str, line: str, scene: ShownCode) -> str | None:
     if title == "Comparison with None by value" and (name := _dataclass(line, scene.code)):
         return f"{name} is a dataclass: the __eq__ made for it never equals None."
     if title == "A trace of debugging was left" and SCRIPT.search(scene.path):

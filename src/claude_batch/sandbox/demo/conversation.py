@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
-from claude_batch.sandbox.github_server.state import Check, Comment, GitHubState, Remark
+from claude_batch.sandbox.github_server.state import (
+    CheckRun,
+    GitHubState,
+    IssueComment,
+    ReviewComment,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ConversationItem:
     """One thing on a pull request."""
 
     kind: str  # review, review comment, comment, check
@@ -27,24 +32,24 @@ class Said:
     resolved_by: str | None = None  # on the first comment of a thread
 
 
-def conversation(desk: GitHubState, number: int) -> tuple[Said, ...]:
+def build_conversation(desk: GitHubState, number: int) -> tuple[ConversationItem, ...]:
     """In the order in which it was said. Reviews without words are left to their comments."""
     pull = desk.pull(number)
     heads = {*desk.commits(pull), pull.head_sha}
     said = [
-        Said("review", each.id, each.login, each.body, each.submitted_at)
+        ConversationItem("review", each.id, each.login, each.body, each.submitted_at)
         for each in desk.reviews.values()
         if each.pull == number and each.body
     ]
-    said += [_remark(desk, each) for each in desk.remarks.values() if each.pull == number]
-    said += [_comment(each) for each in desk.comments.values() if each.pull == number]
-    said += [_check(each) for each in desk.checks.values() if each.head_sha in heads]
+    said += [_remark(desk, each) for each in desk.review_comments.values() if each.pull == number]
+    said += [_comment(each) for each in desk.issue_comments.values() if each.pull == number]
+    said += [_check(each) for each in desk.check_runs.values() if each.head_sha in heads]
     return tuple(sorted(said, key=lambda each: each.id))
 
 
-def _remark(desk: GitHubState, made: Remark) -> Said:
-    start, line = desk.lines_now(made)
-    return Said(
+def _remark(desk: GitHubState, made: ReviewComment) -> ConversationItem:
+    start, line = desk.current_lines(made)
+    return ConversationItem(
         "review comment",
         made.id,
         made.login,
@@ -62,12 +67,12 @@ def _remark(desk: GitHubState, made: Remark) -> Said:
     )
 
 
-def _comment(made: Comment) -> Said:
-    return Said("comment", made.id, made.login, made.body, made.created_at, made.edited)
+def _comment(made: IssueComment) -> ConversationItem:
+    return ConversationItem("comment", made.id, made.login, made.body, made.created_at, made.edited)
 
 
-def _check(made: Check) -> Said:
-    return Said(
+def _check(made: CheckRun) -> ConversationItem:
+    return ConversationItem(
         "check",
         made.id,
         made.login,

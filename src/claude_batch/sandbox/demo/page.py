@@ -13,8 +13,8 @@ from itertools import groupby
 from claude_batch.diff.model import Line
 from claude_batch.markdown import strip_hidden
 from claude_batch.sandbox.demo import page_diff
-from claude_batch.sandbox.demo.conversation import Said
-from claude_batch.sandbox.demo.page_markdown import rendered
+from claude_batch.sandbox.demo.conversation import ConversationItem
+from claude_batch.sandbox.demo.page_markdown import render_markdown
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 BOT = "[bot]"
@@ -31,10 +31,12 @@ CONCLUSIONS = {
     None: ("under way", "neutral"),
 }
 
-Thread = Sequence[Said]  # a review comment, then the replies to it
+Thread = Sequence[ConversationItem]  # a review comment, then the replies to it
 
 
-def page(title: str, author: str, base: str, head: str, said: Sequence[Said], *, note: str) -> str:
+def render_page(
+    title: str, author: str, base: str, head: str, said: Sequence[ConversationItem], *, note: str
+) -> str:
     """`note` stands above everything: it says who really wrote what is shown."""
     style = (
         resources.files("claude_batch").joinpath("sandbox", "demo", "page.css").read_text("utf-8")
@@ -68,7 +70,7 @@ def page(title: str, author: str, base: str, head: str, said: Sequence[Said], *,
     return whole.encode("utf-8", "replace").decode()
 
 
-def _timeline(said: Sequence[Said]) -> Iterator[str]:
+def _timeline(said: Sequence[ConversationItem]) -> Iterator[str]:
     """In the order in which it was said; what belongs to one review stands together."""
     reviews = _reviews(said)
     shown: set[int | None] = set()
@@ -82,10 +84,10 @@ def _timeline(said: Sequence[Said]) -> Iterator[str]:
                 yield _review(each, reviews.get(number, []))
 
 
-def _reviews(said: Sequence[Said]) -> Mapping[int | None, list[Thread]]:
+def _reviews(said: Sequence[ConversationItem]) -> Mapping[int | None, list[Thread]]:
     """The threads that each review began. A reply goes to its thread, whatever its own review."""
     remarks = {each.id: each for each in said if each.kind == "review comment"}
-    threads: dict[int, list[Said]] = {}
+    threads: dict[int, list[ConversationItem]] = {}
     for each in remarks.values():
         first = each.in_reply_to if each.in_reply_to in remarks else None
         threads.setdefault(first or each.id, []).append(each)
@@ -95,11 +97,13 @@ def _reviews(said: Sequence[Said]) -> Mapping[int | None, list[Thread]]:
     return reviews
 
 
-def _review(first: Said, threads: Sequence[Thread]) -> str:
+def _review(first: ConversationItem, threads: Sequence[Thread]) -> str:
     """`first` is the review if it has words of its own, else its first comment."""
     count = len(threads)
     about = f" · {count} {'thread' if count == 1 else 'threads'}" if count else ""
-    words = f'<div class="words">{rendered(first.body)}</div>' if first.kind == "review" else ""
+    words = (
+        f'<div class="words">{render_markdown(first.body)}</div>' if first.kind == "review" else ""
+    )
     files = "".join(_file(path, group) for path, group in _by_file(threads))
     return (
         f'<section class="review"><p class="by">{_by(first, "reviewed")}{about}</p>\n'
@@ -129,7 +133,7 @@ def _thread(thread: Thread) -> str:
     return f'<div class="thread">{where}{quotation}\n{comments}</div>\n'
 
 
-def _where(said: Said) -> str:
+def _where(said: ConversationItem) -> str:
     if said.line is None:
         return "Outdated" if said.diff_hunk else "The whole file"
     old = "Old line" if said.side == "LEFT" else "Line"
@@ -138,25 +142,25 @@ def _where(said: Said) -> str:
     return f"{old}s {said.start_line} to {said.line}"
 
 
-def _comment(said: Said, did: str, about: Sequence[Line] | None = None) -> str:
+def _comment(said: ConversationItem, did: str, about: Sequence[Line] | None = None) -> str:
     edited = " · edited" if said.edited else ""
     return (
         f'<article class="comment" id="said-{said.id}">'
         f'<p class="by">{_by(said, did)}{edited}</p>\n'
-        f'<div class="words">{rendered(said.body, about)}</div></article>\n'
+        f'<div class="words">{render_markdown(said.body, about)}</div></article>\n'
     )
 
 
-def _check(said: Said) -> str:
+def _check(said: ConversationItem) -> str:
     word, look = CONCLUSIONS.get(said.conclusion, (said.conclusion or "", "neutral"))
     return (
         f'<article class="check {look}"><h3>{_plain(said.title)} '
         f"<small>{_plain(word)}</small></h3>\n"
-        f'<div class="words">{rendered(said.body)}</div></article>\n'
+        f'<div class="words">{render_markdown(said.body)}</div></article>\n'
     )
 
 
-def _by(said: Said, did: str) -> str:
+def _by(said: ConversationItem, did: str) -> str:
     initial = escape(strip_hidden(said.login)[:1].upper())
     picture = f'<span class="picture" aria-hidden="true">{initial}</span>'
     return f"{picture}{_who(said.login)} {did} {_time(said.created_at)}"

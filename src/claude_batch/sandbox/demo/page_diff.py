@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from claude_batch.diff.lines import alike
+from claude_batch.diff.lines import common_prefix_length
 from claude_batch.diff.model import Line, Side
 from claude_batch.diff.parser import parse_hunks
 from claude_batch.markdown import HIDDEN
-from claude_batch.sandbox.demo.conversation import Said
+from claude_batch.sandbox.demo.conversation import ConversationItem
 
 BEFORE = 3  # rows shown above the lines that a comment is about
 LOOKS = {"+": "added", "-": "removed"}
@@ -23,7 +23,7 @@ class Quoted:
     about: tuple[Line, ...]  # those that the comment is about; empty when it is outdated
 
 
-def quoted(said: Said) -> Quoted | None:
+def quoted(said: ConversationItem) -> Quoted | None:
     """None where the comment quotes nothing: it is on a whole file."""
     hunks = parse_hunks(said.diff_hunk.encode("utf-8", "replace"))
     if not hunks:
@@ -83,8 +83,8 @@ def _text(line: Line) -> str:
 
 def _marked(old: str, new: str) -> tuple[str, str]:
     """The two lines with what is different in them marked, where they have much in common."""
-    start = alike(old, new)
-    end = alike(old[start:][::-1], new[start:][::-1])
+    start = common_prefix_length(old, new)
+    end = common_prefix_length(old[start:][::-1], new[start:][::-1])
     if (start + end) * 3 < max(len(old), len(new)):
         return code(old), code(new)
     return _with_mark(old, start, end), _with_mark(new, start, end)

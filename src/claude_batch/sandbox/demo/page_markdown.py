@@ -23,7 +23,7 @@ COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 FOLD = re.compile(r"<details>\s*<summary>([^<>]*)</summary>\s*")
 
 
-def rendered(text: str, about: Sequence[Line] | None = None) -> str:
+def render_markdown(text: str, about: Sequence[Line] | None = None) -> str:
     """`about`: the lines that a suggestion would replace. None: there can be none here."""
     env: EnvType = {"about": about}
     tokens = READER.parse(text, env)

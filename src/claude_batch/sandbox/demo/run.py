@@ -12,11 +12,11 @@ from claude_batch.git.process import Git
 from claude_batch.git.repository import Repository
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
-from claude_batch.sandbox.demo.page import page
+from claude_batch.sandbox.demo.page import render_page
 from claude_batch.sandbox.demo.sample import make_sample
 from claude_batch.sandbox.github_server.server import GitHubServer
 from claude_batch.submission.planner import SubmitResult
-from claude_batch.tasks.sources import Range, range_of
+from claude_batch.tasks.sources import RangeSource, parse_range
 
 BASE, HEAD = "main", "demo"
 
@@ -29,19 +29,19 @@ SECONDS = 2.0  # how long a batch takes in the demo
 
 
 @dataclass(frozen=True)
-class Stage:
+class DemoStage:
     """A clone whose origin and whose APIs are the sandbox."""
 
     clone: Path
     environ: Mapping[str, str]
     pull: int
     title: str
-    hub: GitHubServer
+    github: GitHubServer
 
     def page(self) -> str:
         """The pull request's conversation as one HTML file."""
-        said = self.hub.conversation(self.pull)
-        return page(self.title, "octocat", BASE, HEAD, said, note=NOTE)
+        said = self.github.conversation(self.pull)
+        return render_page(self.title, "octocat", BASE, HEAD, said, note=NOTE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def demo(verbs: Verbs) -> DemoResult:
 
 
 @contextmanager
-def stage(environ: Mapping[str, str], repo: Path | None, wanted: str | None) -> Iterator[Stage]:
+def stage(environ: Mapping[str, str], repo: Path | None, wanted: str | None) -> Iterator[DemoStage]:
     """The sample, or a range of the user's own repository, of which nothing is touched."""
     with tempfile.TemporaryDirectory(prefix="claude-batch-demo-") as folder:
         home = Path(folder)
@@ -85,7 +85,7 @@ def stage(environ: Mapping[str, str], repo: Path | None, wanted: str | None) -> 
             }
             clone = home / "clone"
             _clone(clone, hub.clone_url, bare, world)
-            yield Stage(clone, world, number, title, hub)
+            yield DemoStage(clone, world, number, title, hub)
 
 
 def _without_identity(environ: Mapping[str, str]) -> dict[str, str]:
@@ -101,9 +101,9 @@ def _fill(
     """Branches BASE and HEAD in a new bare repository; the pull request's title."""
     if repo is None:
         sample = make_sample(home / "sample", environ)
-        path, asked, title = sample.path, Range(sample.base, sample.head), sample.title
+        path, asked, title = sample.path, RangeSource(sample.base, sample.head), sample.title
     else:
-        path, asked = repo.resolve(), range_of(wanted or "HEAD~1..HEAD")
+        path, asked = repo.resolve(), parse_range(wanted or "HEAD~1..HEAD")
         title = f"{path.name}: {wanted or 'the last commit'}"
     source = Repository.open(path, environ)
     base, head = source.resolve(asked.base or "HEAD~1"), source.resolve(asked.head)

@@ -5,16 +5,16 @@ from typing import Any
 
 from claude_batch.sandbox.github_server.comment_serializers import check as shape
 from claude_batch.sandbox.github_server.messages import (
+    ApiResponse,
     Incoming,
-    Reply,
-    fields,
     forbidden,
-    invalid,
+    invalid_field,
     not_found,
-    page,
+    paginate,
+    require_fields,
 )
 from claude_batch.sandbox.github_server.serializers import Json
-from claude_batch.sandbox.github_server.state import Check, GitHubState
+from claude_batch.sandbox.github_server.state import CheckRun, GitHubState
 
 MOST_ANNOTATIONS = 50  # in one request; later requests add to them
 MOST_OUTPUT = 65_535
@@ -23,23 +23,23 @@ SAID = ("title", "summary", "text")
 
 def _refuse(output: object) -> None:
     if not isinstance(output, dict):
-        raise invalid("CheckRun", "output", "is not an object", "invalid")
+        raise invalid_field("CheckRun", "output", "is not an object", "invalid")
     for name in SAID[1:]:
         if len(output.get(name) or "") > MOST_OUTPUT:
             most = f"is too long (maximum is {MOST_OUTPUT} characters)"
-            raise invalid("CheckRun", name, most)
+            raise invalid_field("CheckRun", name, most)
     if len(output.get("annotations", [])) > MOST_ANNOTATIONS:
         most = f"No more than {MOST_ANNOTATIONS} annotations are permitted per request."
-        raise invalid("CheckRun", "annotations", most)
+        raise invalid_field("CheckRun", "annotations", most)
 
 
-def _write(desk: GitHubState, made: Check, body: Mapping[str, Any]) -> None:
+def _write(desk: GitHubState, made: CheckRun, body: Mapping[str, Any]) -> None:
     output = body.get("output", {})
     _refuse(output)
     conclusion = body.get("conclusion", made.conclusion)
     status = "completed" if body.get("conclusion") else body.get("status", made.status)
     if status == "completed" and conclusion is None:
-        raise invalid("CheckRun", "conclusion", "a completed check run needs a conclusion")
+        raise invalid_field("CheckRun", "conclusion", "a completed check run needs a conclusion")
     made.name = body.get("name", made.name)
     made.status, made.conclusion = status, conclusion
     made.details_url = body.get("details_url", made.details_url)
@@ -48,51 +48,51 @@ def _write(desk: GitHubState, made: Check, body: Mapping[str, Any]) -> None:
         setattr(made, name, output.get(name, getattr(made, name)))
     made.annotations.extend(output.get("annotations", []))
     if status == "completed":
-        made.completed_at = body.get("completed_at") or made.completed_at or desk.stamp()
+        made.completed_at = body.get("completed_at") or made.completed_at or desk.timestamp()
 
 
-def create(desk: GitHubState, incoming: Incoming) -> Reply:
-    body = fields(incoming, {"name": str, "head_sha": str}, "CheckRun")
+def create(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+    body = require_fields(incoming, {"name": str, "head_sha": str}, "CheckRun")
     account = incoming.account
     if account is None or not account.is_bot:
         raise forbidden()  # only an app, such as the one behind GITHUB_TOKEN, may write checks
-    if desk.bare.kind(body["head_sha"]) != "commit":
-        raise invalid("CheckRun", "head_sha", f"No commit found for SHA: {body['head_sha']}")
-    started = body.get("started_at") or desk.stamp()
-    made = Check(
+    if desk.bare.object_type(body["head_sha"]) != "commit":
+        raise invalid_field("CheckRun", "head_sha", f"No commit found for SHA: {body['head_sha']}")
+    started = body.get("started_at") or desk.timestamp()
+    made = CheckRun(
         desk.next_id(), account.login, body["name"], body["head_sha"], "queued", None, started, None
     )
     _write(desk, made, body)
-    desk.checks[made.id] = made
-    return Reply(201, shape(desk, made))
+    desk.check_runs[made.id] = made
+    return ApiResponse(201, shape(desk, made))
 
 
-def _check(desk: GitHubState, number: str) -> Check:
-    if int(number) not in desk.checks:
+def _check(desk: GitHubState, number: str) -> CheckRun:
+    if int(number) not in desk.check_runs:
         raise not_found()
-    return desk.checks[int(number)]
+    return desk.check_runs[int(number)]
 
 
-def get(desk: GitHubState, _: Incoming, number: str) -> Reply:
-    return Reply(200, shape(desk, _check(desk, number)))
+def get(desk: GitHubState, _: Incoming, number: str) -> ApiResponse:
+    return ApiResponse(200, shape(desk, _check(desk, number)))
 
 
-def edit(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
+def edit(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     made = _check(desk, number)
     if incoming.account is None or incoming.account.login != made.login:
         raise forbidden()
-    _write(desk, made, fields(incoming, {}, "CheckRun"))
-    return Reply(200, shape(desk, made))
+    _write(desk, made, require_fields(incoming, {}, "CheckRun"))
+    return ApiResponse(200, shape(desk, made))
 
 
-def annotations(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
+def annotations(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     made = _check(desk, number)
     blank: Json = dict.fromkeys(("start_column", "end_column", "title", "raw_details"))
     blank["blob_href"] = f"{desk.url}/{desk.repository}/blob/{made.head_sha}"
-    return page(incoming, [blank | each for each in made.annotations], desk.url)
+    return paginate(incoming, [blank | each for each in made.annotations], desk.url)
 
 
-def on_commit(desk: GitHubState, incoming: Incoming, revision: str) -> Reply:
+def on_commit(desk: GitHubState, incoming: Incoming, revision: str) -> ApiResponse:
     """The latest of each name, or with filter=all every one; newest first."""
     sha = desk.bare.commit_id(revision)
     if sha is None:
@@ -100,9 +100,9 @@ def on_commit(desk: GitHubState, incoming: Incoming, revision: str) -> Reply:
     wanted = incoming.query.get("check_name")
     found = [
         made
-        for made in reversed(desk.checks.values())
+        for made in reversed(desk.check_runs.values())
         if made.head_sha == sha and wanted in (None, made.name)
     ]
     if incoming.query.get("filter", "latest") == "latest":
         found = list({(made.login, made.name): made for made in reversed(found)}.values())[::-1]
-    return page(incoming, [shape(desk, made) for made in found], desk.url, "check_runs")
+    return paginate(incoming, [shape(desk, made) for made in found], desk.url, "check_runs")

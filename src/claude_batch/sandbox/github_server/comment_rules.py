@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from claude_batch.diff.model import Hunk, Side
-from claude_batch.sandbox.github_server.git_repository import Touched
+from claude_batch.sandbox.github_server.git_repository import ChangedFile
 
 THREAD = "Pull request review thread"
 MOST_CHARACTERS = 65_536
@@ -25,22 +25,22 @@ BAD_PATH = f"{THREAD} path is invalid"
 BAD_SIDE = f"{THREAD} side is not included in the list"
 
 
-def numbers(hunk: Hunk, side: Side) -> list[int | None]:
+def line_numbers(hunk: Hunk, side: Side) -> list[int | None]:
     """The number of each line of the hunk on that side; lines of context are on both."""
     return [line.new if side is Side.RIGHT else line.old for line in hunk.lines]
 
 
-def hunk_of(hunks: Iterable[Hunk], side: Side, line: int) -> Hunk | None:
-    return next((hunk for hunk in hunks if line in numbers(hunk, side)), None)
+def find_hunk(hunks: Iterable[Hunk], side: Side, line: int) -> Hunk | None:
+    return next((hunk for hunk in hunks if line in line_numbers(hunk, side)), None)
 
 
-def body_faults(body: Any) -> list[str]:
+def find_body_errors(body: Any) -> list[str]:
     if not isinstance(body, str) or not body.strip():
         return [BLANK]
     return [TOO_LONG] if len(body) > MOST_CHARACTERS else []
 
 
-def malformed(draft: object) -> bool:
+def is_malformed(draft: object) -> bool:
     """Whether a comment is not even made of the right kinds of values."""
     if not isinstance(draft, dict):
         return True
@@ -49,7 +49,7 @@ def malformed(draft: object) -> bool:
     return not texts or not lines
 
 
-def anchor_faults(draft: Mapping[str, Any], changes: Sequence[Touched]) -> list[str]:
+def find_anchor_errors(draft: Mapping[str, Any], changes: Sequence[ChangedFile]) -> list[str]:
     """What is wrong with where a comment wants to stand. Empty: nothing."""
     touched = next((each for each in changes if each.path == draft.get("path")), None)
     if touched is None:
@@ -61,7 +61,7 @@ def anchor_faults(draft: Mapping[str, Any], changes: Sequence[Touched]) -> list[
         return [BAD_SIDE]
     line = draft.get("line")
     side = Side(draft.get("side", "RIGHT"))
-    hunk = None if line is None else hunk_of(touched.hunks, side, line)
+    hunk = None if line is None else find_hunk(touched.hunks, side, line)
     if line is None or hunk is None:
         return [NOT_A_LINE, NO_HUNK]
     return _start_faults(draft, hunk, line, side)
@@ -72,16 +72,16 @@ def _start_faults(draft: Mapping[str, Any], hunk: Hunk, line: int, side: Side) -
     if start is None:
         return []
     start_side = Side(draft.get("start_side", side))
-    if start not in numbers(hunk, start_side):
+    if start not in line_numbers(hunk, start_side):
         late = start_side is side and start >= line
         return [TURNED] if late else [OTHER_HUNK]
-    precedes = numbers(hunk, start_side).index(start) < numbers(hunk, side).index(line)
+    precedes = line_numbers(hunk, start_side).index(start) < line_numbers(hunk, side).index(line)
     return [] if precedes else [TURNED]
 
 
-def quoted(hunk: Hunk, side: Side, line: int) -> str:
+def quote_hunk(hunk: Hunk, side: Side, line: int) -> str:
     """The part of the hunk that GitHub shows above a comment: its header to the line."""
-    at = numbers(hunk, side).index(line)
+    at = line_numbers(hunk, side).index(line)
     olds = sum(each.old is not None for each in hunk.lines)
     news = sum(each.new is not None for each in hunk.lines)
     head = f"@@ -{hunk.old_start},{olds} +{hunk.new_start},{news} @@"
@@ -89,7 +89,7 @@ def quoted(hunk: Hunk, side: Side, line: int) -> str:
     return "\n".join([head, *rows])
 
 
-def moved(line: int, hunks: Sequence[Hunk]) -> int | None:
+def shift_line(line: int, hunks: Sequence[Hunk]) -> int | None:
     """Where a line is after these hunks without context; None: it was changed or dropped."""
     shift = 0
     for hunk in hunks:

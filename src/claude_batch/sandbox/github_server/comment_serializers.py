@@ -11,12 +11,12 @@ from claude_batch.sandbox.github_server.serializers import (
     user,
 )
 from claude_batch.sandbox.github_server.state import (
-    Check,
-    Comment,
+    CheckRun,
+    CommentReaction,
     GitHubState,
-    Reaction,
-    Remark,
+    IssueComment,
     Review,
+    ReviewComment,
 )
 
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
@@ -40,12 +40,12 @@ def review(desk: GitHubState, made: Review) -> Json:
     }
 
 
-def remark(desk: GitHubState, made: Remark) -> Json:
+def remark(desk: GitHubState, made: ReviewComment) -> Json:
     """`line` is null on an outdated comment, and `commit_id` follows the head until then."""
     url = f"{desk.url}/repos/{desk.repository}/pulls/comments/{made.id}"
     page = f"{pull_page(desk, made.pull)}#discussion_r{made.id}"
     pull = pull_url(desk, made.pull)
-    start, line = desk.lines_now(made)
+    start, line = desk.current_lines(made)
     links = {"self": url, "html": page, "pull_request": pull}
     outdated = made.line is not None and line is None
     shape: Json = {
@@ -86,7 +86,7 @@ def _rollup(desk: GitHubState, remark_id: int, url: str) -> Json:
     return {"url": url, "total_count": len(given)} | {word: given.count(word) for word in REACTIONS}
 
 
-def reaction(desk: GitHubState, made: Reaction) -> Json:
+def reaction(desk: GitHubState, made: CommentReaction) -> Json:
     return {
         "id": made.id,
         "node_id": node("Reaction", made.id),
@@ -96,7 +96,7 @@ def reaction(desk: GitHubState, made: Reaction) -> Json:
     }
 
 
-def comment(desk: GitHubState, made: Comment) -> Json:
+def comment(desk: GitHubState, made: IssueComment) -> Json:
     api = f"{desk.url}/repos/{desk.repository}/issues"
     return {
         "id": made.id,
@@ -113,7 +113,7 @@ def comment(desk: GitHubState, made: Comment) -> Json:
     }
 
 
-def check(desk: GitHubState, made: Check) -> Json:
+def check(desk: GitHubState, made: CheckRun) -> Json:
     url = f"{desk.url}/repos/{desk.repository}/check-runs/{made.id}"
     return {
         "id": made.id,

@@ -11,29 +11,29 @@ from claude_batch.sandbox.github_server.comment_rules import (
     MOST_COMMENTS,
     TOO_LONG,
     TOO_QUICK,
-    anchor_faults,
-    body_faults,
-    hunk_of,
-    malformed,
-    quoted,
+    find_anchor_errors,
+    find_body_errors,
+    find_hunk,
+    is_malformed,
+    quote_hunk,
 )
-from claude_batch.sandbox.github_server.git_repository import Touched
+from claude_batch.sandbox.github_server.git_repository import ChangedFile
 from claude_batch.sandbox.github_server.messages import (
+    ApiResponse,
+    GitHubErrorResponse,
     Incoming,
-    Refused,
-    Reply,
-    fields,
-    invalid,
+    invalid_field,
     not_found,
-    page,
+    paginate,
+    require_fields,
     unprocessable,
 )
 from claude_batch.sandbox.github_server.state import (
-    Comment,
     GitHubState,
+    IssueComment,
     PullRecord,
-    Remark,
     Review,
+    ReviewComment,
 )
 
 STATES = {"COMMENT": "COMMENTED", "APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED"}
@@ -44,10 +44,10 @@ def _login(incoming: Incoming) -> str:
     return incoming.account.login if incoming.account else "ghost"
 
 
-def _faults(draft: Mapping[str, Any], changes: Sequence[Touched]) -> list[str]:
-    if malformed(draft):
+def _faults(draft: Mapping[str, Any], changes: Sequence[ChangedFile]) -> list[str]:
+    if is_malformed(draft):
         return [MALFORMED]
-    return body_faults(draft.get("body")) + anchor_faults(draft, changes)
+    return find_body_errors(draft.get("body")) + find_anchor_errors(draft, changes)
 
 
 def _commit(desk: GitHubState, pull: PullRecord, wanted: str | None) -> str:
@@ -56,16 +56,16 @@ def _commit(desk: GitHubState, pull: PullRecord, wanted: str | None) -> str:
     raise unprocessable("commit_id is not part of the pull request")
 
 
-def list_reviews(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
+def list_reviews(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     pull = desk.pull(number)
     found = [each for each in desk.reviews.values() if each.pull == pull.number]
-    return page(incoming, [shapes.review(desk, each) for each in found], desk.url)
+    return paginate(incoming, [shapes.review(desk, each) for each in found], desk.url)
 
 
-def create_review(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
+def create_review(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     """All or nothing: one comment at fault, and nothing of the review is kept."""
     pull = desk.pull(number)
-    body = fields(incoming, {}, "PullRequestReview")
+    body = require_fields(incoming, {}, "PullRequestReview")
     commit = _commit(desk, pull, body.get("commit_id"))
     drafts = body.get("comments", [])
     _check_review(body.get("body") or "", drafts)
@@ -77,7 +77,7 @@ def create_review(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
     review.state = STATES.get(body.get("event", ""), "PENDING")
     for draft in drafts:
         _keep_remark(desk, review, draft, changes)
-    return Reply(200, shapes.review(desk, review))
+    return ApiResponse(200, shapes.review(desk, review))
 
 
 def _check_review(body: object, drafts: object) -> None:
@@ -85,28 +85,28 @@ def _check_review(body: object, drafts: object) -> None:
         raise unprocessable(MALFORMED)
     if len(drafts) > MOST_COMMENTS:
         raise unprocessable(TOO_QUICK)
-    if body_faults(body) == [TOO_LONG]:
+    if find_body_errors(body) == [TOO_LONG]:
         raise unprocessable(TOO_LONG)
     if not drafts and not body.strip():
         raise unprocessable(BLANK)
 
 
 def _keep_review(desk: GitHubState, pull: PullRecord, login: str, body: str, commit: str) -> Review:
-    stamp = desk.stamp()
+    stamp = desk.timestamp()
     made = Review(desk.next_id(), pull.number, login, body, "COMMENTED", commit, stamp)
     desk.reviews[made.id] = made
     return made
 
 
 def _keep_remark(
-    desk: GitHubState, review: Review, draft: Mapping[str, Any], changes: Sequence[Touched]
-) -> Remark:
+    desk: GitHubState, review: Review, draft: Mapping[str, Any], changes: Sequence[ChangedFile]
+) -> ReviewComment:
     side, line = Side(draft.get("side", "RIGHT")), draft.get("line")
     whole_file = draft.get("subject_type") == "file"
     touched = next(each for each in changes if each.path == draft["path"])
-    hunk = None if whole_file or line is None else hunk_of(touched.hunks, side, line)
+    hunk = None if whole_file or line is None else find_hunk(touched.hunks, side, line)
     start = draft.get("start_line")
-    made = Remark(
+    made = ReviewComment(
         id=desk.next_id(),
         pull=review.pull,
         review=review.id,
@@ -114,7 +114,7 @@ def _keep_remark(
         body=draft["body"],
         path=draft["path"],
         commit_id=review.commit_id,
-        diff_hunk=quoted(hunk, side, line) if hunk and line is not None else "",
+        diff_hunk=quote_hunk(hunk, side, line) if hunk and line is not None else "",
         side=side,
         line=None if whole_file else line,
         start_side=None if start is None else Side(draft.get("start_side", side)),
@@ -122,105 +122,107 @@ def _keep_remark(
         created_at=review.submitted_at,
         updated_at=review.submitted_at,
     )
-    desk.remarks[made.id] = made
+    desk.review_comments[made.id] = made
     return made
 
 
-def list_remarks(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
+def list_remarks(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     pull = desk.pull(number)
     found = [
         shapes.remark(desk, each)
-        for each in desk.remarks.values()
+        for each in desk.review_comments.values()
         if each.pull == pull.number and desk.reviews[each.review].state != "PENDING"
     ]
-    return page(incoming, found, desk.url)
+    return paginate(incoming, found, desk.url)
 
 
-def create_remark(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
+def create_remark(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     """A single comment is a review of its own."""
     pull = desk.pull(number)
-    body = fields(incoming, {"body": str}, "PullRequestReviewComment")
+    body = require_fields(incoming, {"body": str}, "PullRequestReviewComment")
     if body.get("in_reply_to"):
         return _reply(desk, incoming, pull, body["in_reply_to"], body["body"])
-    fields(incoming, {"commit_id": str, "path": str}, "PullRequestReviewComment")
+    require_fields(incoming, {"commit_id": str, "path": str}, "PullRequestReviewComment")
     try:
         commit = _commit(desk, pull, body["commit_id"])
-    except Refused as error:
+    except GitHubErrorResponse as error:
         said = error.reply.body["errors"][0]
-        raise invalid("PullRequestReviewComment", "commit_id", said) from error
+        raise invalid_field("PullRequestReviewComment", "commit_id", said) from error
     changes = desk.bare.changes(pull.base_sha, commit)
     faults = _faults(body, changes)
     if faults:
-        raise invalid("PullRequestReviewComment", LINE_FIELD, " and ".join(faults))
+        raise invalid_field("PullRequestReviewComment", LINE_FIELD, " and ".join(faults))
     review = _keep_review(desk, pull, _login(incoming), "", commit)
-    return Reply(201, shapes.remark(desk, _keep_remark(desk, review, body, changes)))
+    return ApiResponse(201, shapes.remark(desk, _keep_remark(desk, review, body, changes)))
 
 
-def reply_to_remark(desk: GitHubState, incoming: Incoming, number: str, remark: str) -> Reply:
-    body = fields(incoming, {"body": str}, "PullRequestReviewComment")
+def reply_to_remark(desk: GitHubState, incoming: Incoming, number: str, remark: str) -> ApiResponse:
+    body = require_fields(incoming, {"body": str}, "PullRequestReviewComment")
     return _reply(desk, incoming, desk.pull(number), int(remark), body["body"])
 
 
-def _reply(desk: GitHubState, incoming: Incoming, pull: PullRecord, to: int, body: str) -> Reply:
-    first = desk.remarks.get(to)
+def _reply(
+    desk: GitHubState, incoming: Incoming, pull: PullRecord, to: int, body: str
+) -> ApiResponse:
+    first = desk.review_comments.get(to)
     if first is None or first.pull != pull.number:
         raise not_found()
-    return Reply(201, shapes.remark(desk, say_in_thread(desk, first, _login(incoming), body)))
+    return ApiResponse(201, shapes.remark(desk, say_in_thread(desk, first, _login(incoming), body)))
 
 
-def say_in_thread(desk: GitHubState, first: Remark, login: str, body: str) -> Remark:
+def say_in_thread(desk: GitHubState, first: ReviewComment, login: str, body: str) -> ReviewComment:
     _check_body(body, "PullRequestReviewComment")
     review = _keep_review(desk, desk.pulls[first.pull], login, "", first.commit_id)
-    known = {name: getattr(first, name) for name in Remark.__dataclass_fields__}
+    known = {name: getattr(first, name) for name in ReviewComment.__dataclass_fields__}
     known |= {"id": desk.next_id(), "review": review.id, "login": review.login, "body": body}
     known |= {"created_at": review.submitted_at, "updated_at": review.submitted_at, "edited": False}
-    made = Remark(**known | {"in_reply_to": first.in_reply_to or first.id})
-    desk.remarks[made.id] = made
+    made = ReviewComment(**known | {"in_reply_to": first.in_reply_to or first.id})
+    desk.review_comments[made.id] = made
     return made
 
 
 def _check_body(body: str, resource: str) -> None:
-    for fault in body_faults(body):
-        raise invalid(resource, "body", fault)
+    for fault in find_body_errors(body):
+        raise invalid_field(resource, "body", fault)
 
 
-def get_remark(desk: GitHubState, _: Incoming, remark: str) -> Reply:
-    return Reply(200, shapes.remark(desk, desk.remark(remark)))
+def get_remark(desk: GitHubState, _: Incoming, remark: str) -> ApiResponse:
+    return ApiResponse(200, shapes.remark(desk, desk.review_comment(remark)))
 
 
-def edit_remark(desk: GitHubState, incoming: Incoming, remark: str) -> Reply:
-    made = desk.remark(remark)
+def edit_remark(desk: GitHubState, incoming: Incoming, remark: str) -> ApiResponse:
+    made = desk.review_comment(remark)
     made.body = _new_body(incoming, "PullRequestReviewComment")
-    made.updated_at, made.edited = desk.stamp(), True
-    return Reply(200, shapes.remark(desk, made))
+    made.updated_at, made.edited = desk.timestamp(), True
+    return ApiResponse(200, shapes.remark(desk, made))
 
 
 def _new_body(incoming: Incoming, resource: str) -> str:
-    body: str = fields(incoming, {"body": str}, resource)["body"]
+    body: str = require_fields(incoming, {"body": str}, resource)["body"]
     _check_body(body, resource)
     return body
 
 
-def list_comments(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
+def list_comments(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     pull = desk.pull(number)
-    found = [each for each in desk.comments.values() if each.pull == pull.number]
-    return page(incoming, [shapes.comment(desk, each) for each in found], desk.url)
+    found = [each for each in desk.issue_comments.values() if each.pull == pull.number]
+    return paginate(incoming, [shapes.comment(desk, each) for each in found], desk.url)
 
 
-def create_comment(desk: GitHubState, incoming: Incoming, number: str) -> Reply:
-    pull, at = desk.pull(number), desk.stamp()
+def create_comment(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+    pull, at = desk.pull(number), desk.timestamp()
     body = _new_body(incoming, "IssueComment")
-    made = Comment(desk.next_id(), pull.number, _login(incoming), body, at, at)
-    desk.comments[made.id] = made
-    return Reply(201, shapes.comment(desk, made))
+    made = IssueComment(desk.next_id(), pull.number, _login(incoming), body, at, at)
+    desk.issue_comments[made.id] = made
+    return ApiResponse(201, shapes.comment(desk, made))
 
 
-def get_comment(desk: GitHubState, _: Incoming, comment: str) -> Reply:
-    return Reply(200, shapes.comment(desk, desk.comment(comment)))
+def get_comment(desk: GitHubState, _: Incoming, comment: str) -> ApiResponse:
+    return ApiResponse(200, shapes.comment(desk, desk.issue_comment(comment)))
 
 
-def edit_comment(desk: GitHubState, incoming: Incoming, comment: str) -> Reply:
-    made = desk.comment(comment)
+def edit_comment(desk: GitHubState, incoming: Incoming, comment: str) -> ApiResponse:
+    made = desk.issue_comment(comment)
     made.body = _new_body(incoming, "IssueComment")
-    made.updated_at, made.edited = desk.stamp(), True
-    return Reply(200, shapes.comment(desk, made))
+    made.updated_at, made.edited = desk.timestamp(), True
+    return ApiResponse(200, shapes.comment(desk, made))

@@ -14,7 +14,7 @@ DIFF = ("diff-tree", "-r", "-M", "--no-color", "--no-ext-diff", "--no-textconv",
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class ChangedFile:
     """One file of a pull request's diff."""
 
     path: str
@@ -33,7 +33,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class CommitFacts:
+class CommitDetails:
     sha: str
     tree: str
     parents: tuple[str, ...]
@@ -42,13 +42,13 @@ class CommitFacts:
     message: str
 
 
-class Bare:
+class BareRepository:
     """Object ids do not change, so answers about them are kept."""
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
         self.git = Git(environ, path)
-        self._diffs: dict[tuple[str, str], tuple[Touched, ...]] = {}
+        self._diffs: dict[tuple[str, str], tuple[ChangedFile, ...]] = {}
         self._bases: dict[tuple[str, str], str | None] = {}
 
     def refs(self) -> dict[str, str]:
@@ -66,7 +66,7 @@ class Bare:
                 return done.out.decode().strip()
         return None
 
-    def kind(self, sha: str) -> str | None:
+    def object_type(self, sha: str) -> str | None:
         done = self.git.run("cat-file", "-t", sha, check=False)
         return done.out.decode().strip() if done.code == 0 else None
 
@@ -80,7 +80,7 @@ class Bare:
     def is_ancestor(self, old: str, new: str) -> bool:
         return self.git.run("merge-base", "--is-ancestor", old, new, check=False).code == 0
 
-    def between(self, base: str, head: str) -> list[str]:
+    def commits_between(self, base: str, head: str) -> list[str]:
         """The commits of head that base has not, oldest first."""
         out = self.git.run("rev-list", "--reverse", "--topo-order", f"{base}..{head}").out
         return out.decode().split()
@@ -92,14 +92,14 @@ class Bare:
     def delete_ref(self, ref: str, old: str) -> bool:
         return self.git.run("update-ref", "-d", ref, old, check=False).code == 0
 
-    def changes(self, base: str, head: str) -> tuple[Touched, ...]:
+    def changes(self, base: str, head: str) -> tuple[ChangedFile, ...]:
         """`git diff base...head`: from their merge base to head."""
         key = (self.merge_base(base, head) or base, head)
         if key not in self._diffs:
             self._diffs[key] = self._read_changes(*key)
         return self._diffs[key]
 
-    def _read_changes(self, old: str, new: str) -> tuple[Touched, ...]:
+    def _read_changes(self, old: str, new: str) -> tuple[ChangedFile, ...]:
         raw = self.git.run(*DIFF, "--raw", "-z", old, new).out.decode("utf-8", "replace")
         found = []
         cells = iter(raw.split("\0"))
@@ -112,7 +112,7 @@ class Bare:
             patch = self._patch(old, new, old_path, path)
             word = STATUSES.get(status[0], "changed")
             shown = patch.decode("utf-8", "replace")
-            found.append(Touched(path, old_path, word, blob, shown, parse_hunks(patch)))
+            found.append(ChangedFile(path, old_path, word, blob, shown, parse_hunks(patch)))
         return tuple(found)
 
     def _patch(self, old: str, new: str, *paths: str) -> bytes:
@@ -121,16 +121,16 @@ class Bare:
         start = whole.find(b"\n@@ ") + 1
         return whole[start:] if start else b""
 
-    def moves(self, old: str, new: str, path: str) -> tuple[Hunk, ...]:
+    def edits(self, old: str, new: str, path: str) -> tuple[Hunk, ...]:
         """The hunks without context between two commits' versions of a file."""
         args = (*DIFF, "-p", "-U0", old, new, "--", f":(literal){path}")
         return parse_hunks(self.git.run(*args).out)
 
-    def commit(self, sha: str) -> CommitFacts:
+    def commit(self, sha: str) -> CommitDetails:
         form = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
         out = self.git.run("show", "-s", f"--format={form}", sha).out.decode("utf-8", "replace")
         full, tree, parents, *people, message = out.split("\0")
-        return CommitFacts(
+        return CommitDetails(
             full,
             tree,
             tuple(parents.split()),
@@ -144,7 +144,7 @@ class Bare:
         spec = f"{revision}:{path}"
         done = self.git.run("rev-parse", "--verify", "--quiet", spec, check=False)
         sha = done.out.decode().strip()
-        if done.code or self.kind(sha) != "blob":
+        if done.code or self.object_type(sha) != "blob":
             return None
         return sha, self.git.run("cat-file", "blob", sha).out
 
@@ -157,4 +157,4 @@ class Bare:
         who = {"GIT_AUTHOR_NAME": "GitHub", "GIT_AUTHOR_EMAIL": "noreply@github.com"}
         who |= {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.com"}
         args = ("commit-tree", tree, "-p", base, "-p", head, "-m", message)
-        return self.git.run(*args, extra=who).out.decode().strip()
+        return self.git.run(*args, extra_environ=who).out.decode().strip()

@@ -6,9 +6,9 @@ GraphQL answers 200 also where it refuses, with a list of errors beside `data`.
 import re
 from typing import Any
 
-from claude_batch.sandbox.github_server.messages import Incoming, Reply, fields
+from claude_batch.sandbox.github_server.messages import ApiResponse, Incoming, require_fields
 from claude_batch.sandbox.github_server.serializers import Json, node
-from claude_batch.sandbox.github_server.state import GitHubState, PullRecord, Remark
+from claude_batch.sandbox.github_server.state import GitHubState, PullRecord, ReviewComment
 from claude_batch.sandbox.github_server.threads import resolve
 
 NAME = r"\w*"
@@ -32,8 +32,8 @@ MOST = 100  # nodes of one page
 RESOLVING = frozenset({"contents", "pull_requests"})
 
 
-def answer(desk: GitHubState, incoming: Incoming) -> Reply:
-    body = fields(incoming, {"query": str}, "GraphQL")
+def answer(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+    body = require_fields(incoming, {"query": str}, "GraphQL")
     document = _plain(body["query"])
     variables = body.get("variables") or {}
     if found := re.fullmatch(THREADS, document):
@@ -48,11 +48,11 @@ def _plain(document: str) -> str:
     return re.sub(r"\s*([{}():,$!])\s*", r"\1", " ".join(document.split()))
 
 
-def _refused(kind: str, message: str) -> Reply:
-    return Reply(200, {"data": None, "errors": [{"type": kind, "message": message}]})
+def _refused(kind: str, message: str) -> ApiResponse:
+    return ApiResponse(200, {"data": None, "errors": [{"type": kind, "message": message}]})
 
 
-def _threads(desk: GitHubState, variables: Json, first: int) -> Reply:
+def _threads(desk: GitHubState, variables: Json, first: int) -> ApiResponse:
     number = variables.get("number")
     home = f"{variables.get('owner')}/{variables.get('name')}"
     pull = desk.pulls.get(number) if isinstance(number, int) else None
@@ -60,7 +60,7 @@ def _threads(desk: GitHubState, variables: Json, first: int) -> Reply:
         return _refused("NOT_FOUND", f"Could not resolve to a PullRequest with the number {number}")
     if not 1 <= first <= MOST:
         return _refused("EXCESSIVE_PAGINATION", f"`first` must be between 1 and {MOST}")
-    return Reply(
+    return ApiResponse(
         200,
         {
             "data": {
@@ -78,7 +78,7 @@ def _page(desk: GitHubState, pull: PullRecord, size: int, after: Any) -> Json:
     """A cursor is the id of the last comment shown."""
     begun = [
         each
-        for each in desk.remarks.values()
+        for each in desk.review_comments.values()
         if each.pull == pull.number and each.in_reply_to is None and each.id > int(after or 0)
     ]
     shown = begun[:size]
@@ -89,7 +89,7 @@ def _page(desk: GitHubState, pull: PullRecord, size: int, after: Any) -> Json:
     return {"pageInfo": info, "nodes": [_thread(desk, each) for each in shown]}
 
 
-def _thread(desk: GitHubState, first: Remark) -> Json:
+def _thread(desk: GitHubState, first: ReviewComment) -> Json:
     """An app's login has no [bot] here. https://github.com/getsentry/junior/pull/1623"""
     by = desk.resolved.get(first.id)
     return {
@@ -100,13 +100,13 @@ def _thread(desk: GitHubState, first: Remark) -> Json:
     }
 
 
-def _resolve(desk: GitHubState, incoming: Incoming, variables: Json) -> Reply:
+def _resolve(desk: GitHubState, incoming: Incoming, variables: Json) -> ApiResponse:
     account = incoming.account
-    if account is None or not account.writes >= RESOLVING:
+    if account is None or not account.can_write >= RESOLVING:
         return _refused("FORBIDDEN", "Resource not accessible by integration")
-    named = {node("Thread", each.id): each for each in desk.remarks.values()}
+    named = {node("Thread", each.id): each for each in desk.review_comments.values()}
     first = named.get(str(variables.get("thread")))
     if first is None or first.in_reply_to is not None:
         return _refused("NOT_FOUND", "Could not resolve to a node with the global id")
     resolve(desk, first.id, account.login)
-    return Reply(200, {"data": {"resolveReviewThread": {"thread": {"isResolved": True}}}})
+    return ApiResponse(200, {"data": {"resolveReviewThread": {"thread": {"isResolved": True}}}})

@@ -20,7 +20,7 @@ class Account:
     """
 
     login: str
-    writes: frozenset[str] = WRITES
+    can_write: frozenset[str] = WRITES
 
     @property
     def is_bot(self) -> bool:
@@ -39,7 +39,7 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ApiResponse:
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -65,58 +65,64 @@ class LoggedRequest:
 class Trouble:
     """An answer that the request does not deserve. `after`: it is carried out all the same."""
 
-    reply: Reply
+    reply: ApiResponse
     after: bool = False
 
 
 Fault = Callable[[Incoming], Trouble | None]
 
 
-class Refused(Exception):
+class GitHubErrorResponse(Exception):
     """An answer that is an error."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: ApiResponse) -> None:
         super().__init__(reply.body["message"])
         self.reply = reply
 
 
-def refused(status: int, message: str, errors: Sequence[Any] | None = None) -> Refused:
+def error_response(
+    status: int, message: str, errors: Sequence[Any] | None = None
+) -> GitHubErrorResponse:
     body: dict[str, Any] = {"message": message, "documentation_url": DOCS, "status": str(status)}
     if errors is not None:
         body["errors"] = list(errors)
-    return Refused(Reply(status, body))
+    return GitHubErrorResponse(ApiResponse(status, body))
 
 
-def not_found() -> Refused:
-    return refused(404, "Not Found")
+def not_found() -> GitHubErrorResponse:
+    return error_response(404, "Not Found")
 
 
-def forbidden() -> Refused:
-    return refused(403, "Resource not accessible by integration")
+def forbidden() -> GitHubErrorResponse:
+    return error_response(403, "Resource not accessible by integration")
 
 
-def invalid(resource: str, field_name: str, message: str, code: str = "custom") -> Refused:
+def invalid_field(
+    resource: str, field_name: str, message: str, code: str = "custom"
+) -> GitHubErrorResponse:
     error = {"resource": resource, "code": code, "field": field_name, "message": message}
-    return refused(422, "Validation Failed", [error])
+    return error_response(422, "Validation Failed", [error])
 
 
-def unprocessable(*errors: str) -> Refused:
-    return refused(422, "Unprocessable Entity", errors)
+def unprocessable(*errors: str) -> GitHubErrorResponse:
+    return error_response(422, "Unprocessable Entity", errors)
 
 
-def fields(incoming: Incoming, required: Mapping[str, type], resource: str) -> dict[str, Any]:
+def require_fields(
+    incoming: Incoming, required: Mapping[str, type], resource: str
+) -> dict[str, Any]:
     """The body as an object that has these fields."""
     if not isinstance(incoming.body, dict):
-        raise refused(400, "Problems parsing JSON")
+        raise error_response(400, "Problems parsing JSON")
     for name, kind in required.items():
         if name not in incoming.body:
-            raise invalid(resource, name, f"{name} wasn't supplied", "missing_field")
+            raise invalid_field(resource, name, f"{name} wasn't supplied", "missing_field")
         if not isinstance(incoming.body[name], kind):
-            raise invalid(resource, name, f"{name} is not a {kind.__name__}", "invalid")
+            raise invalid_field(resource, name, f"{name} is not a {kind.__name__}", "invalid")
     return incoming.body
 
 
-def page(incoming: Incoming, items: Sequence[Any], base_url: str, key: str = "") -> Reply:
+def paginate(incoming: Incoming, items: Sequence[Any], base_url: str, key: str = "") -> ApiResponse:
     """One page of `items` with GitHub's Link header; under `key` with a count where it has one."""
     size = _whole(incoming.query.get("per_page"), PER_PAGE, MOST_PER_PAGE)
     number = _whole(incoming.query.get("page"), 1, 1_000_000)
@@ -133,7 +139,7 @@ def page(incoming: Incoming, items: Sequence[Any], base_url: str, key: str = "")
         for name, at in targets.items()
     )
     body = {"total_count": len(items), key: shown} if key else shown
-    return Reply(200, body, {"Link": links} if links else {})
+    return ApiResponse(200, body, {"Link": links} if links else {})
 
 
 def _whole(text: str | None, default: int, most: int) -> int:

@@ -8,58 +8,58 @@ from urllib.parse import unquote
 from claude_batch.sandbox.github_server import serializers as shapes
 from claude_batch.sandbox.github_server.git_repository import NO_COMMIT
 from claude_batch.sandbox.github_server.messages import (
+    ApiResponse,
+    GitHubErrorResponse,
     Incoming,
-    Refused,
-    Reply,
-    fields,
+    error_response,
     forbidden,
     not_found,
-    page,
-    refused,
+    paginate,
+    require_fields,
 )
 from claude_batch.sandbox.github_server.state import GitHubState
 
 WINDOW = {"limit": 1000, "remaining": 999, "reset": 4_102_444_800, "used": 1}
 
 
-def user(desk: GitHubState, incoming: Incoming) -> Reply:
+def user(desk: GitHubState, incoming: Incoming) -> ApiResponse:
     if incoming.account is None or incoming.account.is_bot:
         raise forbidden()
-    return Reply(200, shapes.whole_user(desk, incoming.account.login))
+    return ApiResponse(200, shapes.whole_user(desk, incoming.account.login))
 
 
-def rate_limit(_: GitHubState, __: Incoming) -> Reply:
-    return Reply(200, {"resources": {"core": WINDOW, "search": WINDOW}, "rate": WINDOW})
+def rate_limit(_: GitHubState, __: Incoming) -> ApiResponse:
+    return ApiResponse(200, {"resources": {"core": WINDOW, "search": WINDOW}, "rate": WINDOW})
 
 
-def get(desk: GitHubState, incoming: Incoming) -> Reply:
-    push = bool(incoming.account and "contents" in incoming.account.writes)
+def get(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+    push = bool(incoming.account and "contents" in incoming.account.can_write)
     rights = {"admin": False, "maintain": False, "push": push, "triage": push, "pull": True}
-    return Reply(200, shapes.repository(desk) | {"permissions": rights})
+    return ApiResponse(200, shapes.repository(desk) | {"permissions": rights})
 
 
-def permission(desk: GitHubState, _: Incoming, login: str) -> Reply:
+def permission(desk: GitHubState, _: Incoming, login: str) -> ApiResponse:
     """The owner is an admin; nobody who is not named as a collaborator may write."""
-    known = {desk.owner: "admin", **desk.setup.collaborators}
+    known = {desk.owner: "admin", **desk.settings.collaborators}
     role = known.get(unquote(login), "read")
     word = {"maintain": "write", "triage": "read"}.get(role, role)
     shape = {"permission": word, "role_name": role, "user": shapes.user(desk, unquote(login))}
-    return Reply(200, shape)
+    return ApiResponse(200, shape)
 
 
-def commit(desk: GitHubState, _: Incoming, revision: str) -> Reply:
+def commit(desk: GitHubState, _: Incoming, revision: str) -> ApiResponse:
     sha = desk.bare.commit_id(unquote(revision))
     if sha is None:
-        raise refused(422, f"No commit found for SHA: {revision}")
+        raise error_response(422, f"No commit found for SHA: {revision}")
     parents = desk.bare.commit(sha).parents
     files = desk.bare.changes(parents[0], sha) if parents else ()
     entries = [shapes.changed_file(desk, each, sha) for each in files]
-    return Reply(200, shapes.commit(desk, sha) | {"files": entries})
+    return ApiResponse(200, shapes.commit(desk, sha) | {"files": entries})
 
 
-def contents(desk: GitHubState, incoming: Incoming, path: str) -> Reply:
+def contents(desk: GitHubState, incoming: Incoming, path: str) -> ApiResponse:
     """Files only."""
-    path, revision = unquote(path), incoming.query.get("ref", desk.setup.default_branch)
+    path, revision = unquote(path), incoming.query.get("ref", desk.settings.default_branch)
     sha = desk.bare.commit_id(revision)
     found = desk.bare.file(sha, path) if sha else None
     if found is None:
@@ -82,20 +82,20 @@ def contents(desk: GitHubState, incoming: Incoming, path: str) -> Reply:
         "download_url": f"{site}/raw/{sha}",
         "_links": links,
     }
-    return Reply(200, body)
+    return ApiResponse(200, body)
 
 
-def compare(desk: GitHubState, incoming: Incoming, basehead: str) -> Reply:
+def compare(desk: GitHubState, incoming: Incoming, basehead: str) -> ApiResponse:
     base, dots, head = unquote(basehead).partition("...")
     old, new = (desk.bare.commit_id(each) if each else None for each in (base, head))
     if not dots or old is None or new is None:
         raise not_found()
     middle = desk.bare.merge_base(old, new)
     if middle is None:
-        raise refused(404, f"No common ancestor between {base} and {head}.")
-    ahead, behind = desk.bare.between(old, new), desk.bare.between(new, old)
+        raise error_response(404, f"No common ancestor between {base} and {head}.")
+    ahead, behind = desk.bare.commits_between(old, new), desk.bare.commits_between(new, old)
     words = {(0, 0): "identical", (1, 0): "ahead", (0, 1): "behind", (1, 1): "diverged"}
-    shown = page(incoming, [shapes.commit(desk, sha) for sha in ahead], desk.url)
+    shown = paginate(incoming, [shapes.commit(desk, sha) for sha in ahead], desk.url)
     url = f"{desk.url}/{desk.repository}/compare/{old}...{new}"
     body = {
         "url": f"{desk.url}/repos/{desk.repository}/compare/{old}...{new}",
@@ -112,7 +112,7 @@ def compare(desk: GitHubState, incoming: Incoming, basehead: str) -> Reply:
         "commits": shown.body,
         "files": [shapes.changed_file(desk, each, new) for each in desk.bare.changes(old, new)],
     }
-    return Reply(200, body, shown.headers)
+    return ApiResponse(200, body, shown.headers)
 
 
 def _ref(desk: GitHubState, name: str) -> str:
@@ -123,59 +123,63 @@ def _ref(desk: GitHubState, name: str) -> str:
 
 
 def _refuse_ruled(desk: GitHubState, name: str) -> None:
-    if any(fnmatchcase(name, pattern) for pattern in desk.setup.refused_refs):
-        raise refused(422, "Repository rule violations found\n\nCannot update this protected ref.")
+    if any(fnmatchcase(name, pattern) for pattern in desk.settings.refused_refs):
+        raise error_response(
+            422, "Repository rule violations found\n\nCannot update this protected ref."
+        )
 
 
-def get_ref(desk: GitHubState, _: Incoming, name: str) -> Reply:
+def get_ref(desk: GitHubState, _: Incoming, name: str) -> ApiResponse:
     full = f"refs/{unquote(name)}"
-    return Reply(200, shapes.git_ref(desk, full, _ref(desk, full)))
+    return ApiResponse(200, shapes.git_ref(desk, full, _ref(desk, full)))
 
 
-def matching_refs(desk: GitHubState, incoming: Incoming, name: str) -> Reply:
+def matching_refs(desk: GitHubState, incoming: Incoming, name: str) -> ApiResponse:
     start = f"refs/{unquote(name)}"
     found = {each: sha for each, sha in desk.bare.refs().items() if each.startswith(start)}
-    return page(incoming, [shapes.git_ref(desk, *each) for each in found.items()], desk.url)
+    return paginate(incoming, [shapes.git_ref(desk, *each) for each in found.items()], desk.url)
 
 
 def _known_object(desk: GitHubState, body: dict[str, Any]) -> str:
     sha: str = body["sha"]
-    if desk.bare.kind(sha) is None:
-        raise refused(422, "Object does not exist")
+    if desk.bare.object_type(sha) is None:
+        raise error_response(422, "Object does not exist")
     return sha
 
 
-def create_ref(desk: GitHubState, incoming: Incoming) -> Reply:
-    body = fields(incoming, {"ref": str, "sha": str}, "Reference")
+def create_ref(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+    body = require_fields(incoming, {"ref": str, "sha": str}, "Reference")
     name, sha = body["ref"], _known_object(desk, body)
     _refuse_ruled(desk, name)
     if not name.startswith("refs/") or name.count("/") < 2:
-        raise refused(422, "Reference name must start with 'refs' and have at least two slashes")
+        raise error_response(
+            422, "Reference name must start with 'refs' and have at least two slashes"
+        )
     if not desk.bare.update_ref(name, sha, NO_COMMIT):
-        raise refused(422, "Reference already exists")
-    return Reply(201, shapes.git_ref(desk, name, sha))
+        raise error_response(422, "Reference already exists")
+    return ApiResponse(201, shapes.git_ref(desk, name, sha))
 
 
-def edit_ref(desk: GitHubState, incoming: Incoming, name: str) -> Reply:
+def edit_ref(desk: GitHubState, incoming: Incoming, name: str) -> ApiResponse:
     """Compare and swap on ancestry, unless forced."""
     full = f"refs/{unquote(name)}"
-    body = fields(incoming, {"sha": str}, "Reference")
+    body = require_fields(incoming, {"sha": str}, "Reference")
     sha = _known_object(desk, body)
     _refuse_ruled(desk, full)
     try:
         old = _ref(desk, full)
-    except Refused as error:
-        raise refused(422, "Reference does not exist") from error
+    except GitHubErrorResponse as error:
+        raise error_response(422, "Reference does not exist") from error
     forward = body.get("force") is True or desk.bare.is_ancestor(old, sha)
     if not forward or not desk.bare.update_ref(full, sha, old):
-        raise refused(422, "Update is not a fast forward")
-    return Reply(200, shapes.git_ref(desk, full, sha))
+        raise error_response(422, "Update is not a fast forward")
+    return ApiResponse(200, shapes.git_ref(desk, full, sha))
 
 
-def delete_ref(desk: GitHubState, _: Incoming, name: str) -> Reply:
+def delete_ref(desk: GitHubState, _: Incoming, name: str) -> ApiResponse:
     full = f"refs/{unquote(name)}"
     _refuse_ruled(desk, full)
     sha = desk.bare.refs().get(full)
     if sha is None or not desk.bare.delete_ref(full, sha):
-        raise refused(422, "Reference does not exist")
-    return Reply(204)
+        raise error_response(422, "Reference does not exist")
+    return ApiResponse(204)

@@ -10,7 +10,7 @@ from claude_batch.sandbox.github_server import graphql as hub_graphql
 from claude_batch.sandbox.github_server import pulls as hub_pulls
 from claude_batch.sandbox.github_server import repository as hub_repository
 from claude_batch.sandbox.github_server import threads as hub_threads
-from claude_batch.sandbox.github_server.messages import Incoming, Reply, forbidden, not_found
+from claude_batch.sandbox.github_server.messages import ApiResponse, Incoming, forbidden, not_found
 from claude_batch.sandbox.github_server.state import GitHubState
 
 TALK = ("pull_requests", "issues")
@@ -20,11 +20,11 @@ TALK = ("pull_requests", "issues")
 class Route:
     method: str
     path: re.Pattern[str]
-    endpoint: Callable[..., Reply]  # (desk, incoming, and a str for each group of the path)
+    endpoint: Callable[..., ApiResponse]  # (desk, incoming, and a str for each group of the path)
     writes: tuple[str, ...] = ()  # one of these permissions is needed
 
 
-def _route(row: str, endpoint: Callable[..., Reply], *writes: str) -> Route:
+def _route(row: str, endpoint: Callable[..., ApiResponse], *writes: str) -> Route:
     """`*` is one segment of a path, a number where GitHub has one; `**` is the rest of it."""
     method, path = row.split()
     pattern = (
@@ -76,7 +76,7 @@ IN_REPOSITORY = (
 )
 
 
-def answer(desk: GitHubState, incoming: Incoming) -> Reply:
+def answer(desk: GitHubState, incoming: Incoming) -> ApiResponse:
     """Raises Refused."""
     home = f"/repos/{desk.repository}"
     inside = incoming.path.lower().startswith(home.lower())
@@ -90,6 +90,6 @@ def answer(desk: GitHubState, incoming: Incoming) -> Reply:
 
 
 def _admit(route: Route, incoming: Incoming) -> None:
-    held = incoming.account.writes if incoming.account else frozenset()
+    held = incoming.account.can_write if incoming.account else frozenset()
     if route.writes and not held.intersection(route.writes):
         raise forbidden()

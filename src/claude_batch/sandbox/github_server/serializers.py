@@ -4,7 +4,7 @@ import base64
 import hashlib
 from typing import Any
 
-from claude_batch.sandbox.github_server.git_repository import Signature, Touched
+from claude_batch.sandbox.github_server.git_repository import ChangedFile, Signature
 from claude_batch.sandbox.github_server.state import GitHubState, PullRecord
 
 Json = dict[str, Any]
@@ -77,7 +77,7 @@ def repository(desk: GitHubState, owner: str | None = None) -> Json:
         "ssh_url": f"{site}.git",
         "svn_url": site,
         "fork": owner != desk.owner,
-        "default_branch": desk.setup.default_branch,
+        "default_branch": desk.settings.default_branch,
         **dict.fromkeys(yes, True),
         **dict.fromkeys(no, False),
         **dict.fromkeys(none),
@@ -159,8 +159,8 @@ def whole_pull(desk: GitHubState, pull: PullRecord) -> Json:
         "mergeable_state": "unknown" if pull.closed_at else "clean",
         "merged_by": user(desk, pull.login) if pull.merged_at else None,
         "maintainer_can_modify": False,
-        "comments": sum(each.pull == pull.number for each in desk.comments.values()),
-        "review_comments": sum(each.pull == pull.number for each in desk.remarks.values()),
+        "comments": sum(each.pull == pull.number for each in desk.issue_comments.values()),
+        "review_comments": sum(each.pull == pull.number for each in desk.review_comments.values()),
         "commits": len(desk.commits(pull)),
         "additions": sum(each["additions"] for each in entries),
         "deletions": sum(each["deletions"] for each in entries),
@@ -168,7 +168,7 @@ def whole_pull(desk: GitHubState, pull: PullRecord) -> Json:
     }
 
 
-def changed_file(desk: GitHubState, touched: Touched, head: str) -> Json:
+def changed_file(desk: GitHubState, touched: ChangedFile, head: str) -> Json:
     signs = [line.sign for hunk in touched.hunks for line in hunk.lines]
     site = f"{desk.url}/{desk.repository}"
     path = f"{head}/{touched.path}".replace(" ", "%20")
@@ -225,7 +225,7 @@ def commit(desk: GitHubState, sha: str) -> Json:
 
 def git_ref(desk: GitHubState, name: str, sha: str) -> Json:
     api = f"{desk.url}/repos/{desk.repository}/git"
-    kind = desk.bare.kind(sha) or "commit"
+    kind = desk.bare.object_type(sha) or "commit"
     return {
         "ref": name,
         "node_id": node("Ref", name),

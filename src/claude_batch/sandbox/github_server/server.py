@@ -15,26 +15,26 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
 
-from claude_batch.sandbox.demo.conversation import Said, conversation
+from claude_batch.sandbox.demo.conversation import ConversationItem, build_conversation
 from claude_batch.sandbox.github_server import comments as hub_talk
 from claude_batch.sandbox.github_server import pulls as hub_pulls
 from claude_batch.sandbox.github_server import threads as hub_threads
 from claude_batch.sandbox.github_server.git_http import RECEIVE_PACK, GitServer, write_hook
-from claude_batch.sandbox.github_server.git_repository import Bare
+from claude_batch.sandbox.github_server.git_repository import BareRepository
 from claude_batch.sandbox.github_server.handler import Handler, HttpRequest, Server
 from claude_batch.sandbox.github_server.messages import (
     ACTIONS_BOT,
     Account,
+    ApiResponse,
     Fault,
+    GitHubErrorResponse,
     Incoming,
     LoggedRequest,
-    Refused,
-    Reply,
     Trouble,
-    refused,
+    error_response,
 )
 from claude_batch.sandbox.github_server.routes import answer
-from claude_batch.sandbox.github_server.state import GitHubState, Setup
+from claude_batch.sandbox.github_server.state import GitHubSettings, GitHubState
 
 ENTERPRISE_ROOT = "/api/v3"  # also taken, because clients of GHES put it before every path
 ENTERPRISE_GRAPHQL = "/api/graphql"
@@ -57,25 +57,27 @@ class GitHubServer:
         self,
         bare: Path,
         environ: Mapping[str, str],
-        setup: Setup | None = None,
+        setup: GitHubSettings | None = None,
         *,
         fault: Fault | None = None,
         port: int = 0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.setup = setup or Setup()
-        self.fault = fault
+        self.settings = setup or GitHubSettings()
+        self.faults = fault
         self.log: list[LoggedRequest] = []
         self._lock = threading.RLock()
         self._hooks = tempfile.TemporaryDirectory(prefix="hub-hooks-")
         folder = Path(self._hooks.name)
-        write_hook(folder, self.setup.refused_refs, self.setup.repository)
+        write_hook(folder, self.settings.refused_refs, self.settings.repository)
         given = {"answer": staticmethod(self._answer), "clock": staticmethod(now)}
         handler = type("HubHandler", (Handler,), given)
         self._server = Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._git = GitServer(bare.resolve(), environ, folder)
-        self._desk = GitHubState(Bare(bare.resolve(), environ), self.setup, self.url, now)
+        self._desk = GitHubState(
+            BareRepository(bare.resolve(), environ), self.settings, self.url, now
+        )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True
         )
@@ -131,13 +133,13 @@ class GitHubServer:
         """Without merging."""
         with self._lock:
             pull = self._desk.pull(number)
-            pull.closed_at = pull.closed_at or self._desk.stamp()
+            pull.closed_at = pull.closed_at or self._desk.timestamp()
 
-    def conversation(self, number: int) -> tuple[Said, ...]:
+    def conversation(self, number: int) -> tuple[ConversationItem, ...]:
         """Everything on a pull request, in the order in which it was said."""
         with self._lock:
             self._desk.follow_refs()
-            return conversation(self._desk, number)
+            return build_conversation(self._desk, number)
 
     def react(self, comment_id: int, login: str, content: str) -> None:
         """A person's reaction to a review comment: +1, -1, laugh, … Raises Refused."""
@@ -147,7 +149,7 @@ class GitHubServer:
     def reply(self, comment_id: int, login: str, body: str) -> int:
         """A person's reply to a review comment; its id. Raises Refused."""
         with self._lock:
-            first = self._desk.remark(comment_id)
+            first = self._desk.review_comment(comment_id)
             return hub_talk.say_in_thread(self._desk, first, login, body).id
 
     def resolve(self, comment_id: int, login: str) -> None:
@@ -158,7 +160,7 @@ class GitHubServer:
     def _account(self, token: str | None) -> Account | None:
         if token is None:
             return None
-        return BOT if self.setup.tokens is None else self.setup.tokens.get(token)
+        return BOT if self.settings.tokens is None else self.settings.tokens.get(token)
 
     def _answer(self, call: HttpRequest, handler: Handler) -> None:
         found = GIT_PATH.fullmatch(call.path)
@@ -167,7 +169,7 @@ class GitHubServer:
         else:
             self._answer_api(call, handler)
 
-    def _note(self, call: HttpRequest, body: Any, reply: Reply) -> None:
+    def _note(self, call: HttpRequest, body: Any, reply: ApiResponse) -> None:
         kept = {name: text for name, text in call.headers.items() if name != "authorization"}
         noted = LoggedRequest(
             call.method, call.path, body, reply.status, call.query, reply.body, kept
@@ -180,12 +182,12 @@ class GitHubServer:
         self._note(call, body, reply)
         handler.whole(reply.status, reply.encoded(), reply.headers)
 
-    def _reply(self, call: HttpRequest) -> tuple[Any, Reply]:
+    def _reply(self, call: HttpRequest) -> tuple[Any, ApiResponse]:
         """The request's body, and what to answer."""
         try:
             body = call.json()
         except ValueError:
-            return None, refused(400, "Problems parsing JSON").reply
+            return None, error_response(400, "Problems parsing JSON").reply
         account = self._account(call.token())
         path = call.path.removeprefix(ENTERPRISE_ROOT)
         path = "/graphql" if path == ENTERPRISE_GRAPHQL else path
@@ -197,16 +199,16 @@ class GitHubServer:
         return body, trouble.reply if trouble else reply
 
     def _trouble(self, incoming: Incoming) -> Trouble | None:
-        return self.fault(incoming) if self.fault else None
+        return self.faults(incoming) if self.faults else None
 
-    def _carry_out(self, incoming: Incoming) -> Reply:
+    def _carry_out(self, incoming: Incoming) -> ApiResponse:
         if incoming.account is None:
-            return refused(401, "Bad credentials").reply
+            return error_response(401, "Bad credentials").reply
         with self._lock:
             try:
                 self._desk.follow_refs()
                 return answer(self._desk, incoming)
-            except Refused as error:
+            except GitHubErrorResponse as error:
                 return error.reply
 
     def _answer_git(self, call: HttpRequest, handler: Handler, repository: str, path: str) -> None:
@@ -227,22 +229,22 @@ class GitHubServer:
         request = call.cgi() | {"PATH_INFO": path}
         request["REMOTE_USER"] = account.login if account else "anonymous"
         served = self._git.serve(request, call.source)
-        self._note(call, None, Reply(served.status))
+        self._note(call, None, ApiResponse(served.status))
         handler.begin(served.status, dict(served.headers))
         for chunk in served.body:
             handler.wfile.write(chunk)
 
     def _git_refusal(
         self, call: HttpRequest, account: Account | None, repository: str, path: str
-    ) -> Reply | None:
+    ) -> ApiResponse | None:
         if repository.lower() != self.repository.lower():
-            return refused(404, "Repository not found.").reply
-        if account is None and not self.setup.anonymous_git:
+            return error_response(404, "Repository not found.").reply
+        if account is None and not self.settings.anonymous_git:
             asked = {"WWW-Authenticate": 'Basic realm="GitHub"'}
             body = {"message": "Authentication required."}
-            return Reply(401, body, asked)
+            return ApiResponse(401, body, asked)
         pushes = RECEIVE_PACK in path or call.parameters().get("service") == RECEIVE_PACK
-        if pushes and account and "contents" not in account.writes:
+        if pushes and account and "contents" not in account.can_write:
             denied = f"Permission to {repository}.git denied to {account.login}."
-            return refused(403, denied).reply
+            return error_response(403, denied).reply
         return None

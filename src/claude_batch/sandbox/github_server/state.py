@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from claude_batch.diff.model import Side
-from claude_batch.sandbox.github_server.comment_rules import hunk_of, moved
-from claude_batch.sandbox.github_server.git_repository import NO_COMMIT, Bare, Touched
+from claude_batch.sandbox.github_server.comment_rules import find_hunk, shift_line
+from claude_batch.sandbox.github_server.git_repository import NO_COMMIT, BareRepository, ChangedFile
 from claude_batch.sandbox.github_server.messages import Account, not_found
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class GitHubSettings:
     """What an administrator would have set.
 
     `tokens` maps each token to its account; None takes every token for GITHUB_TOKEN's.
@@ -61,7 +61,7 @@ class Review:
 
 
 @dataclass
-class Remark:
+class ReviewComment:
     """A review comment. Line numbers are those at `commit_id`, where it was written."""
 
     id: int
@@ -83,7 +83,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Reaction:
+class CommentReaction:
     id: int
     login: str
     content: str  # +1, -1, laugh, …
@@ -91,7 +91,7 @@ class Reaction:
 
 
 @dataclass
-class Comment:
+class IssueComment:
     id: int
     pull: int
     login: str
@@ -102,7 +102,7 @@ class Comment:
 
 
 @dataclass
-class Check:
+class CheckRun:
     id: int
     login: str
     name: str
@@ -122,26 +122,28 @@ class Check:
 class GitHubState:
     """Everything that the endpoints share. Whoever calls it holds the hub's lock."""
 
-    def __init__(self, bare: Bare, setup: Setup, url: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, bare: BareRepository, setup: GitHubSettings, url: str, now: Callable[[], datetime]
+    ) -> None:
         self.bare = bare
-        self.setup = setup
+        self.settings = setup
         self.owner, self.name = setup.repository.split("/")
         self.url = url
         self.now = now
         self.pulls: dict[int, PullRecord] = {}
         self.reviews: dict[int, Review] = {}
-        self.remarks: dict[int, Remark] = {}
-        self.comments: dict[int, Comment] = {}
-        self.checks: dict[int, Check] = {}
-        self.reactions: dict[int, list[Reaction]] = {}  # by review comment
+        self.review_comments: dict[int, ReviewComment] = {}
+        self.issue_comments: dict[int, IssueComment] = {}
+        self.check_runs: dict[int, CheckRun] = {}
+        self.reactions: dict[int, list[CommentReaction]] = {}  # by review comment
         self.resolved: dict[int, str] = {}  # by the first comment of a thread: who resolved it
         self._ids = itertools.count(1001)
 
     @property
     def repository(self) -> str:
-        return self.setup.repository
+        return self.settings.repository
 
-    def stamp(self) -> str:
+    def timestamp(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def next_id(self) -> int:
@@ -152,17 +154,17 @@ class GitHubState:
             raise not_found()
         return self.pulls[int(number)]
 
-    def remark(self, number: str | int) -> Remark:
-        if int(number) not in self.remarks:
+    def review_comment(self, number: str | int) -> ReviewComment:
+        if int(number) not in self.review_comments:
             raise not_found()
-        return self.remarks[int(number)]
+        return self.review_comments[int(number)]
 
-    def comment(self, number: str | int) -> Comment:
-        if int(number) not in self.comments:
+    def issue_comment(self, number: str | int) -> IssueComment:
+        if int(number) not in self.issue_comments:
             raise not_found()
-        return self.comments[int(number)]
+        return self.issue_comments[int(number)]
 
-    def branch(self, owner: str, ref: str) -> str:
+    def branch_ref(self, owner: str, ref: str) -> str:
         """Where a branch lives here; those of forks have a corner of their own."""
         return f"refs/heads/{ref}" if owner == self.owner else f"refs/forks/{owner}/heads/{ref}"
 
@@ -174,24 +176,24 @@ class GitHubState:
                 self._follow(pull, refs)
 
     def _follow(self, pull: PullRecord, refs: Mapping[str, str]) -> None:
-        head = refs.get(self.branch(pull.head_owner, pull.head_ref))
+        head = refs.get(self.branch_ref(pull.head_owner, pull.head_ref))
         pull.base_sha = refs.get(f"refs/heads/{pull.base_ref}", pull.base_sha)
         if head is None:
-            pull.closed_at = pull.updated_at = self.stamp()
+            pull.closed_at = pull.updated_at = self.timestamp()
             return
         if head != pull.head_sha:
-            pull.head_sha, pull.updated_at = head, self.stamp()
+            pull.head_sha, pull.updated_at = head, self.timestamp()
         mirror = f"refs/pull/{pull.number}/head"
         if refs.get(mirror) != head:
             self.bare.update_ref(mirror, head, refs.get(mirror, NO_COMMIT))
 
     def commits(self, pull: PullRecord) -> list[str]:
-        return self.bare.between(pull.base_sha, pull.head_sha)
+        return self.bare.commits_between(pull.base_sha, pull.head_sha)
 
-    def changes(self, pull: PullRecord) -> tuple[Touched, ...]:
+    def changes(self, pull: PullRecord) -> tuple[ChangedFile, ...]:
         return self.bare.changes(pull.base_sha, pull.head_sha)
 
-    def lines_now(self, remark: Remark) -> tuple[int | None, int | None]:
+    def current_lines(self, remark: ReviewComment) -> tuple[int | None, int | None]:
         """First and last line at the head of today; the last is None when it is outdated."""
         pull = self.pulls[remark.pull]
         if remark.line is None or remark.commit_id == pull.head_sha:
@@ -200,11 +202,11 @@ class GitHubState:
         if touched is None:
             return None, None
         start, line = self._carried(remark, remark.start_line), self._carried(remark, remark.line)
-        gone = line is None or hunk_of(touched.hunks, remark.side, line) is None
+        gone = line is None or find_hunk(touched.hunks, remark.side, line) is None
         return (None, None) if gone else (start, line)
 
-    def _carried(self, remark: Remark, line: int | None) -> int | None:
+    def _carried(self, remark: ReviewComment, line: int | None) -> int | None:
         head = self.pulls[remark.pull].head_sha
         if line is None or remark.side is Side.LEFT:
             return line
-        return moved(line, self.bare.moves(remark.commit_id, head, remark.path))
+        return shift_line(line, self.bare.edits(remark.commit_id, head, remark.path))
