@@ -345,10 +345,8 @@ def test_the_prices_are_those_of_the_table() -> None:
 
 def test_the_estimate_is_computed_as_the_page_says() -> None:
     text = " ".join(section(COSTS, "## The estimate").split())
-    assert (
-        f"every {estimate.TENTHS_PER_TOKEN / 10} characters ({estimate.TENTHS_PER_TOKEN_OLDER / 10} for"
-        in text
-    )
+    newer, older = estimate.TENTHS_PER_TOKEN / 10, estimate.TENTHS_PER_TOKEN_OLDER / 10
+    assert f"every {newer} characters ({older} for" in text
     assert f"every {estimate.MIN_TENTHS_PER_TOKEN / 10} characters" in text
     assert f"for each task {estimate.OUTPUT_PER_TASK} for the answer" in text
     *thinking, last = [f"{amount:,}" for amount in estimate.THINKING_PER_TASK.values()]

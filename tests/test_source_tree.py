@@ -30,7 +30,8 @@ ORDER = (
 
 # Only these files do I/O: all others are functions of their arguments. "*" is a whole package.
 DO_IO = {
-    "git": "process objects repository refs branches earlier_commits work_tree patch hook hook_queue temporary_files",
+    "git": "process objects fetching repository refs branches earlier_commits work_tree patch "
+    "hook hook_queue temporary_files",
     "anthropic_api": "client request_body",
     "github_api": "client",
     "ledger": "git_store repair",
@@ -216,7 +217,7 @@ def test_packages_stay_small() -> None:
     """At most twelve files in a package, and seven modules beside the packages."""
     sizes = Counter(path.parent for path in FILES if path.name != "__init__.py")
     # A file for each command; a file for each thing that git is used for.
-    allowed = {"cli/commands": 22, "git": 13, "sandbox/github_server": 16}
+    allowed = {"cli/commands": 22, "git": 15, "sandbox/github_server": 16}
     for folder, size in sizes.items():
         name = relative(folder)
         limit = 7 if name == "." else allowed.get(name, 12)

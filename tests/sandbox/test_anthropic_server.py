@@ -10,7 +10,7 @@ from batch_params import START, params
 from claude_batch.sandbox.anthropic_server.server import (
     BatchesServer,
     Fault,
-    LoggedRequest,
+    LoggedApiRequest,
     ModelReply,
     failing,
 )
@@ -469,8 +469,8 @@ def test_the_log_and_what_was_submitted(call: Caller) -> None:
     call("GET", "/v1/unknown")
     size = len(json.dumps({"requests": [request("a")]}))
     assert call.server.log == [
-        LoggedRequest("POST", BATCHES, size, 200),
-        LoggedRequest("GET", "/v1/unknown", 0, 404),
+        LoggedApiRequest("POST", BATCHES, size, 200),
+        LoggedApiRequest("GET", "/v1/unknown", 0, 404),
     ]
     assert list(call.server.submitted()) == [(batch, "a", params())]
 

@@ -99,7 +99,9 @@ def test_the_params_in_full() -> None:
         "system": [
             {
                 "type": "text",
-                "text": f"{load_template('frame.1.md')}\nKind: review\n\n{load_template('review.1.md')}",
+                "text": "\nKind: review\n\n".join(
+                    map(load_template, ("frame.1.md", "review.1.md"))
+                ),
             }
         ],
         "messages": [{"role": "user"}],

@@ -161,7 +161,10 @@ class Collector:
         yield from notes
 
     def _belongs_to(self, record: BatchRecord, batch: RemoteBatch) -> bool | None:
-        """Who waits reads the results of somebody else's batch once."""
+        """Return True if the results of a batch name the requests of this intent.
+
+        A foreign batch is read once.
+        """
         if batch.status != "ended":
             return None
         pair = record.intent.id, batch.id
@@ -196,7 +199,7 @@ def _fresh(before: LedgerState, after: LedgerState) -> Answers:
 def _fresh_at_once(
     before: LedgerState, after: LedgerState
 ) -> Iterator[tuple[RequestRecorded, AnswerRecorded]]:
-    """Of the lane now."""
+    """Return the answers of lane `now` that this run recorded, with their requests."""
     for record in after.batch_records.values():
         if record.intent.lane == "now":
             for n in _new(before, record):

@@ -58,7 +58,7 @@ class Answers(Sequence[AnswerRecorded]):
 
 @dataclass
 class AnswerTally:
-    """What is said of answers. They are gone through once: each may have to be read for it."""
+    """Counts over answers, made in one pass: each answer may have to be read from its file."""
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     findings: int = 0

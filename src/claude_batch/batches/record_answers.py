@@ -111,15 +111,18 @@ class AnswerRecorder:
         return Write((*written.events, *self._collected(state)), written.shards)
 
     def record_unknown(self, state: LedgerState) -> Write:
-        """Of the lane now, whose requests go one by one: the first without an answer may have been
-        paid for, and those after it were never sent."""
+        """Record the end of an interrupted run in lane `now`, whose requests go one by one.
+
+        The first request without an answer may have been paid for. Those after it
+        were never sent.
+        """
         waiting = sorted(self._waiting(state))
         written = self._write(state, self._lost(waiting[:1], UNDECIDED))
         rest = self.abandon("its run ended before this was sent").events if waiting[1:] else ()
         return Write((*written.events, *rest))
 
     def abandon(self, reason: str) -> Write:
-        """What has no answer was never sent and is free again."""
+        """Free the requests without an answer: they were never sent."""
         intent = self.batch.intent.id
         return Write((self.stamp.event(IntentAbandoned, intent=intent, reason=reason),))
 

@@ -85,7 +85,7 @@ def find_candidates(
 
 
 def has_results_of(record: BatchRecord, custom_ids: Iterable[str]) -> bool:
-    """Whether the results of a batch are those of this intent."""
+    """Return True if the results of a batch are those of this intent."""
     return any(name.startswith(f"{record.intent.id}-") for name in custom_ids)
 
 
@@ -112,12 +112,12 @@ def decide_recovery(
 
 
 def is_new_lookup(record: BatchRecord, decision: CheckAgain) -> bool:
-    """Whether the lookup is worth an event: an equal one is not recorded again."""
+    """Return True unless an equal lookup is recorded already."""
     return not record.lookups or record.lookups[-1].candidates != decision.candidates
 
 
 def was_never_created(record: BatchRecord) -> bool:
-    """Whether it was abandoned by the search, and not by its sender after a refusal."""
+    """Return True if the search abandoned the intent, and not its sender after a refusal."""
     return bool(record.abandoned and record.lookups) and record.lookups[-1].at >= _proof(record)
 
 

@@ -112,7 +112,7 @@ def _place_finding(
 
 
 def _choose_task(equal_tasks: Sequence[Task], previous: PreviousPlans | None) -> Task:
-    """Of equal hunks choose the one that was reviewed."""
+    """Choose the hunk that was reviewed among equal ones."""
     # That was the first. If some of them are gone since, the nearest to it is taken.
     planned = previous.locations.get(equal_tasks[0].id) if previous else None
     if planned is None or len(planned.equal_tasks) == len(equal_tasks):

@@ -252,7 +252,7 @@ class LedgerState:
 
     @cached_property
     def _charges(self) -> list[tuple[datetime | None, int | None, Decimal]]:
-        """Of each request: the time of its answer, its pull request, and dollars."""
+        """Yield for each request the time of its answer, its pull request, and dollars."""
         return [
             (record.answer.at if record.answer else None, record.request.pr, record.charge())
             for record in self.requests

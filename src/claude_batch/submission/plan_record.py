@@ -38,7 +38,7 @@ def build_plan(
 
 
 def is_recorded(state: LedgerState, plan: Plan) -> bool:
-    """Whether the latest plan of the same pull request or range has the same content."""
+    """Return True if the latest plan of the same pull request or range has the same content."""
 
     def content(plan: Plan) -> object:
         return plan.base, plan.head, plan.files, plan.left_out

@@ -37,7 +37,7 @@ def _latest(state: LedgerState) -> Iterator[Plan]:
 
 
 def _can_be_retried(state: LedgerState, task: TaskId, now: datetime) -> bool:
-    """Whether the task has tries left and was not cancelled."""
+    """Return True if the task has tries left and was not cancelled."""
     if state.task_status(task) is not TaskStatus.NEW:
         return False
     ends: list[RequestRecord] = []

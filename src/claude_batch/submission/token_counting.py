@@ -18,13 +18,13 @@ COUNTED_KEYS = ("model", "system", "messages", "output_config")
 
 
 def has_token_history(state: LedgerState, config: Config) -> bool:
-    """Whether the ledger has enough billed answers of every configured model."""
+    """Return True if the ledger has enough billed answers of every configured model."""
     asked = {config.model, *routing.rule_models(config.rules)}
     return asked <= UsageHistory.from_state(state).length.keys()
 
 
 def choose_sample(requests: Iterable[PreparedRequest]) -> Iterator[PreparedRequest]:
-    """Of each model whose tokens in are known by length only: evenly spread over the sizes."""
+    """Choose requests, spread over the sizes, of models whose input is known by length only."""
     groups: dict[str, list[PreparedRequest]] = {}
     for request in requests:
         if request.expected and request.expected.input_basis == "length":
@@ -36,7 +36,7 @@ def choose_sample(requests: Iterable[PreparedRequest]) -> Iterator[PreparedReque
 
 
 def counting_params(params: bytes) -> bytes:
-    """What the counting endpoint takes of a request."""
+    """Return the params of a request that the counting endpoint accepts."""
     whole: Mapping[str, object] = json.loads(params)
     return json.dumps({key: whole[key] for key in COUNTED_KEYS if key in whole}).encode()
 

@@ -47,7 +47,7 @@ UNVERIFIED_ALLOWED = VerificationState()  # used when the second look is switche
 
 
 def is_postable(finding: Finding) -> bool:
-    """Whether the finding may be posted: only such findings get a second look."""
+    """Return True if the finding may be posted. Only such findings get a second look."""
     return finding.task is not None and not finding.is_negligible and not finding.is_malformed
 
 

@@ -22,7 +22,7 @@ from claude_batch.cli.source_options import RangeFlag
 from claude_batch.environment import environment
 from claude_batch.errors import BadUsage
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.sandbox.demo.run import NOTE, DemoResult, DemoStage, Verbs, stage
+from claude_batch.sandbox.demo.run import NOTE, DemoActions, DemoResult, DemoStage, stage
 from claude_batch.sandbox.demo.run import demo as run_demo
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.sources import PullRequestSource
@@ -54,7 +54,7 @@ def demo(
     )
 
 
-def verbs(stage: DemoStage) -> Verbs:
+def verbs(stage: DemoStage) -> DemoActions:
     repository = open_repository(stage.clone, stage.environ)
 
     def submit_changes() -> SubmitResult:
@@ -79,7 +79,7 @@ def verbs(stage: DemoStage) -> Verbs:
         print_status(text.publication(results))
         return results[0]
 
-    return Verbs(submit_changes, collect_answers, publish_findings)
+    return DemoActions(submit_changes, collect_answers, publish_findings)
 
 
 def _text(result: DemoResult, out: Path) -> str:

@@ -16,7 +16,7 @@ CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedRequest:
+class LoggedApiRequest:
     method: str
     path: str  # without the query
     body_bytes: int
@@ -32,7 +32,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens instead of an answer. Without a status the connection is closed."""
+    """A fault in place of an answer. Without a status the connection is closed."""
 
     status: int | None = None
     kind: str = "api_error"
@@ -61,7 +61,7 @@ def failing(method: str, ending: str, *faults: Fault | None) -> Faults:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ApiRequest:
     id: str
     method: str
     path: str
@@ -85,13 +85,13 @@ class Answer:
 
 
 class Service(Protocol):
-    """What the handler serves."""
+    """The service behind the handler."""
 
-    log: list[LoggedRequest]
+    log: list[LoggedApiRequest]
     most_bytes: int
     now: Callable[[], datetime]
 
-    def answer(self, request: Request) -> Answer: ...
+    def answer(self, request: ApiRequest) -> Answer: ...
     def meet(self, method: str, path: str) -> Fault | None: ...
     def wait_for_stop(self) -> None: ...
 
@@ -102,7 +102,7 @@ class HttpServer(ThreadingHTTPServer):
     service: Service
 
     def __init__(self, port: int, service: Service) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("127.0.0.1", port), AnthropicHandler)
         self.service = service
         self.open: set[socket.socket] = set()
 
@@ -115,7 +115,7 @@ class HttpServer(ThreadingHTTPServer):
                 self.open.discard(connection)  # the client was first
 
 
-class Handler(BaseHTTPRequestHandler):
+class AnthropicHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = CHUNK  # headers and body leave together
@@ -169,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._fail(request, fault)
 
-    def _fail(self, request: Request, fault: Fault) -> None:
+    def _fail(self, request: ApiRequest, fault: Fault) -> None:
         if fault.after:
             self.server.service.answer(request)
         self._log(request, fault.status or 0)
@@ -182,15 +182,15 @@ class Handler(BaseHTTPRequestHandler):
         body = json.dumps(envelope).encode() if fault.body is None else fault.body
         self._send(request, Answer(fault.status, body, headers=fault.headers))
 
-    def _log(self, request: Request, status: int) -> None:
-        row = LoggedRequest(request.method, request.path, request.size, status)
+    def _log(self, request: ApiRequest, status: int) -> None:
+        row = LoggedApiRequest(request.method, request.path, request.size, status)
         self.server.service.log.append(row)
 
-    def _request(self) -> Request:
+    def _request(self) -> ApiRequest:
         where = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         size = int(headers.get("content-length", "0"))
-        return Request(
+        return ApiRequest(
             new_id("req"),
             self.command,
             where.path,
@@ -208,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
             size -= len(self.rfile.read(min(size, CHUNK))) or size
         return b""
 
-    def _send(self, request: Request, answer: Answer, cut: int | None = None) -> None:
+    def _send(self, request: ApiRequest, answer: Answer, cut: int | None = None) -> None:
         self.send_response(answer.status)
         self.send_header("content-type", answer.content_type)
         self.send_header("request-id", request.id)

@@ -20,7 +20,7 @@ KIND = re.compile(r"^Kind: ([a-z][a-z0-9-]*)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class ModelReply:
-    """What becomes of one request. Tokens that are None are counted from the text."""
+    """The outcome of one request. Tokens that are None are counted from the text."""
 
     text: str = ""
     stop_reason: str = "end_turn"

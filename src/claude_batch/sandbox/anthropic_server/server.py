@@ -20,12 +20,12 @@ from types import TracebackType
 
 from claude_batch.sandbox.anthropic_server.handler import (
     Answer,
+    ApiRequest,
     Call,
     Fault,
     Faults,
     HttpServer,
-    LoggedRequest,
-    Request,
+    LoggedApiRequest,
     failing,
 )
 from claude_batch.sandbox.anthropic_server.models import CATALOGUE
@@ -40,7 +40,7 @@ from claude_batch.sandbox.anthropic_server.store import BatchStore
 from claude_batch.sandbox.anthropic_server.usage import count_input_tokens
 from claude_batch.sandbox.anthropic_server.validation import find_params_error
 
-__all__ = ["BatchesServer", "Call", "Fault", "Faults", "LoggedRequest", "ModelReply", "failing"]
+__all__ = ["BatchesServer", "Call", "Fault", "Faults", "LoggedApiRequest", "ModelReply", "failing"]
 MOST_BYTES = 256_000_000
 MOST_LISTED = 1000
 VERSIONS = ("2023-06-01", "2026-10-21")
@@ -65,7 +65,7 @@ class BatchesServer:
         most_bytes: int = MOST_BYTES,
         port: int = 0,
     ) -> None:
-        self.log: list[LoggedRequest] = []
+        self.log: list[LoggedApiRequest] = []
         self.most_bytes = most_bytes
         self._keys = keys
         self._faults = faults
@@ -120,7 +120,7 @@ class BatchesServer:
     def wait_for_stop(self) -> None:
         self._stopped.wait()
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: ApiRequest) -> Answer:
         try:
             with self._lock:
                 return self._routed(request)
@@ -128,7 +128,7 @@ class BatchesServer:
             body = error_envelope(refused.kind, str(refused), request.id)
             return Answer(refused.status, json.dumps(body).encode())
 
-    def _routed(self, request: Request) -> Answer:
+    def _routed(self, request: ApiRequest) -> Answer:
         self._admit(request)
         allowed = False
         for method, pattern, handle in ROUTES:
@@ -140,7 +140,7 @@ class BatchesServer:
             raise AnthropicErrorResponse(405, "invalid_request_error", "Method Not Allowed")
         raise AnthropicErrorResponse(404, "not_found_error", "Not Found")
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, request: ApiRequest) -> None:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         key = request.headers.get("x-api-key") or bearer
         if not key or (self._keys is not None and key not in self._keys):
@@ -155,11 +155,11 @@ class BatchesServer:
                 413, "request_too_large", "Request exceeds the maximum size"
             )
 
-    def create(self, request: Request) -> Answer:
+    def create(self, request: ApiRequest) -> Answer:
         batch = self._store.create(request.body, request.version)
         return _json(self._store.json(batch, self.url, "in_progress"))
 
-    def listed(self, request: Request) -> Answer:
+    def listed(self, request: ApiRequest) -> Answer:
         limit, shown = _limit(request), self._store.newest_first()
         names = [batch.id for batch in shown]
         after, before = request.query.get("after_id"), request.query.get("before_id")
@@ -179,21 +179,21 @@ class BatchesServer:
         ends = (page[0].id, page[-1].id) if page else (None, None)
         return _json({"data": data, "has_more": more, "first_id": ends[0], "last_id": ends[1]})
 
-    def retrieve(self, request: Request, name: str) -> Answer:
+    def retrieve(self, request: ApiRequest, name: str) -> Answer:
         return _json(self._store.json(self._store.get(name), self.url))
 
-    def cancel(self, request: Request, name: str) -> Answer:
+    def cancel(self, request: ApiRequest, name: str) -> Answer:
         return _json(self._store.cancel(name))
 
-    def delete(self, request: Request, name: str) -> Answer:
+    def delete(self, request: ApiRequest, name: str) -> Answer:
         return _json(self._store.delete(name))
 
-    def results(self, request: Request, name: str) -> Answer:
+    def results(self, request: ApiRequest, name: str) -> Answer:
         headers = {"content-disposition": f'attachment; filename="{name}_results.jsonl"'}
         body = self._store.results(name)
         return Answer(200, body, "application/x-jsonl", headers, chunked=True)
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: ApiRequest) -> Answer:
         params = _checked(request)
         reply = self._reviewer(params)
         if reply.result != "succeeded":
@@ -202,11 +202,11 @@ class BatchesServer:
         counts = self._store.cache.count(params, now, now)
         return _json(render_message(params, reply, counts, "standard"))
 
-    def count_tokens(self, request: Request) -> Answer:
+    def count_tokens(self, request: ApiRequest) -> Answer:
         params = _checked(request, max_tokens=1)
         return _json({"input_tokens": count_input_tokens(params)})
 
-    def model(self, request: Request, name: str) -> Answer:
+    def model(self, request: ApiRequest, name: str) -> Answer:
         if name not in CATALOGUE:
             raise AnthropicErrorResponse(404, "not_found_error", f"model: {name}")
         return _json(CATALOGUE[name].json())
@@ -229,7 +229,7 @@ def _json(body: Json) -> Answer:
     return Answer(200, json.dumps(body).encode())
 
 
-def _limit(request: Request) -> int:
+def _limit(request: ApiRequest) -> int:
     text = request.query.get("limit", "20")
     if not (text.isdigit() and 1 <= int(text) <= MOST_LISTED):
         raise AnthropicErrorResponse(
@@ -238,7 +238,7 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _checked(request: Request, **given: object) -> Json:
+def _checked(request: ApiRequest, **given: object) -> Json:
     """The params of a message, looked at at once. `given` are keys that need not be sent."""
     try:
         params = json.loads(request.body)

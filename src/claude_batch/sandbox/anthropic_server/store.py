@@ -128,7 +128,7 @@ class BatchStore:
         return batch.results.read_bytes()
 
     def requests(self, name: str) -> Iterator[tuple[str, Json]]:
-        """What was sent: (custom_id, params)."""
+        """The requests as they were sent: (custom_id, params)."""
         with self._batches[name].file.open("rb") as file:
             for line in file:
                 row: BatchRequest = json.loads(line)

@@ -1,4 +1,4 @@
-"""What the real API refuses in the params of a message, in the order in which it looks."""
+"""Checks of message params that the real API makes, in its order."""
 
 from collections.abc import Callable, Iterator, Mapping
 

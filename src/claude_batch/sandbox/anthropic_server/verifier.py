@@ -42,7 +42,7 @@ def _scene(shown: str) -> ShownCode:
 
 
 def _claims(shown: str) -> Iterator[tuple[str, str, str]]:
-    """Of each claim its id, its first row's number and its title."""
+    """Yield for each claim its id, the number of its first row, and its title."""
     rows = shown.split("\n")
     for at, row in enumerate(rows[:-1]):
         if found := CLAIM.match(row):

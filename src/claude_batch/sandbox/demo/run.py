@@ -1,4 +1,4 @@
-"""`demo`: the whole trip on this machine, on the two look-alikes, with the verbs that users run."""
+"""`demo`: submit, collect and publish on this machine, against the two test servers."""
 
 import shutil
 import tempfile
@@ -45,8 +45,8 @@ class DemoStage:
 
 
 @dataclass(frozen=True)
-class Verbs:
-    """The verbs, bound to a stage. Each says what it did as soon as it has done it."""
+class DemoActions:
+    """The commands of a demo, bound to its stage. Each prints its result as soon as it has it."""
 
     submit: Callable[[], SubmitResult]
     collect: Callable[[], CollectResult]
@@ -55,14 +55,14 @@ class Verbs:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What a demo did: each of its three parts."""
+    """The results of the three steps of a demo."""
 
     submission: SubmitResult
     collection: CollectResult
     published: PublishResult
 
 
-def demo(verbs: Verbs) -> DemoResult:
+def demo(verbs: DemoActions) -> DemoResult:
     return DemoResult(verbs.submit(), verbs.collect(), verbs.publish())
 
 

@@ -41,7 +41,7 @@ def find_body_errors(body: Any) -> list[str]:
 
 
 def is_malformed(draft: object) -> bool:
-    """Whether a comment is not even made of the right kinds of values."""
+    """Return True if a field of the comment has a wrong type."""
     if not isinstance(draft, dict):
         return True
     texts = all(isinstance(draft.get(name, ""), str) for name in ("path", "side", "start_side"))
@@ -50,7 +50,7 @@ def is_malformed(draft: object) -> bool:
 
 
 def find_anchor_errors(draft: Mapping[str, Any], changes: Sequence[ChangedFile]) -> list[str]:
-    """What is wrong with where a comment wants to stand. Empty: nothing."""
+    """Return the errors of a comment's position; none for a good one."""
     touched = next((each for each in changes if each.path == draft.get("path")), None)
     if touched is None:
         return [BAD_PATH]
@@ -90,7 +90,7 @@ def quote_hunk(hunk: Hunk, side: Side, line: int) -> str:
 
 
 def shift_line(line: int, hunks: Sequence[Hunk]) -> int | None:
-    """Where a line is after these hunks without context; None: it was changed or dropped."""
+    """Return the line number after these hunks without context, None if it was changed."""
     shift = 0
     for hunk in hunks:
         olds = [each.old for each in hunk.lines if each.old is not None]

@@ -1,4 +1,4 @@
-"""What is said on a pull request: reviews, their comments, and the conversation."""
+"""The conversation on a pull request: reviews, their comments, and issue comments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

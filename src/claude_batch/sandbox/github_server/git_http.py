@@ -41,7 +41,7 @@ done
 
 
 class Source(Protocol):
-    """Where a request's body comes from."""
+    """The source of a request's body."""
 
     def read(self, size: int, /) -> bytes: ...
 

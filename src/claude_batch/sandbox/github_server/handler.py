@@ -108,10 +108,10 @@ class Chunked:
         return found
 
 
-Answer = Callable[[HttpRequest, "Handler"], None]
+Answer = Callable[[HttpRequest, "GitHubHandler"], None]
 
 
-class Handler(BaseHTTPRequestHandler):
+class GitHubHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     answer: ClassVar[Answer]
     clock: ClassVar[Callable[[], datetime]]

@@ -1,4 +1,4 @@
-"""What goes over the wire of the GitHub look-alike: requests, replies, refusals, pages."""
+"""HTTP messages of the GitHub test server: requests, replies, refusals, pages."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ MOST_PER_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who a token belongs to, and the permissions with which it may write.
+    """The owner of a token, and the permissions with which it may write.
 
     An account whose name ends in [bot] is an installation: `GET /user` refuses it.
     """

@@ -21,7 +21,7 @@ from claude_batch.sandbox.github_server import pulls as hub_pulls
 from claude_batch.sandbox.github_server import threads as hub_threads
 from claude_batch.sandbox.github_server.git_http import RECEIVE_PACK, GitServer, write_hook
 from claude_batch.sandbox.github_server.git_repository import BareRepository
-from claude_batch.sandbox.github_server.handler import Handler, HttpRequest, Server
+from claude_batch.sandbox.github_server.handler import GitHubHandler, HttpRequest, Server
 from claude_batch.sandbox.github_server.messages import (
     ACTIONS_BOT,
     Account,
@@ -71,7 +71,7 @@ class GitHubServer:
         folder = Path(self._hooks.name)
         write_hook(folder, self.settings.refused_refs, self.settings.repository)
         given = {"answer": staticmethod(self._answer), "clock": staticmethod(now)}
-        handler = type("HubHandler", (Handler,), given)
+        handler = type("HubHandler", (GitHubHandler,), given)
         self._server = Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._git = GitServer(bare.resolve(), environ, folder)
@@ -162,7 +162,7 @@ class GitHubServer:
             return None
         return BOT if self.settings.tokens is None else self.settings.tokens.get(token)
 
-    def _answer(self, call: HttpRequest, handler: Handler) -> None:
+    def _answer(self, call: HttpRequest, handler: GitHubHandler) -> None:
         found = GIT_PATH.fullmatch(call.path)
         if found:
             self._answer_git(call, handler, found[1], found[2])
@@ -177,7 +177,7 @@ class GitHubServer:
         with self._lock:
             self.log.append(noted)
 
-    def _answer_api(self, call: HttpRequest, handler: Handler) -> None:
+    def _answer_api(self, call: HttpRequest, handler: GitHubHandler) -> None:
         body, reply = self._reply(call)
         self._note(call, body, reply)
         handler.whole(reply.status, reply.encoded(), reply.headers)
@@ -211,7 +211,9 @@ class GitHubServer:
             except GitHubErrorResponse as error:
                 return error.reply
 
-    def _answer_git(self, call: HttpRequest, handler: Handler, repository: str, path: str) -> None:
+    def _answer_git(
+        self, call: HttpRequest, handler: GitHubHandler, repository: str, path: str
+    ) -> None:
         account = self._account(call.token())
         reply = self._git_refusal(call, account, unquote(repository), path)
         if reply is None:

@@ -1,4 +1,4 @@
-"""What the GitHub look-alike remembers beside the bare repository: pull requests and talk."""
+"""The state of the GitHub test server beside the bare repository: pull requests and comments."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from claude_batch.sandbox.github_server.messages import Account, not_found
 
 @dataclass(frozen=True, slots=True)
 class GitHubSettings:
-    """What an administrator would have set.
+    """Settings that an administrator would make.
 
     `tokens` maps each token to its account; None takes every token for GITHUB_TOKEN's.
     `collaborators` maps logins to admin, maintain, write, triage or read; the owner is an admin.
@@ -165,7 +165,7 @@ class GitHubState:
         return self.issue_comments[int(number)]
 
     def branch_ref(self, owner: str, ref: str) -> str:
-        """Where a branch lives here; those of forks have a corner of their own."""
+        """The ref of a branch here. Branches of forks have a namespace of their own."""
         return f"refs/heads/{ref}" if owner == self.owner else f"refs/forks/{owner}/heads/{ref}"
 
     def follow_refs(self) -> None:

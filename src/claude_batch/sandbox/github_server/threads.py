@@ -1,4 +1,4 @@
-"""What people do to a thread of review comments: answer it, react to it, resolve it."""
+"""Actions of people on a thread of review comments: reply, react, resolve."""
 
 from claude_batch.sandbox.github_server import comment_serializers as shapes
 from claude_batch.sandbox.github_server.messages import (
