@@ -88,3 +88,6 @@ def test_code_and_fences_outgrow_what_they_hold() -> None:
     assert code_span("a `b`") == "`` a `b` ``"
     assert code_block("```\n", "suggestion") == "````suggestion\n```\n````"
     assert code_block("", "suggestion") == "```suggestion\n```"
+    # The longest run counts, wherever it stands.
+    for text in ("`````\n```\n`\n", "`\n```\n`````\n", "```\n`````\n`\n"):
+        assert code_block(text) == f"``````\n{text}``````"

@@ -221,6 +221,8 @@ def test_no_redirect_is_followed(edge: Edge) -> None:
     assert caught.value.remedy.startswith("set ANTHROPIC_BASE_URL to the final address")
     with pytest.raises(CannotCollect, match="307"):
         claude.retrieve_batch(BatchId("b"))
+    with pytest.raises(CannotCollect, match="307"):
+        list(claude.stream_results(BatchId("b")))
     assert elsewhere.log == []
 
 

@@ -186,6 +186,13 @@ def test_a_repository_without_a_remote_has_no_shared_ledger(place, alone):
 # -- Anthropic ------------------------------------------------------------------------------------
 
 
+def test_without_a_key_there_may_be_nothing_to_send(place, alone):
+    run = place.run(
+        "submit", "--range", "HEAD..HEAD", cwd=alone, environ={"ANTHROPIC_API_KEY": None}
+    )
+    assert run.code == 0
+
+
 def test_without_a_key_nothing_is_claimed(place, alone):
     said, done = place.run(
         "submit", "--range", "HEAD~1..HEAD", cwd=alone, code=3, environ={"ANTHROPIC_API_KEY": None}

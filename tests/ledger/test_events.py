@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from claude_batch.findings.anchors import AnchoredTask
-from claude_batch.ledger.events import from_line, to_line
+from claude_batch.ledger.events import IntentAbandoned, Stamp, from_line, to_line
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from golden_events import LINES, TYPES
@@ -75,3 +75,9 @@ def test_what_is_kept_of_each_task_is_small() -> None:
     for one in (planned, file, asked):
         assert not hasattr(one, "__dict__")
         assert sys.getsizeof(one) < 100
+
+
+def test_a_stamp_gives_each_event_its_time_run_and_repository() -> None:
+    stamp = Stamp("run-1", "octo/demo", lambda: intent("i1").at)
+    event = stamp.event(IntentAbandoned, intent="i1", reason="interrupted")
+    assert (event.run, event.repo, event.at) == ("run-1", "octo/demo", intent("i1").at)

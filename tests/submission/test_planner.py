@@ -137,6 +137,13 @@ class TestBudgets:
         made = claimant().plan(LedgerState.from_events(spent), subject(task("t2"), pr=pr))
         assert bool(made.refused) is is_refused
 
+    def test_a_pull_requests_budget_counts_what_it_spent_on_earlier_days(self) -> None:
+        spent: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1"), answered("i1", usd=Decimal(1))]
+        nine_days_later = claimant(60 * 24 * 9)
+        assert nine_days_later.plan(
+            LedgerState.from_events(spent), subject(task("t2"), pr=7)
+        ).refused
+
     def test_last_month_is_over(self) -> None:
         spent: list[AnyEvent] = [
             intent("i1"),
