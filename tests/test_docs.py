@@ -21,9 +21,9 @@ from claude_batch.anthropic_api.results import Usage
 from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import open_repository
 from claude_batch.cli.main import COMMANDS, app
-from claude_batch.config import loader as config_table
+from claude_batch.config import loader
 from claude_batch.config.model import Config
-from claude_batch.costs import estimates as estimate
+from claude_batch.costs import estimates
 from claude_batch.costs import prompt_cache as prefix
 from claude_batch.costs.prices import BATCH_FACTOR, Prices
 from claude_batch.errors import ClaudeBatchError
@@ -160,7 +160,7 @@ def test_every_key_of_the_configuration_is_in_the_table_with_its_default() -> No
 
 def test_the_example_is_a_configuration() -> None:
     [example] = blocks(section(README, "## Configuration"), "toml")
-    read = config_table.parse_config(config_table.OWN_FILE, example.encode())
+    read = loader.parse_config(loader.OWN_FILE, example.encode())
     assert read.budget.month is None
     assert set(tomllib.loads(example)) <= set(Config.model_fields)
 
@@ -345,19 +345,19 @@ def test_the_prices_are_those_of_the_table() -> None:
 
 def test_the_estimate_is_computed_as_the_page_says() -> None:
     text = " ".join(section(COSTS, "## The estimate").split())
-    newer, older = estimate.TENTHS_PER_TOKEN / 10, estimate.TENTHS_PER_TOKEN_OLDER / 10
+    newer, older = estimates.TENTHS_PER_TOKEN / 10, estimates.TENTHS_PER_TOKEN_OLDER / 10
     assert f"every {newer} characters ({older} for" in text
-    assert f"every {estimate.MIN_TENTHS_PER_TOKEN / 10} characters" in text
-    assert f"for each task {estimate.OUTPUT_PER_TASK} for the answer" in text
-    *thinking, last = [f"{amount:,}" for amount in estimate.THINKING_PER_TASK.values()]
+    assert f"every {estimates.MIN_TENTHS_PER_TOKEN / 10} characters" in text
+    assert f"for each task {estimates.OUTPUT_PER_TASK} for the answer" in text
+    *thinking, last = [f"{amount:,}" for amount in estimates.THINKING_PER_TASK.values()]
     assert f"{', '.join(thinking)} or {last}, by effort from `low` to `max`" in text
 
     chars, tasks, effort, model = 22_000, 8, "medium", "claude-sonnet-5-5"
     assert f"{chars:,} characters and {tasks} tasks, at effort `{effort}`, to `{model}`" in text
-    made = estimate.estimate_request(
+    made = estimates.estimate_request(
         Prices.load(), model, effort, chars=chars, tasks=tasks, at=PRICED_ON, batch=True
     )
-    most = estimate.max_input_tokens(chars), estimate.max_tokens(chars, tasks, effort)
+    most = estimates.max_input_tokens(chars), estimates.max_tokens(chars, tasks, effort)
     expected = made.input_tokens, made.output_tokens
     computed = [
         ["expected", *expected, made.usd],

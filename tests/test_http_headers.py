@@ -1,6 +1,6 @@
 import pytest
 
-from claude_batch import http_headers as patience
+from claude_batch import http_headers
 
 NOON = "Sun, 22 Nov 2026 12:00:00 GMT"
 
@@ -24,17 +24,17 @@ NOON = "Sun, 22 Nov 2026 12:00:00 GMT"
     ],
 )
 def test_what_an_answer_asks_for(headers: dict[str, str], seconds: float | None) -> None:
-    assert patience.parse_retry_after(headers) == seconds
+    assert http_headers.parse_retry_after(headers) == seconds
 
 
 def test_it_backs_off_up_to_a_ceiling() -> None:
-    assert [patience.backoff(n, None, 0) for n in (1, 2, 3, 7, 20)] == [1, 2, 4, 60, 60]
-    assert [patience.backoff(n, None, 1) for n in (1, 2, 3, 7, 20)] == [0.5, 1, 2, 30, 30]
+    assert [http_headers.backoff(n, None, 0) for n in (1, 2, 3, 7, 20)] == [1, 2, 4, 60, 60]
+    assert [http_headers.backoff(n, None, 1) for n in (1, 2, 3, 7, 20)] == [0.5, 1, 2, 30, 30]
 
 
 @pytest.mark.parametrize("luck", [0.0, 0.5, 1.0])
 def test_it_never_comes_back_earlier_than_it_was_told(luck: float) -> None:
-    assert 30 <= patience.backoff(4, 30.0, luck) <= 33
+    assert 30 <= http_headers.backoff(4, 30.0, luck) <= 33
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_it_never_comes_back_earlier_than_it_was_told(luck: float) -> None:
     ],
 )
 def test_whether_it_is_worth_waiting(headers: dict[str, str], passing: bool, worth: bool) -> None:
-    assert patience.should_retry(headers, passing) is worth
+    assert http_headers.should_retry(headers, passing) is worth

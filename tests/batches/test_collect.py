@@ -7,9 +7,9 @@ import pytest
 
 from claude_batch.anthropic_api.request_body import InMemoryBody
 from claude_batch.anthropic_api.results import Outcome
-from claude_batch.batches import cancel as verb
+from claude_batch.batches import cancel
 from claude_batch.batches.collect_result import Progress, merge_results
-from claude_batch.cli.output import json_documents as report
+from claude_batch.cli.output import json_documents
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import CannotCollect, SubmitUnclear
@@ -79,7 +79,7 @@ def test_each_outcome_is_recorded_as_what_it_is(work: Work) -> None:
             assert found[path].usd is None
         assert found["overloaded.py"].error == "overloaded_error: busy"
         assert "cyber" in str(found["refused.py"].error)
-        said = json.loads(document(report.collection(done)))
+        said = json.loads(document(json_documents.collection(done)))
         assert said["receipt"]["usd"] > 0
         assert sum(said["answers"].values()) == len(OUTCOMES)
         # What failed a second time waits for `retry`; what was canceled was never tried.
@@ -291,7 +291,7 @@ def test_a_canceled_batch_says_what_was_done_before(work: Work) -> None:
     with open_rig(work.path, seconds=600) as rig:
         rig.submit(rig.apart("a.py", "b.py"))
         rig.clock.forward(seconds=320)
-        ((_, status),) = verb.cancel([rig.ledger], rig.claude, [], "run-1", rig.clock)
+        ((_, status),) = cancel.cancel([rig.ledger], rig.claude, [], "run-1", rig.clock)
         assert status == "canceling"
         done = rig.collect()
         assert done.counts() | {"succeeded": 1, "canceled": 1} == done.counts()

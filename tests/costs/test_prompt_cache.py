@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_batch.anthropic_api.results import Usage
-from claude_batch.costs import estimates as estimate
+from claude_batch.costs import estimates
 from claude_batch.costs.prompt_cache import (
     ASSUMED_HIT_RATE,
     HISTORY,
@@ -182,14 +182,14 @@ def test_no_bill_is_above_what_is_reserved(
     model: str, chars: int, mark: CachedPrefix | None, shares: list[int]
 ) -> None:
     """However a prompt of at most so many tokens is split into classes."""
-    made = estimate.estimate_request(
+    made = estimates.estimate_request(
         PRICES, model, "medium", chars=chars, tasks=3, at=TODAY, batch=True, cached_prefix=mark
     )
-    most, whole = estimate.max_input_tokens(chars), max(sum(shares), 1)
+    most, whole = estimates.max_input_tokens(chars), max(sum(shares), 1)
     into, read, write = (most * share // whole for share in shares)
     if mark is None:
         into, read, write = into + read + write, 0, 0
-    output = estimate.max_tokens(chars, 3, "medium")
+    output = estimates.max_tokens(chars, 3, "medium")
     usage = Usage(input=into, cache_read=read, cache_write_1h=write, output=output)
     assert PRICES.cost(model, usage, at=TODAY, batch=True).usd <= made.usd_max
     assert made.usd <= made.usd_max
@@ -200,7 +200,7 @@ def test_an_estimate_shows_the_hits_that_are_expected(is_primer: bool) -> None:
     hits = Decimal(0) if is_primer else ASSUMED_HIT_RATE
     mark = CachedPrefix(4_000, hits, is_primer)
     plain, marked = (
-        estimate.estimate_request(
+        estimates.estimate_request(
             PRICES, MODEL, "low", chars=22_000, tasks=1, at=TODAY, batch=True, cached_prefix=one
         )
         for one in (None, mark)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from claude_batch.batches.collect_result import CollectResult
-from claude_batch.cli.output import json_documents as report
+from claude_batch.cli.output import json_documents
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Lane
 from claude_batch.errors import (
@@ -119,7 +119,7 @@ def test_what_an_event_runs(event: str, said: dict[str, Any], expected: list[str
 
 def test_what_it_did_is_one_document() -> None:
     done = run("schedule", {}, Calls())
-    said = json.loads(document(report.ci(done)))
+    said = json.loads(document(json_documents.ci(done)))
     assert said.keys() >= {"event", "notes", "warnings", "collect", "publish"}
     assert "submit" not in said
     assert said["publish"]["pull_request"] == 7
@@ -154,7 +154,7 @@ def test_an_outage_is_a_warning(outage: ClaudeBatchError) -> None:
     done = run("pull_request", payload("opened"), Calls({"submit": outage}))
     assert done.warnings == [outage]
     assert done.submission is None
-    said = json.loads(document(report.ci(done)))["warnings"]
+    said = json.loads(document(json_documents.ci(done)))["warnings"]
     assert said == [{"problem": outage.problem, "remedy": outage.remedy}]
 
 

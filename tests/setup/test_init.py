@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from claude_batch.config import loader as config_table
+from claude_batch.config import loader
 from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage, CannotRead, CannotRecord
 from claude_batch.git.work_tree import WorkTree
@@ -151,7 +151,7 @@ def test_what_names_no_action_is_a_usage_error(tmp_path, given):
 
 def test_the_configuration_is_the_defaults(tmp_path):
     run(tmp_path)
-    assert config_table.parse_config(CONFIG, (tmp_path / CONFIG).read_bytes()) == Config()
+    assert loader.parse_config(CONFIG, (tmp_path / CONFIG).read_bytes()) == Config()
 
 
 def test_events_permissions_and_the_label_of_the_workflows(tmp_path):

@@ -10,13 +10,13 @@ import pytest
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.batching import PlannedBatch
-from claude_batch.cli.output import json_documents as report
+from claude_batch.cli.output import json_documents
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import BadConfig, BudgetExceeded, CannotSubmit, SubmitUnclear
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.server import BatchesServer, Fault, failing
-from claude_batch.submission import token_counting as counting
+from claude_batch.submission import token_counting
 from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.send import BatchSender
 from claude_batch.submission.submit import estimate, submit
@@ -48,7 +48,7 @@ def test_what_is_claimed_sent_and_recorded(rig: Rig) -> None:
 
 def test_the_document_of_scripts(rig: Rig) -> None:
     done = rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
-    said = json.loads(document(report.submission(done)))
+    said = json.loads(document(json_documents.submission(done)))
     assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
     assert said["batches"] == [{"id": done.sent[0].id, "requests": 1, "tasks": 1}]
     assert said["requests"] == 1
@@ -78,7 +78,7 @@ def test_tokens_in_are_counted_where_no_answer_says_them(rig: Rig) -> None:
     rig.config = Config(budget=Budget(pull_request=None))
     subject = rig.apart(*(f"src/{n}.py" for n in range(20)))
     would = estimate(subject, rig.claimant(), rig.ledger, rig.claude)
-    assert len(rig.server.log) == counting.SAMPLE_SIZE
+    assert len(rig.server.log) == token_counting.SAMPLE_SIZE
     assert would.plan.input_basis == "counted"
     rig.submit(subject)
     billed = sum(answer.usage.prompt for answer in rig.collect().answers if answer.usage)
@@ -129,7 +129,7 @@ def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> No
     assert "src/login.py" in content(params)
     assert params["output_config"]["effort"] == "medium", "more effort saves nothing"
     assert first.plan.ladder_steps == ("only the riskiest files",)
-    said = json.loads(document(report.submission(first)))
+    said = json.loads(document(json_documents.submission(first)))
     assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
     assert said["left_out"] == [
         {"path": "src/view.py", "reason": "over budget: only the riskiest files are sent"}

@@ -8,7 +8,7 @@ import pytest
 from claude_batch.batches.batching import PreparedRequest
 from claude_batch.diff.model import Hunk
 from claude_batch.ledger.view import LedgerState
-from claude_batch.submission import token_counting as counting
+from claude_batch.submission import token_counting
 from submissions import claim, claimant, subject, task
 
 
@@ -25,8 +25,8 @@ def drafts(*lengths: int) -> list[PreparedRequest]:
 @pytest.mark.parametrize("number", [1, 2, 7, 8, 9, 100])
 def test_a_sample_is_spread_over_the_sizes(number: int) -> None:
     made = drafts(*range(1_000, 1_000 + 10 * number, 10))
-    sizes = [draft.body.size for draft in counting.choose_sample(reversed(made))]
-    assert len(set(sizes)) == min(number, counting.SAMPLE_SIZE)
+    sizes = [draft.body.size for draft in token_counting.choose_sample(reversed(made))]
+    assert len(set(sizes)) == min(number, token_counting.SAMPLE_SIZE)
     assert (min(sizes), max(sizes)) == (made[0].body.size, made[-1].body.size)
 
 
@@ -34,7 +34,7 @@ def test_what_is_counted_is_the_prompt_and_nothing_that_counting_refuses() -> No
     (draft,) = drafts(1_000)
     whole, asked = (
         json.loads(draft.body.read()),
-        json.loads(counting.counting_params(draft.body.read())),
+        json.loads(token_counting.counting_params(draft.body.read())),
     )
     assert whole.keys() - asked.keys() == {"max_tokens"}
     assert all(asked[key] == whole[key] for key in asked)
@@ -43,7 +43,7 @@ def test_what_is_counted_is_the_prompt_and_nothing_that_counting_refuses() -> No
 def test_counts_correct_what_the_length_says() -> None:
     made = drafts(1_000, 9_000)
     by_length = [draft.expected.tokens_by_length for draft in made if draft.expected]
-    counted = counting.token_ratios(
+    counted = token_counting.token_ratios(
         (draft, 3 * size) for draft, size in zip(made, by_length, strict=True)
     )
     assert counted == {"claude-sonnet-5-5": (3 * sum(by_length), sum(by_length))}

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from claude_batch.batches.status import check_prefix
 from claude_batch.errors import BadUsage
-from claude_batch.ledger import events as order
+from claude_batch.ledger import events
 from claude_batch.ledger.events import Stamp, TasksReset
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState, TaskStatus
@@ -53,7 +53,7 @@ def _free(
 
 def _reset(state: LedgerState, tasks: tuple[TaskId, ...], reason: str, stamp: Stamp) -> TasksReset:
     answers = (row.answer for task in tasks for row in state.requests_of(task))
-    at = order.next_timestamp((answer.at for answer in answers if answer), stamp.now())
+    at = events.next_timestamp((answer.at for answer in answers if answer), stamp.now())
     return stamp.event(TasksReset, at=at, tasks=tasks, reason=reason)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from claude_batch.costs import budgets as budget
+from claude_batch.costs import budgets
 from claude_batch.errors import BadUsage
 from claude_batch.findings.finding import Finding
 from claude_batch.ledger.batch_record import BatchRecord
@@ -77,7 +77,7 @@ Details = BatchDetails | TaskDetails | Finding
 def status(ledger: Ledger, now: datetime) -> Status:
     state = ledger.view()
     standings = {task: state.task_status(task) for task in _tasks(state)}
-    _, month = budget.start_of_day_and_month(now)
+    _, month = budgets.start_of_day_and_month(now)
     return Status(
         tuple(_row(record, now) for record in state.open_batches()),
         sum(standing is TaskStatus.IN_FLIGHT for standing in standings.values()),

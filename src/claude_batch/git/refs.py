@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from claude_batch.errors import CannotRecord
-from claude_batch.git import errors as git_errors
-from claude_batch.git import plumbing
+from claude_batch.git import errors, plumbing
 from claude_batch.git.process import Completed, Git, GitFailed
 
 PRIVATE = "refs/claude-batch"
@@ -89,7 +88,7 @@ class RemoteRef:
         """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
         # Nearly always the ref has grown or stands still, and one connection does.
         result = self._fetch(f"{self.ref}:{self._tracking_ref}")
-        if result.code and git_errors.is_unreachable(result.err):
+        if result.code and errors.is_unreachable(result.err):
             raise self._error(result)
         if result.code:
             return self._classify_fetch_failure()
@@ -101,12 +100,12 @@ class RemoteRef:
         """The tip of a ref that is missing, was rewritten, or is being fetched by a rival too."""
         tip, seen = self.tip(), commit_at(self.git, self._tracking_ref)
         if tip is None and (seen or self.marker_seen()):
-            raise git_errors.lost_ref_error(self.ref, self.remote, self._tracking_ref, seen)
+            raise errors.lost_ref_error(self.ref, self.remote, self._tracking_ref, seen)
         if tip is None or tip == seen:
             return tip
         fetched = self._fetch_unverified()
         if seen and not follows(self.git, fetched, seen):
-            raise git_errors.rewritten_ref_error(self.ref, self.remote, self._tracking_ref, seen)
+            raise errors.rewritten_ref_error(self.ref, self.remote, self._tracking_ref, seen)
         self._remember(fetched)
         return fetched
 
@@ -136,8 +135,8 @@ class RemoteRef:
             rejection for rejection in result.out.decode().splitlines() if rejection.startswith("!")
         ]
         text = "\n".join([*rejections, result.err])
-        if git_errors.is_final(text):
-            raise git_errors.explain_failure(text, self.ref, self.remote, self._credentials())
+        if errors.is_final(text):
+            raise errors.explain_failure(text, self.ref, self.remote, self._credentials())
         if all("rejected]" not in rejection for rejection in rejections):
             # The answer to a push may be lost after the push has landed.
             newest = self.fetch_tip()
@@ -206,7 +205,7 @@ class RemoteRef:
         """A rival in this clone may win: an older memory is compared in the same way."""
         self.git.run("update-ref", self._tracking_ref, commit, check=False)
 
-    def _credentials(self) -> git_errors.Credentials:
+    def _credentials(self) -> errors.Credentials:
         if self.token:
             return "token"
         stored = r"^(http\..*extraheader|credential\..*helper)$"
@@ -214,7 +213,7 @@ class RemoteRef:
         return "stored" if settings.out else "none"
 
     def _error(self, result: Completed) -> CannotRecord:
-        return git_errors.explain_failure(result.err, self.ref, self.remote, self._credentials())
+        return errors.explain_failure(result.err, self.ref, self.remote, self._credentials())
 
 
 def commit_at(git: Git, ref: str) -> str | None:

@@ -15,8 +15,7 @@ from functools import cached_property
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from claude_batch.findings.finding import Finding
-from claude_batch.git import errors as git_errors
-from claude_batch.git import plumbing
+from claude_batch.git import errors, plumbing
 from claude_batch.git.objects import ObjectReader, ObjectSpool, SpooledObject
 from claude_batch.git.process import Git
 from claude_batch.git.refs import TRIES, LocalRef, LostRace, RemoteRef, replaced_tips
@@ -201,9 +200,7 @@ class GitLedger:
             "fast-import", "--quiet", "--done", "--force", stdin=stream, check=False
         )
         if done.code:
-            raise git_errors.explain_failure(
-                done.err, self.ref, self.remote or "this clone", "stored"
-            )
+            raise errors.explain_failure(done.err, self.ref, self.remote or "this clone", "stored")
         return done.out.decode().strip()
 
     def _zeros(self) -> str:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from claude_batch.anthropic_api.client import AnthropicClient
-from claude_batch.config import rules as routing
+from claude_batch.config import rules
 from claude_batch.config.model import Config, OwnKind
 from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.store import Ledger
-from claude_batch.submission import budget_ladder as ladder
+from claude_batch.submission import budget_ladder
 
 CheckStatus = Literal["ok", "warning", "fault"]
 
@@ -61,7 +61,7 @@ def _config(config: Config, prices: Prices) -> Iterator[DoctorCheck]:
         remedy = "set `budget.month` in the configuration"
         yield DoctorCheck("budget", "warning", "there is no limit on spending", remedy)
     negotiated = apply_custom_rates(prices, config.prices)
-    others = (*ladder.step_models(config.ladder), *routing.rule_models(config.rules))
+    others = (*budget_ladder.step_models(config.ladder), *rules.rule_models(config.rules))
     for model in filter(None, (config.model, config.verify, *others)):
         negotiated.rates(model, at=prices.as_of, prompt_tokens=0)  # raises for one without a price
     own = f", with your own rates of {', '.join(config.prices)}" if config.prices else ""

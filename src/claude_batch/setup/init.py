@@ -6,8 +6,7 @@ from difflib import unified_diff
 from enum import StrEnum
 
 from claude_batch.git.work_tree import WorkTree
-from claude_batch.setup import pre_commit_config as hook_config
-from claude_batch.setup import workflows as workflow
+from claude_batch.setup import pre_commit_config, workflows
 from claude_batch.setup.workflows import DEFAULT_ACTION, Action
 
 CONFIG = ".claude-batch.toml"
@@ -71,14 +70,14 @@ def _config(current: str | None, project: str) -> SetupFile:
         return SetupFile(CONFIG, SetupChange.unchanged, note="this is your configuration")
     if "[tool.claude-batch" in project:
         return SetupFile(CONFIG, SetupChange.unchanged, note=f"{PYPROJECT} has the configuration")
-    return SetupFile(CONFIG, SetupChange.create, after=workflow.load_template("claude-batch.toml"))
+    return SetupFile(CONFIG, SetupChange.create, after=workflows.load_template("claude-batch.toml"))
 
 
 def _workflow(name: str, template: str, current: str | None, action: Action) -> SetupFile:
-    wanted = workflow.render_workflow(template, action)
+    wanted = workflows.render_workflow(template, action)
     if current is None:
         return SetupFile(name, SetupChange.create, after=wanted)
-    if workflow.remove_pins(current) == workflow.remove_pins(wanted):
+    if workflows.remove_pins(current) == workflows.remove_pins(wanted):
         return SetupFile(name, SetupChange.unchanged)
     return SetupFile(
         name,
@@ -88,9 +87,9 @@ def _workflow(name: str, template: str, current: str | None, action: Action) -> 
 
 
 def _hook(current: str | None, action: Action) -> SetupFile:
-    wanted = hook_config.add_hook(current or "", action)
+    wanted = pre_commit_config.add_hook(current or "", action)
     if wanted is None:
-        lines = hook_config.render_hook(action, "  ")
+        lines = pre_commit_config.render_hook(action, "  ")
         return SetupFile(HOOKS, SetupChange.left_alone, note=f"add this under `repos`:\n{lines}")
     if current is None:
         return SetupFile(HOOKS, SetupChange.create, after=wanted)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from claude_batch.ledger import events as order
+from claude_batch.ledger import events
 from claude_batch.ledger.events import Plan, SkippedPath, Stamp
 from claude_batch.ledger.view import LedgerState
-from claude_batch.submission import budget_ladder as ladder
+from claude_batch.submission import budget_ladder
 from claude_batch.submission.scope import PendingWork
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import DiffOrigin, FileOrigin, Task
@@ -21,8 +21,8 @@ def build_plan(
     if sent:
         ids = {task.id for task in sent}
         unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
-        left_out += [SkippedPath(path=path, reason=ladder.OVER_BUDGET) for path in unsent]
-    at = order.next_timestamp(_times(state, scope.pr, comparison.label), now)
+        left_out += [SkippedPath(path=path, reason=budget_ladder.OVER_BUDGET) for path in unsent]
+    at = events.next_timestamp(_times(state, scope.pr, comparison.label), now)
     return Stamp(scope.run, scope.repo, lambda: at).event(
         Plan,
         id=plan_id,

@@ -17,17 +17,16 @@ from claude_batch.batches.batching import (
     plan_batch,
     split_into_batches,
 )
-from claude_batch.config import rules as routing
+from claude_batch.config import rules
 from claude_batch.config.model import RISKY_ONLY, Config, Lane
-from claude_batch.costs import budgets as budget
-from claude_batch.costs import prompt_cache as prefix
+from claude_batch.costs import budgets, prompt_cache
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.ledger.events import Estimate, IntentId, Plan
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.usage_history import Basis, InputBasis, Pair
 from claude_batch.ledger.view import LedgerState
-from claude_batch.submission import budget_ladder as ladder
+from claude_batch.submission import budget_ladder
 from claude_batch.submission.budget_ladder import rank_by_risk
 from claude_batch.submission.plan_record import build_plan, is_recorded
 from claude_batch.submission.request_builder import RequestBuilder, RequestCache
@@ -108,16 +107,16 @@ class SubmissionPlanner:
         """Plan the submission; runs again on every new tip of the ledger. Pure but for new ids."""
         self._check_settings()
         hits = (
-            prefix.measure_hit_rate(state, self.now)
+            prompt_cache.measure_hit_rate(state, self.now)
             if self.waits_for_primers
-            else prefix.ASSUMED_HIT_RATE
+            else prompt_cache.ASSUMED_HIT_RATE
         )
         work = PendingWork.from_state(state, scope, self.token_ratios, hits)
         spent = self._spent(state, scope.pr)
         candidate, steps = self._apply_ladder(work, spent)
         if candidate.refused:
             unsent = build_plan(state, work, (), self.new_id(), self.now)
-            refusal = ladder.refuse_after_steps(candidate.refused, steps)
+            refusal = budget_ladder.refuse_after_steps(candidate.refused, steps)
             repeated = bool(scope.resubmission) or is_recorded(state, unsent)
             return SubmissionPlan(unsent, (), refusal, repeated, steps)
         plan = build_plan(state, work, candidate.tasks, self.new_id(), self.now)
@@ -144,7 +143,10 @@ class SubmissionPlanner:
                 "not keep it",
                 'use the lane batch, or set `retention` to "answers"',
             )
-        models = (*ladder.step_models(self.config.ladder), *routing.rule_models(self.config.rules))
+        models = (
+            *budget_ladder.step_models(self.config.ladder),
+            *rules.rule_models(self.config.rules),
+        )
         for model in models:  # raises UnknownModel for one without a price
             self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
 
@@ -165,14 +167,14 @@ class SubmissionPlanner:
             if step == RISKY_ONLY:
                 risky_only = True
             else:
-                planner = replace(planner, config=ladder.apply_step(planner.config, step))
+                planner = replace(planner, config=budget_ladder.apply_step(planner.config, step))
             cheaper = (
                 planner._riskiest_files(work, spent)
                 if risky_only
                 else planner._candidate(work, work.new, spent)
             )
             if step == RISKY_ONLY or cheaper.max_usd < candidate.max_usd:
-                steps.append(ladder.describe_step(candidate.planner.config, step))
+                steps.append(budget_ladder.describe_step(candidate.planner.config, step))
                 candidate = cheaper
         return candidate, tuple(steps)
 
@@ -192,7 +194,7 @@ class SubmissionPlanner:
         max_usd = sum((expected.estimate.usd_max for _, expected in priced), Decimal(0))
         refused = None
         try:
-            budget.check_budget(self.config.budget, usd_max=max_usd, **spent)
+            budgets.check_budget(self.config.budget, usd_max=max_usd, **spent)
         except BudgetExceeded as refusal:
             refused = refusal
         return Candidate(self, tuple(tasks), priced, max_usd, refused)
@@ -219,9 +221,9 @@ class SubmissionPlanner:
         return best or self._candidate(work, work.new, spent)
 
     def _spent(self, state: LedgerState, pr: int | None) -> SpentDollars:
-        day, month = budget.start_of_day_and_month(self.now)
+        day, month = budgets.start_of_day_and_month(self.now)
         return SpentDollars(
-            spent_pr=state.spent(budget.BEGINNING_OF_TIME, pr) if pr else None,
+            spent_pr=state.spent(budgets.BEGINNING_OF_TIME, pr) if pr else None,
             spent_day=state.spent(day),
             spent_month=state.spent(month),
         )

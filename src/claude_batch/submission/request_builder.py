@@ -6,15 +6,15 @@ from datetime import datetime
 
 from claude_batch.anthropic_api.request_body import InMemoryBody, StoreBody
 from claude_batch.batches.batching import PreparedRequest, RequestEstimate
-from claude_batch.config import rules as routing
+from claude_batch.config import rules
 from claude_batch.config.model import Config
-from claude_batch.costs import prompt_cache as prefix
+from claude_batch.costs import prompt_cache
 from claude_batch.costs.estimates import estimate_input_tokens, estimate_request, max_tokens
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.prompt_cache import CachedPrefix, CachePricing
 from claude_batch.ledger.events import IntentId, RequestRecorded, Stamp
 from claude_batch.ledger.usage_history import UsageHistory
-from claude_batch.prompts import repository_rules as house_rules
+from claude_batch.prompts import repository_rules
 from claude_batch.prompts.context import select_snippets
 from claude_batch.prompts.rendering import PromptContext
 from claude_batch.prompts.reviewed_files import ReviewedFiles
@@ -72,7 +72,7 @@ class RequestBuilder:
         starts = (
             (config.model, shared_prefix(kind, tasks, config)) for kind, config, tasks in known
         )
-        cached_prefixes = prefix.plan_cached_prefixes(
+        cached_prefixes = prompt_cache.plan_cached_prefixes(
             starts, lambda model: self._cache_pricing(model, work)
         )
         return [
@@ -105,7 +105,7 @@ class RequestBuilder:
             for model, tasks in self._split(asked, context, solo_task_ids):
                 prompt_context = PromptContext(
                     select_snippets(tasks.asked, (*tasks.asked, *tasks.context), head),
-                    house_rules.select_rules(rule_files, {task.path for task in tasks.asked}),
+                    repository_rules.select_rules(rule_files, {task.path for task in tasks.asked}),
                     source.title,
                     source.description,
                 )
@@ -115,7 +115,7 @@ class RequestBuilder:
     def _split(
         self, asked: Sequence[Task], context: Sequence[Task], solo_task_ids: frozenset[TaskId]
     ) -> Iterator[tuple[str, RequestTasks]]:
-        for model, tasks in routing.group_by_model(self.config, asked).items():
+        for model, tasks in rules.group_by_model(self.config, asked).items():
             for group in group_tasks(tasks, context, solo_task_ids):
                 yield model, group
 

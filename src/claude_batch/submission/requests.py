@@ -7,12 +7,11 @@ from typing import Literal
 from pydantic_core import to_json
 
 from claude_batch.anthropic_api.request_body import Body, InMemoryBody, StoreBody
-from claude_batch.config import rules as routing
+from claude_batch.config import rules
 from claude_batch.config.model import Config
 from claude_batch.costs.prompt_cache import CachedPrefix
 from claude_batch.findings.anchors import AnchoredTask
-from claude_batch.prompts import kinds as prompts_kinds
-from claude_batch.prompts import rendering as prompt
+from claude_batch.prompts import kinds, rendering
 from claude_batch.prompts.rendering import NO_CONTEXT, PromptContext
 from claude_batch.tasks.task import Kind, Task, TaskId
 
@@ -112,15 +111,13 @@ def build_request(
     store_body: StoreBody = InMemoryBody,
     cached_prefix: CachedPrefix | None = None,
 ) -> Request:
-    output: dict[str, object] = {
-        "format": {"type": "json_schema", "schema": prompts_kinds.answer_schema()}
-    }
+    output: dict[str, object] = {"format": {"type": "json_schema", "schema": kinds.answer_schema()}}
     if config.effort:
         output["effort"] = config.effort
     tasks = tuple(AnchoredTask.from_hunk(task.id, task.path, task.hunk) for task in group.asked)
     common = _shared(group, config)
-    own = prompt.render_files(group.asked, tasks, group.context, group.prompt_context.snippets)
-    system = [_block(prompts_kinds.render_system(kind))]
+    own = rendering.render_files(group.asked, tasks, group.context, group.prompt_context.snippets)
+    system = [_block(kinds.render_system(kind))]
     content = [_block(text) for text in (common, own) if text]
     if cached_prefix:
         (content if common else system)[0]["cache_control"] = FOR_AN_HOUR
@@ -138,12 +135,12 @@ def build_request(
 
 def shared_prefix(kind: Kind, group: RequestTasks, config: Config) -> str:
     """The text before the files. Requests with an equal prefix can share a prompt cache."""
-    return prompts_kinds.render_system(kind) + _shared(group, config)
+    return kinds.render_system(kind) + _shared(group, config)
 
 
 def _shared(group: RequestTasks, config: Config) -> str:
-    return prompt.render_shared(
-        routing.rules_with_instruction(config.rules, group.asked), group.prompt_context
+    return rendering.render_shared(
+        rules.rules_with_instruction(config.rules, group.asked), group.prompt_context
     )
 
 

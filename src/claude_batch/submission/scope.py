@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from claude_batch.costs import prompt_cache as prefix
+from claude_batch.costs import prompt_cache
 from claude_batch.diff.model import Comparison, SkippedFile
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.usage_history import Pair, UsageHistory
@@ -54,7 +54,7 @@ class PendingWork:
         state: LedgerState,
         scope: ReviewScope,
         token_ratios: Mapping[str, Pair] | None = None,
-        cache_hit_rate: Decimal = prefix.ASSUMED_HIT_RATE,
+        cache_hit_rate: Decimal = prompt_cache.ASSUMED_HIT_RATE,
     ) -> "PendingWork":
         tasks = unique_tasks(scope.tasks)
         known = state.known_tasks(task.id for task in tasks) | scope.known_elsewhere

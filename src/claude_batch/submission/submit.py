@@ -8,7 +8,7 @@ from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.batching import PreparedRequest
 from claude_batch.ledger.store import Ledger
 from claude_batch.ledger.view import LedgerState
-from claude_batch.submission import token_counting as counting
+from claude_batch.submission import token_counting
 from claude_batch.submission.planner import SubmissionPlanner, SubmitResult
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import BatchSender, PrimerWait
@@ -49,18 +49,18 @@ def _informed(
     scope: ReviewScope, planner: SubmissionPlanner, state: LedgerState, anthropic: AnthropicClient
 ) -> SubmissionPlanner:
     """With what the service counts, where no answers say yet how many tokens a length has."""
-    if counting.has_token_history(state, planner.config):
+    if token_counting.has_token_history(state, planner.config):
         return planner
     requests = planner.plan(state, scope).requests()
-    return replace(planner, token_ratios=counting.token_ratios(_counted(requests, anthropic)))
+    return replace(planner, token_ratios=token_counting.token_ratios(_counted(requests, anthropic)))
 
 
 def _counted(
     requests: Iterable[PreparedRequest], anthropic: AnthropicClient
 ) -> Iterator[tuple[PreparedRequest, int]]:
     """Until nobody answers."""
-    for request in counting.choose_sample(requests):
-        tokens = anthropic.count_tokens(counting.counting_params(request.body.read()))
+    for request in token_counting.choose_sample(requests):
+        tokens = anthropic.count_tokens(token_counting.counting_params(request.body.read()))
         if tokens is None:
             return
         yield request, tokens

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from claude_batch.batches.batching import PreparedRequest
-from claude_batch.config import rules as routing
+from claude_batch.config import rules
 from claude_batch.config.model import Config
 from claude_batch.ledger.usage_history import Pair, UsageHistory
 from claude_batch.ledger.view import LedgerState
@@ -19,7 +19,7 @@ COUNTED_KEYS = ("model", "system", "messages", "output_config")
 
 def has_token_history(state: LedgerState, config: Config) -> bool:
     """Return True if the ledger has enough billed answers of every configured model."""
-    asked = {config.model, *routing.rule_models(config.rules)}
+    asked = {config.model, *rules.rule_models(config.rules)}
     return asked <= UsageHistory.from_state(state).length.keys()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from claude_batch.anthropic_api.request_body import Body, InMemoryBody
 from claude_batch.config.model import Lane
-from claude_batch.costs import estimates as estimate
+from claude_batch.costs import estimates
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.verdicts import claim_label
@@ -63,7 +63,7 @@ class VerificationRequest:
     def output_tokens(self) -> int:
         if _can_disable_thinking(self.model):
             return OUTPUT_PER_CLAIM * len(self.claims)
-        return estimate.estimate_output_tokens(len(self.claims), "low")
+        return estimates.estimate_output_tokens(len(self.claims), "low")
 
 
 def build_requests(claims: Iterable[Claim], model: str) -> Iterator[VerificationRequest]:
@@ -94,7 +94,7 @@ def build_request(claims: Sequence[Claim], model: str) -> VerificationRequest:
         thinking = {"thinking": {"type": "disabled"}}
     else:
         output["effort"] = "low"
-        limit = estimate.max_tokens(0, len(claims), "low")
+        limit = estimates.max_tokens(0, len(claims), "low")
     params = {
         "model": model,
         "max_tokens": limit,

@@ -11,7 +11,7 @@ from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import open_ledgers, open_repository
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
 from claude_batch.formatting import count
-from claude_batch.ledger import compaction as folding
+from claude_batch.ledger import compaction
 from claude_batch.ledger import prune as ledger_prune
 from claude_batch.ledger.prune import PruneResult
 from claude_batch.ledger.repair import LedgerHistory
@@ -23,7 +23,7 @@ app = command_app()
 def prune(
     older_than: Annotated[
         int, typer.Option("--older-than", min=0, help="Days since the pull request closed.")
-    ] = folding.MIN_AGE.days,
+    ] = compaction.MIN_AGE.days,
     squash: Annotated[
         bool, typer.Option("--squash", help="Also squash the history to one commit.")
     ] = False,

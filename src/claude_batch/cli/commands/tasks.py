@@ -27,7 +27,7 @@ from claude_batch.prompts.kinds import BUILT_IN_VERSIONS
 from claude_batch.submission import submit as submission
 from claude_batch.submission.inputs import build_planner, kinds_including
 from claude_batch.submission.scope import ReviewScope
-from claude_batch.tasks import task_file as tasks_file
+from claude_batch.tasks import task_file
 from claude_batch.tasks.task import Kind, Task
 
 app = command_app("Validate or submit tasks from a file.")
@@ -90,4 +90,4 @@ def _read(file: str, known: tuple[Kind, ...]) -> tuple[Task, ...]:
         file_errors(CannotRead, f"{file} could not be read", "name a file, or - for stdin"),
         nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines,
     ):
-        return tasks_file.parse_task_file(lines, known)
+        return task_file.parse_task_file(lines, known)

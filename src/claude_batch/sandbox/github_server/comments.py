@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from claude_batch.diff.model import Side
-from claude_batch.sandbox.github_server import comment_serializers as shapes
+from claude_batch.sandbox.github_server import comment_serializers
 from claude_batch.sandbox.github_server.comment_rules import (
     BLANK,
     MALFORMED,
@@ -59,7 +59,7 @@ def _commit(desk: GitHubState, pull: PullRecord, wanted: str | None) -> str:
 def list_reviews(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     pull = desk.pull(number)
     found = [each for each in desk.reviews.values() if each.pull == pull.number]
-    return paginate(incoming, [shapes.review(desk, each) for each in found], desk.url)
+    return paginate(incoming, [comment_serializers.review(desk, each) for each in found], desk.url)
 
 
 def create_review(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
@@ -77,7 +77,7 @@ def create_review(desk: GitHubState, incoming: Incoming, number: str) -> ApiResp
     review.state = STATES.get(body.get("event", ""), "PENDING")
     for draft in drafts:
         _keep_remark(desk, review, draft, changes)
-    return ApiResponse(200, shapes.review(desk, review))
+    return ApiResponse(200, comment_serializers.review(desk, review))
 
 
 def _check_review(body: object, drafts: object) -> None:
@@ -129,7 +129,7 @@ def _keep_remark(
 def list_remarks(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     pull = desk.pull(number)
     found = [
-        shapes.remark(desk, each)
+        comment_serializers.remark(desk, each)
         for each in desk.review_comments.values()
         if each.pull == pull.number and desk.reviews[each.review].state != "PENDING"
     ]
@@ -153,7 +153,9 @@ def create_remark(desk: GitHubState, incoming: Incoming, number: str) -> ApiResp
     if faults:
         raise invalid_field("PullRequestReviewComment", LINE_FIELD, " and ".join(faults))
     review = _keep_review(desk, pull, _login(incoming), "", commit)
-    return ApiResponse(201, shapes.remark(desk, _keep_remark(desk, review, body, changes)))
+    return ApiResponse(
+        201, comment_serializers.remark(desk, _keep_remark(desk, review, body, changes))
+    )
 
 
 def reply_to_remark(desk: GitHubState, incoming: Incoming, number: str, remark: str) -> ApiResponse:
@@ -167,7 +169,9 @@ def _reply(
     first = desk.review_comments.get(to)
     if first is None or first.pull != pull.number:
         raise not_found()
-    return ApiResponse(201, shapes.remark(desk, say_in_thread(desk, first, _login(incoming), body)))
+    return ApiResponse(
+        201, comment_serializers.remark(desk, say_in_thread(desk, first, _login(incoming), body))
+    )
 
 
 def say_in_thread(desk: GitHubState, first: ReviewComment, login: str, body: str) -> ReviewComment:
@@ -187,14 +191,14 @@ def _check_body(body: str, resource: str) -> None:
 
 
 def get_remark(desk: GitHubState, _: Incoming, remark: str) -> ApiResponse:
-    return ApiResponse(200, shapes.remark(desk, desk.review_comment(remark)))
+    return ApiResponse(200, comment_serializers.remark(desk, desk.review_comment(remark)))
 
 
 def edit_remark(desk: GitHubState, incoming: Incoming, remark: str) -> ApiResponse:
     made = desk.review_comment(remark)
     made.body = _new_body(incoming, "PullRequestReviewComment")
     made.updated_at, made.edited = desk.timestamp(), True
-    return ApiResponse(200, shapes.remark(desk, made))
+    return ApiResponse(200, comment_serializers.remark(desk, made))
 
 
 def _new_body(incoming: Incoming, resource: str) -> str:
@@ -206,7 +210,7 @@ def _new_body(incoming: Incoming, resource: str) -> str:
 def list_comments(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     pull = desk.pull(number)
     found = [each for each in desk.issue_comments.values() if each.pull == pull.number]
-    return paginate(incoming, [shapes.comment(desk, each) for each in found], desk.url)
+    return paginate(incoming, [comment_serializers.comment(desk, each) for each in found], desk.url)
 
 
 def create_comment(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
@@ -214,15 +218,15 @@ def create_comment(desk: GitHubState, incoming: Incoming, number: str) -> ApiRes
     body = _new_body(incoming, "IssueComment")
     made = IssueComment(desk.next_id(), pull.number, _login(incoming), body, at, at)
     desk.issue_comments[made.id] = made
-    return ApiResponse(201, shapes.comment(desk, made))
+    return ApiResponse(201, comment_serializers.comment(desk, made))
 
 
 def get_comment(desk: GitHubState, _: Incoming, comment: str) -> ApiResponse:
-    return ApiResponse(200, shapes.comment(desk, desk.issue_comment(comment)))
+    return ApiResponse(200, comment_serializers.comment(desk, desk.issue_comment(comment)))
 
 
 def edit_comment(desk: GitHubState, incoming: Incoming, comment: str) -> ApiResponse:
     made = desk.issue_comment(comment)
     made.body = _new_body(incoming, "IssueComment")
     made.updated_at, made.edited = desk.timestamp(), True
-    return ApiResponse(200, shapes.comment(desk, made))
+    return ApiResponse(200, comment_serializers.comment(desk, made))

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
 
-from claude_batch.sandbox.github_server import serializers as shapes
+from claude_batch.sandbox.github_server import serializers
 from claude_batch.sandbox.github_server.git_repository import NO_COMMIT
 from claude_batch.sandbox.github_server.messages import (
     ApiResponse,
@@ -25,7 +25,7 @@ WINDOW = {"limit": 1000, "remaining": 999, "reset": 4_102_444_800, "used": 1}
 def user(desk: GitHubState, incoming: Incoming) -> ApiResponse:
     if incoming.account is None or incoming.account.is_bot:
         raise forbidden()
-    return ApiResponse(200, shapes.whole_user(desk, incoming.account.login))
+    return ApiResponse(200, serializers.whole_user(desk, incoming.account.login))
 
 
 def rate_limit(_: GitHubState, __: Incoming) -> ApiResponse:
@@ -35,7 +35,7 @@ def rate_limit(_: GitHubState, __: Incoming) -> ApiResponse:
 def get(desk: GitHubState, incoming: Incoming) -> ApiResponse:
     push = bool(incoming.account and "contents" in incoming.account.can_write)
     rights = {"admin": False, "maintain": False, "push": push, "triage": push, "pull": True}
-    return ApiResponse(200, shapes.repository(desk) | {"permissions": rights})
+    return ApiResponse(200, serializers.repository(desk) | {"permissions": rights})
 
 
 def permission(desk: GitHubState, _: Incoming, login: str) -> ApiResponse:
@@ -43,7 +43,7 @@ def permission(desk: GitHubState, _: Incoming, login: str) -> ApiResponse:
     known = {desk.owner: "admin", **desk.settings.collaborators}
     role = known.get(unquote(login), "read")
     word = {"maintain": "write", "triage": "read"}.get(role, role)
-    shape = {"permission": word, "role_name": role, "user": shapes.user(desk, unquote(login))}
+    shape = {"permission": word, "role_name": role, "user": serializers.user(desk, unquote(login))}
     return ApiResponse(200, shape)
 
 
@@ -53,8 +53,8 @@ def commit(desk: GitHubState, _: Incoming, revision: str) -> ApiResponse:
         raise error_response(422, f"No commit found for SHA: {revision}")
     parents = desk.bare.commit(sha).parents
     files = desk.bare.changes(parents[0], sha) if parents else ()
-    entries = [shapes.changed_file(desk, each, sha) for each in files]
-    return ApiResponse(200, shapes.commit(desk, sha) | {"files": entries})
+    entries = [serializers.changed_file(desk, each, sha) for each in files]
+    return ApiResponse(200, serializers.commit(desk, sha) | {"files": entries})
 
 
 def contents(desk: GitHubState, incoming: Incoming, path: str) -> ApiResponse:
@@ -95,7 +95,7 @@ def compare(desk: GitHubState, incoming: Incoming, basehead: str) -> ApiResponse
         raise error_response(404, f"No common ancestor between {base} and {head}.")
     ahead, behind = desk.bare.commits_between(old, new), desk.bare.commits_between(new, old)
     words = {(0, 0): "identical", (1, 0): "ahead", (0, 1): "behind", (1, 1): "diverged"}
-    shown = paginate(incoming, [shapes.commit(desk, sha) for sha in ahead], desk.url)
+    shown = paginate(incoming, [serializers.commit(desk, sha) for sha in ahead], desk.url)
     url = f"{desk.url}/{desk.repository}/compare/{old}...{new}"
     body = {
         "url": f"{desk.url}/repos/{desk.repository}/compare/{old}...{new}",
@@ -103,14 +103,16 @@ def compare(desk: GitHubState, incoming: Incoming, basehead: str) -> ApiResponse
         "permalink_url": url,
         "diff_url": f"{url}.diff",
         "patch_url": f"{url}.patch",
-        "base_commit": shapes.commit(desk, old),
-        "merge_base_commit": shapes.commit(desk, middle),
+        "base_commit": serializers.commit(desk, old),
+        "merge_base_commit": serializers.commit(desk, middle),
         "status": words[bool(ahead), bool(behind)],
         "ahead_by": len(ahead),
         "behind_by": len(behind),
         "total_commits": len(ahead),
         "commits": shown.body,
-        "files": [shapes.changed_file(desk, each, new) for each in desk.bare.changes(old, new)],
+        "files": [
+            serializers.changed_file(desk, each, new) for each in desk.bare.changes(old, new)
+        ],
     }
     return ApiResponse(200, body, shown.headers)
 
@@ -131,13 +133,15 @@ def _refuse_ruled(desk: GitHubState, name: str) -> None:
 
 def get_ref(desk: GitHubState, _: Incoming, name: str) -> ApiResponse:
     full = f"refs/{unquote(name)}"
-    return ApiResponse(200, shapes.git_ref(desk, full, _ref(desk, full)))
+    return ApiResponse(200, serializers.git_ref(desk, full, _ref(desk, full)))
 
 
 def matching_refs(desk: GitHubState, incoming: Incoming, name: str) -> ApiResponse:
     start = f"refs/{unquote(name)}"
     found = {each: sha for each, sha in desk.bare.refs().items() if each.startswith(start)}
-    return paginate(incoming, [shapes.git_ref(desk, *each) for each in found.items()], desk.url)
+    return paginate(
+        incoming, [serializers.git_ref(desk, *each) for each in found.items()], desk.url
+    )
 
 
 def _known_object(desk: GitHubState, body: dict[str, Any]) -> str:
@@ -157,7 +161,7 @@ def create_ref(desk: GitHubState, incoming: Incoming) -> ApiResponse:
         )
     if not desk.bare.update_ref(name, sha, NO_COMMIT):
         raise error_response(422, "Reference already exists")
-    return ApiResponse(201, shapes.git_ref(desk, name, sha))
+    return ApiResponse(201, serializers.git_ref(desk, name, sha))
 
 
 def edit_ref(desk: GitHubState, incoming: Incoming, name: str) -> ApiResponse:
@@ -173,7 +177,7 @@ def edit_ref(desk: GitHubState, incoming: Incoming, name: str) -> ApiResponse:
     forward = body.get("force") is True or desk.bare.is_ancestor(old, sha)
     if not forward or not desk.bare.update_ref(full, sha, old):
         raise error_response(422, "Update is not a fast forward")
-    return ApiResponse(200, shapes.git_ref(desk, full, sha))
+    return ApiResponse(200, serializers.git_ref(desk, full, sha))
 
 
 def delete_ref(desk: GitHubState, _: Incoming, name: str) -> ApiResponse:

@@ -16,9 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from claude_batch.sandbox.demo.conversation import ConversationItem, build_conversation
-from claude_batch.sandbox.github_server import comments as hub_talk
-from claude_batch.sandbox.github_server import pulls as hub_pulls
-from claude_batch.sandbox.github_server import threads as hub_threads
+from claude_batch.sandbox.github_server import comments, pulls, threads
 from claude_batch.sandbox.github_server.git_http import RECEIVE_PACK, GitServer, write_hook
 from claude_batch.sandbox.github_server.git_repository import BareRepository
 from claude_batch.sandbox.github_server.handler import GitHubHandler, HttpRequest, Server
@@ -119,15 +117,15 @@ class GitHubServer:
         """The new pull request's number. `head` is a branch, or owner:branch: that one is a
         fork's, and lives here under refs/forks/OWNER/heads/BRANCH. Raises Refused."""
         with self._lock:
-            record = hub_pulls.blank_pull(self._desk, title, head, base, author)
+            record = pulls.blank_pull(self._desk, title, head, base, author)
             record = replace(record, body=body, draft=draft, labels=tuple(labels))
-            return hub_pulls.open_pull(self._desk, record).number
+            return pulls.open_pull(self._desk, record).number
 
     def merge(self, number: int) -> str:
         """The id of the merge commit, now the tip of the base branch. Raises Refused."""
         with self._lock:
             self._desk.follow_refs()
-            return hub_pulls.merge(self._desk, number).merge_commit or ""
+            return pulls.merge(self._desk, number).merge_commit or ""
 
     def close(self, number: int) -> None:
         """Without merging."""
@@ -144,18 +142,18 @@ class GitHubServer:
     def react(self, comment_id: int, login: str, content: str) -> None:
         """A person's reaction to a review comment: +1, -1, laugh, … Raises Refused."""
         with self._lock:
-            hub_threads.react(self._desk, comment_id, login, content)
+            threads.react(self._desk, comment_id, login, content)
 
     def reply(self, comment_id: int, login: str, body: str) -> int:
         """A person's reply to a review comment; its id. Raises Refused."""
         with self._lock:
             first = self._desk.review_comment(comment_id)
-            return hub_talk.say_in_thread(self._desk, first, login, body).id
+            return comments.say_in_thread(self._desk, first, login, body).id
 
     def resolve(self, comment_id: int, login: str) -> None:
         """A person resolves the thread of a review comment. Raises Refused."""
         with self._lock:
-            hub_threads.resolve(self._desk, comment_id, login)
+            threads.resolve(self._desk, comment_id, login)
 
     def _account(self, token: str | None) -> Account | None:
         if token is None:

@@ -1,6 +1,6 @@
 """Actions of people on a thread of review comments: reply, react, resolve."""
 
-from claude_batch.sandbox.github_server import comment_serializers as shapes
+from claude_batch.sandbox.github_server import comment_serializers
 from claude_batch.sandbox.github_server.messages import (
     ApiResponse,
     Incoming,
@@ -9,14 +9,14 @@ from claude_batch.sandbox.github_server.messages import (
 )
 from claude_batch.sandbox.github_server.state import CommentReaction, GitHubState
 
-CONTENTS = frozenset(shapes.REACTIONS)
+CONTENTS = frozenset(comment_serializers.REACTIONS)
 
 
 def reactions(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     first = desk.review_comment(number)
     wanted = incoming.query.get("content")
     found = [
-        shapes.reaction(desk, each)
+        comment_serializers.reaction(desk, each)
         for each in desk.reactions.get(first.id, ())
         if wanted in (None, each.content)
     ]
