@@ -28,8 +28,8 @@ from claude_batch.ledger.git_store import GitLedger
 from claude_batch.prompts import repository_rules
 from claude_batch.prompts.context import ContextSource
 from claude_batch.prompts.kinds import find_kind
-from claude_batch.sandbox.anthropic_server.reviewer import ANCHORED
-from claude_batch.sandbox.anthropic_server.server import BatchesServer, ModelReply
+from claude_batch.sandbox.anthropic_server.reviewer import ANCHORED, ModelReply
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.anthropic_server.usage import count_input_tokens
 from claude_batch.sandbox.anthropic_server.validation import prefix_blocks
 from claude_batch.submission.planner import SubmissionPlanner

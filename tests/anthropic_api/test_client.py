@@ -14,7 +14,8 @@ from claude_batch.anthropic_api.request_body import BatchPayload, InMemoryBody
 from claude_batch.anthropic_api.results import Outcome, Usage, parse_message, parse_result_line
 from claude_batch.errors import CannotCollect, CannotSubmit, SubmitUnclear
 from claude_batch.findings.parsing import validate_review
-from claude_batch.sandbox.anthropic_server.server import BatchesServer, Call, Fault, Faults, failing
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.sandbox.http_messages import Fault, FindFault, HttpRequest, fail_calls
 
 BATCHES = "/v1/messages/batches"
 PARAMS = json.dumps(
@@ -195,7 +196,7 @@ def test_what_may_have_been_accepted_is_unclear_and_never_repeated(
 
 
 def test_a_batch_whose_answer_was_lost_can_be_found(edge: Edge) -> None:
-    claude, _ = edge(faults=failing("POST", "/batches", Fault(after=True)))
+    claude, _ = edge(faults=fail_calls("POST", "/batches", Fault(after=True)))
     since = datetime.now(UTC)
     with pytest.raises(SubmitUnclear):
         claude.create_batch([("a", BODY), ("b", BODY)])
@@ -325,7 +326,7 @@ def test_how_soon_to_look_again_is_the_servers_word(edge: Edge) -> None:
     assert [claude.retrieve_batch(BatchId("b")).retry_after for _ in told] == [10, None]
 
 
-def reading(faults: list[Fault]) -> Faults:
+def reading(faults: list[Fault]) -> FindFault:
     left = list(faults)
     return lambda call: left.pop(0) if call.method == "GET" and left else None
 
@@ -362,7 +363,7 @@ def test_an_answer_in_another_format_is_said(edge: Edge) -> None:
 
 def test_a_cut_stream_starts_over_and_yields_nothing_twice(edge: Edge, slept: list[float]) -> None:
     cuts = [Fault(cut=100), Fault(cut=100_000), Fault(cut=300)]
-    claude, _ = edge(faults=failing("GET", "/results", *cuts))
+    claude, _ = edge(faults=fail_calls("GET", "/results", *cuts))
     batch = claude.create_batch((f"n{n}", BODY) for n in range(500)).id
     names = [json.loads(line)["custom_id"] for line in claude.stream_results(batch)]
     assert sorted(names) == sorted(f"n{n}" for n in range(500))
@@ -373,7 +374,7 @@ def test_a_stream_that_ends_early_without_an_error_is_noticed(
     edge: Edge, slept: list[float]
 ) -> None:
     short = Fault(200, body=b'{"custom_id":"a","result":{"type":"canceled"}}\n{"custom_id":"b","re')
-    claude, _ = edge(faults=failing("GET", "/results", short))
+    claude, _ = edge(faults=fail_calls("GET", "/results", short))
     batch = claude.create_batch([("a", BODY), ("b", BODY)]).id
     assert len(list(claude.stream_results(batch))) == 2
     assert slept == [1]
@@ -382,7 +383,7 @@ def test_a_stream_that_ends_early_without_an_error_is_noticed(
 def test_results_are_fetched_from_our_own_address(edge: Edge) -> None:
     _, foreign = edge()
 
-    def faults(call: Call) -> Fault | None:
+    def faults(call: HttpRequest) -> Fault | None:
         if call.method == "GET" and not call.path.endswith("/results"):
             told = ended | {"results_url": f"{foreign.url}{call.path}/results"}
             return Fault(200, body=json.dumps(told).encode())
@@ -476,7 +477,7 @@ def test_federation_needs_no_key(edge: Edge, tmp_path: Path) -> None:
     token.write_text("the job's own token")
     minted = {"access_token": "minted", "expires_in": 3600, "token_type": "bearer"}
 
-    def faults(call: Call) -> Fault | None:
+    def faults(call: HttpRequest) -> Fault | None:
         if call.path == "/v1/oauth/token":
             return Fault(200, body=json.dumps(minted).encode())
         return None

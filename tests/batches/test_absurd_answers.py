@@ -15,7 +15,7 @@ from claude_batch.exports.export import export_findings
 from claude_batch.findings.parsing import MAX_FINDINGS
 from claude_batch.git.work_tree import WorkTree
 from claude_batch.pull_requests.outcomes import list_findings
-from claude_batch.sandbox.anthropic_server.server import ModelReply
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.sandbox.demo.conversation import ConversationItem
 from rig import NOTHING, PullRig, anchors, finding, open_pull, open_rig
 from shop import open_shop

@@ -13,8 +13,7 @@ from claude_batch.errors import SubmitUnclear
 from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.sandbox.anthropic_server.server import Fault, failing
-from claude_batch.sandbox.github_server.messages import Incoming
+from claude_batch.sandbox.http_messages import Fault, HttpRequest, fail_calls
 from claude_batch.submission.planner import SubmissionPlan
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import BatchSender
@@ -109,7 +108,7 @@ def test_a_sender_that_died_before_it_sent(work: Work, writer: int, reader: int)
 
 @pytest.mark.parametrize(("writer", "reader"), PAIRS)
 def test_a_sender_that_died_after_it_sent(work: Work, writer: int, reader: int) -> None:
-    lost = failing("POST", "/batches", Fault(502, after=True))
+    lost = fail_calls("POST", "/batches", Fault(502, after=True))
     with open_rig(work.path, seconds=TAKES.seconds, faults=lost) as rig:
         subject, sender = subject_of(rig), Runner.of(rig, writer)
         with pytest.raises(SubmitUnclear):
@@ -150,7 +149,7 @@ def test_two_that_publish_take_turns(tmp_path: Path, hours: int) -> None:
             now = Skewed(pull.rig.clock, hours)
             return replace(pull.publisher(run), now=now).publish(pull.scene())
 
-        def meanwhile(incoming: Incoming) -> None:
+        def meanwhile(incoming: HttpRequest) -> None:
             if incoming.path.endswith("/reviews") and not said:
                 said.append("")
                 said.append(publish("run-2", -hours).note)

@@ -17,7 +17,8 @@ from claude_batch.findings.finding import Finding
 from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState, TaskStatus
-from claude_batch.sandbox.anthropic_server.server import Call, Fault, ModelReply, failing
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
+from claude_batch.sandbox.http_messages import Fault, HttpRequest, fail_calls
 from rig import NOTHING, Reviewer, Rig, find, open_rig
 from scratch import Work
 
@@ -113,7 +114,7 @@ def test_what_has_not_ended_stays_open(work: Work) -> None:
 def test_a_request_without_a_line_is_recorded_as_unreadable(work: Work) -> None:
     bodies: list[bytes] = []
 
-    def half(call: Call) -> Fault | None:
+    def half(call: HttpRequest) -> Fault | None:
         return Fault(200, body=bodies[0]) if call.path.endswith("/results") else None
 
     with open_rig(work.path, faults=half) as rig:
@@ -137,7 +138,7 @@ def test_retention_of_ids_keeps_findings_out_of_the_ledger(rig: Rig) -> None:
 
 
 def test_an_outage_is_an_error_and_loses_nothing(work: Work) -> None:
-    down = failing("GET", "/results", *[Fault(500)] * 5)
+    down = fail_calls("GET", "/results", *[Fault(500)] * 5)
     with open_rig(work.path, faults=down) as rig:
         rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
         with pytest.raises(CannotCollect):
@@ -149,7 +150,7 @@ class TestABatchThatTheApiDoesNotHave:
     def test_the_others_are_collected_all_the_same(self, work: Work) -> None:
         gone: list[str] = []
 
-        def faults(call: Call) -> Fault | None:
+        def faults(call: HttpRequest) -> Fault | None:
             missing = any(name in call.path for name in gone)
             return Fault(404, "not_found_error") if missing else None
 
@@ -175,7 +176,7 @@ class TestABatchThatTheApiDoesNotHave:
 
 class TestACrashBetweenSendingAndRecording:
     def test_after_the_lease_the_batch_is_found_and_adopted(self, work: Work) -> None:
-        lost = failing("POST", "/batches", Fault(502, after=True))
+        lost = fail_calls("POST", "/batches", Fault(502, after=True))
         with open_rig(work.path, faults=lost, reviewer=find("a = 1"), seconds=600) as rig:
             subject = rig.given({"path": "a.py", "text": "a = 1\n"})
             with pytest.raises(SubmitUnclear):
@@ -191,7 +192,7 @@ class TestACrashBetweenSendingAndRecording:
             assert rig.submit(subject).sent == ()
 
     def test_its_tasks_are_free_forty_minutes_after_the_first_look(self, work: Work) -> None:
-        with open_rig(work.path, faults=failing("POST", "/batches", Fault(502))) as rig:
+        with open_rig(work.path, faults=fail_calls("POST", "/batches", Fault(502))) as rig:
             subject = rig.given({"path": "a.py", "text": "a = 1\n"})
             with pytest.raises(SubmitUnclear):
                 rig.submit(subject)
@@ -205,7 +206,7 @@ class TestACrashBetweenSendingAndRecording:
             assert len(rig.submit(subject).sent) == 1
 
     def test_two_crashes_of_the_same_size_are_told_apart_by_their_results(self, work: Work) -> None:
-        lost = failing("POST", "/batches", *[Fault(502, after=True)] * 2)
+        lost = fail_calls("POST", "/batches", *[Fault(502, after=True)] * 2)
         with open_rig(work.path, faults=lost, seconds=7200) as rig:
             for path in ("a.py", "b.py"):
                 with pytest.raises(SubmitUnclear):
@@ -219,7 +220,7 @@ class TestACrashBetweenSendingAndRecording:
             assert {answered.outcome for answered in done.answers} == {Outcome.SUCCEEDED}
 
     def test_a_batch_that_another_job_is_about_to_record_is_not_adopted(self, work: Work) -> None:
-        faults = failing("POST", "/batches", Fault(502), Fault(502, after=True))
+        faults = fail_calls("POST", "/batches", Fault(502), Fault(502, after=True))
         with open_rig(work.path, faults=faults, seconds=7200) as rig:
             with pytest.raises(SubmitUnclear):
                 rig.submit(rig.given({"path": "unsent.py", "text": "a"}))
@@ -240,7 +241,7 @@ class TestACrashBetweenSendingAndRecording:
             assert "never sent" in rig.collect().notes[0]
 
     def test_a_batch_of_somebody_else_is_not_adopted(self, work: Work) -> None:
-        with open_rig(work.path, faults=failing("POST", "/batches", Fault(502))) as rig:
+        with open_rig(work.path, faults=fail_calls("POST", "/batches", Fault(502))) as rig:
             with pytest.raises(SubmitUnclear):
                 rig.submit(rig.given({"path": "a.py", "text": "a"}))
             rig.claude.create_batch([("theirs", InMemoryBody(b'{"model":"claude-sonnet-5-5"}'))])
@@ -272,7 +273,7 @@ class TestWaiting:
             assert timedelta(seconds=sum(pauses)) < timedelta(minutes=13)
 
     def test_a_note_is_said_once(self, work: Work) -> None:
-        with open_rig(work.path, faults=failing("POST", "/batches", Fault(502))) as rig:
+        with open_rig(work.path, faults=fail_calls("POST", "/batches", Fault(502))) as rig:
             with pytest.raises(SubmitUnclear):
                 rig.submit(rig.given({"path": "a.py", "text": "a"}))
             rig.clock.forward(minutes=31)

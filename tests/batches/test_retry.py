@@ -6,7 +6,7 @@ from claude_batch.batches.retry import retry
 from claude_batch.errors import BadUsage
 from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.view import TaskStatus
-from claude_batch.sandbox.anthropic_server.server import ModelReply
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.task import TaskId
 from rig import REPO, Reviewer, Rig, open_rig

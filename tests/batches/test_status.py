@@ -8,7 +8,8 @@ from claude_batch.batches.status import list_batches, show, status
 from claude_batch.cli.output import json_documents, text
 from claude_batch.cli.output.json_writer import document
 from claude_batch.errors import BadUsage, CannotSubmit
-from claude_batch.sandbox.anthropic_server.server import Fault, ModelReply, failing
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
+from claude_batch.sandbox.http_messages import Fault, fail_calls
 from rig import Reviewer, Rig, find, open_rig
 from scratch import Work
 
@@ -88,7 +89,7 @@ def test_the_list_has_every_batch_the_newest_first(rig: Rig) -> None:
 
 
 def test_the_list_says_why_a_batch_was_never_sent(work: Work) -> None:
-    refused = failing("POST", "/batches", Fault(400, "invalid_request_error"))
+    refused = fail_calls("POST", "/batches", Fault(400, "invalid_request_error"))
     with open_rig(work.path, faults=refused) as rig:
         subject = rig.given({"path": "a.py", "text": "a = 1\n"})
         with pytest.raises(CannotSubmit) as said:

@@ -16,8 +16,8 @@ import pytest
 
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.ledger.view import TaskStatus
-from claude_batch.sandbox.anthropic_server.server import Call, Fault, ModelReply
-from claude_batch.sandbox.github_server.messages import Incoming, Trouble
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
+from claude_batch.sandbox.http_messages import Fault, HttpRequest
 from github_faults import bad_gateway, expired_token, secondary_limit
 from rig import NOTHING, PullRig, content, find, open_pull, open_rig
 from shop import open_shop
@@ -57,7 +57,7 @@ GITHUB: Mapping[str, Where] = {
     "fetch": ("GET", r"\.git/info/refs$"),
     "push": ("POST", r"git-receive-pack$"),
 }
-GITHUB_FAULTS: Mapping[str, Trouble] = {
+GITHUB_FAULTS: Mapping[str, Fault] = {
     "502": bad_gateway(after=False),
     "502, done all the same": bad_gateway(after=True),
     "secondary limit": secondary_limit(None),
@@ -72,14 +72,14 @@ class Outage:
     """What both look-alikes meet while it lasts."""
 
     messages: Mapping[str, Fault] = field(default_factory=dict)  # by kind of call
-    github: Mapping[str, Trouble] = field(default_factory=dict)
+    github: Mapping[str, Fault] = field(default_factory=dict)
     met: Counter[str] = field(default_factory=Counter)
     lasts: bool = True
 
-    def at_messages(self, call: Call) -> Fault | None:
+    def at_messages(self, call: HttpRequest) -> Fault | None:
         return self._find(self.messages, MESSAGES, call.method, call.path)
 
-    def at_github(self, incoming: Incoming) -> Trouble | None:
+    def at_github(self, incoming: HttpRequest) -> Fault | None:
         return self._find(self.github, GITHUB, incoming.method, incoming.path)
 
     def _find(
@@ -173,7 +173,7 @@ def test_an_outage_of_github(tmp_path: Path, kind: str, fault: str) -> None:
 def test_one_fault_after_the_other(tmp_path: Path) -> None:
     """A sample of both: each outage takes the place of the one before, and the jobs go on."""
     outage = Outage()
-    storm: list[tuple[dict[str, Fault], dict[str, Trouble]]] = [
+    storm: list[tuple[dict[str, Fault], dict[str, Fault]]] = [
         ({}, {"push": GITHUB_FAULTS["502"]}),
         (
             {

@@ -18,8 +18,8 @@ from claude_batch.batches.collect import Collector
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.view import LedgerState
-from claude_batch.sandbox.anthropic_server.server import BatchesServer, Call, Fault
-from claude_batch.sandbox.github_server.messages import Incoming, Trouble
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.sandbox.http_messages import Fault, HttpRequest
 from program import ONCE, STATE, Place, Ran, open_place
 from rig import PRICES
 from shop import environ
@@ -55,12 +55,12 @@ class Switch:
 
     killer: Killer | None = None
 
-    def batches(self, call: Call) -> Fault | None:
+    def batches(self, call: HttpRequest) -> Fault | None:
         if self.killer:
             self.killer.meets(call.method, call.path)
         return None
 
-    def hub(self, incoming: Incoming) -> Trouble | None:
+    def hub(self, incoming: HttpRequest) -> Fault | None:
         if self.killer:
             self.killer.meets(incoming.method, incoming.path)
         return None

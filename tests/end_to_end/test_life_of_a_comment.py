@@ -8,10 +8,11 @@ import pytest
 
 from claude_batch.pull_requests.outcomes import compute_precision, list_findings
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.sandbox.anthropic_server.server import ModelReply
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.sandbox.demo.conversation import ConversationItem
-from claude_batch.sandbox.github_server.messages import Account, Incoming, Trouble, error_response
-from claude_batch.sandbox.github_server.server import GitHubSettings
+from claude_batch.sandbox.github_server.messages import Account
+from claude_batch.sandbox.github_server.state import GitHubSettings
+from claude_batch.sandbox.http_messages import Fault, HttpRequest, no_fault
 from rig import PullRig, find, open_rig
 from shop import TOKEN, open_shop
 
@@ -53,8 +54,8 @@ class Reviewer:
         return find(FIXABLE, ARGUED, UNLOVED, KEPT, **said)(params)
 
 
-def refuses_graphql(incoming: Incoming) -> Trouble | None:
-    return Trouble(error_response(403, "Forbidden").reply) if incoming.path == "/graphql" else None
+def refuses_graphql(incoming: HttpRequest) -> Fault | None:
+    return Fault(403, message="Forbidden") if incoming.path == "/graphql" else None
 
 
 @pytest.fixture
@@ -272,6 +273,6 @@ def test_a_token_that_may_not_resolve_says_so_and_posts_all_the_same(story: Stor
     done = story.review()
     assert done.note.startswith("cannot see which threads of 1 are resolved: ")
     assert story.comment(FIXABLE).resolved_by is None
-    story.hub.faults = None
+    story.hub.faults = no_fault
     assert story.publish().note == ""
     assert story.comment(FIXABLE).resolved_by == BOT

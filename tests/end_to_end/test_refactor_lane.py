@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.sandbox.github_server.server import GitHubSettings
+from claude_batch.sandbox.github_server.state import GitHubSettings
 from program import STATE, Place, open_place
 
 OLD = """\

@@ -7,7 +7,7 @@ import pytest
 from claude_batch.errors import BadUsage, CannotRead
 from claude_batch.exports.apply import ApplyResult, apply_suggestions
 from claude_batch.git.work_tree import WorkTree
-from claude_batch.sandbox.anthropic_server.server import ModelReply
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from rig import Rig, anchors, finding, open_rig
 from scratch import Work
 

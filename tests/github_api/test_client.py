@@ -10,8 +10,9 @@ from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import DraftCheck, DraftComment, Reaction, RemoteComment
 from claude_batch.github_api.retry import LONGEST_WAIT
-from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, ApiResponse, Trouble
-from claude_batch.sandbox.github_server.server import GitHubSettings
+from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account
+from claude_batch.sandbox.github_server.state import GitHubSettings
+from claude_batch.sandbox.http_messages import Fault
 from github_faults import (
     Script,
     bad_gateway,
@@ -292,7 +293,7 @@ class TestRefusals:
         assert "GITHUB_API_URL" in caught.value.remedy
 
     def test_a_server_that_is_not_github(self, shop: Shop) -> None:
-        strange = Trouble(ApiResponse(200, {"hello": "world"}))
+        strange = Fault(200, body={"hello": "world"})
         shop.hub.faults = lambda _: strange
         forge = shop.forge()
         for call in (
@@ -366,23 +367,23 @@ class TestThreads:
         assert "`contents: write`" in caught.value.remedy
 
     @pytest.mark.parametrize(
-        "reply",
+        "fault",
         [
-            ApiResponse(404, {"message": "Not Found"}),
-            ApiResponse(502, {"message": "Bad Gateway"}),
-            ApiResponse(200, {"data": None}),
-            ApiResponse(200, {"data": {"repository": None}}),
-            ApiResponse(200, {}),
+            Fault(404, message="Not Found"),
+            Fault(502, message="Bad Gateway"),
+            Fault(200, body={"data": None}),
+            Fault(200, body={"data": {"repository": None}}),
+            Fault(200, body={}),
         ],
     )
-    def test_a_server_without_graphql(self, talk: Shop, reply: ApiResponse) -> None:
+    def test_a_server_without_graphql(self, talk: Shop, fault: Fault) -> None:
         number, _ = talk.feature()
-        talk.hub.faults = lambda each: Trouble(reply) if each.path == "/graphql" else None
+        talk.hub.faults = lambda request: fault if request.path == "/graphql" else None
         with pytest.raises(ThreadsRefused, match="cannot see which threads of 1 are resolved"):
             talk.forge().list_threads(number)
 
     def test_a_server_without_reactions_and_permissions(self, talk: Shop) -> None:
-        gone = Trouble(ApiResponse(404, {"message": "Not Found"}))
+        gone = Fault(404, message="Not Found")
         talk.hub.faults = lambda each: gone if each.path.endswith(("ions", "ission")) else None
         forge = talk.forge()
         assert (forge.list_reactions(7), forge.has_write_access("acme")) == ([], False)

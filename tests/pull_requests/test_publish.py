@@ -11,7 +11,8 @@ from claude_batch.errors import CannotPublish
 from claude_batch.findings.finding import Severity
 from claude_batch.ledger.events import FeedbackRecorded, Lease
 from claude_batch.ledger.store import Write
-from claude_batch.sandbox.github_server.messages import Incoming, Trouble, error_response
+from claude_batch.sandbox.github_server.messages import error_response
+from claude_batch.sandbox.http_messages import Fault, HttpRequest
 from github_faults import Script, bad_gateway
 from rig import PullRig, find, open_pull, open_rig
 from shop import open_shop
@@ -108,11 +109,11 @@ def test_a_dry_run_posts_and_records_nothing(shop_open: Open) -> None:
 def test_a_bad_comment_does_not_keep_the_others_out(shop_open: Open) -> None:
     """GitHub refuses a whole review for one comment, and does not say which."""
 
-    def surprise(incoming: Incoming) -> Trouble | None:
-        comments = (incoming.body or {}).get("comments", []) if incoming.body else []
+    def surprise(request: HttpRequest) -> Fault | None:
+        comments = (request.json() or {}).get("comments", [])
         if any(one["path"] == "added.py" for one in comments):
-            said = error_response(422, "Unprocessable Entity", ["Line could not be resolved"])
-            return Trouble(said.reply, False)
+            error = error_response(422, "Unprocessable Entity", ["Line could not be resolved"])
+            return Fault(422, body=error.response.body)
         return None
 
     with shop_open(TEN, EXTRA, ADDED, config=Config(fail_on=Severity.HIGH)) as pull:

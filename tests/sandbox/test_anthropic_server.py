@@ -7,13 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from batch_params import START, params
-from claude_batch.sandbox.anthropic_server.server import (
-    BatchesServer,
-    Fault,
-    LoggedApiRequest,
-    ModelReply,
-    failing,
-)
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.sandbox.http_messages import Fault, LoggedRequest, fail_calls
 
 BATCHES = "/v1/messages/batches"
 
@@ -76,7 +72,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def server(clock: Clock) -> Iterator[BatchesServer]:
-    with BatchesServer(seconds=60, now=clock, most_bytes=20_000) as started:
+    with BatchesServer(seconds=60, now=clock, max_bytes=20_000) as started:
         yield started
 
 
@@ -386,7 +382,7 @@ def test_every_answer_fits_the_types_of_the_official_sdk() -> None:
     def reviewer(asked: dict) -> ModelReply:
         return REPLIES.get(asked["messages"][0]["content"], ModelReply("{}"))
 
-    with BatchesServer(reviewer=reviewer, most_bytes=10_000) as server:
+    with BatchesServer(reviewer=reviewer, max_bytes=10_000) as server:
         call = Caller(server)
         asked = [request(name, messages=[{"role": "user", "content": name}]) for name in REPLIES]
         batch = call.create(*asked, request("bad", max_tokens=0))
@@ -469,14 +465,14 @@ def test_the_log_and_what_was_submitted(call: Caller) -> None:
     call("GET", "/v1/unknown")
     size = len(json.dumps({"requests": [request("a")]}))
     assert call.server.log == [
-        LoggedApiRequest("POST", BATCHES, size, 200),
-        LoggedApiRequest("GET", "/v1/unknown", 0, 404),
+        LoggedRequest("POST", BATCHES, size, 200),
+        LoggedRequest("GET", "/v1/unknown", 0, 404),
     ]
     assert list(call.server.submitted()) == [(batch, "a", params())]
 
 
 def test_faults_come_first_and_leave_the_rest_alone() -> None:
-    faults = failing(
+    faults = fail_calls(
         "POST",
         "/batches",
         Fault(429, "rate_limit_error", headers={"retry-after": "7"}),
@@ -496,7 +492,7 @@ def test_faults_come_first_and_leave_the_rest_alone() -> None:
 
 
 def test_a_cut_answer() -> None:
-    with BatchesServer(faults=failing("GET", "/results", Fault(cut=40))) as server:
+    with BatchesServer(faults=fail_calls("GET", "/results", Fault(cut=40))) as server:
         call = Caller(server)
         name = call.create(request())["id"]
         with pytest.raises(http.client.IncompleteRead):

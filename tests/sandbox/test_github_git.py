@@ -10,7 +10,8 @@ import pytest
 
 from claude_batch.sandbox.github_server.git_http import write_hook
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account
-from claude_batch.sandbox.github_server.server import GitHubServer, GitHubSettings
+from claude_batch.sandbox.github_server.server import GitHubServer
+from claude_batch.sandbox.github_server.state import GitHubSettings
 from github_faults import Script, bad_gateway
 from shop import TOKEN, Shop, environ, open_shop
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, GitHubErrorResponse
-from claude_batch.sandbox.github_server.server import GitHubSettings
+from claude_batch.sandbox.github_server.state import GitHubSettings
 from github_faults import Script, expired_token
 from shop import BASE, TOKEN, Shop, open_shop
 

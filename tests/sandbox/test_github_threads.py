@@ -8,7 +8,7 @@ import pytest
 
 from claude_batch.github_api.threads import RESOLVE, THREADS
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, GitHubErrorResponse
-from claude_batch.sandbox.github_server.server import GitHubSettings
+from claude_batch.sandbox.github_server.state import GitHubSettings
 from shop import TOKEN, Answer, Shop, open_shop
 
 READER = Account("reader[bot]", frozenset({"pull_requests"}))

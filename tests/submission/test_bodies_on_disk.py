@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.sandbox.anthropic_server.server import BatchesServer, Call
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.sandbox.http_messages import HttpRequest
 from program import LOCAL, PROGRAM, Place, Ran, open_place
 
 # A limit on the length of files is a full disk that needs no rights to make.
@@ -41,7 +42,7 @@ def kills() -> list[int]:
 
 @pytest.fixture
 def place(tmp_path: Path, bodies: Path, kills: list[int]) -> Iterator[Place]:
-    def fault(call: Call) -> None:
+    def fault(call: HttpRequest) -> None:
         for pid in kills if call.path.endswith("/batches") else ():
             os.kill(pid, signal.SIGKILL)
 

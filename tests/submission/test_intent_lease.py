@@ -15,7 +15,7 @@ from claude_batch.findings.finding import Finding
 from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState, TaskStatus
-from claude_batch.sandbox.github_server.messages import Incoming, Trouble
+from claude_batch.sandbox.http_messages import Fault, HttpRequest
 from claude_batch.submission.send import BatchSender
 from claude_batch.submission.submit import submit
 from rig import NOTHING, PRICES, open_answered, open_rig
@@ -64,7 +64,7 @@ def test_who_publishes_too_slowly_stops_before_another_run_says_the_same(
     with open_answered(tmp_path, TEN) as pull:
         said: list[int] = []
 
-        def slow(incoming: Incoming) -> Trouble | None:
+        def slow(incoming: HttpRequest) -> Fault | None:
             if incoming.path.endswith(late) and not said:
                 pull.rig.clock.forward(minutes=11)
                 said.append(0)

@@ -9,13 +9,13 @@ from claude_batch.formatting import dollars
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.pull_requests.record import PullRequestRecord
 from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage, render_summary
-from claude_batch.sandbox.anthropic_server.server import Fault, failing
+from claude_batch.sandbox.http_messages import Fault, fail_calls
 from rig import NOTHING, open_rig
 from scratch import Work
 
 
 def test_a_question_is_paid_at_most_twice_and_the_receipt_says_so(work: Work) -> None:
-    lost = failing("POST", "/v1/messages", *[Fault(502, after=True)] * 3)
+    lost = fail_calls("POST", "/v1/messages", *[Fault(502, after=True)] * 3)
     with open_rig(work.path, faults=lost, reviewer=lambda params: NOTHING) as rig:
         rig.config = Config(lane="now")
         subject = rig.given({"path": "a.py", "text": "a = 1\n"})

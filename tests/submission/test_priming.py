@@ -18,7 +18,7 @@ from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.reviewer import count_tokens
-from claude_batch.sandbox.anthropic_server.server import Call, Fault
+from claude_batch.sandbox.http_messages import Fault, HttpRequest
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import MAX_PRIMER_WAIT, BatchSender
 from ledger_events import answered, asked, intent
@@ -217,7 +217,7 @@ class TestEndedEarly:
         assert [one.requests for one in rig.submit(subject).sent] == [9]
 
     def test_when_nobody_can_say_whether_the_primer_has_ended(self, work: Work) -> None:
-        def gone(call: Call) -> Fault | None:
+        def gone(call: HttpRequest) -> Fault | None:
             return Fault(403, "permission_error") if "msgbatch" in call.path else None
 
         with open_rig(work.path, seconds=BATCH_TAKES, faults=gone) as rig:

@@ -16,13 +16,9 @@ from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.events import Plan, Stamp
 from claude_batch.ledger.view import TaskStatus
-from claude_batch.sandbox.anthropic_server.server import (
-    BatchesServer,
-    Fault,
-    Faults,
-    ModelReply,
-    failing,
-)
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.sandbox.http_messages import Fault, FindFault, fail_calls
 from claude_batch.submission.resubmit import Resubmitter
 from claude_batch.submission.scope import Resubmission, ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder
@@ -54,7 +50,7 @@ class Moody:
 
 @contextmanager
 def opened(
-    path: Path, moods: dict[str, list[ModelReply]], faults: Faults = lambda call: None
+    path: Path, moods: dict[str, list[ModelReply]], faults: FindFault = lambda call: None
 ) -> Iterator[tuple[PullRig, Moody]]:
     """A pull request with a file for each mood; a new one is so large that it goes alone."""
     reviewer = Moody(moods)
@@ -199,7 +195,7 @@ OUTAGES = [
 
 @pytest.mark.parametrize("fault", OUTAGES)
 def test_an_outage_pays_for_nothing_twice(tmp_path: Path, fault: Fault) -> None:
-    faults = failing("POST", CREATE, None, fault)
+    faults = fail_calls("POST", CREATE, None, fault)
     with opened(tmp_path, {"slow.py": [EXPIRED]}, faults) as (pull, reviewer):
         done = resubmit(pull)
         assert (done.sent, len(done.notes)) == ((), 1)
@@ -213,7 +209,7 @@ def test_an_outage_pays_for_nothing_twice(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_what_the_api_refuses_is_offered_again_ever_more_rarely(tmp_path: Path) -> None:
-    faults = failing("POST", CREATE, None, *[Fault(400, "invalid_request_error")] * 9)
+    faults = fail_calls("POST", CREATE, None, *[Fault(400, "invalid_request_error")] * 9)
     with opened(tmp_path, {"slow.py": [EXPIRED]}, faults) as (pull, _):
         hours = []
         for hour in range(12):

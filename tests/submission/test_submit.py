@@ -15,7 +15,8 @@ from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import BadConfig, BudgetExceeded, CannotSubmit, SubmitUnclear
 from claude_batch.ledger.view import TaskStatus
-from claude_batch.sandbox.anthropic_server.server import BatchesServer, Fault, failing
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.sandbox.http_messages import Fault, fail_calls
 from claude_batch.submission import token_counting
 from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.send import BatchSender
@@ -185,7 +186,7 @@ def test_four_at_once_stay_within_one_budget(work: Work, tmp_path: Path) -> None
 
 
 def test_a_plain_no_frees_the_tasks_at_once(work: Work) -> None:
-    no = failing("POST", "/batches", Fault(400, "invalid_request_error", "no"))
+    no = fail_calls("POST", "/batches", Fault(400, "invalid_request_error", "no"))
     with open_rig(work.path, faults=no) as rig:
         subject = rig.given({"path": "a.py", "text": "a = 1\n"})
         with pytest.raises(CannotSubmit, match="no"):
@@ -197,7 +198,7 @@ def test_a_plain_no_frees_the_tasks_at_once(work: Work) -> None:
 
 
 def test_an_unclear_answer_keeps_the_intent(work: Work) -> None:
-    lost = failing("POST", "/batches", Fault(502, after=True))
+    lost = fail_calls("POST", "/batches", Fault(502, after=True))
     with open_rig(work.path, faults=lost) as rig:
         subject = rig.given({"path": "a.py", "text": "a = 1\n"})
         with pytest.raises(SubmitUnclear):
@@ -208,7 +209,7 @@ def test_an_unclear_answer_keeps_the_intent(work: Work) -> None:
 
 
 def test_batches_after_one_that_failed_are_free_at_once(work: Work) -> None:
-    lost = failing("POST", "/batches", None, Fault(502, after=True))
+    lost = fail_calls("POST", "/batches", None, Fault(502, after=True))
     with open_rig(work.path, faults=lost) as rig:
         sender = BatchSender(rig.ledger, rig.claude, PRICES, rig.clock)
         parcels: list[PlannedBatch] = []
@@ -238,7 +239,7 @@ class TestLaneNow:
     def test_a_refusal_in_the_middle_keeps_what_was_answered_and_frees_the_rest(
         self, work: Work
     ) -> None:
-        no = failing("POST", "/messages", None, *[Fault(429, "rate_limit_error")] * 3)
+        no = fail_calls("POST", "/messages", None, *[Fault(429, "rate_limit_error")] * 3)
         with open_rig(work.path, faults=no) as rig:
             rig.config = self.NOW
             subject = rig.apart("a.py", "b.py", "c.py")
@@ -255,7 +256,7 @@ class TestLaneNow:
     def test_an_answer_that_is_lost_is_undecided_and_the_rest_was_never_sent(
         self, work: Work
     ) -> None:
-        lost = failing("POST", "/messages", None, Fault(after=True))
+        lost = fail_calls("POST", "/messages", None, Fault(after=True))
         with open_rig(work.path, faults=lost) as rig:
             rig.config = self.NOW
             subject = rig.apart("a.py", "b.py", "c.py")

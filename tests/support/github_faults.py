@@ -1,53 +1,53 @@
-"""Troubles to order, for tests of what a client does when GitHub is not well."""
+"""Faults of the GitHub server, for tests of clients and of whole commands."""
 
 import re
 import threading
 
-from claude_batch.sandbox.github_server.messages import DOCS, ApiResponse, Incoming, Trouble
+from claude_batch.sandbox.github_server.messages import DOCS
+from claude_batch.sandbox.http_messages import Fault, HttpRequest
 
-
-def _said(message: str) -> dict[str, str]:
-    return {"message": message, "documentation_url": DOCS}
-
-
-SECONDARY = (
+SECONDARY_LIMIT = (
     "You have exceeded a secondary rate limit and have been temporarily blocked from content "
     "creation. Please retry your request again later."
 )
 
 
-def bad_gateway(*, after: bool) -> Trouble:
-    """`after`: what was asked for is done all the same, as GitHub has been seen to do."""
-    return Trouble(ApiResponse(502, _said("Server Error")), after)
+def error_body(message: str) -> dict[str, str]:
+    return {"message": message, "documentation_url": DOCS}
 
 
-def secondary_limit(retry_after: int | None, status: int = 403) -> Trouble:
+def bad_gateway(*, after: bool) -> Fault:
+    """`after`: the request is carried out all the same, as GitHub has been seen to do."""
+    return Fault(502, body=error_body("Server Error"), after=after)
+
+
+def secondary_limit(retry_after: int | None, status: int = 403) -> Fault:
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Trouble(ApiResponse(status, _said(SECONDARY), headers))
+    return Fault(status, body=error_body(SECONDARY_LIMIT), headers=headers)
 
 
-def expired_token() -> Trouble:
-    return Trouble(ApiResponse(401, _said("Bad credentials")))
+def expired_token() -> Fault:
+    return Fault(401, body=error_body("Bad credentials"))
 
 
 class Script:
-    """Troubles for chosen requests, each used up after so many times. A `Fault`."""
+    """Faults for chosen requests; each is used up after so many requests. A `FindFault`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[list[tuple[str, re.Pattern[str], Trouble]]] = []
+        self._planned: list[list[tuple[str, re.Pattern[str], Fault]]] = []
 
-    def expect(self, method: str, path: str, trouble: Trouble, times: int = 1) -> "Script":
+    def expect(self, method: str, path: str, fault: Fault, times: int = 1) -> "Script":
         """`path` is a regular expression that is searched in the request's path."""
         with self._lock:
-            self._waiting.append([(method, re.compile(path), trouble)] * times)
+            self._planned.append([(method, re.compile(path), fault)] * times)
         return self
 
-    def __call__(self, incoming: Incoming) -> Trouble | None:
+    def __call__(self, request: HttpRequest) -> Fault | None:
         with self._lock:
-            for waiting in self._waiting:
-                method, path, trouble = waiting[0] if waiting else ("", re.compile("$^"), None)
-                if trouble and incoming.method == method and path.search(incoming.path):
-                    waiting.pop()
-                    return trouble
+            for planned in filter(None, self._planned):
+                method, path, fault = planned[0]
+                if request.method == method and path.search(request.path):
+                    planned.pop()
+                    return fault
         return None

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
-from claude_batch.sandbox.github_server.server import GitHubSettings
+from claude_batch.sandbox.github_server.state import GitHubSettings
 from scratch import GIT_CONFIG
 from shop import TOKEN, Shop, open_shop
 

@@ -12,7 +12,7 @@ from openapi_schema_validator import OAS30Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from claude_batch.sandbox.github_server.messages import LoggedRequest
+from claude_batch.sandbox.http_messages import LoggedRequest
 
 DESCRIPTION = Path(__file__).parents[1] / "data" / "github-openapi.json"
 URI = "urn:github"

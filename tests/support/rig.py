@@ -23,8 +23,9 @@ from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import find_kind
 from claude_batch.pull_requests.publish import Publisher, PublishResult, PullRequestState
-from claude_batch.sandbox.anthropic_server.reviewer import review
-from claude_batch.sandbox.anthropic_server.server import BatchesServer, Faults, ModelReply
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply, review
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from claude_batch.sandbox.http_messages import FindFault
 from claude_batch.submission.planner import SubmissionPlanner, SubmitResult
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import PrimerWait
@@ -186,7 +187,7 @@ def open_rig(
     folder: Path,
     *,
     reviewer: object = review,
-    faults: Faults = lambda call: None,
+    faults: FindFault = lambda call: None,
     seconds: float = 0.0,
     remote: str | None = None,
     run: str = "run-1",

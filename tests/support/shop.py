@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from claude_batch.github_api.client import GitHubClient
-from claude_batch.sandbox.github_server.server import GitHubServer, GitHubSettings, utc_now
+from claude_batch.sandbox.github_server.server import GitHubServer
+from claude_batch.sandbox.github_server.state import GitHubSettings
+from claude_batch.sandbox.http_server import utc_now
 from referee import verdict
 
 TOKEN = "ghs_of_the_tests"

@@ -15,8 +15,8 @@ from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
 from claude_batch.pull_requests.outcomes import list_findings
-from claude_batch.sandbox.anthropic_server.handler import failing
-from claude_batch.sandbox.anthropic_server.server import Fault, ModelReply
+from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
+from claude_batch.sandbox.http_messages import Fault, fail_calls
 from claude_batch.verification.verify import Verifier
 from program import open_place
 from rig import PRICES, PullRig, content, find, open_pull, open_rig
@@ -211,7 +211,7 @@ def test_a_look_that_comes_late_takes_the_mark_away(shop_open: Open) -> None:
 
 
 def test_a_crash_after_the_intent_sends_nothing_twice(shop_open: Open) -> None:
-    lost = failing("POST", CREATE, None, Fault(after=True))
+    lost = fail_calls("POST", CREATE, None, Fault(after=True))
     with shop_open(Judge((TEN,)), faults=lost) as pull:
         answered(pull)
         followed = follow(pull)
@@ -226,7 +226,7 @@ def test_a_crash_after_the_intent_sends_nothing_twice(shop_open: Open) -> None:
 
 
 def test_what_was_refused_is_sent_by_the_next_run(shop_open: Open) -> None:
-    faults = failing("POST", CREATE, None, Fault(400, "invalid_request_error"))
+    faults = fail_calls("POST", CREATE, None, Fault(400, "invalid_request_error"))
     with shop_open(Judge((TEN,)), faults=faults) as pull:
         answered(pull)
         assert follow(pull).notes

@@ -24,11 +24,11 @@ class AnthropicErrorResponse(Exception):
 
 
 def error_envelope(
-    kind: str, message: str, request_id: str | None, details: Json | None = None
+    kind: str, message: str, request_id: str | None, details: Mapping[str, object] | None = None
 ) -> Json:
     inner: Json = {"type": kind, "message": message}
     if details:
-        inner["details"] = details
+        inner["details"] = dict(details)
     return {"type": "error", "error": inner, "request_id": request_id}
 
 

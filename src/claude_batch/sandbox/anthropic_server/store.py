@@ -88,7 +88,7 @@ class BatchStore:
         batch = self._batches.get(name)
         if batch is None:
             raise AnthropicErrorResponse(404, "not_found_error", f"No batch with id {name}")
-        if self.retrieve_batch(batch) == "ended" and batch.counts is None:
+        if self.status(batch) == "ended" and batch.counts is None:
             self._settle(batch)
         return batch
 
@@ -97,7 +97,7 @@ class BatchStore:
 
     def cancel(self, name: str) -> Json:
         batch = self.get(name)
-        if self.retrieve_batch(batch) == "ended":
+        if self.status(batch) == "ended":
             raise AnthropicErrorResponse(
                 400, "invalid_request_error", f"Batch {name} has already ended"
             )
@@ -106,7 +106,7 @@ class BatchStore:
 
     def delete(self, name: str) -> Json:
         batch = self.get(name)
-        if self.retrieve_batch(batch) != "ended":
+        if self.status(batch) != "ended":
             raise AnthropicErrorResponse(
                 400, "invalid_request_error", f"Batch {name} has not ended"
             )
@@ -117,7 +117,7 @@ class BatchStore:
 
     def results(self, name: str) -> bytes:
         batch = self.get(name)
-        if self.retrieve_batch(batch) != "ended":
+        if self.status(batch) != "ended":
             raise AnthropicErrorResponse(
                 400, "invalid_request_error", f"Batch {name} has no results yet"
             )
@@ -134,13 +134,13 @@ class BatchStore:
                 row: BatchRequest = json.loads(line)
                 yield row["custom_id"], row["params"]
 
-    def retrieve_batch(self, batch: SandboxBatch) -> str:
+    def status(self, batch: SandboxBatch) -> str:
         if self._now() >= self._ends(batch):
             return "ended"
         return "canceling" if batch.canceled else "in_progress"
 
     def json(self, batch: SandboxBatch, base: str, status: str | None = None) -> Json:
-        status = status or self.retrieve_batch(batch)
+        status = status or self.status(batch)
         ended, archived = status == "ended", self._archived(batch)
         counts = batch.counts if ended else Counter(processing=len(batch.offsets))
         url = f"{base}/v1/messages/batches/{batch.id}/results"

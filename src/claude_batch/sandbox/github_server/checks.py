@@ -5,8 +5,8 @@ from typing import Any
 
 from claude_batch.sandbox.github_server.comment_serializers import check as shape
 from claude_batch.sandbox.github_server.messages import (
+    ApiRequest,
     ApiResponse,
-    Incoming,
     forbidden,
     invalid_field,
     not_found,
@@ -51,7 +51,7 @@ def _write(desk: GitHubState, made: CheckRun, body: Mapping[str, Any]) -> None:
         made.completed_at = body.get("completed_at") or made.completed_at or desk.timestamp()
 
 
-def create(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+def create(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
     body = require_fields(incoming, {"name": str, "head_sha": str}, "CheckRun")
     account = incoming.account
     if account is None or not account.is_bot:
@@ -73,11 +73,11 @@ def _check(desk: GitHubState, number: str) -> CheckRun:
     return desk.check_runs[int(number)]
 
 
-def get(desk: GitHubState, _: Incoming, number: str) -> ApiResponse:
+def get(desk: GitHubState, _: ApiRequest, number: str) -> ApiResponse:
     return ApiResponse(200, shape(desk, _check(desk, number)))
 
 
-def edit(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def edit(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     made = _check(desk, number)
     if incoming.account is None or incoming.account.login != made.login:
         raise forbidden()
@@ -85,14 +85,14 @@ def edit(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     return ApiResponse(200, shape(desk, made))
 
 
-def annotations(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def annotations(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     made = _check(desk, number)
     blank: Json = dict.fromkeys(("start_column", "end_column", "title", "raw_details"))
     blank["blob_href"] = f"{desk.url}/{desk.repository}/blob/{made.head_sha}"
     return paginate(incoming, [blank | each for each in made.annotations], desk.url)
 
 
-def on_commit(desk: GitHubState, incoming: Incoming, revision: str) -> ApiResponse:
+def on_commit(desk: GitHubState, incoming: ApiRequest, revision: str) -> ApiResponse:
     """The latest of each name, or with filter=all every one; newest first."""
     sha = desk.bare.commit_id(revision)
     if sha is None:

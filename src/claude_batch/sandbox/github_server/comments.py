@@ -19,9 +19,9 @@ from claude_batch.sandbox.github_server.comment_rules import (
 )
 from claude_batch.sandbox.github_server.git_repository import ChangedFile
 from claude_batch.sandbox.github_server.messages import (
+    ApiRequest,
     ApiResponse,
     GitHubErrorResponse,
-    Incoming,
     invalid_field,
     not_found,
     paginate,
@@ -40,7 +40,7 @@ STATES = {"COMMENT": "COMMENTED", "APPROVE": "APPROVED", "REQUEST_CHANGES": "CHA
 LINE_FIELD = "pull_request_review_thread.line"
 
 
-def _login(incoming: Incoming) -> str:
+def _login(incoming: ApiRequest) -> str:
     return incoming.account.login if incoming.account else "ghost"
 
 
@@ -56,13 +56,13 @@ def _commit(desk: GitHubState, pull: PullRecord, wanted: str | None) -> str:
     raise unprocessable("commit_id is not part of the pull request")
 
 
-def list_reviews(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def list_reviews(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     pull = desk.pull(number)
     found = [each for each in desk.reviews.values() if each.pull == pull.number]
     return paginate(incoming, [comment_serializers.review(desk, each) for each in found], desk.url)
 
 
-def create_review(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def create_review(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     """All or nothing: one comment at fault, and nothing of the review is kept."""
     pull = desk.pull(number)
     body = require_fields(incoming, {}, "PullRequestReview")
@@ -126,7 +126,7 @@ def _keep_remark(
     return made
 
 
-def list_remarks(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def list_remarks(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     pull = desk.pull(number)
     found = [
         comment_serializers.remark(desk, each)
@@ -136,7 +136,7 @@ def list_remarks(desk: GitHubState, incoming: Incoming, number: str) -> ApiRespo
     return paginate(incoming, found, desk.url)
 
 
-def create_remark(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def create_remark(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     """A single comment is a review of its own."""
     pull = desk.pull(number)
     body = require_fields(incoming, {"body": str}, "PullRequestReviewComment")
@@ -146,7 +146,7 @@ def create_remark(desk: GitHubState, incoming: Incoming, number: str) -> ApiResp
     try:
         commit = _commit(desk, pull, body["commit_id"])
     except GitHubErrorResponse as error:
-        said = error.reply.body["errors"][0]
+        said = error.response.body["errors"][0]
         raise invalid_field("PullRequestReviewComment", "commit_id", said) from error
     changes = desk.bare.changes(pull.base_sha, commit)
     faults = _faults(body, changes)
@@ -158,13 +158,15 @@ def create_remark(desk: GitHubState, incoming: Incoming, number: str) -> ApiResp
     )
 
 
-def reply_to_remark(desk: GitHubState, incoming: Incoming, number: str, remark: str) -> ApiResponse:
+def reply_to_remark(
+    desk: GitHubState, incoming: ApiRequest, number: str, remark: str
+) -> ApiResponse:
     body = require_fields(incoming, {"body": str}, "PullRequestReviewComment")
     return _reply(desk, incoming, desk.pull(number), int(remark), body["body"])
 
 
 def _reply(
-    desk: GitHubState, incoming: Incoming, pull: PullRecord, to: int, body: str
+    desk: GitHubState, incoming: ApiRequest, pull: PullRecord, to: int, body: str
 ) -> ApiResponse:
     first = desk.review_comments.get(to)
     if first is None or first.pull != pull.number:
@@ -190,30 +192,30 @@ def _check_body(body: str, resource: str) -> None:
         raise invalid_field(resource, "body", fault)
 
 
-def get_remark(desk: GitHubState, _: Incoming, remark: str) -> ApiResponse:
+def get_remark(desk: GitHubState, _: ApiRequest, remark: str) -> ApiResponse:
     return ApiResponse(200, comment_serializers.remark(desk, desk.review_comment(remark)))
 
 
-def edit_remark(desk: GitHubState, incoming: Incoming, remark: str) -> ApiResponse:
+def edit_remark(desk: GitHubState, incoming: ApiRequest, remark: str) -> ApiResponse:
     made = desk.review_comment(remark)
     made.body = _new_body(incoming, "PullRequestReviewComment")
     made.updated_at, made.edited = desk.timestamp(), True
     return ApiResponse(200, comment_serializers.remark(desk, made))
 
 
-def _new_body(incoming: Incoming, resource: str) -> str:
+def _new_body(incoming: ApiRequest, resource: str) -> str:
     body: str = require_fields(incoming, {"body": str}, resource)["body"]
     _check_body(body, resource)
     return body
 
 
-def list_comments(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def list_comments(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     pull = desk.pull(number)
     found = [each for each in desk.issue_comments.values() if each.pull == pull.number]
     return paginate(incoming, [comment_serializers.comment(desk, each) for each in found], desk.url)
 
 
-def create_comment(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def create_comment(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     pull, at = desk.pull(number), desk.timestamp()
     body = _new_body(incoming, "IssueComment")
     made = IssueComment(desk.next_id(), pull.number, _login(incoming), body, at, at)
@@ -221,11 +223,11 @@ def create_comment(desk: GitHubState, incoming: Incoming, number: str) -> ApiRes
     return ApiResponse(201, comment_serializers.comment(desk, made))
 
 
-def get_comment(desk: GitHubState, _: Incoming, comment: str) -> ApiResponse:
+def get_comment(desk: GitHubState, _: ApiRequest, comment: str) -> ApiResponse:
     return ApiResponse(200, comment_serializers.comment(desk, desk.issue_comment(comment)))
 
 
-def edit_comment(desk: GitHubState, incoming: Incoming, comment: str) -> ApiResponse:
+def edit_comment(desk: GitHubState, incoming: ApiRequest, comment: str) -> ApiResponse:
     made = desk.issue_comment(comment)
     made.body = _new_body(incoming, "IssueComment")
     made.updated_at, made.edited = desk.timestamp(), True

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, cast
 
 from claude_batch.git.process import Git
+from claude_batch.sandbox.http_messages import CHUNK, BodySource, HttpRequest, HttpResponse
 
-CHUNK = 64 * 1024
 RECEIVE_PACK = "git-receive-pack"
 
 # What GitHub allows and git does not by itself; and no work that outlives the request.
@@ -40,21 +40,6 @@ done
 """
 
 
-class Source(Protocol):
-    """The source of a request's body."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A CGI answer. `body` must be read to its end, or closed."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: Iterator[bytes]
-
-
 def write_hook(folder: Path, patterns: Sequence[str], repository: str) -> None:
     """A pre-receive hook that refuses the refs that match, in the words of a ruleset."""
     for pattern in patterns:
@@ -74,15 +59,16 @@ class GitServer:
     environ: Mapping[str, str]
     hooks: Path
 
-    def serve(self, request: Mapping[str, str], body: Source) -> Served:
-        """`request` has the CGI variables: REQUEST_METHOD, PATH_INFO (after the repository), …"""
+    def serve(self, request: HttpRequest, path: str, login: str) -> HttpResponse:
+        """Run `git http-backend`. `path` is the part of the path after the repository."""
         settings = (*SETTINGS, ("core.hooksPath", str(self.hooks)))
         git = Git(self.environ, self.bare, config=settings)
-        variables = git.environment() | dict(request)
+        variables = git.environment() | _cgi_variables(request)
         variables |= {
             "GIT_PROJECT_ROOT": str(self.bare.parent),
             "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": f"/{self.bare.name}{request['PATH_INFO']}",
+            "PATH_INFO": f"/{self.bare.name}{path}",
+            "REMOTE_USER": login,
         }
         process = subprocess.Popen(
             ["git", "http-backend"],
@@ -92,13 +78,32 @@ class GitServer:
             env=variables,
         )
         into, out = cast("IO[bytes]", process.stdin), cast("BufferedReader", process.stdout)
-        feeder = threading.Thread(target=_feed, args=(into, body), daemon=True)
+        feeder = threading.Thread(target=_feed, args=(into, request.source), daemon=True)
         feeder.start()
         status, headers = _head(out)
-        return Served(status, headers, _rest(process, out, feeder))
+        return HttpResponse(status, _rest(process, out, feeder), headers)
 
 
-def _feed(pipe: IO[bytes], body: Source) -> None:
+def _cgi_variables(request: HttpRequest) -> dict[str, str]:
+    names = {
+        "content-type": "CONTENT_TYPE",
+        "content-length": "CONTENT_LENGTH",
+        "content-encoding": "HTTP_CONTENT_ENCODING",
+        "git-protocol": "GIT_PROTOCOL",
+        "user-agent": "HTTP_USER_AGENT",
+    }
+    variables = {names[key]: value for key, value in request.headers.items() if key in names}
+    if "transfer-encoding" in request.headers:
+        variables.pop("CONTENT_LENGTH", None)
+    return variables | {
+        "REQUEST_METHOD": request.method,
+        "QUERY_STRING": request.query,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+    }
+
+
+def _feed(pipe: IO[bytes], body: BodySource) -> None:
     """git may stop reading when it has seen enough to refuse; the rest is read all the same,
     because a client that still sends does not look at an answer."""
     try:
@@ -110,8 +115,8 @@ def _feed(pipe: IO[bytes], body: Source) -> None:
             pass
 
 
-def _head(out: IO[bytes]) -> tuple[int, tuple[tuple[str, str], ...]]:
-    status, headers = 200, []
+def _head(out: IO[bytes]) -> tuple[int, dict[str, str]]:
+    status, headers = 200, dict[str, str]()
     for raw in iter(out.readline, b""):
         name, colon, value = raw.decode("latin-1").strip().partition(":")
         if not colon:
@@ -119,8 +124,8 @@ def _head(out: IO[bytes]) -> tuple[int, tuple[tuple[str, str], ...]]:
         if name.lower() == "status":
             status = int(value.split()[0])
         else:
-            headers.append((name, value.strip()))
-    return status, tuple(headers)
+            headers[name] = value.strip()
+    return status, headers
 
 
 def _rest(

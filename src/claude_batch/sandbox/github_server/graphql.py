@@ -6,7 +6,7 @@ GraphQL answers 200 also where it refuses, with a list of errors beside `data`.
 import re
 from typing import Any
 
-from claude_batch.sandbox.github_server.messages import ApiResponse, Incoming, require_fields
+from claude_batch.sandbox.github_server.messages import ApiRequest, ApiResponse, require_fields
 from claude_batch.sandbox.github_server.serializers import Json, node
 from claude_batch.sandbox.github_server.state import GitHubState, PullRecord, ReviewComment
 from claude_batch.sandbox.github_server.threads import resolve
@@ -32,7 +32,7 @@ MOST = 100  # nodes of one page
 RESOLVING = frozenset({"contents", "pull_requests"})
 
 
-def answer(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+def answer(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
     body = require_fields(incoming, {"query": str}, "GraphQL")
     document = _plain(body["query"])
     variables = body.get("variables") or {}
@@ -100,7 +100,7 @@ def _thread(desk: GitHubState, first: ReviewComment) -> Json:
     }
 
 
-def _resolve(desk: GitHubState, incoming: Incoming, variables: Json) -> ApiResponse:
+def _resolve(desk: GitHubState, incoming: ApiRequest, variables: Json) -> ApiResponse:
     account = incoming.account
     if account is None or not account.can_write >= RESOLVING:
         return _refused("FORBIDDEN", "Resource not accessible by integration")

@@ -1,9 +1,12 @@
 """HTTP messages of the GitHub test server: requests, replies, refusals, pages."""
 
+import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from claude_batch.sandbox.http_messages import HttpRequest, HttpResponse
 
 DOCS = "https://docs.github.com/rest"
 WRITES = frozenset({"contents", "pull_requests", "issues", "checks"})
@@ -28,7 +31,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class ApiRequest:
     """One API request; `path` has no query and no /api/v3 before it."""
 
     method: str
@@ -41,43 +44,22 @@ class Incoming:
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
     status: int
-    body: Any = None
+    body: Any = None  # JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def encoded(self) -> bytes:
-        return b"" if self.body is None else json.dumps(self.body).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
-    """One request with what was answered. Git transport is logged without bodies."""
-
-    method: str
-    path: str
-    body: Any
-    status: int
-    query: str = ""
-    answer: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)  # without the token
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """An answer that the request does not deserve. `after`: it is carried out all the same."""
-
-    reply: ApiResponse
-    after: bool = False
-
-
-Fault = Callable[[Incoming], Trouble | None]
+    def encode(self) -> HttpResponse:
+        if self.body is None:
+            return HttpResponse(self.status, headers=self.headers)
+        headers = {"Content-Type": "application/json; charset=utf-8", **self.headers}
+        return HttpResponse(self.status, json.dumps(self.body).encode(), headers)
 
 
 class GitHubErrorResponse(Exception):
     """An answer that is an error."""
 
-    def __init__(self, reply: ApiResponse) -> None:
-        super().__init__(reply.body["message"])
-        self.reply = reply
+    def __init__(self, response: ApiResponse) -> None:
+        super().__init__(response.body["message"])
+        self.response = response
 
 
 def error_response(
@@ -109,7 +91,7 @@ def unprocessable(*errors: str) -> GitHubErrorResponse:
 
 
 def require_fields(
-    incoming: Incoming, required: Mapping[str, type], resource: str
+    incoming: ApiRequest, required: Mapping[str, type], resource: str
 ) -> dict[str, Any]:
     """The body as an object that has these fields."""
     if not isinstance(incoming.body, dict):
@@ -122,7 +104,9 @@ def require_fields(
     return incoming.body
 
 
-def paginate(incoming: Incoming, items: Sequence[Any], base_url: str, key: str = "") -> ApiResponse:
+def paginate(
+    incoming: ApiRequest, items: Sequence[Any], base_url: str, key: str = ""
+) -> ApiResponse:
     """One page of `items` with GitHub's Link header; under `key` with a count where it has one."""
     size = _whole(incoming.query.get("per_page"), PER_PAGE, MOST_PER_PAGE)
     number = _whole(incoming.query.get("page"), 1, 1_000_000)
@@ -144,3 +128,18 @@ def paginate(incoming: Incoming, items: Sequence[Any], base_url: str, key: str =
 
 def _whole(text: str | None, default: int, most: int) -> int:
     return min(int(text), most) if text and text.isdigit() and int(text) else default
+
+
+def find_token(request: HttpRequest) -> str | None:
+    """Return the token of `token X`, of `Bearer X`, or the password of basic authentication."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() in ("token", "bearer"):
+        return value.strip() or None
+    if scheme.lower() != "basic":
+        return None
+    try:
+        credentials = base64.b64decode(value).decode("utf-8", "replace")
+    except ValueError:
+        return None
+    user, _, password = credentials.partition(":")
+    return password or user or None

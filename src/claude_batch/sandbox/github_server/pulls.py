@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from claude_batch.sandbox.github_server.git_repository import NO_COMMIT
 from claude_batch.sandbox.github_server.messages import (
+    ApiRequest,
     ApiResponse,
     GitHubErrorResponse,
-    Incoming,
     invalid_field,
     paginate,
     require_fields,
@@ -51,7 +51,7 @@ def blank_pull(desk: GitHubState, title: str, head: str, base: str, login: str) 
     return PullRecord(number, title, "", login, owner or desk.owner, ref, base, "", "", at, at)
 
 
-def create(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+def create(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
     body = require_fields(incoming, {"head": str, "base": str, "title": str}, "PullRequest")
     login = incoming.account.login if incoming.account else "ghost"
     record = blank_pull(desk, body["title"], body["head"], body["base"], login)
@@ -59,7 +59,7 @@ def create(desk: GitHubState, incoming: Incoming) -> ApiResponse:
     return ApiResponse(201, whole_pull(desk, open_pull(desk, record)))
 
 
-def listing(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+def listing(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
     """Newest first. `head` is owner:branch."""
     query = incoming.query
     state = query.get("state", "open")
@@ -74,11 +74,11 @@ def listing(desk: GitHubState, incoming: Incoming) -> ApiResponse:
     return paginate(incoming, [simple_pull(desk, pull) for pull in found], desk.url)
 
 
-def get(desk: GitHubState, _: Incoming, number: str) -> ApiResponse:
+def get(desk: GitHubState, _: ApiRequest, number: str) -> ApiResponse:
     return ApiResponse(200, whole_pull(desk, desk.pull(number)))
 
 
-def edit(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def edit(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     pull = desk.pull(number)
     body = require_fields(incoming, {}, "PullRequest")
     state = body.get("state", "closed" if pull.closed_at else "open")
@@ -94,19 +94,19 @@ def edit(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
     return ApiResponse(200, whole_pull(desk, pull))
 
 
-def files(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def files(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     pull = desk.pull(number)
     shapes = [changed_file(desk, each, pull.head_sha) for each in desk.changes(pull)]
     return paginate(incoming, shapes, desk.url)
 
 
-def commits(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def commits(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     found = desk.commits(desk.pull(number))
     return paginate(incoming, [commit(desk, sha) for sha in found], desk.url)
 
 
 def merge(desk: GitHubState, number: int) -> PullRecord:
-    """Raises Refused (405) when it does not merge cleanly, or is closed."""
+    """Raises GitHubErrorResponse (405) when it does not merge cleanly, or is closed."""
     pull = desk.pull(number)
     title = f"Merge pull request #{number} from {pull.head_owner}/{pull.head_ref}"
     made = None if pull.closed_at else desk.bare.merge(pull.base_sha, pull.head_sha, title)

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 from claude_batch.sandbox.github_server import serializers
 from claude_batch.sandbox.github_server.git_repository import NO_COMMIT
 from claude_batch.sandbox.github_server.messages import (
+    ApiRequest,
     ApiResponse,
     GitHubErrorResponse,
-    Incoming,
     error_response,
     forbidden,
     not_found,
@@ -22,23 +22,23 @@ from claude_batch.sandbox.github_server.state import GitHubState
 WINDOW = {"limit": 1000, "remaining": 999, "reset": 4_102_444_800, "used": 1}
 
 
-def user(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+def user(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
     if incoming.account is None or incoming.account.is_bot:
         raise forbidden()
     return ApiResponse(200, serializers.whole_user(desk, incoming.account.login))
 
 
-def rate_limit(_: GitHubState, __: Incoming) -> ApiResponse:
+def rate_limit(_: GitHubState, __: ApiRequest) -> ApiResponse:
     return ApiResponse(200, {"resources": {"core": WINDOW, "search": WINDOW}, "rate": WINDOW})
 
 
-def get(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+def get(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
     push = bool(incoming.account and "contents" in incoming.account.can_write)
     rights = {"admin": False, "maintain": False, "push": push, "triage": push, "pull": True}
     return ApiResponse(200, serializers.repository(desk) | {"permissions": rights})
 
 
-def permission(desk: GitHubState, _: Incoming, login: str) -> ApiResponse:
+def permission(desk: GitHubState, _: ApiRequest, login: str) -> ApiResponse:
     """The owner is an admin; nobody who is not named as a collaborator may write."""
     known = {desk.owner: "admin", **desk.settings.collaborators}
     role = known.get(unquote(login), "read")
@@ -47,7 +47,7 @@ def permission(desk: GitHubState, _: Incoming, login: str) -> ApiResponse:
     return ApiResponse(200, shape)
 
 
-def commit(desk: GitHubState, _: Incoming, revision: str) -> ApiResponse:
+def commit(desk: GitHubState, _: ApiRequest, revision: str) -> ApiResponse:
     sha = desk.bare.commit_id(unquote(revision))
     if sha is None:
         raise error_response(422, f"No commit found for SHA: {revision}")
@@ -57,7 +57,7 @@ def commit(desk: GitHubState, _: Incoming, revision: str) -> ApiResponse:
     return ApiResponse(200, serializers.commit(desk, sha) | {"files": entries})
 
 
-def contents(desk: GitHubState, incoming: Incoming, path: str) -> ApiResponse:
+def contents(desk: GitHubState, incoming: ApiRequest, path: str) -> ApiResponse:
     """Files only."""
     path, revision = unquote(path), incoming.query.get("ref", desk.settings.default_branch)
     sha = desk.bare.commit_id(revision)
@@ -85,7 +85,7 @@ def contents(desk: GitHubState, incoming: Incoming, path: str) -> ApiResponse:
     return ApiResponse(200, body)
 
 
-def compare(desk: GitHubState, incoming: Incoming, basehead: str) -> ApiResponse:
+def compare(desk: GitHubState, incoming: ApiRequest, basehead: str) -> ApiResponse:
     base, dots, head = unquote(basehead).partition("...")
     old, new = (desk.bare.commit_id(each) if each else None for each in (base, head))
     if not dots or old is None or new is None:
@@ -131,12 +131,12 @@ def _refuse_ruled(desk: GitHubState, name: str) -> None:
         )
 
 
-def get_ref(desk: GitHubState, _: Incoming, name: str) -> ApiResponse:
+def get_ref(desk: GitHubState, _: ApiRequest, name: str) -> ApiResponse:
     full = f"refs/{unquote(name)}"
     return ApiResponse(200, serializers.git_ref(desk, full, _ref(desk, full)))
 
 
-def matching_refs(desk: GitHubState, incoming: Incoming, name: str) -> ApiResponse:
+def matching_refs(desk: GitHubState, incoming: ApiRequest, name: str) -> ApiResponse:
     start = f"refs/{unquote(name)}"
     found = {each: sha for each, sha in desk.bare.refs().items() if each.startswith(start)}
     return paginate(
@@ -151,7 +151,7 @@ def _known_object(desk: GitHubState, body: dict[str, Any]) -> str:
     return sha
 
 
-def create_ref(desk: GitHubState, incoming: Incoming) -> ApiResponse:
+def create_ref(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
     body = require_fields(incoming, {"ref": str, "sha": str}, "Reference")
     name, sha = body["ref"], _known_object(desk, body)
     _refuse_ruled(desk, name)
@@ -164,7 +164,7 @@ def create_ref(desk: GitHubState, incoming: Incoming) -> ApiResponse:
     return ApiResponse(201, serializers.git_ref(desk, name, sha))
 
 
-def edit_ref(desk: GitHubState, incoming: Incoming, name: str) -> ApiResponse:
+def edit_ref(desk: GitHubState, incoming: ApiRequest, name: str) -> ApiResponse:
     """Compare and swap on ancestry, unless forced."""
     full = f"refs/{unquote(name)}"
     body = require_fields(incoming, {"sha": str}, "Reference")
@@ -180,7 +180,7 @@ def edit_ref(desk: GitHubState, incoming: Incoming, name: str) -> ApiResponse:
     return ApiResponse(200, serializers.git_ref(desk, full, sha))
 
 
-def delete_ref(desk: GitHubState, _: Incoming, name: str) -> ApiResponse:
+def delete_ref(desk: GitHubState, _: ApiRequest, name: str) -> ApiResponse:
     full = f"refs/{unquote(name)}"
     _refuse_ruled(desk, full)
     sha = desk.bare.refs().get(full)

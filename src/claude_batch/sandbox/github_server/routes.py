@@ -5,7 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from claude_batch.sandbox.github_server import checks, comments, graphql, pulls, repository, threads
-from claude_batch.sandbox.github_server.messages import ApiResponse, Incoming, forbidden, not_found
+from claude_batch.sandbox.github_server.messages import (
+    ApiRequest,
+    ApiResponse,
+    forbidden,
+    not_found,
+)
 from claude_batch.sandbox.github_server.state import GitHubState
 
 TALK = ("pull_requests", "issues")
@@ -71,8 +76,8 @@ IN_REPOSITORY = (
 )
 
 
-def answer(desk: GitHubState, incoming: Incoming) -> ApiResponse:
-    """Raises Refused."""
+def answer(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
+    """Raises GitHubErrorResponse."""
     home = f"/repos/{desk.repository}"
     inside = incoming.path.lower().startswith(home.lower())
     path = (incoming.path[len(home) :] or "/") if inside else incoming.path
@@ -84,7 +89,7 @@ def answer(desk: GitHubState, incoming: Incoming) -> ApiResponse:
     raise not_found()
 
 
-def _admit(route: Route, incoming: Incoming) -> None:
+def _admit(route: Route, incoming: ApiRequest) -> None:
     held = incoming.account.can_write if incoming.account else frozenset()
     if route.writes and not held.intersection(route.writes):
         raise forbidden()

@@ -4,14 +4,14 @@ The git data is a real bare repository, so pushes, pull requests and diffs are w
 reviews are held to GitHub's rules about diffs. Nothing is kept on disk but that repository.
 """
 
+import json
 import re
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,20 +19,26 @@ from claude_batch.sandbox.demo.conversation import ConversationItem, build_conve
 from claude_batch.sandbox.github_server import comments, pulls, threads
 from claude_batch.sandbox.github_server.git_http import RECEIVE_PACK, GitServer, write_hook
 from claude_batch.sandbox.github_server.git_repository import BareRepository
-from claude_batch.sandbox.github_server.handler import GitHubHandler, HttpRequest, Server
 from claude_batch.sandbox.github_server.messages import (
     ACTIONS_BOT,
     Account,
+    ApiRequest,
     ApiResponse,
-    Fault,
     GitHubErrorResponse,
-    Incoming,
-    LoggedRequest,
-    Trouble,
     error_response,
+    find_token,
 )
 from claude_batch.sandbox.github_server.routes import answer
 from claude_batch.sandbox.github_server.state import GitHubSettings, GitHubState
+from claude_batch.sandbox.http_messages import (
+    Fault,
+    FindFault,
+    HttpRequest,
+    HttpResponse,
+    LoggedRequest,
+    no_fault,
+)
+from claude_batch.sandbox.http_server import SandboxServer, utc_now
 
 ENTERPRISE_ROOT = "/api/v3"  # also taken, because clients of GHES put it before every path
 ENTERPRISE_GRAPHQL = "/api/graphql"
@@ -40,68 +46,45 @@ GIT_PATH = re.compile(r"/([^/]+/[^/]+?)(?:\.git)?(/(?:info/refs|git-upload-pack|
 BOT = Account(ACTIONS_BOT)
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+class GitHubServer(SandboxServer):
+    """`with GitHubServer(bare, environ) as github:` serves until the block ends.
 
-
-class GitHubServer:
-    """`with Hub(bare, environ) as hub:` serves until the block ends.
-
-    `environ` is what git gets to see. `fault` is asked before every request; it may be set at
-    any time.
+    `environ` is the environment of git.
     """
+
+    keep_alive = False
 
     def __init__(
         self,
         bare: Path,
         environ: Mapping[str, str],
-        setup: GitHubSettings | None = None,
+        settings: GitHubSettings | None = None,
         *,
-        fault: Fault | None = None,
+        faults: FindFault = no_fault,
         port: int = 0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.settings = setup or GitHubSettings()
-        self.faults = fault
-        self.log: list[LoggedRequest] = []
+        super().__init__(port, now, faults)
+        self.settings = settings or GitHubSettings()
         self._lock = threading.RLock()
-        self._hooks = tempfile.TemporaryDirectory(prefix="hub-hooks-")
-        folder = Path(self._hooks.name)
-        write_hook(folder, self.settings.refused_refs, self.settings.repository)
-        given = {"answer": staticmethod(self._answer), "clock": staticmethod(now)}
-        handler = type("HubHandler", (GitHubHandler,), given)
-        self._server = Server(("127.0.0.1", port), handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._git = GitServer(bare.resolve(), environ, folder)
-        self._desk = GitHubState(
-            BareRepository(bare.resolve(), environ), self.settings, self.url, now
-        )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), daemon=True
-        )
+        self._hooks = tempfile.TemporaryDirectory(prefix="claude-batch-sandbox-hooks-")
+        hooks = Path(self._hooks.name)
+        write_hook(hooks, self.settings.refused_refs, self.settings.repository)
+        self._git = GitServer(bare.resolve(), environ, hooks)
+        repository = BareRepository(bare.resolve(), environ)
+        self._state = GitHubState(repository, self.settings, self.url, now)
+
+    def stop(self) -> None:
+        super().stop()
+        self._hooks.cleanup()
 
     @property
     def repository(self) -> str:
-        return self._desk.repository
+        return self._state.repository
 
     @property
     def clone_url(self) -> str:
         return f"{self.url}/{self.repository}.git"
-
-    def __enter__(self) -> "GitHubServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self._hooks.cleanup()
 
     def open_pull(
         self,
@@ -115,136 +98,135 @@ class GitHubServer:
         labels: Sequence[str] = (),
     ) -> int:
         """The new pull request's number. `head` is a branch, or owner:branch: that one is a
-        fork's, and lives here under refs/forks/OWNER/heads/BRANCH. Raises Refused."""
+        fork's, and lives here under refs/forks/OWNER/heads/BRANCH. Raises GitHubErrorResponse."""
         with self._lock:
-            record = pulls.blank_pull(self._desk, title, head, base, author)
+            record = pulls.blank_pull(self._state, title, head, base, author)
             record = replace(record, body=body, draft=draft, labels=tuple(labels))
-            return pulls.open_pull(self._desk, record).number
+            return pulls.open_pull(self._state, record).number
 
     def merge(self, number: int) -> str:
-        """The id of the merge commit, now the tip of the base branch. Raises Refused."""
+        """Merge a pull request and return the id of the merge commit.
+
+        Raises GitHubErrorResponse.
+        """
         with self._lock:
-            self._desk.follow_refs()
-            return pulls.merge(self._desk, number).merge_commit or ""
+            self._state.follow_refs()
+            return pulls.merge(self._state, number).merge_commit or ""
 
     def close(self, number: int) -> None:
         """Without merging."""
         with self._lock:
-            pull = self._desk.pull(number)
-            pull.closed_at = pull.closed_at or self._desk.timestamp()
+            pull = self._state.pull(number)
+            pull.closed_at = pull.closed_at or self._state.timestamp()
 
     def conversation(self, number: int) -> tuple[ConversationItem, ...]:
         """Everything on a pull request, in the order in which it was said."""
         with self._lock:
-            self._desk.follow_refs()
-            return build_conversation(self._desk, number)
+            self._state.follow_refs()
+            return build_conversation(self._state, number)
 
     def react(self, comment_id: int, login: str, content: str) -> None:
-        """A person's reaction to a review comment: +1, -1, laugh, … Raises Refused."""
+        """A person's reaction to a review comment: +1, -1, laugh, … Raises GitHubErrorResponse."""
         with self._lock:
-            threads.react(self._desk, comment_id, login, content)
+            threads.react(self._state, comment_id, login, content)
 
     def reply(self, comment_id: int, login: str, body: str) -> int:
-        """A person's reply to a review comment; its id. Raises Refused."""
+        """A person's reply to a review comment; its id. Raises GitHubErrorResponse."""
         with self._lock:
-            first = self._desk.review_comment(comment_id)
-            return comments.say_in_thread(self._desk, first, login, body).id
+            first = self._state.review_comment(comment_id)
+            return comments.say_in_thread(self._state, first, login, body).id
 
     def resolve(self, comment_id: int, login: str) -> None:
-        """A person resolves the thread of a review comment. Raises Refused."""
+        """A person resolves the thread of a review comment. Raises GitHubErrorResponse."""
         with self._lock:
-            threads.resolve(self._desk, comment_id, login)
+            threads.resolve(self._state, comment_id, login)
 
-    def _account(self, token: str | None) -> Account | None:
+    def find_fault(self, request: HttpRequest) -> Fault | None:
+        # git sends each first request without its token. Such a request uses up no fault.
+        return None if self._refuse_git(request) else super().find_fault(request)
+
+    def respond(self, request: HttpRequest) -> HttpResponse:
+        if match := GIT_PATH.fullmatch(request.path):
+            return self._respond_to_git(request, match[2])
+        try:
+            return self._respond_to_api(request).encode()
+        except GitHubErrorResponse as error:
+            return error.response.encode()
+
+    def render_error(self, fault: Fault) -> HttpResponse:
+        error = error_response(fault.status or 500, fault.message)
+        return replace(error.response, headers=fault.headers).encode()
+
+    def describe(self, request: HttpRequest, response: HttpResponse | None) -> LoggedRequest:
+        entry = super().describe(request, response)
+        headers = {key: text for key, text in request.headers.items() if key != "authorization"}
+        entry = replace(entry, query=request.query, headers=headers)
+        if GIT_PATH.fullmatch(request.path) or response is None:
+            return entry
+        answer = (
+            json.loads(response.body)
+            if response.body and isinstance(response.body, bytes)
+            else None
+        )
+        return replace(entry, body=_parse_body(request), answer=answer)
+
+    def _account(self, request: HttpRequest) -> Account | None:
+        token = find_token(request)
         if token is None:
             return None
         return BOT if self.settings.tokens is None else self.settings.tokens.get(token)
 
-    def _answer(self, call: HttpRequest, handler: GitHubHandler) -> None:
-        found = GIT_PATH.fullmatch(call.path)
-        if found:
-            self._answer_git(call, handler, found[1], found[2])
-        else:
-            self._answer_api(call, handler)
-
-    def _note(self, call: HttpRequest, body: Any, reply: ApiResponse) -> None:
-        kept = {name: text for name, text in call.headers.items() if name != "authorization"}
-        noted = LoggedRequest(
-            call.method, call.path, body, reply.status, call.query, reply.body, kept
-        )
-        with self._lock:
-            self.log.append(noted)
-
-    def _answer_api(self, call: HttpRequest, handler: GitHubHandler) -> None:
-        body, reply = self._reply(call)
-        self._note(call, body, reply)
-        handler.whole(reply.status, reply.encoded(), reply.headers)
-
-    def _reply(self, call: HttpRequest) -> tuple[Any, ApiResponse]:
-        """The request's body, and what to answer."""
+    def _respond_to_api(self, request: HttpRequest) -> ApiResponse:
+        account = self._account(request)
         try:
-            body = call.json()
-        except ValueError:
-            return None, error_response(400, "Problems parsing JSON").reply
-        account = self._account(call.token())
-        path = call.path.removeprefix(ENTERPRISE_ROOT)
+            body = request.json()
+        except ValueError as error:
+            raise error_response(400, "Problems parsing JSON") from error
+        if account is None:
+            raise error_response(401, "Bad credentials")
+        path = request.path.removeprefix(ENTERPRISE_ROOT)
         path = "/graphql" if path == ENTERPRISE_GRAPHQL else path
-        incoming = Incoming(call.method, path, call.parameters(), body, account)
-        trouble = self._trouble(incoming)
-        if trouble and not trouble.after:
-            return body, trouble.reply
-        reply = self._carry_out(incoming)
-        return body, trouble.reply if trouble else reply
-
-    def _trouble(self, incoming: Incoming) -> Trouble | None:
-        return self.faults(incoming) if self.faults else None
-
-    def _carry_out(self, incoming: Incoming) -> ApiResponse:
-        if incoming.account is None:
-            return error_response(401, "Bad credentials").reply
         with self._lock:
-            try:
-                self._desk.follow_refs()
-                return answer(self._desk, incoming)
-            except GitHubErrorResponse as error:
-                return error.reply
+            self._state.follow_refs()
+            call = ApiRequest(request.method, path, request.parameters, body, account)
+            return answer(self._state, call)
 
-    def _answer_git(
-        self, call: HttpRequest, handler: GitHubHandler, repository: str, path: str
-    ) -> None:
-        account = self._account(call.token())
-        reply = self._git_refusal(call, account, unquote(repository), path)
-        if reply is None:
-            incoming = Incoming(call.method, call.path, call.parameters(), None, account)
-            trouble = self._trouble(incoming)
-            reply = trouble.reply if trouble else None
-        if reply is not None:
-            call.drain()
-            self._note(call, None, reply)
-            text = str((reply.body or {}).get("message", "")).encode() + b"\n"
-            handler.whole(reply.status, text, {"Content-Type": "text/plain"} | dict(reply.headers))
-            return
+    def _respond_to_git(self, request: HttpRequest, path: str) -> HttpResponse:
+        refusal = self._refuse_git(request)
+        if refusal is not None:
+            return refusal
         with self._lock:
-            self._desk.follow_refs()
-        request = call.cgi() | {"PATH_INFO": path}
-        request["REMOTE_USER"] = account.login if account else "anonymous"
-        served = self._git.serve(request, call.source)
-        self._note(call, None, ApiResponse(served.status))
-        handler.begin(served.status, dict(served.headers))
-        for chunk in served.body:
-            handler.wfile.write(chunk)
+            self._state.follow_refs()
+        account = self._account(request)
+        return self._git.serve(request, path, account.login if account else "anonymous")
 
-    def _git_refusal(
-        self, call: HttpRequest, account: Account | None, repository: str, path: str
-    ) -> ApiResponse | None:
+    def _refuse_git(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the error response to a request of git, None if it is allowed or another one."""
+        match = GIT_PATH.fullmatch(request.path)
+        if match is None:
+            return None
+        account, repository = self._account(request), unquote(match[1])
         if repository.lower() != self.repository.lower():
-            return error_response(404, "Repository not found.").reply
+            return _plain_text(404, "Repository not found.")
         if account is None and not self.settings.anonymous_git:
-            asked = {"WWW-Authenticate": 'Basic realm="GitHub"'}
-            body = {"message": "Authentication required."}
-            return ApiResponse(401, body, asked)
-        pushes = RECEIVE_PACK in path or call.parameters().get("service") == RECEIVE_PACK
-        if pushes and account and "contents" not in account.can_write:
+            challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
+            return _plain_text(401, "Authentication required.", challenge)
+        is_push = RECEIVE_PACK in (match[2].strip("/"), request.parameters.get("service"))
+        if is_push and account and "contents" not in account.can_write:
             denied = f"Permission to {repository}.git denied to {account.login}."
-            return error_response(403, denied).reply
+            return _plain_text(403, denied)
         return None
+
+
+def _parse_body(request: HttpRequest) -> Any:
+    try:
+        return request.json()
+    except ValueError:
+        return None
+
+
+def _plain_text(status: int, text: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    # git shows its user the text of an error only if it is plain.
+    return HttpResponse(
+        status, f"{text}\n".encode(), {"Content-Type": "text/plain", **(headers or {})}
+    )

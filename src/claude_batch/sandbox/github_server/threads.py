@@ -2,8 +2,8 @@
 
 from claude_batch.sandbox.github_server import comment_serializers
 from claude_batch.sandbox.github_server.messages import (
+    ApiRequest,
     ApiResponse,
-    Incoming,
     error_response,
     paginate,
 )
@@ -12,7 +12,7 @@ from claude_batch.sandbox.github_server.state import CommentReaction, GitHubStat
 CONTENTS = frozenset(comment_serializers.REACTIONS)
 
 
-def reactions(desk: GitHubState, incoming: Incoming, number: str) -> ApiResponse:
+def reactions(desk: GitHubState, incoming: ApiRequest, number: str) -> ApiResponse:
     first = desk.review_comment(number)
     wanted = incoming.query.get("content")
     found = [
