@@ -12,13 +12,13 @@ from claude_batch.git.work_tree import WorkTree
 from claude_batch.setup.init import (
     COLLECT,
     CONFIG,
-    FILES,
     HOOKS,
     SUBMIT,
     SetupPlan,
     set_up_repository,
 )
 
+FILES = (CONFIG, SUBMIT, COLLECT, HOOKS)
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

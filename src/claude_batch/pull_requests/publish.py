@@ -68,9 +68,8 @@ class PublishResult:
     updated: int = 0
     unchanged: int = 0
     dropped: tuple[DroppedFinding, ...] = ()
-    placed: tuple[
-        PlacedFinding, ...
-    ] = ()  # the findings that have their lines, folded ones included
+    # The findings that have their lines, those in the summary included.
+    placed: tuple[PlacedFinding, ...] = ()
     waiting: int = 0  # findings whose second look is open
     failing: bool = False  # a finding stands at or above `fail_on`
     receipt: Receipt = EMPTY

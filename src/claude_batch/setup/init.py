@@ -14,7 +14,6 @@ PYPROJECT = "pyproject.toml"
 SUBMIT = ".github/workflows/claude-batch.yml"
 COLLECT = ".github/workflows/claude-batch-collect.yml"
 HOOKS = ".pre-commit-config.yaml"
-FILES = (CONFIG, SUBMIT, COLLECT, HOOKS)
 
 
 class SetupChange(StrEnum):

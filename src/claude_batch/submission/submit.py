@@ -33,10 +33,11 @@ def submit(
     now: Callable[[], datetime],
     primer_wait: PrimerWait | None = None,
 ) -> SubmitResult:
-    """Claim in the ledger, send, record. What is claimed is in the ledger before it costs.
+    """Plan a submission, record it and send it. Raises BudgetExceeded, CannotSubmit.
 
-    `hold`: how a planner that goes on waits between a primer and what follows it.
+    With `primer_wait` this process waits for primers and sends the requests that follow them.
     """
+    # The claim is in the ledger before anything costs money, so that no other run sends the same.
     planner = _informed(scope, planner, ledger.view(), anthropic)
     sender = BatchSender(ledger, anthropic, planner.prices, now, primer_wait)
     plan = sender.claim(lambda state: planner.plan(state, scope))
