@@ -24,7 +24,16 @@ FILES = sorted(
 ORDER = (
     *("errors", "environment", "formatting", "markdown", "http_headers"),
     *("diff", "git", "syntax", "anthropic_api", "github_api", "tasks", "findings", "config"),
-    *("ledger", "costs", "prompts", "batches", "submission", "verification", "pull_requests"),
+    *(
+        "ledger",
+        "costs",
+        "prompts",
+        "waiting",
+        "batches",
+        "submission",
+        "verification",
+        "pull_requests",
+    ),
     *("exports", "setup", "github_actions", "benchmark", "sandbox", "cli", "claude_batch_app"),
 )
 

@@ -14,7 +14,7 @@ from string import ascii_lowercase
 from struct import Struct
 
 from claude_batch.diff.model import Hunk, Line, Side
-from claude_batch.tasks.plan import STRICT
+from claude_batch.tasks.plan import LENIENT
 from claude_batch.tasks.task import TaskId
 
 HASH_LENGTH = 8
@@ -50,12 +50,13 @@ class AnchoredTask:
     `signs` has one character a line, `hashes` HASH_LENGTH. After compaction both are empty.
     """
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = LENIENT
 
     id: TaskId
     path: str
     signs: str
     hashes: str
+    definition: str = ""  # digest of the definition around it when it was asked
 
     @classmethod
     def from_hunk(cls, task_id: TaskId, path: str, hunk: Hunk) -> "AnchoredTask":

@@ -77,7 +77,8 @@ def import_stream(
 
 def squash_message(title: str, tips: Iterable[str]) -> bytes:
     """The message of a commit that replaces the history up to these tips."""
-    return "\n".join((title, "", *(f"Old-Tip: {tip}" for tip in tips), "")).encode()
+    old_tips = (f"Old-Tip: {tip}" for tip in tips)
+    return "\n".join((title, "", *old_tips, "", "[skip ci]", "")).encode()
 
 
 def old_tips(commit: bytes) -> list[str]:

@@ -1,6 +1,6 @@
 """Everything that the ledger knows of one batch and of one request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -127,6 +127,22 @@ def build_batch_records(
             records[intent].abandoned = abandoned
     _add_batches(records, index)
     return records
+
+
+def find_gaps(
+    index: EventIndex,
+    records: dict[IntentId, BatchRecord],
+    folded: Mapping[RequestKey, FoldedRequest],
+) -> Iterator[str]:
+    """Describe what the events refer to and the ledger does not have: a file is missing."""
+    folded_intents = {intent for intent, _ in folded}
+    for submitted in index.distinct(Submitted):
+        if submitted.intent not in records and submitted.intent not in folded_intents:
+            yield f"batch {submitted.batch}: its intent is missing"
+    for record in records.values():
+        missing = record.intent.requests - len(record.requests)
+        if missing > 0:
+            yield f"intent {record.intent.id}: {missing:,} of its requests are missing"
 
 
 def _add_batches(records: dict[IntentId, BatchRecord], index: EventIndex) -> None:

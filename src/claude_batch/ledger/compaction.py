@@ -8,7 +8,6 @@ stored, or if estimates are based on it. Events that are not about requests stay
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import assert_never
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.ledger.batch_record import RequestKey
@@ -20,16 +19,22 @@ from claude_batch.ledger.events import (
     Event,
     FeedbackRecorded,
     FoldedRequest,
+    Held,
+    Installed,
     Intent,
     IntentAbandoned,
     IntentId,
+    JobChanged,
     Lease,
     Plan,
     Post,
     PullRequestClosed,
+    PullRequestSeen,
     RequestRecorded,
     Submitted,
     TasksReset,
+    UnknownEvent,
+    Unsent,
     is_unpriced,
 )
 from claude_batch.ledger.files import LARGE, ParsedLog, encode_snapshot, is_older
@@ -120,6 +125,18 @@ def _fold_request(state: LedgerState, key: RequestKey, before: datetime) -> Fold
     return row if is_complete and answer.model else None
 
 
+KeptForEver = (
+    Intent
+    | Submitted
+    | FeedbackRecorded
+    | TasksReset
+    | Held
+    | JobChanged
+    | Installed
+    | UnknownEvent
+)
+
+
 @dataclass(frozen=True)
 class _Retention:
     """The events that stay: all that no folded request and no later event replaces."""
@@ -135,7 +152,10 @@ class _Retention:
     ) -> "_Retention":
         answered = [record for record in state.batch_records.values() if record.is_answered()]
         batches = (record.submitted.batch for record in answered if record.submitted)
-        latest = (*state.posts.values(), *state.leases.values(), *state.closed.values())
+        latest = (
+            *(*state.posts.values(), *state.leases.values(), *state.closed.values()),
+            *state.seen.values(),
+        )
         return cls(
             folded,
             frozenset((*(record.intent.id for record in answered), *batches)),
@@ -151,14 +171,15 @@ class _Retention:
                 return event.intent not in self.finished
             case BatchStatus():
                 return event.batch not in self.finished
-            case Post() | Lease() | PullRequestClosed():
+            case Post() | Lease() | PullRequestClosed() | PullRequestSeen():
                 return event in self.latest
             case Plan():
                 return event.id in self.plans
-            case Intent() | Submitted() | FeedbackRecorded() | TasksReset():
-                return True
+            case Unsent():
+                return event.plan in self.plans
             case _:
-                assert_never(event)
+                kept: KeptForEver = event  # mypy shows an event that is in no case
+                return bool(kept)
 
 
 def _needed_plans(state: LedgerState, before: datetime) -> Iterable[Plan]:

@@ -1,31 +1,33 @@
-"""The ledger's events, schema version 1. docs/ledger-format.md documents them.
+"""The ledger's events, format 2. docs/ledger-format.md documents them.
 
 Events never change, and their order does not matter: the state is computed from the set of all
 events, so files of several writers are combined without conflicts. The fields and the values of
 `type` are the file format.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from typing import Annotated, Any, Literal, NewType, TypeVar, cast
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.findings.anchors import AnchoredTask
-from claude_batch.tasks.plan import STRICT, PlannedFile, PlannedTask
+from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 
-SCHEMA = 1
+FORMAT = 2
 IntentId = NewType("IntentId", str)
 
 
 class Model(BaseModel):
-    model_config = STRICT
+    # Newer versions may add keys. They are kept, so that folding a file does not lose them.
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class Event(Model):
@@ -47,12 +49,27 @@ class Stamp:
 
     def event(self, event_type: type[E], /, *, at: datetime | None = None, **fields: Any) -> E:
         """An event of this type, written at `at` or now. Raises pydantic.ValidationError."""
+        misspelt = fields.keys() - event_type.model_fields.keys()
+        if misspelt:  # pydantic would keep them as keys of a newer version
+            raise TypeError(f"{event_type.__name__} has no field {', '.join(sorted(misspelt))}")
         return event_type(at=at or self.now(), run=self.run, repo=self.repo, **fields)
 
 
 class SkippedPath(Model):
     path: str
     reason: str
+
+
+class PinnedKind(Model):
+    """A kind as it was when the plan was recorded. `prompt` is kept for the user's own kinds."""
+
+    name: str
+    tag: str
+    prompt: str | None = None
+
+
+PlanSource = Literal["pull_request", "range", "staged", "queued", "paths", "tasks", "rest", "mcp"]
+NORMAL_PRIORITY = 50
 
 
 class Plan(Event):
@@ -68,6 +85,15 @@ class Plan(Event):
     left_out: tuple[SkippedPath, ...] = ()
     new: int  # tasks that this submit sent
     reused: int  # tasks that the ledger knew: answered or in flight
+    source: PlanSource | None = None
+    lane: Literal["batch", "now", "auto", "later"] = "batch"
+    priority: int = NORMAL_PRIORITY  # 0 to 100, the greater is sent first
+    not_before: AwareDatetime | None = None
+    deadline: AwareDatetime | None = None  # tasks that are not answered by then expire
+    tags: tuple[str, ...] = ()
+    base_ref: str | None = None  # the branch that the pull request is to be merged into
+    rules: str | None = None  # the commit whose rule files apply
+    pinned: tuple[PinnedKind, ...] = ()
 
     @property
     def tasks(self) -> Iterator[PlannedTask]:
@@ -91,6 +117,7 @@ class Intent(Event):
     lane: Literal["batch", "now"]
     requests: int
     sha256: str  # over the `sha` of its requests, in order
+    scope: str | None = None  # the key that sends it; see `AnthropicClient.key_scope`
     follows: str | None = None  # the reason of a second batch: "retry", "split", "verify", "rest"
 
 
@@ -142,6 +169,7 @@ class IntentAbandoned(Event):
     type: Literal["voided"] = "voided"
     intent: IntentId
     reason: str
+    is_refusal: bool = False  # the API did not take it, so a pause follows
 
 
 class BatchStatus(Event):
@@ -214,6 +242,52 @@ class PullRequestClosed(Event):
     merged: bool
 
 
+class Held(Event):
+    """A hold on waiting tasks, or its end. `target` is a job, "kind:review" or "all"."""
+
+    type: Literal["held"] = "held"
+    target: str
+    on: bool
+    by: str = ""
+
+
+class Unsent(Event):
+    """The reason why due tasks of a plan were not sent, and when to try again."""
+
+    type: Literal["unsent"] = "unsent"
+    plan: str
+    reason: Literal["budget", "failed"]  # "failed": git or GitHub, so it was not built
+    problem: str  # for people
+    retry_at: AwareDatetime | None = None
+    settings: str = ""  # digest of the configuration: if it changes, the wait is over
+
+
+class JobChanged(Event):
+    """A change of a job by a person."""
+
+    type: Literal["job"] = "job"
+    id: str  # of the plan
+    action: Literal["cancelled", "deleted", "reopened"]
+
+
+class Installed(Event):
+    """The start line. `heads` are those of the pull requests that were open then, by number."""
+
+    type: Literal["installed"] = "installed"
+    heads: dict[int, str] = {}
+
+
+class PullRequestSeen(Event):
+    """A pull request when it was last read in full. While these are equal, nothing is to be done
+    there but to post new answers."""
+
+    type: Literal["seen"] = "seen"
+    pr: int
+    head: str
+    base_ref: str
+    updated_at: AwareDatetime
+
+
 class FoldedRequest(Event):
     """A finished request and its answer in one event: the fields that receipts and deduplication
     need."""
@@ -236,6 +310,11 @@ class FoldedRequest(Event):
     about: tuple[str, ...] = ()
     refuted: tuple[str, ...] = ()
     shard: str | None = None
+    definitions: tuple[str, ...] = ()  # of its tasks, in their order; empty if there are none
+
+    @property
+    def _definitions(self) -> tuple[str, ...]:
+        return self.definitions or ("",) * len(self.tasks)
 
     @classmethod
     def from_request(
@@ -246,6 +325,7 @@ class FoldedRequest(Event):
             **_fields(answer, FROM_ANSWER),
             lane=lane,
             tasks=tuple(task.id for task in request.tasks),
+            definitions=_definitions(request.tasks),
             usd_estimated=request.estimate.usd,
         )
 
@@ -259,7 +339,10 @@ class FoldedRequest(Event):
             sha="",
             model=self.model or "",
             effort=None,
-            tasks=tuple(AnchoredTask(id=task, path="", signs="", hashes="") for task in self.tasks),
+            tasks=tuple(
+                AnchoredTask(id=task, path="", signs="", hashes="", definition=definition)
+                for task, definition in zip(self.tasks, self._definitions, strict=True)
+            ),
             estimate=Estimate(
                 input_tokens=0, output_tokens=0, usd=usd, usd_standard=usd, usd_max=usd
             ),
@@ -282,11 +365,16 @@ FROM_ANSWER = (
 )
 
 
+def _definitions(tasks: Sequence[AnchoredTask]) -> tuple[str, ...]:
+    definitions = tuple(task.definition for task in tasks)
+    return definitions if any(definitions) else ()
+
+
 def _fields(event: Event, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(event, name) for name in names}
 
 
-AnyEvent = Annotated[
+KnownEvent = Annotated[
     Plan
     | Intent
     | RequestRecorded
@@ -300,11 +388,25 @@ AnyEvent = Annotated[
     | FeedbackRecorded
     | TasksReset
     | PullRequestClosed
+    | Held
+    | Unsent
+    | JobChanged
+    | Installed
+    | PullRequestSeen
     | FoldedRequest,
     Field(discriminator="type"),
 ]
 
-EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+EVENT: TypeAdapter[KnownEvent] = TypeAdapter(KnownEvent)
+
+
+class UnknownEvent(Event):
+    """An event of a newer version. It is kept as it is."""
+
+    type: str
+
+
+AnyEvent = KnownEvent | UnknownEvent
 
 # The API bills these, because they have a message. A lost one may have been billed.
 BILLED = (Outcome.SUCCEEDED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.UNREADABLE)
@@ -325,13 +427,33 @@ def is_lost(answer: AnswerRecorded | FoldedRequest) -> bool:
 
 def to_line(event: AnyEvent) -> bytes:
     """A line of a log file, without its newline. Fields with their default value are left out."""
-    row = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
-    return b'{"type":"%b",%b' % (event.type.encode(), row[1:])
+    row = event.__pydantic_serializer__.to_json(event, exclude_defaults=True, exclude={"type"})
+    return b'{"type":%b,%b' % (to_json(event.type), row[1:])
 
 
 def from_line(line: bytes) -> AnyEvent:
     """Raises pydantic.ValidationError."""
-    return EVENT.validate_json(line)
+    try:
+        return EVENT.validate_json(line)
+    except ValidationError as error:
+        if error.errors(include_url=False)[0]["type"] != "union_tag_invalid":
+            raise
+        return UnknownEvent.model_validate_json(line)
+
+
+FREE = {
+    *("plan", "looked", "lease", "post", "signal", "closed"),
+    *("held", "unsent", "job", "installed", "seen"),
+}
+
+
+def may_be_money(line: bytes) -> bool:
+    """False for a damaged line that surely tells of nothing that costs money."""
+    try:
+        row = from_json(line)
+    except ValueError:
+        return True
+    return not (isinstance(row, dict) and row.get("type") in FREE)
 
 
 TICK = timedelta(microseconds=1)

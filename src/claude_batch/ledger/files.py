@@ -19,24 +19,31 @@ from claude_batch.formatting import first_error
 from claude_batch.git.objects import SpooledObject
 from claude_batch.ledger.event_index import AnyLogFileIndex, LogFileIndexBuilder
 from claude_batch.ledger.events import (
-    SCHEMA,
+    FORMAT,
     AnswerRecorded,
     AnyEvent,
     IntentId,
     from_line,
+    may_be_money,
     to_line,
 )
 from claude_batch.ledger.store import Shard, Write
 
-READER = 1
-WRITER = 1
 LARGE = 1_000_000  # bytes of a log file; 1,000 requests have two thirds of that
 LOG_BYTES = 8_000_000  # about; git hosts refuse files of 100 MB, and the requests may have more
 SHARD_BYTES = 8_000_000  # before compression, so that reading one takes little memory
-META = "meta.json"
+META = "format.json"
 README = "README.md"
 LOG = re.compile(r"(?:log/\d{4}/\d\d/\d\d/[^/]+|snap/\d{4}-\d\d)-([0-9a-f]{16})\.jsonl")
 SHARD = re.compile(r"answers/[^/]+/\d+-([0-9a-f]{16})\.jsonl\.gz")
+
+# Without these, a preview would be built of each commit of the branch.
+# https://vercel.com/docs/project-configuration/git-configuration#git.deploymentenabled
+# https://docs.netlify.com/build/configure-builds/ignore-builds/
+NO_DEPLOYMENTS = {
+    "vercel.json": b'{"git": {"deploymentEnabled": false}}\n',
+    "netlify.toml": b'[build]\nignore = "exit 0"\n',
+}
 
 README_TEXT = """\
 # The memory of claude-batch
@@ -48,7 +55,8 @@ here needs to be merged or reviewed.
 * `log/`: one file for each write, never changed afterwards
 * `snap/`: older months, folded
 * `answers/`: the findings themselves, compressed
-* `meta.json`: the version of the format
+* `format.json`: the version of the format
+* `vercel.json`, `netlify.toml`: no deployments of this branch
 
 To delete everything that claude-batch remembers, delete the branch, and in each clone what
 it noted about it:
@@ -62,12 +70,15 @@ What was reviewed before is then paid for again.
 
 def first_files(ref: str) -> dict[str, bytes]:
     """The files of the first commit, without its events."""
-    meta = f'{{"schema": {SCHEMA}, "min_reader": {READER}, "min_writer": {WRITER}}}\n'
-    return {README: README_TEXT.format(ref=ref).encode(), META: meta.encode()}
+    meta = f'{{"format": {FORMAT}, "min_reader": {FORMAT}}}\n'
+    readme = README_TEXT.format(ref=ref).encode()
+    return {README: readme, META: meta.encode(), **NO_DEPLOYMENTS}
 
 
 def is_unknown_file(path: str) -> bool:
-    return not (path in (META, README) or LOG.fullmatch(path) or SHARD.fullmatch(path))
+    return not (
+        path in (META, README, *NO_DEPLOYMENTS) or LOG.fullmatch(path) or SHARD.fullmatch(path)
+    )
 
 
 def is_older(path: str, before: datetime) -> bool:
@@ -95,6 +106,7 @@ class ParsedLog:
 
     events: tuple[AnyEvent, ...] = ()
     damaged: tuple[str, ...] = ()
+    hides_money: bool = False  # something in it that costs or cost money may be unreadable
     indexes: tuple[AnyLogFileIndex, ...] = ()  # of the rows that are not in `events`
     size: int = 0
 
@@ -113,12 +125,16 @@ def parse_log(path: str, stored: SpooledObject | None, large: int = LARGE) -> Pa
     """
     match = LOG.fullmatch(path)
     if match is None or stored is None:
-        return ParsedLog(damaged=(f"{path}: {'missing' if match else 'not a file of the ledger'}",))
+        reason = "missing" if match else "not a file of the ledger"
+        return ParsedLog(damaged=(f"{path}: {reason}",), hides_money=bool(match))
     if _checksum(stored.chunks()) != match[1]:
-        return ParsedLog(damaged=(f"{path}: its bytes do not fit the checksum in its name",))
-    damaged: list[str] = []
+        reason = "its bytes do not fit the checksum in its name"
+        return ParsedLog(damaged=(f"{path}: {reason}",), hides_money=True)
+    damaged: dict[str, bool] = {}
     parsed = _index(_parse_lines(path, stored, damaged), stored, large)
-    return replace(parsed, damaged=tuple(damaged)) if damaged else parsed
+    if not damaged:
+        return parsed
+    return replace(parsed, damaged=tuple(damaged), hides_money=any(damaged.values()))
 
 
 def index_written(
@@ -130,13 +146,13 @@ def index_written(
 
 
 def _parse_lines(
-    path: str, stored: SpooledObject, damaged: list[str]
+    path: str, stored: SpooledObject, damaged: dict[str, bool]
 ) -> Iterator[tuple[int, AnyEvent]]:
     for number, (offset, line) in enumerate(stored.lines(), 1):
         try:
             yield offset, from_line(line)
         except ValidationError as error:
-            damaged.append(f"{path}: line {number}: {first_error(error)}")
+            damaged[f"{path}: line {number}: {first_error(error)}"] = may_be_money(line)
 
 
 def _index(rows: Iterable[tuple[int, AnyEvent]], stored: SpooledObject, large: int) -> ParsedLog:

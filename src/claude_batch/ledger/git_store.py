@@ -193,7 +193,7 @@ class GitLedger:
         return {path: self._spool.add(content) for path, content in files.items()}
 
     def _commit(self, change: PendingChange, parent: str | None) -> str:
-        message = f"{change.title}\n\nrun {self.run}\n"
+        message = f"{change.title}\n\nrun {self.run}\n\n[skip ci]\n"
         seconds, start = int(self.now().timestamp()), parent or self._zeros()
         stream = plumbing.import_stream(change.files, change.drops, start, seconds, message)
         done = self.git.run(

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from claude_batch.errors import CannotRecord, LedgerIsNewer
 from claude_batch.git.objects import SpooledObject
-from claude_batch.ledger.files import META, READER, SHARD, WRITER, ParsedLog, is_unknown_file
+from claude_batch.ledger.events import FORMAT
+from claude_batch.ledger.files import META, SHARD, ParsedLog, is_unknown_file
 from claude_batch.ledger.view import LedgerState
 
 
@@ -17,9 +18,8 @@ class Meta(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    version: int = Field(alias="schema")
+    format: int
     min_reader: int
-    min_writer: int
 
     @classmethod
     def parse(cls, content: bytes | None) -> "Meta | None":
@@ -32,9 +32,9 @@ class Meta(BaseModel):
 
 def check_readable(meta: Meta | None) -> None:
     """Raises LedgerIsNewer."""
-    if meta and meta.min_reader > READER:
+    if meta and meta.min_reader > FORMAT:
         raise LedgerIsNewer(
-            f"the ledger needs reader {meta.min_reader}, and this claude-batch is {READER}",
+            f"the ledger needs reader {meta.min_reader}, and this claude-batch is {FORMAT}",
             "upgrade claude-batch to the version that your workflows use",
         )
 
@@ -46,9 +46,9 @@ def check_writable(meta: Meta | None, ref: str) -> None:
             f"{ref} has no readable {META}, so nothing is written there",
             f"restore {META} from an older commit of that ref, or let `state.branch` name another",
         )
-    if meta.min_writer > WRITER:
+    if meta.format > FORMAT:
         raise LedgerIsNewer(
-            f"the ledger needs writer {meta.min_writer}, and this claude-batch is {WRITER}",
+            f"the ledger has format {meta.format}, and this claude-batch writes {FORMAT}",
             "upgrade claude-batch to the version that your workflows use; reading still works",
         )
 
@@ -73,6 +73,7 @@ class Snapshot:
             (*damaged, *_unknown_files(blobs, meta)),
             filter(SHARD.fullmatch, blobs),
             (index for log in logs.values() for index in log.indexes),
+            tuple(path for path, log in logs.items() if log.hides_money),
         )
         sizes = {path: log.size for path, log in logs.items()}
         return cls(tip, blobs, meta, replace(state, log_sizes=sizes), logs)

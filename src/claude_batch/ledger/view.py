@@ -1,11 +1,12 @@
 """The ledger's state, computed from its events."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import TypeVar
 
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.findings.anchors import AnchoredTask
@@ -16,6 +17,7 @@ from claude_batch.ledger.batch_record import (
     RequestRecord,
     RequestRecords,
     build_batch_records,
+    find_gaps,
 )
 from claude_batch.ledger.event_index import AnyLogFileIndex, EventIndex
 from claude_batch.ledger.events import (
@@ -23,16 +25,23 @@ from claude_batch.ledger.events import (
     AnyEvent,
     FeedbackRecorded,
     FoldedRequest,
+    Held,
+    Installed,
     IntentId,
+    JobChanged,
     Lease,
     Plan,
     Post,
     PullRequestClosed,
+    PullRequestSeen,
     RequestRecorded,
     TasksReset,
+    UnknownEvent,
+    Unsent,
 )
 from claude_batch.tasks.task import TaskId
 
+E = TypeVar("E", Unsent, JobChanged)
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
 REFACTOR = "refactor"  # the kind whose plans become pull requests of their own
 
@@ -59,7 +68,15 @@ class LedgerState:
     closed: dict[int, PullRequestClosed] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     reset_times: dict[TaskId, datetime] = field(default_factory=dict)
+    holds: dict[str, Held] = field(default_factory=dict)  # by target; only those that are on
+    unsent: dict[str, list[Unsent]] = field(default_factory=dict)  # by plan, oldest first
+    job_changes: dict[str, list[JobChanged]] = field(default_factory=dict)  # by job, oldest first
+    installed: Installed | None = None
+    seen: dict[int, PullRequestSeen] = field(default_factory=dict)  # by pull request
+    unknown: list[UnknownEvent] = field(default_factory=list)  # written by a newer version
     damaged: tuple[str, ...] = ()  # "path: reason" for everything that could not be read
+    # The part of `damaged` that may hide a payment.
+    money_damage: tuple[str, ...] = ()
     # Answers whose intent could not be read.
     orphans: dict[RequestKey, AnswerRecorded] = field(default_factory=dict)
     shards: frozenset[str] = frozenset()  # paths of the stored files of findings
@@ -72,6 +89,7 @@ class LedgerState:
         damaged: tuple[str, ...] = (),
         shards: Iterable[str] = (),
         indexes: Iterable[AnyLogFileIndex] = (),
+        money_damage: tuple[str, ...] = (),
     ) -> "LedgerState":
         """The state after these events, in any order."""
         index = EventIndex(events, indexes)
@@ -87,7 +105,11 @@ class LedgerState:
         }
         for intent, n in [key for key in folded if key[0] in records]:
             records[intent].add_folded(folded.pop((intent, n)))
-        unread = sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans})
+        unread = [
+            *sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans}),
+            *find_gaps(index, records, folded),
+        ]
+        installed = index.distinct(Installed)
         plans = index.latest(Plan, lambda plan: plan.id).values()
         return cls(
             batch_records=records,
@@ -100,7 +122,18 @@ class LedgerState:
             reset_times={
                 task: event.at for event in index.distinct(TasksReset) for task in event.tasks
             },
+            holds={
+                target: held
+                for target, held in index.latest(Held, lambda held: held.target).items()
+                if held.on
+            },
+            unsent=_grouped(index.distinct(Unsent), lambda unsent: unsent.plan),
+            job_changes=_grouped(index.distinct(JobChanged), lambda change: change.id),
+            installed=installed[0] if installed else None,
+            seen=index.latest(PullRequestSeen, lambda seen: seen.pr),
+            unknown=index.distinct(UnknownEvent),
             damaged=(*damaged, *unread),
+            money_damage=(*money_damage, *unread),
             orphans=orphans,
             shards=frozenset(shards),
         )
@@ -257,6 +290,13 @@ class LedgerState:
             (record.answer.at if record.answer else None, record.request.pr, record.charge())
             for record in self.requests
         ]
+
+
+def _grouped(events: Iterable[E], key: Callable[[E], str]) -> dict[str, list[E]]:
+    groups: dict[str, list[E]] = {}
+    for event in events:
+        groups.setdefault(key(event), []).append(event)
+    return groups
 
 
 def plans_counted_once(state: LedgerState) -> Iterator[Plan]:

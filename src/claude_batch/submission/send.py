@@ -123,7 +123,7 @@ class BatchSender:
         except SubmitUnclear:
             raise  # the intent stays: `collect` finds out whether the batch was created
         except CannotSubmit as error:
-            self._abandon([batch], error.problem)
+            self._abandon([batch], error.problem, is_refusal=True)
             raise
         event = self._stamp(batch.intent).event(
             Submitted,
@@ -139,11 +139,18 @@ class BatchSender:
         return Stamp(intent.run, intent.repo, self.now)
 
     def _abandon(
-        self, batches: Collection[PlannedBatch], reason: str, *, patient: bool = True
+        self,
+        batches: Collection[PlannedBatch],
+        reason: str,
+        *,
+        is_refusal: bool = False,
+        patient: bool = True,
     ) -> None:
         """Record that no more of these batches is sent. Their unanswered tasks are new again."""
         events = [
-            self._stamp(batch.intent).event(IntentAbandoned, intent=batch.intent.id, reason=reason)
+            self._stamp(batch.intent).event(
+                IntentAbandoned, intent=batch.intent.id, reason=reason, is_refusal=is_refusal
+            )
             for batch in batches
         ]
 
@@ -171,7 +178,7 @@ class BatchSender:
             except SubmitUnclear:
                 raise  # may be paid for: `collect` reports it when the lease has ended
             except CannotSubmit as error:
-                self._abandon([batch], error.problem)
+                self._abandon([batch], error.problem, is_refusal=True)
                 raise
             intent = self._renewed(intent)
             self.ledger.transact(partial(_answered, recorder, answer, intent))

@@ -8,7 +8,8 @@ from pydantic import ConfigDict
 
 from claude_batch.tasks.task import TaskId
 
-STRICT = ConfigDict(frozen=True, extra="forbid")
+# Newer versions may add keys.
+LENIENT = ConfigDict(frozen=True, extra="ignore")
 
 
 # Dataclasses, not models: there is one for each task, and a dataclass takes a fifth of the memory.
@@ -16,17 +17,19 @@ STRICT = ConfigDict(frozen=True, extra="forbid")
 class PlannedTask:
     """A task with its first lines in the plan's head and, for removed lines, in its base."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = LENIENT
 
     id: TaskId
     kind: str
     old_start: int
     new_start: int
+    definition: str = ""  # digest of the definition around it at the head
+    size: int = 0  # bytes of its hunk
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = LENIENT
 
     path: str
     old_path: str

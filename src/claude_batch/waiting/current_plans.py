@@ -1,0 +1,50 @@
+"""The plans whose tasks are still wanted."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from claude_batch.ledger.events import Plan
+from claude_batch.ledger.view import LedgerState
+
+# After this time a task that nobody sent is not wanted any more.
+TIME_TO_LIVE = timedelta(days=14)
+
+# Each plan of these is a wish of its own. A plan of another source replaces the one before it.
+INDEPENDENT = ("tasks", "rest", "mcp")
+
+
+def current_plans(state: LedgerState, now: datetime) -> Iterator[Plan]:
+    """The latest plan of each open pull request and of each range, and every plan of a file.
+
+    Not those that a person cancelled, nor those of a range or a file beyond TIME_TO_LIVE. A pull
+    request that is open, but was not touched for that time, is not covered either.
+    """
+    latest = {_subject(plan): plan for plan in state.plans}
+    for plan in latest.values():
+        if not (
+            now - plan.at > TIME_TO_LIVE or is_closed(state, plan) or is_cancelled(state, plan)
+        ):
+            yield plan
+
+
+def is_superseded(state: LedgerState, plan: Plan) -> bool:
+    """True if there is a newer plan of the same pull request."""
+    latest = state.latest_plan(plan.pr) if plan.pr is not None else None
+    return latest is not None and latest.id != plan.id
+
+
+def is_closed(state: LedgerState, plan: Plan) -> bool:
+    """True if its pull request was closed and not planned again since."""
+    closed = state.closed.get(plan.pr) if plan.pr is not None else None
+    return closed is not None and closed.at >= plan.at
+
+
+def is_cancelled(state: LedgerState, plan: Plan) -> bool:
+    changes = state.job_changes.get(plan.id, [])
+    return bool(changes) and changes[-1].action != "reopened"
+
+
+def _subject(plan: Plan) -> tuple[str, int | None, str]:
+    if plan.pr is not None:
+        return plan.repo, plan.pr, ""
+    return plan.repo, None, plan.id if plan.source in INDEPENDENT else plan.label

@@ -1,0 +1,38 @@
+"""The settings of today that decide which tasks wait, and for what."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from claude_batch.config import rules
+from claude_batch.config.model import EFFORT, RISKY_ONLY, Config
+
+
+@dataclass(frozen=True)
+class FlushThresholds:
+    """When tasks of lane `later` are sent without a `flush`: one that is reached suffices."""
+
+    count: int | None = None  # tasks
+    size: int | None = None  # bytes of hunks
+    age: timedelta | None = None  # of the oldest task
+
+
+@dataclass(frozen=True)
+class WaitingSettings:
+    """Attempts with other models or efforts than these do not count any more."""
+
+    models: frozenset[str]
+    efforts: frozenset[str | None]
+    digest: str  # of everything that may change which tasks are sent
+    thresholds: FlushThresholds = FlushThresholds()
+
+    @classmethod
+    def from_config(cls, config: Config) -> "WaitingSettings":
+        steps = [step for step in config.ladder if step != RISKY_ONLY]
+        efforts = {step.removeprefix(EFFORT) for step in steps if step.startswith(EFFORT)}
+        models = {step for step in steps if not step.startswith(EFFORT)}
+        return cls(
+            frozenset({config.model, *rules.rule_models(config.rules), *models}),
+            frozenset({config.effort, *efforts}),
+            hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16],
+        )
