@@ -12,11 +12,12 @@ from claude_batch.github_api.models import DraftCheck, DraftComment, Reaction, R
 from claude_batch.github_api.retry import LONGEST_WAIT
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account
 from claude_batch.sandbox.github_server.state import GitHubSettings
-from claude_batch.sandbox.http_messages import Fault
+from claude_batch.sandbox.http_messages import Fault, no_fault
 from github_faults import (
     Script,
     bad_gateway,
     expired_token,
+    primary_limit,
     secondary_limit,
 )
 from shop import TOKEN, Shop, open_shop
@@ -34,6 +35,18 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def at(line: int, first: int | None = None, side: Side = Side.RIGHT) -> DraftComment:
     return DraftComment("cart.py", side, first or line, line, f"about {line}")
+
+
+LONG = int(LONGEST_WAIT) + 1
+# The refusals that say nothing about the rights of a person or of a token.
+NO_ANSWERS = [
+    (expired_token(), "Bad credentials"),
+    (secondary_limit(LONG), "rate limit is used up"),
+    (secondary_limit(LONG, 429), "rate limit is used up"),
+    (primary_limit(), "rate limit is used up"),
+    (primary_limit(429), "rate limit is used up"),
+    (bad_gateway(after=False), "could not be reached"),
+]
 
 
 def posts(shop: Shop, end: str) -> int:
@@ -100,6 +113,17 @@ class TestReading:
         assert shop.forge("ghp_mona").get_login() == "mona"
         assert shop.forge().has_push_access() is True
         assert shop.forge("ghs_reader").has_push_access() is False
+
+    @pytest.mark.parametrize(("fault", "problem"), NO_ANSWERS)
+    def test_a_refusal_does_not_make_the_token_that_of_a_workflow(
+        self, shop: Shop, fault: Fault, problem: str
+    ) -> None:
+        forge = shop.forge("ghp_mona")
+        shop.hub.faults = Script().expect("GET", "/user$", fault, times=9)
+        with pytest.raises(CannotPublish, match=problem):
+            forge.get_login()
+        shop.hub.faults = no_fault
+        assert forge.get_login() == "mona"
 
     def test_requests_name_the_version_and_never_log_the_token(self, shop: Shop) -> None:
         shop.forge().list_open_pull_requests()
@@ -334,6 +358,17 @@ class TestThreads:
         ]
         asked = [each.path for each in talk.hub.log if each.path.endswith("/permission")]
         assert len(asked) == 4
+
+    @pytest.mark.parametrize(("fault", "problem"), NO_ANSWERS)
+    def test_a_refusal_does_not_mean_that_a_person_may_not_write(
+        self, talk: Shop, fault: Fault, problem: str
+    ) -> None:
+        forge = talk.forge()
+        talk.hub.faults = Script().expect("GET", "/permission$", fault, times=9)
+        with pytest.raises(CannotPublish, match=problem):
+            forge.has_write_access("mona")
+        talk.hub.faults = no_fault
+        assert forge.has_write_access("mona")
 
     def test_threads_and_resolving_one(self, talk: Shop) -> None:
         number, head = talk.feature()
