@@ -16,6 +16,7 @@ from claude_batch.sandbox.http_messages import Fault, no_fault
 from github_faults import (
     Script,
     bad_gateway,
+    error_body,
     expired_token,
     primary_limit,
     secondary_limit,
@@ -285,6 +286,14 @@ class TestRefusals:
             shop.forge().post_comment(number, "x")
         assert caught.value.remedy.startswith("wait 7 seconds")
         assert posts(shop, "/comments") == 1
+
+    def test_a_time_to_wait_makes_a_refusal_a_limit_in_any_words(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        limit = Fault(403, body=error_body("Slow down."), headers={"Retry-After": "7"})
+        shop.hub.faults = Script().expect("POST", "/comments$", limit)
+        with pytest.raises(CannotPublish, match="rate limit is used up") as caught:
+            shop.forge().post_comment(number, "x")
+        assert caught.value.remedy.startswith("wait 7 seconds")
 
     @pytest.mark.parametrize("status", [403, 429])
     def test_a_limit_on_reading_is_waited_for(self, shop: Shop, status: int) -> None:
