@@ -52,7 +52,7 @@ IMPURE_CALLS = {
 
 # Each third-party SDK has one home.
 SDK_HOMES = {
-    "anthropic": "anthropic_api/client.py",
+    "anthropic": "anthropic_api/",
     "github": "github_api/",
     "pygit2": "git/",
     "tree_sitter": "syntax/",
