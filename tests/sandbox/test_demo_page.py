@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from claude_batch.pull_requests.marker import append_marker
+from claude_batch.pull_requests.comment import append_marker
 from claude_batch.sandbox.demo.conversation import ConversationItem
 from claude_batch.sandbox.demo.page import render_page
 from claude_batch.sandbox.demo.page_markdown import render_markdown

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from claude_batch.pull_requests.marker import append_marker
+from claude_batch.pull_requests.comment import append_marker
 from claude_batch.sandbox.demo.conversation import ConversationItem
 from claude_batch.sandbox.demo.page import POLICY, render_page
 

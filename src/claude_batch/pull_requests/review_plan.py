@@ -1,7 +1,7 @@
 """Plan what to post and to edit on a pull request, before anything is sent."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_batch.costs.receipts import Receipt
@@ -11,12 +11,11 @@ from claude_batch.findings.finding import Severity
 from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.github_api.models import DraftCheck, DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
-from claude_batch.pull_requests import marker, summary
-from claude_batch.pull_requests.comment import render_comment
+from claude_batch.pull_requests import summary
+from claude_batch.pull_requests.comment import MAX_BODY, SUMMARY, read_marker, render_comment
 from claude_batch.pull_requests.selection import Selection
 from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage
 
-COMMENTS_PER_REVIEW = 30  # above, reviews were refused as "submitted too quickly" (reviewdog#355)
 CHECK = "claude-batch"
 
 
@@ -81,8 +80,8 @@ def plan_review(
         comments.dropped,
         unverified,
     )
-    summary_comment = ours.get(marker.SUMMARY)
-    wanted = (outcome.shown or summary_comment) and marker.SUMMARY not in deleted
+    summary_comment = ours.get(SUMMARY)
+    wanted = (outcome.shown or summary_comment) and SUMMARY not in deleted
     text = summary.render_summary(outcome, coverage, receipt) if wanted else None
     check = DraftCheck(
         name=CHECK,
@@ -105,32 +104,20 @@ def plan_review(
         summary=text,
         summary_id=summary_comment.id if summary_comment else None,
         summary_due=text is not None
-        and (summary_comment is None or _is_edit_due(marker.SUMMARY, text, ours, existing)),
+        and (summary_comment is None or _is_edit_due(SUMMARY, text, ours, existing)),
         check=check,
         check_due=_is_check_due(check, existing),
     )
 
 
-def split_into_reviews(comments: Sequence[NewComment]) -> Iterator[tuple[NewComment, ...]]:
-    for start in range(0, len(comments), COMMENTS_PER_REVIEW):
-        yield tuple(comments[start : start + COMMENTS_PER_REVIEW])
-
-
-def find_refused(comments: Iterable[DraftComment], diff: Diff) -> list[str]:
-    """The comments that GitHub would refuse, with reasons. One of them fails its whole review."""
-    lines = Commentable(diff)
-    faults = ((draft, comment_fault(draft, lines)) for draft in comments)
-    return [f"{draft.path}:{draft.line}: {fault}" for draft, fault in faults if fault]
-
-
 def comment_fault(draft: DraftComment, lines: Commentable) -> str | None:
-    """The reason why GitHub would refuse a comment, or None."""
+    """The reason why GitHub would refuse a comment and its whole review, or None."""
     fault = lines.find_problem(draft.path, draft.side, draft.first_line, draft.line)
     if fault:
         return fault
-    if len(draft.body) > marker.MAX_BODY:
+    if len(draft.body) > MAX_BODY:
         return "the body is too long"
-    return None if marker.read(draft.body) else "the body has no marker"
+    return None if read_marker(draft.body) else "the body has no marker"
 
 
 def body_digest(body: str | DraftCheck) -> str:
@@ -187,7 +174,7 @@ def our_review_comments(existing: ExistingComments) -> dict[int, str]:
     return {
         comment.id: key
         for comment, key in _our_comments(existing)
-        if key != marker.SUMMARY and comment.path is not None
+        if key != SUMMARY and comment.path is not None
     }
 
 
@@ -203,8 +190,8 @@ def _our_comments(existing: ExistingComments) -> Iterator[tuple[RemoteComment, s
         in_conversation = comment.path is None
         known = recorded.get((in_conversation, comment.id))
         is_ours = existing.login is not None and comment.login == existing.login
-        key = known or (marker.read(comment.body) if is_ours else None)
-        if key and (key == marker.SUMMARY) == in_conversation and comment.in_reply_to is None:
+        key = known or (read_marker(comment.body) if is_ours else None)
+        if key and (key == SUMMARY) == in_conversation and comment.in_reply_to is None:
             if known:
                 yield comment, key
             else:
@@ -242,7 +229,7 @@ def _is_edit_due(
 ) -> bool:
     current, post = ours[key], existing.posts.get(key)
     # A body without our marker was rewritten by a person, and stays as it is.
-    if marker.read(current.body) is None or (post and post.sha == body_digest(body)):
+    if read_marker(current.body) is None or (post and post.sha == body_digest(body)):
         return False
     return _normalize(current.body) != _normalize(body)
 
