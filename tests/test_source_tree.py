@@ -33,7 +33,7 @@ DO_IO = {
     "git": "process objects fetching repository refs branches earlier_commits work_tree patch "
     "hook hook_queue temporary_files",
     "anthropic_api": "client request_body",
-    "github_api": "client",
+    "github_api": "connection",
     "ledger": "git_store repair",
     "github_actions": "runner",
     "benchmark": "recorded_answers",
