@@ -16,6 +16,7 @@ from claude_batch.git.earlier_commits import HistoryReaders
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
+from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.store import Ledger
 from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.feedback import (
@@ -165,7 +166,8 @@ class ReviewInputLoader:
 
     def load_findings(self, record: PullRequestRecord) -> list[Finding]:
         """Load the findings about a pull request, each once."""
-        own, others = [], []
+        own: list[AnswerRecorded] = []
+        others: list[AnswerRecorded] = []
         for request, answer in record.answers():
             (own if request.pr == record.pr else others).append(answer)
         findings = record.relevant_findings(

@@ -8,7 +8,7 @@ from claude_batch.costs.receipts import Receipt
 from claude_batch.diff.commentable import Commentable
 from claude_batch.diff.model import Diff
 from claude_batch.findings.finding import Severity
-from claude_batch.findings.placement import DroppedFinding, PlacedFinding
+from claude_batch.findings.placement import DroppedFinding
 from claude_batch.github_api.models import DraftCheck, DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
 from claude_batch.pull_requests import summary
@@ -73,13 +73,8 @@ def plan_review(
     """`selection.dropped` includes the unplaced findings; `unverified` are finding ids."""
     ours = _present_comments(existing)
     deleted = _deleted(existing, ours)
-    comments = _comments(selection, existing, ours, deleted, Commentable(diff), unverified)
-    outcome = FindingOutcome(
-        len(comments.known) + len(comments.create),
-        comments.summarized,
-        comments.dropped,
-        unverified,
-    )
+    lines = Commentable(diff)
+    create, known, outcome = _sort_findings(selection, existing, ours, deleted, lines, unverified)
     summary_comment = ours.get(SUMMARY)
     wanted = (outcome.shown or summary_comment) and SUMMARY not in deleted
     text = summary.render_summary(outcome, coverage, receipt) if wanted else None
@@ -91,16 +86,16 @@ def plan_review(
         summary=summary.render_check_summary(outcome, coverage, receipt, whole=text is None),
     )
     edit = tuple(
-        known
-        for known in comments.known
-        if _is_edit_due(known.fingerprint, known.body, ours, existing)
+        comment
+        for comment in known
+        if _is_edit_due(comment.fingerprint, comment.body, ours, existing)
     )
     return ReviewPlan(
-        create=comments.create,
+        create=tuple(create),
         edit=edit,
-        unrecorded=tuple(known for known in comments.known if not _is_recorded(known, existing)),
-        unchanged=len(comments.known) - len(edit),
-        dropped=comments.dropped,
+        unrecorded=tuple(comment for comment in known if not _is_recorded(comment, existing)),
+        unchanged=len(known) - len(edit),
+        dropped=outcome.dropped,
         summary=text,
         summary_id=summary_comment.id if summary_comment else None,
         summary_due=text is not None
@@ -131,23 +126,15 @@ def _normalize(body: str) -> str:
     return body.replace("\r\n", "\n").strip()
 
 
-@dataclass(frozen=True, slots=True)
-class _Comments:
-    create: tuple[NewComment, ...]
-    known: tuple[ExistingComment, ...]
-    summarized: tuple[PlacedFinding, ...]
-    dropped: tuple[DroppedFinding, ...]
-
-
-def _comments(
+def _sort_findings(
     selection: Selection,
     existing: ExistingComments,
     ours: Mapping[str, RemoteComment],
     deleted: Collection[str],
     lines: Commentable,
     unverified: Collection[str],
-) -> _Comments:
-    """Sort the selected findings. One that has an inline comment stays inline."""
+) -> tuple[list[NewComment], list[ExistingComment], FindingOutcome]:
+    """The selected findings as new, existing and no comments. An inline comment stays inline."""
     create, known, summarized = [], [], []
     dropped = list(selection.dropped)
     inline = {placed.finding.fingerprint for placed in selection.inline}
@@ -166,7 +153,9 @@ def _comments(
             dropped.append(DroppedFinding(placed.finding, "outside_diff"))
         else:
             create.append(NewComment(key, draft))
-    return _Comments(tuple(create), tuple(known), tuple(summarized), tuple(dropped))
+    inline_count = len(known) + len(create)
+    outcome = FindingOutcome(inline_count, tuple(summarized), tuple(dropped), unverified)
+    return create, known, outcome
 
 
 def our_review_comments(existing: ExistingComments) -> dict[int, str]:
