@@ -23,6 +23,7 @@ from bench.answers import IntendedPlace, RenderedRequest, answer, read_request
 from bench.histories import PullHistory, list_histories
 from claude_batch.config.model import Budget, Config
 from claude_batch.costs.prices import Prices
+from claude_batch.diff.commentable import Commentable
 from claude_batch.diff.model import Side
 from claude_batch.errors import CannotRead
 from claude_batch.findings.finding import Finding
@@ -33,8 +34,8 @@ from claude_batch.github_api.models import DraftComment
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import find_kind
-from claude_batch.pull_requests import marker
-from claude_batch.pull_requests.review_plan import find_refused
+from claude_batch.pull_requests.comment import append_marker
+from claude_batch.pull_requests.review_plan import comment_fault
 from claude_batch.sandbox.github_server.comment_rules import find_anchor_errors
 from claude_batch.sandbox.github_server.git_repository import BareRepository, ChangedFile
 from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
@@ -243,10 +244,11 @@ class PlacementTrial:
         loose: bool,
     ) -> Iterator[str]:
         tally.add("judged")
-        body = marker.append_marker("text", placed.finding.fingerprint)
+        body = append_marker("text", placed.finding.fingerprint)
         draft = DraftComment(placed.path, placed.side, placed.first_line, placed.line, body)
         yield from find_anchor_errors(_wire(draft), scene.touched)
-        yield from find_refused([draft], scene.look.diff)
+        if refusal := comment_fault(draft, Commentable(scene.look.diff)):
+            yield refusal
         texts, wanted = self._texts(scene, placed), meant.texts
         if loose:
             texts, wanted = ([b" ".join(t.split()) for t in rows] for rows in (texts, wanted))

@@ -39,10 +39,10 @@ ORDER = (
 
 # Only these files do I/O: all others are functions of their arguments. "*" is a whole package.
 DO_IO = {
-    "git": "process objects fetching repository refs branches earlier_commits work_tree patch "
+    "git": "process objects fetching repository trees refs branches earlier_commits work_tree patch "
     "hook hook_queue temporary_files",
     "anthropic_api": "client request_body",
-    "github_api": "client",
+    "github_api": "connection",
     "ledger": "git_store repair",
     "github_actions": "runner",
     "benchmark": "recorded_answers",
@@ -61,7 +61,7 @@ IMPURE_CALLS = {
 
 # Each third-party SDK has one home.
 SDK_HOMES = {
-    "anthropic": "anthropic_api/client.py",
+    "anthropic": "anthropic_api/",
     "github": "github_api/",
     "pygit2": "git/",
     "tree_sitter": "syntax/",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.anthropic_api.client import MAX_BYTES, AnthropicClient, RemoteModel
+from claude_batch.anthropic_api.client import MAX_BYTES, AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.request_body import BatchPayload, InMemoryBody
 from claude_batch.anthropic_api.results import Outcome, Usage, parse_message, parse_result_line
@@ -81,7 +81,7 @@ def test_from_create_to_results(edge: Edge) -> None:
     claude, server = edge()
     before = datetime.now(UTC)
     created = claude.create_batch([("a", BODY), ("b", BODY)])
-    assert (created.status, created.requests, created.archived) == ("in_progress", 2, False)
+    assert (created.status, created.requests, created.archived_at) == ("in_progress", 2, None)
     assert before <= created.created_at <= datetime.now(UTC)
     assert created.expires_at - created.created_at == timedelta(days=1)
     assert claude.retrieve_batch(created.id).status == "ended"
@@ -449,7 +449,7 @@ def test_an_archived_batch_says_so(edge: Edge) -> None:
     claude, _ = edge(now=lambda: times[0])
     batch = claude.create_batch([("a", BODY)]).id
     times[0] += timedelta(days=30)
-    assert claude.retrieve_batch(batch).archived
+    assert claude.retrieve_batch(batch).archived_at
     with pytest.raises(CannotCollect, match="no longer available"):
         list(claude.stream_results(batch))
 
@@ -465,9 +465,17 @@ def test_the_lane_now(edge: Edge) -> None:
 def test_models(edge: Edge, slept: list[float]) -> None:
     claude, _ = edge()
     retires = datetime(2027, 1, 15, tzinfo=UTC)
-    assert claude.retrieve_model("claude-haiku-4-5") == RemoteModel(
-        "claude-haiku-4-5", "deprecated", retires, 200_000, 64_000, True, True
-    )
+    model = claude.retrieve_model("claude-haiku-4-5")
+    assert model is not None
+    assert model.model_dump() == {
+        "id": "claude-haiku-4-5",
+        "lifecycle": "deprecated",
+        "retires_at": retires,
+        "max_input_tokens": 200_000,
+        "max_tokens": 64_000,
+        "batch": True,
+        "structured_outputs": True,
+    }
     assert claude.retrieve_model("claude-unknown") is None
     assert slept == []
 

@@ -81,7 +81,7 @@ def test_a_full_clone_fetches_only_what_is_missing(forge: Forge, make_work: Make
     found = repository.compare_commits(forge.base, forge.head, "pull request 7")
     assert (found.base, found.head, found.label) == (forge.fork, forge.head, "pull request 7")
     assert [file.path for file in repository.diff(found).files] == ["b.py"]
-    assert not repository.is_shallow()
+    assert not repository.git.is_shallow()
     assert untouched(clone) == before
 
 
@@ -92,7 +92,7 @@ def test_a_hint_spares_a_shallow_clone_the_history(forge: Forge, make_work: Make
     found = repository.compare_commits(forge.base, forge.head, "pull request 7", forge.fork)
     assert (found.base, found.head) == (forge.fork, forge.head)
     assert [file.path for file in repository.diff(found).files] == ["b.py"]
-    assert repository.is_shallow()
+    assert repository.git.is_shallow()
     assert len(clone.git("rev-list", "HEAD").split()) == 1
     assert untouched(clone) == before
 

@@ -19,9 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
-from claude_batch.cli.commands.ci import outputs as outputs_of_program
+from claude_batch.cli.output.ci_result import CiResult, action_outputs
 from claude_batch.git.work_tree import WorkTree
-from claude_batch.github_actions.run import CiResult
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.github_server.server import GitHubServer
 from claude_batch.setup.init import COLLECT, SUBMIT, set_up_repository
@@ -377,7 +376,7 @@ def test_few_inputs_and_all_of_them_through_the_environment():
 
 def test_each_output_is_that_of_the_program_with_the_same_name():
     """act hands on the outputs of inner steps whatever the action says, so it cannot notice."""
-    written = set(outputs_of_program(CiResult("schedule")))
+    written = set(action_outputs(CiResult("schedule")))
     assert {name: output["value"] for name, output in ACTION["outputs"].items()} == {
         name: f"${{{{ steps.run.outputs.{name} }}}}" for name in written
     }

@@ -12,11 +12,13 @@ from claude_batch.github_api.models import DraftCheck, DraftComment, Reaction, R
 from claude_batch.github_api.retry import LONGEST_WAIT
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account
 from claude_batch.sandbox.github_server.state import GitHubSettings
-from claude_batch.sandbox.http_messages import Fault
+from claude_batch.sandbox.http_messages import Fault, no_fault
 from github_faults import (
     Script,
     bad_gateway,
+    error_body,
     expired_token,
+    primary_limit,
     secondary_limit,
 )
 from shop import TOKEN, Shop, open_shop
@@ -36,6 +38,18 @@ def at(line: int, first: int | None = None, side: Side = Side.RIGHT) -> DraftCom
     return DraftComment("cart.py", side, first or line, line, f"about {line}")
 
 
+LONG = int(LONGEST_WAIT) + 1
+# The refusals that say nothing about the rights of a person or of a token.
+NO_ANSWERS = [
+    (expired_token(), "Bad credentials"),
+    (secondary_limit(LONG), "rate limit is used up"),
+    (secondary_limit(LONG, 429), "rate limit is used up"),
+    (primary_limit(), "rate limit is used up"),
+    (primary_limit(429), "rate limit is used up"),
+    (bad_gateway(after=False), "could not be reached"),
+]
+
+
 def posts(shop: Shop, end: str) -> int:
     return sum(each.method == "POST" and each.path.endswith(end) for each in shop.hub.log)
 
@@ -45,20 +59,16 @@ class TestReading:
         number, head = shop.feature()
         pull = shop.forge().get_pull_request(number)
         assert (pull.number, pull.state, pull.merged, pull.draft) == (1, "open", False, False)
-        assert (pull.author, pull.from_fork) == ("octocat", False)
         assert (pull.head_sha, pull.head_ref, pull.base_ref) == (head, "feature", "main")
         assert pull.base_sha == shop.git("rev-parse", "origin/main").stdout.decode().strip()
         assert pull.title == "Change the cart"
 
-    def test_one_of_a_bot_with_labels_from_a_fork(self, shop: Shop) -> None:
+    def test_a_draft_from_a_fork(self, shop: Shop) -> None:
         shop.feature()
         shop.git("push", "-q", str(shop.bare), "feature:refs/forks/mona/heads/topic")
-        number = shop.hub.open_pull(
-            "Bump", "mona:topic", author="renovate[bot]", draft=True, labels=["deps", "now"]
-        )
+        number = shop.hub.open_pull("Bump", "mona:topic", author="renovate[bot]", draft=True)
         pull = shop.forge().get_pull_request(number)
-        assert (pull.from_fork, pull.draft) == (True, True)
-        assert pull.labels == ("deps", "now")
+        assert (pull.head_ref, pull.draft) == ("topic", True)
 
     def test_a_merged_one_and_a_closed_one(self, shop: Shop) -> None:
         number, _ = shop.feature()
@@ -100,6 +110,17 @@ class TestReading:
         assert shop.forge("ghp_mona").get_login() == "mona"
         assert shop.forge().has_push_access() is True
         assert shop.forge("ghs_reader").has_push_access() is False
+
+    @pytest.mark.parametrize(("fault", "problem"), NO_ANSWERS)
+    def test_a_refusal_does_not_make_the_token_that_of_a_workflow(
+        self, shop: Shop, fault: Fault, problem: str
+    ) -> None:
+        forge = shop.forge("ghp_mona")
+        shop.hub.faults = Script().expect("GET", "/user$", fault, times=9)
+        with pytest.raises(CannotPublish, match=problem):
+            forge.get_login()
+        shop.hub.faults = no_fault
+        assert forge.get_login() == "mona"
 
     def test_requests_name_the_version_and_never_log_the_token(self, shop: Shop) -> None:
         shop.forge().list_open_pull_requests()
@@ -262,6 +283,14 @@ class TestRefusals:
         assert caught.value.remedy.startswith("wait 7 seconds")
         assert posts(shop, "/comments") == 1
 
+    def test_a_time_to_wait_makes_a_refusal_a_limit_in_any_words(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        limit = Fault(403, body=error_body("Slow down."), headers={"Retry-After": "7"})
+        shop.hub.faults = Script().expect("POST", "/comments$", limit)
+        with pytest.raises(CannotPublish, match="rate limit is used up") as caught:
+            shop.forge().post_comment(number, "x")
+        assert caught.value.remedy.startswith("wait 7 seconds")
+
     @pytest.mark.parametrize("status", [403, 429])
     def test_a_limit_on_reading_is_waited_for(self, shop: Shop, status: int) -> None:
         number, _ = shop.feature()
@@ -334,6 +363,17 @@ class TestThreads:
         ]
         asked = [each.path for each in talk.hub.log if each.path.endswith("/permission")]
         assert len(asked) == 4
+
+    @pytest.mark.parametrize(("fault", "problem"), NO_ANSWERS)
+    def test_a_refusal_does_not_mean_that_a_person_may_not_write(
+        self, talk: Shop, fault: Fault, problem: str
+    ) -> None:
+        forge = talk.forge()
+        talk.hub.faults = Script().expect("GET", "/permission$", fault, times=9)
+        with pytest.raises(CannotPublish, match=problem):
+            forge.has_write_access("mona")
+        talk.hub.faults = no_fault
+        assert forge.has_write_access("mona")
 
     def test_threads_and_resolving_one(self, talk: Shop) -> None:
         number, head = talk.feature()

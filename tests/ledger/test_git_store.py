@@ -61,6 +61,10 @@ def tree(remote: Work) -> dict[str, bytes]:
     return {name: remote.git("show", f"{REF}:{name}") for name in names}
 
 
+def private_refs(clone: Work) -> list[str]:
+    return clone.git("for-each-ref", "--format=%(refname)", "refs/claude-batch").decode().split()
+
+
 def traces(work: Work) -> dict[str, object]:
     """All that a user could notice."""
     git_dir = Path(work.git("rev-parse", "--absolute-git-dir").decode().strip())
@@ -329,6 +333,7 @@ def test_a_sign_of_an_earlier_life_forbids_the_first_write(clone: Work) -> None:
         ledger.transact(always(plan("p1")))
     open_ledger(clone).transact(always(plan("p1")))
     assert len(ledger.transact(always(plan("p2"))).plans) == 2
+    assert private_refs(clone) == [SEEN]
 
 
 @pytest.mark.parametrize("shows_forced_updates", ["true", "false"])
@@ -346,6 +351,7 @@ def test_a_rewritten_branch_is_refused(
         ledger.transact(always(plan("p2")))
     assert f"git push --force origin {tip}:{REF}" in caught.value.remedy
     assert ledger.tip() == rewritten
+    assert private_refs(clone) == [SEEN]
     clone.git("update-ref", "-d", SEEN)
     assert len(open_ledger(clone).view().plans) == 1
 
@@ -465,8 +471,7 @@ def test_no_ref_is_left_but_the_memory(clone: Work) -> None:
     ledger.transact(always(plan("p1")))
     clone.git("update-ref", "-d", SEEN)
     open_ledger(clone).transact(always(plan("p2")))
-    refs = clone.git("for-each-ref", "--format=%(refname)", "refs/claude-batch").decode().split()
-    assert refs == [SEEN]
+    assert private_refs(clone) == [SEEN]
 
 
 @pytest.mark.parametrize(
@@ -500,6 +505,22 @@ def test_a_ref_that_stays_locked_is_given_up(remote: Work, clone: Work) -> None:
     assert len(slept) == 39
     assert max(slept) <= ledger.spread * 0.5
     assert max(slept) - min(slept) > ledger.spread / 2 * 0.5
+
+
+def test_an_impatient_write_is_tried_once(remote: Work, clone: Work) -> None:
+    slept: list[float] = []
+    ledger = open_ledger(clone, sleep=slept.append)
+    ledger.transact(always(plan("p1")))
+    (remote.path / f"{REF}.lock").write_text("")
+    states: list[LedgerState] = []
+
+    def decide(state: LedgerState) -> Write:
+        states.append(state)
+        return Write((plan("p2"),))
+
+    with pytest.raises(CannotRecord):
+        ledger.transact(decide, patient=False)
+    assert (len(states), slept) == (1, [])
 
 
 def test_a_local_ref_that_stays_locked_is_given_up(work: Work) -> None:

@@ -2,7 +2,6 @@ import pytest
 
 from claude_batch.findings.finding import Category, Severity
 from claude_batch.pull_requests import comment as comment
-from claude_batch.pull_requests import marker as marker
 from responses import placed
 
 
@@ -72,7 +71,7 @@ evil()
 
 <!-- claude-batch:finding:0000000000000f01 -->"""
     )
-    assert marker.read(comment.render_comment(said)) == "0000000000000f01"
+    assert comment.read_marker(comment.render_comment(said)) == "0000000000000f01"
 
 
 def test_lines_that_go() -> None:
@@ -82,7 +81,7 @@ def test_lines_that_go() -> None:
 
 def test_the_longest_comment_fits() -> None:
     said = placed(1, title="&" * 9_000, body="&" * 90_000, suggestion="x" * 15_998 + "\n")
-    assert len(comment.render_comment(said)) < marker.MAX_BODY
+    assert len(comment.render_comment(said)) < comment.MAX_BODY
     long = comment.render_comment(placed(1, suggestion="x\n" * 9_000))
     assert (
         "A replacement of 9,000 lines is too long to show here; "
@@ -105,11 +104,11 @@ def test_the_longest_comment_fits() -> None:
     ],
 )
 def test_a_marker_is_the_whole_last_line(body: str, key: str | None) -> None:
-    assert marker.read(body) == key
+    assert comment.read_marker(body) == key
 
 
 def test_nothing_is_rendered_without_its_marker() -> None:
     with pytest.raises(ValueError, match="not a fingerprint"):
-        marker.append_marker("x", "-->")
+        comment.append_marker("x", "-->")
     with pytest.raises(ValueError, match=r"a body of \d+ characters"):
-        marker.append_marker("x" * 60_000, "summary")
+        comment.append_marker("x" * 60_000, "summary")

@@ -4,21 +4,22 @@ from datetime import UTC, datetime
 import pytest
 
 from claude_batch.costs.receipts import Receipt
+from claude_batch.diff.commentable import Commentable
 from claude_batch.diff.model import Diff, Side
 from claude_batch.findings.finding import Severity
 from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.github_api.models import DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
 from claude_batch.pull_requests import comment as comment
+from claude_batch.pull_requests.poster import split_into_reviews
 from claude_batch.pull_requests.review_plan import (
     ExistingComment,
     ExistingComments,
     NewComment,
     ReviewPlan,
     body_digest,
-    find_refused,
+    comment_fault,
     plan_review,
-    split_into_reviews,
 )
 from claude_batch.pull_requests.selection import Selection
 from claude_batch.pull_requests.summary import ReviewCoverage
@@ -270,24 +271,24 @@ def test_lines_of_hunks_are_taken() -> None:
         draft(1, 3, Side.LEFT),
         draft(23, 23, Side.LEFT),
     ]
-    assert find_refused(good, DIFF) == []
+    assert [comment_fault(one, Commentable(DIFF)) for one in good] == [None] * 6
 
 
 @pytest.mark.parametrize(
     ("one", "fault"),
     [
-        (draft(5, 5), "src/a.py:5: the line is not in the diff"),
-        (draft(21, 21), "src/a.py:21: the line is not in the diff"),
-        (draft(4, 4, Side.LEFT), "src/a.py:4: the line is not in the diff"),
-        (draft(3, 23), "src/a.py:23: the range leaves its hunk"),
-        (draft(3, 2), "src/a.py:2: the range ends before it starts"),
-        (draft(1, 1, path="b.py"), "b.py:1: the file is not in the diff"),
-        (draft(1, 1, body="x" * 60_001), "src/a.py:1: the body is too long"),
-        (draft(1, 1, body="x"), "src/a.py:1: the body has no marker"),
+        (draft(5, 5), "the line is not in the diff"),
+        (draft(21, 21), "the line is not in the diff"),
+        (draft(4, 4, Side.LEFT), "the line is not in the diff"),
+        (draft(3, 23), "the range leaves its hunk"),
+        (draft(3, 2), "the range ends before it starts"),
+        (draft(1, 1, path="b.py"), "the file is not in the diff"),
+        (draft(1, 1, body="x" * 60_001), "the body is too long"),
+        (draft(1, 1, body="x"), "the body has no marker"),
     ],
 )
 def test_others_are_not(one: DraftComment, fault: str) -> None:
-    assert find_refused([one], DIFF) == [fault]
+    assert comment_fault(one, Commentable(DIFF)) == fault
 
 
 def test_reviews_hold_thirty() -> None:
@@ -297,7 +298,7 @@ def test_reviews_hold_thirty() -> None:
 
 def test_an_empty_diff_takes_nothing() -> None:
     empty = Diff(DIFF.comparison, ())
-    assert find_refused([draft(1, 1)], empty) == ["src/a.py:1: the file is not in the diff"]
+    assert comment_fault(draft(1, 1), Commentable(empty)) == "the file is not in the diff"
 
 
 def test_a_persons_token_cannot_write_a_check_so_none_is_due():

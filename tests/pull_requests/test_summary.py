@@ -7,7 +7,7 @@ from claude_batch.diff.model import SkippedFile
 from claude_batch.findings.finding import Severity
 from claude_batch.findings.placement import DROP_REASONS, DroppedFinding
 from claude_batch.ledger.events import Estimate
-from claude_batch.pull_requests import marker as marker
+from claude_batch.pull_requests import comment
 from claude_batch.pull_requests.summary import (
     LISTED,
     REASON_TEXT,
@@ -142,10 +142,10 @@ def test_the_longest_summary_fits() -> None:
     )
     files = tuple(SkippedFile(f"{'x|<' * 90}{n}", f"reason {n % 7}") for n in range(500))
     text = render_summary(told, ReviewCoverage(HEAD, 1, left_out=files), RECEIPT)
-    assert len(text) < marker.MAX_BODY
+    assert len(text) < comment.MAX_BODY
     assert re.search(r"\n- and \d\d more; `claude-batch findings` lists all\n\n</details>", text)
     assert "`claude-batch show` lists all" in text
-    assert marker.read(text) == "summary"
+    assert comment.read_marker(text) == "summary"
 
 
 def test_many_files_of_one_reason_are_counted() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from claude_batch.pull_requests.marker import append_marker
+from claude_batch.pull_requests.comment import append_marker
 from claude_batch.sandbox.demo.conversation import ConversationItem
 from claude_batch.sandbox.demo.page import render_page
 from claude_batch.sandbox.demo.page_markdown import render_markdown
@@ -117,8 +117,8 @@ def test_the_head_of_the_page() -> None:
         "<h1>Read the table</h1>\n<p><b>octocat</b> wants to merge <code>feature</code> into "
         "<code>main</code></p>"
     ) in text
-    assert "Nothing has been said yet." in text
-    assert harmless(text).text.endswith("Nothing has been said yet.")
+    assert "There are no comments yet." in text
+    assert harmless(text).text.endswith("There are no comments yet.")
 
 
 def test_nothing_is_fetched() -> None:
@@ -218,7 +218,7 @@ def test_words_of_a_review_and_an_edited_comment() -> None:
         ("success", "passed", "good"),
         ("failure", "failed", "bad"),
         ("neutral", "neutral", "neutral"),
-        (None, "under way", "neutral"),
+        (None, "in progress", "neutral"),
         ("<b>", "&lt;b&gt;", "neutral"),
     ],
 )

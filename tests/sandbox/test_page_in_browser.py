@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from claude_batch.pull_requests.marker import append_marker
+from claude_batch.costs.pages.page_templates import CONTENT_SECURITY_POLICY
+from claude_batch.pull_requests.comment import append_marker
 from claude_batch.sandbox.demo.conversation import ConversationItem
-from claude_batch.sandbox.demo.page import POLICY, render_page
+from claude_batch.sandbox.demo.page import render_page
 
 pytestmark = pytest.mark.browser
 
@@ -134,7 +135,7 @@ def test_the_browser_builds_what_was_written(browser: Browser) -> None:
 def test_the_policy_stops_what_would_get_past_us(browser: Browser) -> None:
     broken = PAGE.replace("</main>", f"</main>{RUNS}")
     assert title(browser(broken)) == "Read the <table>"
-    assert title(browser(broken.replace(POLICY, ""))) == "it ran"
+    assert title(browser(broken.replace(CONTENT_SECURITY_POLICY, ""))) == "it ran"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """A job that is slow and not dead: what it claimed is somebody else's when its time is over."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +9,7 @@ from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import CannotPublish, CannotSubmit
-from claude_batch.findings.finding import Finding
-from claude_batch.ledger.events import AnswerRecorded
-from claude_batch.ledger.store import Ledger, Write
-from claude_batch.ledger.view import LedgerState, TaskStatus
+from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.http_messages import Fault, HttpRequest
 from claude_batch.submission.send import BatchSender
 from claude_batch.submission.submit import submit
@@ -82,36 +77,3 @@ def test_who_publishes_too_slowly_stops_before_another_run_says_the_same(
             f"/commits/{pull.forge.get_pull_request(pull.number).head_sha}/check-runs?filter=all",
         )
         assert checks.body["total_count"] == 1
-
-
-@dataclass
-class Interrupted:
-    """A ledger whose user presses Ctrl-C when its first write has landed."""
-
-    ledger: Ledger
-    pressed: bool = False
-
-    def view(self) -> LedgerState:
-        return self.ledger.view()
-
-    def transact(
-        self, decide: Callable[[LedgerState], Write], *, patient: bool = True
-    ) -> LedgerState:
-        done = self.ledger.transact(decide, patient=patient)
-        if not self.pressed:
-            self.pressed = True
-            raise KeyboardInterrupt
-        return done
-
-    def findings(self, answers: Iterable[AnswerRecorded]) -> Iterator[Finding]:
-        return self.ledger.findings(answers)
-
-
-def test_who_is_interrupted_while_it_takes_the_lease_gives_it_back(tmp_path: Path) -> None:
-    with open_answered(tmp_path, TEN) as pull:
-        rig = pull.rig
-        publisher = replace(pull.publisher(), ledger=Interrupted(rig.ledger))
-        with pytest.raises(KeyboardInterrupt):
-            publisher.publish(pull.scene())
-        assert rig.view.leases["publish:1"].owner == rig.run
-        assert pull.publish(run="run-2").posted == 2

@@ -13,7 +13,7 @@ from claude_batch.anthropic_api.results import BatchResult, parse_message, parse
 from claude_batch.costs.receipts import ZERO, describe_double_payment, sum_lost_reservations
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import LedgerState, TaskStatus
-from claude_batch.pull_requests import marker as marker
+from claude_batch.pull_requests.comment import read_marker
 from crash_trial import Trial
 from rig import PRICES, ROW, content
 
@@ -83,7 +83,7 @@ def words_faults(trial: Trial, expected: Counter[Words]) -> Iterator[str]:
     if found != expected:
         yield f"said too much: {found - expected}; too little: {expected - found}"
     bodies = _bodies(trial)
-    yield from _twice("said", Counter(key for key in map(marker.read, bodies) if key))
+    yield from _twice("said", Counter(key for key in map(read_marker, bodies) if key))
     view = trial.ledger().view()
     paid = f"**{dollars(recorded(view))}**"
     if bodies and not any(paid in body for body in bodies):

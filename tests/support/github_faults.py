@@ -26,6 +26,13 @@ def secondary_limit(retry_after: int | None, status: int = 403) -> Fault:
     return Fault(status, body=error_body(SECONDARY_LIMIT), headers=headers)
 
 
+def primary_limit(status: int = 403) -> Fault:
+    """The requests of the hour are used up, and the next hour is far away."""
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"}
+    message = "API rate limit exceeded for installation ID 1."
+    return Fault(status, body=error_body(message), headers=headers)
+
+
 def expired_token() -> Fault:
     return Fault(401, body=error_body("Bad credentials"))
 

@@ -22,7 +22,8 @@ from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import find_kind
-from claude_batch.pull_requests.publish import Publisher, PublishResult, PullRequestState
+from claude_batch.pull_requests.publish import Publisher, PublishResult
+from claude_batch.pull_requests.review_input import PullRequestState
 from claude_batch.sandbox.anthropic_server.reviewer import ModelReply, review
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.http_messages import FindFault

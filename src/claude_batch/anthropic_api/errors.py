@@ -1,22 +1,23 @@
-"""Error answers of the Anthropic API: problem, remedy, and whether to try again.
+"""Errors of the Anthropic SDK: problem, remedy, and whether to try again.
 
 https://platform.claude.com/docs/en/api/errors
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from claude_batch import http_headers
+from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
+
+if TYPE_CHECKING:
+    from anthropic import AnthropicError, APIStatusError
 
 MAX_MESSAGE = 300
 
 # A 429 with one of these codes has no retry-after, and a later try fails too.
 SPEND_LIMIT_CODES = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
-
-REMEDY_BY_CODE = dict.fromkeys(
-    SPEND_LIMIT_CODES,
-    "raise the spend limit in the Anthropic Console, or wait until the next month begins",
+SPEND_LIMIT_REMEDY = (
+    "raise the spend limit in the Anthropic Console, or wait until the next month begins"
 )
 
 REMEDY_BY_STATUS = {
@@ -36,49 +37,92 @@ DEFAULT_REMEDY = "run the command again in a few minutes; https://status.claude.
 
 CHECK_FIRST = "do not submit again: `claude-batch collect` finds the batch if it was accepted"
 
+KEY_REMEDY = (
+    "set ANTHROPIC_API_KEY to a key from the Anthropic Console; in GitHub Actions, as a secret "
+    "of the repository"
+)
 
-@dataclass(frozen=True, slots=True)
-class ApiError:
-    """An answer with a status of 300 or more."""
 
-    status: int
-    kind: str | None  # error.type
-    code: str | None  # error.details.error_code
-    message: str | None  # error.message
-    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+def submit_error(error: "AnthropicError") -> CannotSubmit:
+    """SubmitUnclear, unless the error proves that the request was not accepted."""
+    problem, remedy = _explain(error)
+    if _may_be_accepted(error):
+        return SubmitUnclear(problem, CHECK_FIRST)
+    return CannotSubmit(problem, remedy)
 
-    @property
-    def problem(self) -> str:
-        message = " ".join((self.message or "no reason given").split())[:MAX_MESSAGE]
-        name = " ".join(filter(None, (str(self.status), self.kind)))
-        return f"the Anthropic API refused ({name}): {message}"
 
-    @property
-    def remedy(self) -> str:
-        if self.code in REMEDY_BY_CODE:
-            return REMEDY_BY_CODE[self.code]
-        if self.kind == "billing_error":
-            return REMEDY_BY_STATUS[402]
-        if 300 <= self.status < 400:
-            return REDIRECT_REMEDY
-        wait = f"{math.ceil(self.retry_after)} seconds" if self.retry_after else "a minute"
-        return REMEDY_BY_STATUS.get(self.status, DEFAULT_REMEDY).format(wait=wait)
+def collect_error(error: Exception) -> CannotCollect:
+    import anthropic
 
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds."""
-        return http_headers.parse_retry_after(self.headers)
+    kind = CannotFind if isinstance(error, anthropic.NotFoundError) else CannotCollect
+    return kind(*_explain(error))
 
-    @property
-    def is_retryable(self) -> bool:
-        """True if the same request may succeed after a short wait."""
-        if self.code in SPEND_LIMIT_CODES:
-            return False
-        by_status = self.status in (408, 409, 429) or self.status >= 500
-        return http_headers.should_retry(self.headers, by_status)
 
-    @property
-    def outcome_unknown(self) -> bool:
-        """True if the request may have been accepted in spite of the error."""
+def is_transient(error: BaseException) -> bool:
+    """True if the same request may succeed after a short wait."""
+    import anthropic
+    import httpx2
+
+    if not isinstance(error, anthropic.APIStatusError):
+        return isinstance(error, anthropic.APIConnectionError | httpx2.TransportError)
+    if error.error_code in SPEND_LIMIT_CODES:
+        return False
+    by_status = error.status_code in (408, 409, 429) or error.status_code >= 500
+    return http_headers.should_retry(error.response.headers, by_status)
+
+
+def retry_after(error: BaseException | None) -> float | None:
+    """The delay that the API asks for, in seconds."""
+    import anthropic
+
+    if not isinstance(error, anthropic.APIStatusError):
+        return None
+    return http_headers.parse_retry_after(error.response.headers)
+
+
+def _may_be_accepted(error: "AnthropicError") -> bool:
+    import anthropic
+    import httpx2
+
+    if isinstance(error, anthropic.APIStatusError):
+        status = error.status_code
         # The API answers 529 before it accepts anything.
-        return self.status in (408, 499) or (self.status >= 500 and self.status != 529)
+        return status in (408, 499) or (status >= 500 and status != 529)
+    before_first_byte = (
+        httpx2.ConnectError,
+        httpx2.ConnectTimeout,
+        httpx2.LocalProtocolError,
+        httpx2.PoolTimeout,
+        httpx2.ProxyError,
+        httpx2.UnsupportedProtocol,
+    )
+    is_connection_error = isinstance(error, anthropic.APIConnectionError)
+    return is_connection_error and not isinstance(error.__cause__, before_first_byte)
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    """Problem and remedy."""
+    import anthropic
+
+    if isinstance(error, anthropic.APIStatusError):
+        message = error.api_message if isinstance(error.api_message, str) else ""
+        shown = " ".join((message or "no reason given").split())[:MAX_MESSAGE]
+        name = " ".join(filter(None, (str(error.status_code), error.type)))
+        return f"the Anthropic API refused ({name}): {shown}", _remedy(error)
+    cause = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else error
+    detail = " ".join(str(cause).split())[:200] or type(cause).__name__
+    if isinstance(error, anthropic.AnthropicError) and not isinstance(error, anthropic.APIError):
+        return f"the Anthropic credentials cannot be used: {detail}", KEY_REMEDY
+    return f"the connection to the Anthropic API failed: {detail}", DEFAULT_REMEDY
+
+
+def _remedy(error: "APIStatusError") -> str:
+    if error.error_code in SPEND_LIMIT_CODES:
+        return SPEND_LIMIT_REMEDY
+    if error.type == "billing_error":
+        return REMEDY_BY_STATUS[402]
+    if 300 <= error.status_code < 400:
+        return REDIRECT_REMEDY
+    seconds = retry_after(error)
+    wait = f"{math.ceil(seconds)} seconds" if seconds else "a minute"
+    return REMEDY_BY_STATUS.get(error.status_code, DEFAULT_REMEDY).format(wait=wait)

@@ -130,18 +130,17 @@ def _parse_message(custom_id: str, raw: object, validate: Validator | None) -> B
     model, stop = raw.get("model"), raw.get("stop_reason")
     usage, remark = _usage(raw.get("usage"))
     text = _text(raw.get("content"))
-    outcome: Outcome = Outcome.SUCCEEDED
-    error: str | None = None
-    findings = 0
+    outcome, error, findings = Outcome.SUCCEEDED, None, 0
     if stop == "refusal":
         outcome, error = Outcome.REFUSED, _refusal(raw.get("stop_details"))
     elif stop not in COMPLETE:
-        outcome, error = (
-            Outcome.TRUNCATED,
-            f"the answer stopped early: {printable_excerpt(str(stop or 'no reason given'), 40)}",
-        )
+        shown = printable_excerpt(str(stop or "no reason given"), 40)
+        outcome, error = Outcome.TRUNCATED, f"the answer stopped early: {shown}"
     elif validate is not None:
-        outcome, error, findings = _validate(text, validate)
+        try:
+            findings, error = validate(text or "")
+        except InvalidResponse as reason:
+            outcome, error = Outcome.UNREADABLE, str(reason)
     return BatchResult(
         custom_id,
         outcome,
@@ -152,15 +151,6 @@ def _parse_message(custom_id: str, raw: object, validate: Validator | None) -> B
         outcome is Outcome.UNREADABLE,
         findings,
     )
-
-
-def _validate(text: str | None, validate: Validator) -> tuple[Outcome, str | None, int]:
-    """Return the outcome, a remark or the reason, and the number of findings."""
-    try:
-        checked = validate(text or "")
-    except InvalidResponse as reason:
-        return Outcome.UNREADABLE, str(reason), 0
-    return Outcome.SUCCEEDED, checked.remark, checked.findings
 
 
 def validate_json(text: str, model: type[ResponseModel]) -> ResponseModel:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from claude_batch.anthropic_api.client import AnthropicClient, RemoteBatch
-from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.client import AnthropicClient
+from claude_batch.anthropic_api.models import BatchId, RemoteBatch
 from claude_batch.anthropic_api.results import BatchResult
 from claude_batch.batches import recovery
 from claude_batch.batches.collect_result import (

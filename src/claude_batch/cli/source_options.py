@@ -24,7 +24,7 @@ from claude_batch.errors import BadUsage
 from claude_batch.git.hook_queue import HookQueue, QueueEntry
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.git_store import GitLedger
-from claude_batch.pull_requests.publish import has_our_comment
+from claude_batch.pull_requests.comment import has_our_comment
 from claude_batch.submission.inputs import (
     build_planner,
     build_scope,

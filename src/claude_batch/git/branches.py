@@ -50,23 +50,16 @@ class Branches:
             index_lines = [
                 self._index_line(parent, path, content) for path, content in files.items()
             ]
-            self.git.run(
-                "update-index",
-                "-z",
-                "--index-info",
-                stdin=b"".join(index_lines),
-                extra_environ=index,
-            )
-            tree = self._output("write-tree", extra=index)
+            update = ("update-index", "-z", "--index-info")
+            self.git.run(*update, stdin=b"".join(index_lines), extra_environ=index)
+            tree = self.git.text("write-tree", extra_environ=index)
         # With the parent's date a second try of the same edits gives the same commit id.
-        author = identity(int(self._output("show", "-s", "--format=%ct", parent)))
-        return self._output("commit-tree", tree, "-p", parent, "-m", message, extra=author)
+        author = identity(int(self.git.text("show", "-s", "--format=%ct", parent)))
+        commit_tree = ("commit-tree", tree, "-p", parent, "-m", message)
+        return self.git.text(*commit_tree, extra_environ=author)
 
     def _index_line(self, parent: str, path: str, content: bytes) -> bytes:
         output = self.git.run("ls-tree", "-z", "--full-tree", parent, f":(literal){path}").out
         modes = [entry.mode for entry in parse_tree(output)] or [0o100644]
         oid = self.git.run("hash-object", "-w", "--stdin", stdin=content).out.strip()
         return b"%o %b 0\t%b\0" % (modes[0], oid, path.encode())
-
-    def _output(self, *args: str, extra: Mapping[str, str] | None = None) -> str:
-        return self.git.run(*args, extra_environ=extra).out.decode().strip()

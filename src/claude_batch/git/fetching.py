@@ -35,14 +35,11 @@ class ObjectFetcher:
     common_dir: Path
     remote: str
 
-    def is_shallow(self) -> bool:
-        return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
-
     def merge_base(self, base: str, head: str) -> str:
         """The merge base of two commits. Deepens a shallow clone step by step to find it."""
         merge_base = self._known_merge_base(base, head)
         for depth_option in DEEPEN:
-            if merge_base or not self.is_shallow():
+            if merge_base or not self.git.is_shallow():
                 break
             # A boundary was fetched once, so the remote has it; a local head it may not have.
             self._fetch((self.common_dir / "shallow").read_text().split(), depth_option)
@@ -66,7 +63,7 @@ class ObjectFetcher:
         missing = [oid for oid in commits if oid not in self.objects.sizes(commits)]
         if missing:
             # In a full clone a depth would cut off the history that is there.
-            self._fetch(missing, *(["--depth=1"] if self.is_shallow() else []))
+            self._fetch(missing, *(["--depth=1"] if self.git.is_shallow() else []))
 
     def _fetch(self, oids: Iterable[str], *options: str) -> None:
         result = self.git.run(

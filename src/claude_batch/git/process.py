@@ -104,6 +104,19 @@ class Git:
             raise GitFailed(args, completed)
         return completed
 
+    def text(self, *args: str, extra_environ: Mapping[str, str] | None = None) -> str:
+        """The output without white space at its ends. Raises as `run` does."""
+        return self.run(*args, extra_environ=extra_environ).out.decode().strip()
+
+    def resolve(self, name: str) -> str | None:
+        """The id of the object that a name stands for; None if there is none."""
+        args = ("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+        result = self.run(*args, check=False)
+        return None if result.code else result.out.decode().strip()
+
+    def is_shallow(self) -> bool:
+        return self.text("rev-parse", "--is-shallow-repository") == "true"
+
     def stream(
         self, *args: str, extra_environ: Mapping[str, str] | None = None
     ) -> Generator[bytes, None, None]:

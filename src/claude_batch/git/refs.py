@@ -48,7 +48,7 @@ class LocalRef:
     ref: str
 
     def tip(self) -> str | None:
-        return commit_at(self.git, self.ref)
+        return self.git.resolve(f"{self.ref}^{{commit}}")
 
     def fetch_tip(self) -> str | None:
         return self.tip()
@@ -92,13 +92,13 @@ class RemoteRef:
             raise self._error(result)
         if result.code:
             return self._classify_fetch_failure()
-        tip = self.git.run("rev-parse", self._tracking_ref).out.decode().strip()
+        tip = self.git.text("rev-parse", self._tracking_ref)
         self._complete(tip)
         return tip
 
     def _classify_fetch_failure(self) -> str | None:
         """The tip of a ref that is missing, was rewritten, or is being fetched by a rival too."""
-        tip, seen = self.tip(), commit_at(self.git, self._tracking_ref)
+        tip, seen = self.tip(), self._seen_tip()
         if tip is None and (seen or self.marker_seen()):
             raise errors.lost_ref_error(self.ref, self.remote, self._tracking_ref, seen)
         if tip is None or tip == seen:
@@ -111,7 +111,7 @@ class RemoteRef:
 
     def lost_tip(self) -> str | None:
         """The tip that was seen last, if the remote has lost the ref."""
-        seen = commit_at(self.git, self._tracking_ref)
+        seen = self._seen_tip()
         return seen if seen and self.tip() is None else None
 
     def deepen(self) -> None:
@@ -151,7 +151,7 @@ class RemoteRef:
         """git with the explicit token, if there is one."""
         if not self.token:
             return self.git
-        url = self.git.run("ls-remote", "--get-url", self.remote).out.decode().strip()
+        url = self.git.text("ls-remote", "--get-url", self.remote)
         config = plumbing.token_config(url, self.token)
         return replace(self.git, config=(*self.git.config, *config))
 
@@ -163,7 +163,7 @@ class RemoteRef:
 
     def _fetch(self, refspec: str) -> Completed:
         # In a full clone `--depth` would make all of it shallow.
-        is_first = self._is_shallow and commit_at(self.git, self._tracking_ref) is None
+        is_first = self._is_shallow and self._seen_tip() is None
         depth = ("--depth=1",) if is_first else ()
         return self._authenticated_git.run(*FETCH, *depth, self.remote, refspec, check=False)
 
@@ -173,7 +173,7 @@ class RemoteRef:
         result = self._fetch(f"+{self.ref}:{temporary_ref}")
         if result.code:
             raise self._error(result)
-        fetched = self.git.run("rev-parse", temporary_ref).out.decode().strip()
+        fetched = self.git.text("rev-parse", temporary_ref)
         self.git.run("update-ref", "-d", temporary_ref)
         self._complete(fetched)
         return fetched
@@ -199,7 +199,11 @@ class RemoteRef:
 
     @cached_property
     def _is_shallow(self) -> bool:
-        return self.git.run("rev-parse", "--is-shallow-repository").out.strip() == b"true"
+        return self.git.is_shallow()
+
+    def _seen_tip(self) -> str | None:
+        """The tip that was seen last."""
+        return self.git.resolve(f"{self._tracking_ref}^{{commit}}")
 
     def _remember(self, commit: str) -> None:
         """A rival in this clone may win: an older memory is compared in the same way."""
@@ -214,11 +218,6 @@ class RemoteRef:
 
     def _error(self, result: Completed) -> CannotRecord:
         return errors.explain_failure(result.err, self.ref, self.remote, self._credentials())
-
-
-def commit_at(git: Git, ref: str) -> str | None:
-    result = git.run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
-    return result.out.decode().strip() or None
 
 
 def follows(git: Git, tip: str, ancestor: str) -> bool:

@@ -7,8 +7,6 @@ Only objects are ever added (trees of an index, fetched commits), and a shallow 
 """
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,11 +18,11 @@ from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
 from claude_batch.diff.parser import MAX_FILE_BYTES, parse_diff, parse_renames, split_changes
 from claude_batch.diff.whole_files import build_whole_file
 from claude_batch.errors import BadUsage, CannotFetch, CannotRead
-from claude_batch.git.diff_command import stream_diff
-from claude_batch.git.errors import cannot_open, cannot_read_index
+from claude_batch.git.errors import cannot_open
 from claude_batch.git.fetching import DEEP_CHECKOUT, ObjectFetcher
 from claude_batch.git.objects import ObjectReader
 from claude_batch.git.process import Git, without_credentials
+from claude_batch.git.trees import empty_tree, stream_diff, write_index_tree
 
 BRANCH_COMMITS = 2000
 MAIN_BRANCHES = ("main", "master")
@@ -74,9 +72,9 @@ class Repository:
 
     def resolve(self, rev: str) -> str:
         """The id of a commit. Raises CannotRead."""
-        commit = self._rev_parse(f"{rev}^{{commit}}")
+        commit = self.git.resolve(f"{rev}^{{commit}}")
         if commit is None:
-            shallow = f"; this clone is shallow: {DEEP_CHECKOUT}" if self.is_shallow() else ""
+            shallow = f"; this clone is shallow: {DEEP_CHECKOUT}" if self.git.is_shallow() else ""
             raise CannotRead(
                 f"`{rev}` is not a commit in this repository",
                 f"name a branch, a tag or a commit id that `git log` shows{shallow}",
@@ -108,12 +106,13 @@ class Repository:
     def compare_staged(self, index_file: str | None = None) -> Comparison:
         """HEAD against the index; `index_file` is the hook's GIT_INDEX_FILE."""
         index = Path(self.root or self.git.directory) / (index_file or self.git.directory / "index")
-        return self.compare_trees(self._head(), self._tree_of_index(index), "staged changes")
+        head = self.git.resolve("HEAD^{commit}")  # None: the branch has no commit yet
+        return self.compare_trees(head, write_index_tree(self.git, index), "staged changes")
 
     def compare_trees(self, base: str | None, tree: str, label: str) -> Comparison:
         """A tree that a hook recorded against HEAD of that time (None: no commit yet)."""
-        base_tree = self._tree(base) if base else self._empty_tree
-        head_tree = self._rev_parse(f"{tree}^{{tree}}")
+        base_tree = self._tree(base) if base else empty_tree(self.git)
+        head_tree = self.git.resolve(f"{tree}^{{tree}}")
         if head_tree is None:
             raise CannotRead(
                 f"the noted tree {tree} is no longer in this repository",
@@ -124,44 +123,11 @@ class Repository:
     def _compare(self, base: str, head: str, label: str) -> Comparison:
         return Comparison(base, head, self._tree(base), self._tree(head), label)
 
-    def _head(self) -> str | None:
-        """None: the branch has no commit yet."""
-        return self._rev_parse("HEAD^{commit}")
-
     def _tree(self, commit: str) -> str:
-        tree = self._rev_parse(f"{commit}^{{tree}}")
+        tree = self.git.resolve(f"{commit}^{{tree}}")
         if tree is None:
             raise CannotRead(f"the tree of commit {commit} is missing", "run `git fsck`")
         return tree
-
-    def _rev_parse(self, name: str) -> str | None:
-        result = self.git.run(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", name, check=False
-        )
-        return None if result.code else result.out.decode().strip()
-
-    @cached_property
-    def _empty_tree(self) -> str:
-        """Its id depends on the repository's hash function."""
-        return self.git.run("hash-object", "-t", "tree", "--stdin").out.decode().strip()
-
-    def _tree_of_index(self, index: Path) -> str:
-        """Write the tree of a copy: `git write-tree` writes to the index that it reads."""
-        with tempfile.TemporaryDirectory(prefix="claude-batch-") as folder:
-            copy = Path(folder) / "index"
-            if index.exists():
-                shutil.copyfile(index, copy)
-            result = self.git.run(
-                *("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "write-tree"),
-                extra_environ={"GIT_INDEX_FILE": str(copy)},
-                check=False,
-            )
-        if result.code:
-            raise cannot_read_index(result.err, result.error_line)
-        return result.out.decode().strip()
-
-    def is_shallow(self) -> bool:
-        return self._fetcher.is_shallow()
 
     def fetch_missing(self, commits: Sequence[str]) -> None:
         """Fetch the commits that are missing here. Raises CannotFetch."""
@@ -171,9 +137,7 @@ class Repository:
         self, comparison: Comparison, on_file: Callable[[FileChange], None] = lambda change: None
     ) -> Diff:
         """`on_file` is called with each file while git looks for the next. Raises CannotRead."""
-        trees = comparison.base_tree, comparison.head_tree
-        chunks = stream_diff(self.git, *trees, self._empty_tree)
-        with closing(chunks):
+        with closing(stream_diff(self.git, comparison.base_tree, comparison.head_tree)) as chunks:
             return Diff(comparison, *split_changes(parse_diff(chunks), self._large_blobs, on_file))
 
     def renames(self, old: str, new: str) -> dict[str, str]:
@@ -212,7 +176,7 @@ class Repository:
 
     def blob(self, rev: str, path: str) -> bytes | None:
         """The file `path` of a commit; None if the commit has no such file."""
-        oid = self._rev_parse(f"{self.resolve(rev)}:{path}")
+        oid = self.git.resolve(f"{self.resolve(rev)}:{path}")
         return self.read([oid]).get(oid) if oid else None
 
     def read(self, oids: Iterable[str]) -> dict[str, bytes]:
@@ -252,7 +216,7 @@ class Repository:
             f"{namespace}{name}" for namespace in (prefix, "refs/heads/") for name in MAIN_BRANCHES
         ]
         for ref in configured + names:
-            if self._rev_parse(f"{ref}^{{commit}}"):
+            if self.git.resolve(f"{ref}^{{commit}}"):
                 return ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
         return None
 
@@ -263,11 +227,10 @@ class Repository:
 
     def branch_trees(self) -> frozenset[str]:
         """Trees of the newest commits on any local branch or HEAD."""
-        result = self.git.run(
+        lines = self.git.text(
             *("rev-list", "--ignore-missing", f"--max-count={BRANCH_COMMITS}", "--format=%T"),
             *("--branches", "HEAD", "--"),
-        )
-        lines = result.out.decode().splitlines()
+        ).splitlines()
         return frozenset(line for line in lines if not line.startswith("commit "))
 
 

@@ -1,4 +1,4 @@
-"""Choose the action for a CI event. `run_ci` carries it out."""
+"""Choose the action for a pull request event. `claude-batch ci` carries it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,6 @@ class SubmitPullRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class SkipPullRequest:
-    pr: int
-    reason: str  # a clause for the step summary
-
-
-@dataclass(frozen=True, slots=True)
 class ClosePullRequest:
     """Cancel the batches that hold requests of this closed pull request only."""
 
@@ -32,28 +26,11 @@ class ClosePullRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class CollectBatches:
-    pass
+class SkipEvent:
+    reason: str  # a sentence without its full stop, for the step summary
 
 
-@dataclass(frozen=True, slots=True)
-class CollectAndPublish:
-    """Collect all batches, publish on all open pull requests and compact the ledger if due."""
-
-
-@dataclass(frozen=True, slots=True)
-class DoNothing:
-    reason: str
-
-
-EventAction = (
-    SubmitPullRequest
-    | SkipPullRequest
-    | ClosePullRequest
-    | CollectBatches
-    | CollectAndPublish
-    | DoNothing
-)
+PULL_REQUEST_EVENTS = ("pull_request", "pull_request_target")
 SUBMIT_ACTIONS = ("opened", "synchronize", "reopened", "ready_for_review")
 DEPENDABOT = "dependabot[bot]"
 
@@ -108,27 +85,9 @@ class PullRequestEvent(EventPart):
     sender: EventAccount | None = None
 
 
-def decide_action(
-    event: str,
-    payload: Mapping[str, object],
-    label: str,
-    forks: Literal["skip", "label"] = "skip",
-) -> EventAction:
-    """Choose the action for an event. Setting `label` submits at once. Raises CannotRead."""
-    match event:
-        case "pull_request" | "pull_request_target":
-            return _decide_pull_request(event, _parse(event, payload), label, forks)
-        case "schedule" | "workflow_dispatch":
-            return CollectAndPublish()
-        case "push":
-            return CollectBatches()
-        case _:
-            return DoNothing(f"nothing to do for {event or 'a run without an event'}")
-
-
 def base_commit(event: str, payload: Mapping[str, object]) -> str | None:
     """The base commit of the event's pull request, if it has one. Raises CannotRead."""
-    if event not in ("pull_request", "pull_request_target"):
+    if event not in PULL_REQUEST_EVENTS:
         return None
     return _parse(event, payload).pull_request.base.sha
 
@@ -143,21 +102,24 @@ def _parse(event: str, payload: Mapping[str, object]) -> PullRequestEvent:
         ) from error
 
 
-def _decide_pull_request(
-    event: str, payload: PullRequestEvent, label: str, forks: str
-) -> EventAction:
-    pull, action = payload.pull_request, payload.action
-    labelled = action == "labeled" and payload.label is not None and payload.label.name == label
+def decide_action(
+    event: str,
+    payload: Mapping[str, object],
+    label: str,
+    forks: Literal["skip", "label"] = "skip",
+) -> SubmitPullRequest | ClosePullRequest | SkipEvent:
+    """Choose the action. Setting `label` submits at once. Raises CannotRead."""
+    parsed = _parse(event, payload)
+    pull, action = parsed.pull_request, parsed.action
+    labelled = action == "labeled" and parsed.label is not None and parsed.label.name == label
     if action not in (*SUBMIT_ACTIONS, "closed") and not labelled:
-        return DoNothing(f"nothing to do for {event} {action}")
-    missing_rights = _missing_rights(event, payload)
-    if missing_rights:
-        return SkipPullRequest(pull.number, missing_rights)
-    if action == "closed":
+        return SkipEvent(f"nothing to do for {event} {action}")
+    reason = _missing_rights(event, parsed)
+    if not reason and action == "closed":
         return ClosePullRequest(pull.number, pull.merged)
-    skip_reason = _skip_reason(pull, label, labelled, forks)
-    if skip_reason:
-        return SkipPullRequest(pull.number, skip_reason)
+    reason = reason or _skip_reason(pull, label, labelled, forks)
+    if reason:
+        return SkipEvent(f"pull request {pull.number} is left alone: {reason}")
     return SubmitPullRequest(pull.number, "now" if labelled else None)
 
 

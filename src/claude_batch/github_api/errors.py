@@ -117,3 +117,15 @@ def translate_errors(operation: Operation, url: str) -> Iterator[None]:
         problem = f"{operation.problem}: {url} does not answer as GitHub does"
         remedy = "check that GITHUB_API_URL is the root of a GitHub API"
         raise CannotPublish(problem + operation.outcome_unknown, remedy) from error
+
+
+@contextmanager
+def suppress_statuses(*statuses: int) -> Iterator[None]:
+    """Suppress refusals with these statuses, unless they are due to a rate limit."""
+    from github import GithubException
+
+    try:
+        yield
+    except GithubException as error:
+        if error.status not in statuses or parse_exception(error).is_rate_limit:
+            raise

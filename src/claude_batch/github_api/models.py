@@ -1,25 +1,33 @@
-"""A pull request with its comments, reactions and threads."""
+"""A pull request with its comments, reactions and threads, and the JSON that they come from.
+
+Other fields are ignored: GitHub adds some every month.
+"""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field
 
 from claude_batch.diff.model import Side
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequest:
+class PullRequest(BaseModel, frozen=True):
+    """The fields that a list of pull requests and a single one both have."""
+
     number: int
     state: str  # open, closed
-    merged: bool
-    draft: bool
-    author: str
-    base_sha: str
-    base_ref: str
-    head_sha: str
-    head_ref: str
-    from_fork: bool
+    merged_at: str | None
+    draft: bool = False
+    base_sha: str = Field(validation_alias=AliasPath("base", "sha"))
+    base_ref: str = Field(validation_alias=AliasPath("base", "ref"))
+    head_sha: str = Field(validation_alias=AliasPath("head", "sha"))
+    head_ref: str = Field(validation_alias=AliasPath("head", "ref"))
     title: str
-    body: str
-    labels: tuple[str, ...] = ()
+    body: Annotated[str, BeforeValidator(lambda body: body or "")]
+
+    @property
+    def merged(self) -> bool:
+        return self.merged_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +81,86 @@ class DraftCheck:
     conclusion: str  # neutral, failure
     title: str
     summary: str
+
+
+class IdResponse(BaseModel):
+    id: int
+
+
+class UserResponse(BaseModel):
+    login: str
+
+
+GHOST = UserResponse(login="ghost")  # how GitHub shows a deleted account
+
+
+class RepositoryResponse(BaseModel):
+    permissions: dict[str, bool] = {}
+
+
+class PermissionResponse(BaseModel):
+    permission: str  # admin, write, read, none
+
+
+class CompareResponse(BaseModel):
+    merge_base: str = Field(validation_alias=AliasPath("merge_base_commit", "sha"))
+
+
+class ReactionCountsResponse(BaseModel):
+    """Part of each comment of a list."""
+
+    up: int = Field(alias="+1")
+    down: int = Field(alias="-1")
+
+
+class CommentResponse(BaseModel):
+    id: int
+    user: UserResponse | None
+    body: str | None = None
+    path: str | None = None
+    line: int | None = None
+    side: Side | None = None
+    in_reply_to_id: int | None = None
+    pull_request_review_id: int | None = None
+    reactions: ReactionCountsResponse | None = None
+
+    def to_comment(self) -> RemoteComment:
+        return RemoteComment(
+            id=self.id,
+            login=(self.user or GHOST).login,
+            body=self.body or "",
+            path=self.path,
+            line=self.line,
+            side=self.side or Side.RIGHT,
+            in_reply_to=self.in_reply_to_id,
+            has_thumbs=self.reactions is None or bool(self.reactions.up or self.reactions.down),
+        )
+
+
+class ReactionResponse(BaseModel):
+    user: UserResponse | None
+    content: str
+
+    def to_reaction(self, comment_id: int) -> Reaction:
+        return Reaction(comment_id, (self.user or GHOST).login, self.content)
+
+
+class ThreadResponse(BaseModel):
+    id: str
+    isResolved: bool
+    resolvedBy: UserResponse | None
+    # None: the comments are hidden from us.
+    first_comment_id: int | None = Field(
+        None, validation_alias=AliasPath("comments", "nodes", 0, "databaseId")
+    )
+
+    def to_thread(self) -> ReviewThread:
+        resolver = self.resolvedBy.login if self.resolvedBy else None
+        # No comment has the id 0.
+        return ReviewThread(self.id, self.first_comment_id or 0, self.isResolved, resolver)
+
+
+class ThreadPageResponse(BaseModel):
+    has_next: bool = Field(validation_alias=AliasPath("pageInfo", "hasNextPage"))
+    cursor: str | None = Field(validation_alias=AliasPath("pageInfo", "endCursor"))
+    nodes: list[ThreadResponse]

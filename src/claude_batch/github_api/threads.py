@@ -8,8 +8,7 @@ from pydantic import ValidationError
 
 from claude_batch.errors import ThreadsRefused
 from claude_batch.github_api.errors import parse_exception
-from claude_batch.github_api.models import ReviewThread
-from claude_batch.github_api.schemas import ThreadPageResponse
+from claude_batch.github_api.models import ReviewThread, ThreadPageResponse
 
 if TYPE_CHECKING:
     from github.Requester import Requester
@@ -45,8 +44,8 @@ def list_threads(requester: "Requester", repository: str, number: int) -> list[R
         response = data["repository"]["pullRequest"]["reviewThreads"]
         page = ThreadPageResponse.model_validate(response)
         threads += [node.to_thread() for node in page.nodes]
-        cursor = page.pageInfo.endCursor
-        if not page.pageInfo.hasNextPage:
+        cursor = page.cursor
+        if not page.has_next:
             return threads
 
 

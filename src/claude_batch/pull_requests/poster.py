@@ -9,16 +9,21 @@ from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import DraftCheck, PullRequest
 from claude_batch.ledger.events import FeedbackRecorded, Post, Stamp
-from claude_batch.pull_requests import marker
+from claude_batch.pull_requests.comment import SUMMARY, read_marker
 from claude_batch.pull_requests.feedback import Feedback, FeedbackKind, FixedThread
 from claude_batch.pull_requests.review_plan import (
     NewComment,
     ReviewPlan,
     body_digest,
-    split_into_reviews,
 )
 
+COMMENTS_PER_REVIEW = 30  # above, reviews were refused as "submitted too quickly" (reviewdog#355)
 MARGIN = timedelta(minutes=1)  # for the GitHub call in flight when the lease ends
+
+
+def split_into_reviews(comments: Sequence[NewComment]) -> list[Sequence[NewComment]]:
+    starts = range(0, len(comments), COMMENTS_PER_REVIEW)
+    return [comments[start : start + COMMENTS_PER_REVIEW] for start in starts]
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class ReviewPoster:
         A refused review is halved until each faulty comment is alone.
         """
         refused: list[NewComment] = []
-        waiting = list(split_into_reviews(comments))
+        waiting = split_into_reviews(comments)
         while waiting:
             batch = waiting.pop(0)
             try:
@@ -89,7 +94,7 @@ class ReviewPoster:
         drafts = [new_comment.comment for new_comment in batch]
         self._check_lease()
         posted = self.github.post_review(pull.number, pull.head_sha, "", drafts)
-        ids = {marker.read(comment.body): comment.id for comment in posted}
+        ids = {read_marker(comment.body): comment.id for comment in posted}
         for new_comment in batch:
             if new_comment.fingerprint in ids:
                 remote_id = ids[new_comment.fingerprint]
@@ -117,7 +122,7 @@ class ReviewPoster:
                 remote_id = self.github.post_comment(self.post_events.pull.number, plan.summary).id
             else:
                 self.github.edit_comment(remote_id, plan.summary)
-            yield self.post_events.post("summary", marker.SUMMARY, remote_id, plan.summary)
+            yield self.post_events.post("summary", SUMMARY, remote_id, plan.summary)
         if plan.check_due:
             self._check_lease()
             remote_id = self.github.write_check_run(plan.check)

@@ -32,8 +32,6 @@ from claude_batch.markdown import escape_line
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.tasks.discovery import ChangeFinder
 
-GONE = "the code has changed since, or is gone"
-
 
 @dataclass(frozen=True)
 class PatchSet:
@@ -51,10 +49,6 @@ class PatchSet:
         findings = [*self.accepted, *(finding for finding, _ in self.rejected)]
         names = "\0".join(sorted(finding.fingerprint for finding in findings))
         return f"claude-batch/refactor-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
-
-    @property
-    def patch(self) -> bytes:
-        return make_patches(self.files)
 
     @property
     def title(self) -> str:
@@ -109,7 +103,7 @@ def _validate(
     location = locate(finding, previous, read_head)
     text = read_head(location.path) if location else None
     if location is None or location.replaceable is None or text is None:
-        return RejectedSuggestion(GONE)
+        return RejectedSuggestion("the code has changed since, or is gone")
     return validate_suggestion(
         text,
         location.first,
@@ -181,35 +175,37 @@ class RefactoringPublisher:
         return list({finding.fingerprint: finding for finding in findings}.values())
 
     def _publish(self, patch_set: PatchSet, target: PatchTarget, *, dry_run: bool) -> PublishResult:
-        dropped = tuple(
-            DroppedFinding(finding, "changed_meanwhile") for finding, _ in patch_set.rejected
-        )
+        number = 0
         edits = f"{len(patch_set.accepted)} edits in {len(patch_set.files)} files"
         if not patch_set.accepted:
-            return PublishResult(
-                0, dropped=dropped, note=f"{patch_set.title}: no edit applies any more"
-            )
-        if dry_run:
-            return PublishResult(
-                0, dropped=dropped, note=f"{patch_set.title}: would propose {edits}"
-            )
-        try:
-            number = self._propose(patch_set, target)
-        except CannotPublish as refusal:
-            path = self.folder.write(patch_set.branch.replace("/", "-"), patch_set.patch)
-            note = f"{patch_set.title}: {edits} kept as {path}, because {refusal.problem}"
-            return PublishResult(0, dropped=dropped, note=note)
-        self.ledger.transact(
-            lambda state: Write(tuple(self._post_events(patch_set, target, number)))
+            outcome = "no edit applies any more"
+        elif dry_run:
+            outcome = f"would propose {edits}"
+        else:
+            try:
+                number = self._propose(patch_set, target)
+            except CannotPublish as refusal:
+                path = self.folder.write(
+                    patch_set.branch.replace("/", "-"), make_patches(patch_set.files)
+                )
+                outcome = f"{edits} kept as {path}, because {refusal.problem}"
+            else:
+                posts = self._post_events(patch_set, target, number)
+                self.ledger.transact(lambda state: Write(posts))
+                outcome = f"draft pull request {number} with {edits}"
+        return PublishResult(
+            number,
+            posted=int(number > 0),
+            dropped=tuple(
+                DroppedFinding(finding, "changed_meanwhile") for finding, _ in patch_set.rejected
+            ),
+            note=f"{patch_set.title}: {outcome}",
         )
-        note = f"{patch_set.title}: draft pull request {number} with {edits}"
-        return PublishResult(number, posted=1, dropped=dropped, note=note)
 
     def _propose(self, patch_set: PatchSet, target: PatchTarget) -> int:
         """Open a draft pull request unless there is one. Return its number."""
         # After a crash the branch or the pull request may exist.
-        existing = self._existing_pull(patch_set)
-        if existing is not None:
+        if existing := self._existing_pull(patch_set):
             return existing
         if not self.branches.has(patch_set.branch):
             files = {
@@ -221,10 +217,9 @@ class RefactoringPublisher:
                 patch_set.title, patch_set.branch, target.branch, patch_set.body, draft=True
             )
         except CannotPublish:  # another run may have opened it in the meantime
-            existing = self._existing_pull(patch_set)
-            if existing is None:
-                raise
-            return existing
+            if existing := self._existing_pull(patch_set):
+                return existing
+            raise
         return opened.number
 
     def _existing_pull(self, patch_set: PatchSet) -> int | None:
@@ -232,9 +227,11 @@ class RefactoringPublisher:
         pulls = self.github.list_pull_requests_of_branch(patch_set.branch, state="all")
         return pulls[0].number if pulls else None
 
-    def _post_events(self, patch_set: PatchSet, target: PatchTarget, number: int) -> list[Post]:
+    def _post_events(
+        self, patch_set: PatchSet, target: PatchTarget, number: int
+    ) -> tuple[Post, ...]:
         stamp = Stamp(self.run, self.repo, self.now)
-        return [
+        return tuple(
             stamp.event(
                 Post,
                 pr=number,
@@ -245,7 +242,7 @@ class RefactoringPublisher:
                 head=target.head,
             )
             for finding in patch_set.accepted
-        ]
+        )
 
 
 def _previous_plans(state: LedgerState, plan: Plan, target: PatchTarget) -> PreviousPlans:

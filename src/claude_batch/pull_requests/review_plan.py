@@ -1,22 +1,21 @@
 """Plan what to post and to edit on a pull request, before anything is sent."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_batch.costs.receipts import Receipt
 from claude_batch.diff.commentable import Commentable
 from claude_batch.diff.model import Diff
 from claude_batch.findings.finding import Severity
-from claude_batch.findings.placement import DroppedFinding, PlacedFinding
+from claude_batch.findings.placement import DroppedFinding
 from claude_batch.github_api.models import DraftCheck, DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
-from claude_batch.pull_requests import marker, summary
-from claude_batch.pull_requests.comment import render_comment
+from claude_batch.pull_requests import summary
+from claude_batch.pull_requests.comment import MAX_BODY, SUMMARY, read_marker, render_comment
 from claude_batch.pull_requests.selection import Selection
 from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage
 
-COMMENTS_PER_REVIEW = 30  # above, reviews were refused as "submitted too quickly" (reviewdog#355)
 CHECK = "claude-batch"
 
 
@@ -74,15 +73,10 @@ def plan_review(
     """`selection.dropped` includes the unplaced findings; `unverified` are finding ids."""
     ours = _present_comments(existing)
     deleted = _deleted(existing, ours)
-    comments = _comments(selection, existing, ours, deleted, Commentable(diff), unverified)
-    outcome = FindingOutcome(
-        len(comments.known) + len(comments.create),
-        comments.summarized,
-        comments.dropped,
-        unverified,
-    )
-    summary_comment = ours.get(marker.SUMMARY)
-    wanted = (outcome.shown or summary_comment) and marker.SUMMARY not in deleted
+    lines = Commentable(diff)
+    create, known, outcome = _sort_findings(selection, existing, ours, deleted, lines, unverified)
+    summary_comment = ours.get(SUMMARY)
+    wanted = (outcome.shown or summary_comment) and SUMMARY not in deleted
     text = summary.render_summary(outcome, coverage, receipt) if wanted else None
     check = DraftCheck(
         name=CHECK,
@@ -92,45 +86,33 @@ def plan_review(
         summary=summary.render_check_summary(outcome, coverage, receipt, whole=text is None),
     )
     edit = tuple(
-        known
-        for known in comments.known
-        if _is_edit_due(known.fingerprint, known.body, ours, existing)
+        comment
+        for comment in known
+        if _is_edit_due(comment.fingerprint, comment.body, ours, existing)
     )
     return ReviewPlan(
-        create=comments.create,
+        create=tuple(create),
         edit=edit,
-        unrecorded=tuple(known for known in comments.known if not _is_recorded(known, existing)),
-        unchanged=len(comments.known) - len(edit),
-        dropped=comments.dropped,
+        unrecorded=tuple(comment for comment in known if not _is_recorded(comment, existing)),
+        unchanged=len(known) - len(edit),
+        dropped=outcome.dropped,
         summary=text,
         summary_id=summary_comment.id if summary_comment else None,
         summary_due=text is not None
-        and (summary_comment is None or _is_edit_due(marker.SUMMARY, text, ours, existing)),
+        and (summary_comment is None or _is_edit_due(SUMMARY, text, ours, existing)),
         check=check,
         check_due=_is_check_due(check, existing),
     )
 
 
-def split_into_reviews(comments: Sequence[NewComment]) -> Iterator[tuple[NewComment, ...]]:
-    for start in range(0, len(comments), COMMENTS_PER_REVIEW):
-        yield tuple(comments[start : start + COMMENTS_PER_REVIEW])
-
-
-def find_refused(comments: Iterable[DraftComment], diff: Diff) -> list[str]:
-    """The comments that GitHub would refuse, with reasons. One of them fails its whole review."""
-    lines = Commentable(diff)
-    faults = ((draft, comment_fault(draft, lines)) for draft in comments)
-    return [f"{draft.path}:{draft.line}: {fault}" for draft, fault in faults if fault]
-
-
 def comment_fault(draft: DraftComment, lines: Commentable) -> str | None:
-    """The reason why GitHub would refuse a comment, or None."""
+    """The reason why GitHub would refuse a comment and its whole review, or None."""
     fault = lines.find_problem(draft.path, draft.side, draft.first_line, draft.line)
     if fault:
         return fault
-    if len(draft.body) > marker.MAX_BODY:
+    if len(draft.body) > MAX_BODY:
         return "the body is too long"
-    return None if marker.read(draft.body) else "the body has no marker"
+    return None if read_marker(draft.body) else "the body has no marker"
 
 
 def body_digest(body: str | DraftCheck) -> str:
@@ -144,23 +126,15 @@ def _normalize(body: str) -> str:
     return body.replace("\r\n", "\n").strip()
 
 
-@dataclass(frozen=True, slots=True)
-class _Comments:
-    create: tuple[NewComment, ...]
-    known: tuple[ExistingComment, ...]
-    summarized: tuple[PlacedFinding, ...]
-    dropped: tuple[DroppedFinding, ...]
-
-
-def _comments(
+def _sort_findings(
     selection: Selection,
     existing: ExistingComments,
     ours: Mapping[str, RemoteComment],
     deleted: Collection[str],
     lines: Commentable,
     unverified: Collection[str],
-) -> _Comments:
-    """Sort the selected findings. One that has an inline comment stays inline."""
+) -> tuple[list[NewComment], list[ExistingComment], FindingOutcome]:
+    """The selected findings as new, existing and no comments. An inline comment stays inline."""
     create, known, summarized = [], [], []
     dropped = list(selection.dropped)
     inline = {placed.finding.fingerprint for placed in selection.inline}
@@ -179,7 +153,9 @@ def _comments(
             dropped.append(DroppedFinding(placed.finding, "outside_diff"))
         else:
             create.append(NewComment(key, draft))
-    return _Comments(tuple(create), tuple(known), tuple(summarized), tuple(dropped))
+    inline_count = len(known) + len(create)
+    outcome = FindingOutcome(inline_count, tuple(summarized), tuple(dropped), unverified)
+    return create, known, outcome
 
 
 def our_review_comments(existing: ExistingComments) -> dict[int, str]:
@@ -187,7 +163,7 @@ def our_review_comments(existing: ExistingComments) -> dict[int, str]:
     return {
         comment.id: key
         for comment, key in _our_comments(existing)
-        if key != marker.SUMMARY and comment.path is not None
+        if key != SUMMARY and comment.path is not None
     }
 
 
@@ -203,8 +179,8 @@ def _our_comments(existing: ExistingComments) -> Iterator[tuple[RemoteComment, s
         in_conversation = comment.path is None
         known = recorded.get((in_conversation, comment.id))
         is_ours = existing.login is not None and comment.login == existing.login
-        key = known or (marker.read(comment.body) if is_ours else None)
-        if key and (key == marker.SUMMARY) == in_conversation and comment.in_reply_to is None:
+        key = known or (read_marker(comment.body) if is_ours else None)
+        if key and (key == SUMMARY) == in_conversation and comment.in_reply_to is None:
             if known:
                 yield comment, key
             else:
@@ -242,7 +218,7 @@ def _is_edit_due(
 ) -> bool:
     current, post = ours[key], existing.posts.get(key)
     # A body without our marker was rewritten by a person, and stays as it is.
-    if marker.read(current.body) is None or (post and post.sha == body_digest(body)):
+    if read_marker(current.body) is None or (post and post.sha == body_digest(body)):
         return False
     return _normalize(current.body) != _normalize(body)
 

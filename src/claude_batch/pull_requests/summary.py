@@ -13,7 +13,7 @@ from claude_batch.findings.placement import DROP_REASONS, DroppedFinding, DropRe
 from claude_batch.formatting import count, dollars
 from claude_batch.ledger.events import Estimate
 from claude_batch.markdown import code_span, escape_line, truncate
-from claude_batch.pull_requests.marker import SUMMARY, append_marker
+from claude_batch.pull_requests.comment import SUMMARY, append_marker
 
 # In characters, together below GitHub's limit for a comment.
 ROOM_FOR_FINDINGS = 36_000

@@ -1,15 +1,16 @@
 """Build the plan that the ledger records for a submission."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import starmap
 
 from claude_batch.ledger import events
-from claude_batch.ledger.events import Plan, SkippedPath, Stamp
+from claude_batch.ledger.events import Plan, SkippedPath
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder
 from claude_batch.submission.scope import PendingWork
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
-from claude_batch.tasks.task import DiffOrigin, FileOrigin, Task
+from claude_batch.tasks.task import DiffOrigin, FileOrigin, Task, tasks_by_path
 
 
 def build_plan(
@@ -22,15 +23,19 @@ def build_plan(
         ids = {task.id for task in sent}
         unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
         left_out += [SkippedPath(path=path, reason=budget_ladder.OVER_BUDGET) for path in unsent]
-    at = events.next_timestamp(_times(state, scope.pr, comparison.label), now)
-    return Stamp(scope.run, scope.repo, lambda: at).event(
-        Plan,
+    earlier = [plan.at for plan in _earlier_plans(state, scope.pr, comparison.label)]
+    if scope.pr in state.closed:  # a later plan opens the pull request again
+        earlier.append(state.closed[scope.pr].at)
+    return Plan(
+        at=events.next_timestamp(earlier, now),
+        run=scope.run,
+        repo=scope.repo,
         id=plan_id,
         pr=scope.pr,
         label=comparison.label,
         base=comparison.base,
         head=comparison.head,
-        files=tuple(plan_files(scope.tasks)),
+        files=tuple(starmap(_plan_file, tasks_by_path(scope.tasks).items())),
         left_out=tuple(left_out),
         new=len(sent),
         reused=len(work.known),
@@ -44,48 +49,23 @@ def is_recorded(state: LedgerState, plan: Plan) -> bool:
         return plan.base, plan.head, plan.files, plan.left_out
 
     earlier = _earlier_plans(state, plan.pr, plan.label)
-    return bool(earlier) and content(max(earlier, key=lambda plan: plan.at)) == content(plan)
+    return bool(earlier) and content(earlier[-1]) == content(plan)
 
 
 def _earlier_plans(state: LedgerState, pr: int | None, label: str) -> list[Plan]:
+    """Oldest first."""
     return [plan for plan in state.plans if (plan.pr, plan.label) == (pr, label)]
 
 
-def _times(state: LedgerState, pr: int | None, label: str) -> Iterator[datetime]:
-    """The times of the events that a new plan must follow."""
-    yield from (plan.at for plan in _earlier_plans(state, pr, label))
-    if pr in state.closed:  # a later plan opens the pull request again
-        yield state.closed[pr].at
-
-
-def plan_files(tasks: Sequence[Task]) -> Iterator[PlannedFile]:
-    grouped: dict[str, list[Task]] = {}
-    for task in tasks:
-        grouped.setdefault(task.path, []).append(task)
-    for path, group in grouped.items():
-        old_path, old_blob, new_blob = _blobs(group[0])
-        yield PlannedFile(
-            path=path,
-            old_path=old_path,
-            old_blob=old_blob,
-            new_blob=new_blob,
-            tasks=tuple(
-                PlannedTask(
-                    id=task.id,
-                    kind=task.kind,
-                    old_start=task.hunk.old_start,
-                    new_start=task.hunk.new_start,
-                )
-                for task in group
-            ),
-        )
-
-
-def _blobs(task: Task) -> tuple[str, str, str]:
-    match task.origin:
+def _plan_file(path: str, tasks: Sequence[Task]) -> PlannedFile:
+    match tasks[0].origin:
         case DiffOrigin(old_path, old_blob, new_blob):
-            return old_path, old_blob, new_blob
+            pass
         case FileOrigin(blob):
-            return task.path, blob, blob
+            old_path, old_blob, new_blob = path, blob, blob
         case _:
-            return task.path, "", ""
+            old_path, old_blob, new_blob = path, "", ""
+    planned = (
+        PlannedTask(task.id, task.kind, task.hunk.old_start, task.hunk.new_start) for task in tasks
+    )
+    return PlannedFile(path, old_path, old_blob, new_blob, tuple(planned))

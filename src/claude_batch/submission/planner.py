@@ -1,38 +1,33 @@
 """Plan a submission: build requests for new tasks and fit them into the budget."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
-from claude_batch.anthropic_api.request_body import InMemoryBody, StoreBody
 from claude_batch.batches.batching import (
     FOLLOWS_A_PRIMER,
     PlannedBatch,
     PreparedRequest,
-    RequestEstimate,
     SentBatch,
     batch_events,
-    plan_batch,
     split_into_batches,
 )
 from claude_batch.config import rules
-from claude_batch.config.model import RISKY_ONLY, Config, Lane
+from claude_batch.config.model import RISKY_ONLY, Lane
 from claude_batch.costs import budgets, prompt_cache
-from claude_batch.costs.prices import Prices
 from claude_batch.errors import BadConfig, BudgetExceeded
-from claude_batch.ledger.events import Estimate, IntentId, Plan
+from claude_batch.ledger.events import Estimate, Plan
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.usage_history import Basis, InputBasis, Pair
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder
 from claude_batch.submission.budget_ladder import rank_by_risk
 from claude_batch.submission.plan_record import build_plan, is_recorded
-from claude_batch.submission.request_builder import RequestBuilder, RequestCache
-from claude_batch.submission.requests import Request
+from claude_batch.submission.request_builder import PricedRequest, RequestBuilder
+from claude_batch.submission.requests import total_size
 from claude_batch.submission.scope import PendingWork, ReviewScope
-from claude_batch.tasks.task import Kind, Task
+from claude_batch.tasks.task import Task, tasks_by_path
 
 
 @dataclass(frozen=True)
@@ -89,19 +84,10 @@ class SpentDollars(TypedDict):
 
 
 @dataclass(frozen=True)
-class SubmissionPlanner:
-    """The settings, the time and the source of ids with which one process plans."""
+class SubmissionPlanner(RequestBuilder):
+    """Plan submissions with one configuration, at one time."""
 
-    config: Config
-    kinds: tuple[Kind, ...]
-    prices: Prices
-    now: datetime
-    new_id: Callable[[], str]  # 16 random hex digits
-    store_body: StoreBody = InMemoryBody  # keeps bodies until they are sent
     token_ratios: Mapping[str, Pair] = field(default_factory=dict)  # of token_counting
-    # True if this process waits for the primer and sends the remaining requests.
-    waits_for_primers: bool = False
-    cache: RequestCache = field(default_factory=RequestCache, compare=False)
 
     def plan(self, state: LedgerState, scope: ReviewScope) -> SubmissionPlan:
         """Plan the submission; runs again on every new tip of the ledger. Pure but for new ids."""
@@ -123,18 +109,6 @@ class SubmissionPlanner:
         batches = tuple(candidate.plan_batches(scope))
         repeated = bool(scope.resubmission) or (not batches and is_recorded(state, plan))
         return SubmissionPlan(plan, batches, is_recorded=repeated, ladder_steps=steps)
-
-    @property
-    def request_builder(self) -> RequestBuilder:
-        return RequestBuilder(
-            self.config,
-            self.kinds,
-            self.prices,
-            self.now,
-            self.store_body,
-            self.waits_for_primers,
-            self.cache,
-        )
 
     def _check_settings(self) -> None:
         if self.config.lane == "now" and self.config.retention == "ids":
@@ -188,24 +162,22 @@ class SubmissionPlanner:
         return candidate
 
     def _price(self, work: PendingWork, tasks: Sequence[Task], spent: SpentDollars) -> "Candidate":
-        builder = self.request_builder
-        requests = builder.requests(tasks, work) if tasks else ()
-        priced = tuple((request, builder.estimate(request, work.history)) for request in requests)
-        max_usd = sum((expected.estimate.usd_max for _, expected in priced), Decimal(0))
+        requests = self.build(tasks, work)
+        max_usd = sum((row.expected.estimate.usd_max for row in requests), Decimal(0))
         refused = None
         try:
             budgets.check_budget(self.config.budget, usd_max=max_usd, **spent)
         except BudgetExceeded as refusal:
             refused = refusal
-        return Candidate(self, tuple(tasks), priced, max_usd, refused)
+        return Candidate(self, tuple(tasks), requests, max_usd, refused)
 
     def _riskiest_files(self, work: PendingWork, spent: SpentDollars) -> "Candidate":
         """The largest number of whole files that fit the budget, the riskiest first.
 
         A file that exceeds the budget alone is skipped; if none fits, all are refused.
         """
-        files = work.new_by_path()
-        ranked = rank_by_risk({path: _size(tasks) for path, tasks in files.items()})
+        files = tasks_by_path(work.new)
+        ranked = rank_by_risk({path: total_size(tasks) for path, tasks in files.items()})
         fitting = [path for path in ranked if not self._candidate(work, files[path], spent).refused]
         best: Candidate | None = None
         low, high = 0, len(fitting)  # `low` files fit, more than `high` do not
@@ -235,35 +207,22 @@ class Candidate:
 
     planner: SubmissionPlanner
     tasks: tuple[Task, ...]
-    requests: tuple[tuple[Request, RequestEstimate], ...]
+    requests: tuple[PricedRequest, ...]
     max_usd: Decimal
     refused: BudgetExceeded | None
 
     @property
     def is_primed(self) -> bool:
-        return any(request.cached_prefix for request, _ in self.requests)
+        return any(row.request.cached_prefix for row in self.requests)
 
     def plan_batches(self, scope: ReviewScope) -> Iterator[PlannedBatch]:
         """Each primer in a batch of its own, then plain requests, then the primers' followers."""
-        estimates = {id(request): expected for request, expected in self.requests}
-        builder = self.planner.request_builder
-
-        def batch(part: Sequence[Request], follows: str | None) -> PlannedBatch:
-            intent = IntentId(self.planner.new_id())
-            prepared = [
-                builder.prepare(request, estimates[id(request)], n, intent, scope)
-                for n, request in enumerate(part)
-            ]
-            return plan_batch(prepared, self.planner.config.lane, follows)
-
-        requests = [request for request, _ in self.requests]
+        primers = [row for row in self.requests if row.request.purpose == "primer"]
+        plain = [row for row in self.requests if not row.request.cached_prefix]
+        primed = [row for row in self.requests if row.request.cached_prefix]
+        followers = [row for row in primed if row.request.purpose == "ask"]
         reason = scope.resubmission.follows if scope.resubmission else None
-        yield from (batch([request], reason) for request in requests if request.purpose == "primer")
-        plain = [request for request in requests if not request.cached_prefix]
-        yield from (batch(part, reason) for part in split_into_batches(plain))
-        followers = [each for each in requests if each.cached_prefix and each.purpose == "ask"]
-        yield from (batch(part, FOLLOWS_A_PRIMER) for part in split_into_batches(followers))
-
-
-def _size(tasks: Sequence[Task]) -> int:
-    return sum(len(task.hunk.body) for task in tasks)
+        for part in (*([primer] for primer in primers), *split_into_batches(plain)):
+            yield self.planner.plan_batch(part, scope, reason)
+        for part in split_into_batches(followers):
+            yield self.planner.plan_batch(part, scope, FOLLOWS_A_PRIMER)

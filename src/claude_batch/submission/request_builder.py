@@ -1,18 +1,19 @@
-"""Build the requests for tasks, and estimate their cost."""
+"""Build the requests for tasks, estimate their cost, and plan batches of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from claude_batch.anthropic_api.request_body import InMemoryBody, StoreBody
-from claude_batch.batches.batching import PreparedRequest, RequestEstimate
+from claude_batch.anthropic_api.request_body import Body, InMemoryBody, StoreBody
+from claude_batch.batches import batching
+from claude_batch.batches.batching import PlannedBatch, PreparedRequest, RequestEstimate
 from claude_batch.config import rules
 from claude_batch.config.model import Config
 from claude_batch.costs import prompt_cache
 from claude_batch.costs.estimates import estimate_input_tokens, estimate_request, max_tokens
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.prompt_cache import CachedPrefix, CachePricing
-from claude_batch.ledger.events import IntentId, RequestRecorded, Stamp
+from claude_batch.ledger.events import IntentId, RequestRecorded
 from claude_batch.ledger.usage_history import UsageHistory
 from claude_batch.prompts import repository_rules
 from claude_batch.prompts.context import select_snippets
@@ -24,9 +25,10 @@ from claude_batch.submission.requests import (
     build_request,
     group_tasks,
     shared_prefix,
+    total_size,
 )
 from claude_batch.submission.scope import PendingWork, ReviewScope
-from claude_batch.tasks.task import Kind, Task, TaskId
+from claude_batch.tasks.task import Kind, Task
 
 
 @dataclass
@@ -37,19 +39,34 @@ class RequestCache:
     requests: tuple[Request, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PricedRequest:
+    request: Request
+    expected: RequestEstimate
+
+    @property
+    def body(self) -> Body:
+        return self.request.body
+
+
 @dataclass(frozen=True)
 class RequestBuilder:
-    """The settings with which one process builds requests."""
+    """The settings, the time and the source of ids with which one process builds requests."""
 
     config: Config
     kinds: tuple[Kind, ...]
     prices: Prices
     now: datetime
+    new_id: Callable[[], str]  # 16 random hex digits
     store_body: StoreBody = InMemoryBody  # keeps bodies until they are sent
-    waits_for_primers: bool = False  # see SubmissionPlanner
+    # True if this process waits for the primer and sends the remaining requests.
+    waits_for_primers: bool = False
     cache: RequestCache = field(default_factory=RequestCache, compare=False)
 
-    def requests(self, new: Sequence[Task], work: PendingWork) -> tuple[Request, ...]:
+    def build(self, new: Sequence[Task], work: PendingWork) -> tuple[PricedRequest, ...]:
+        """Build the requests for these tasks of `work`, with their estimates."""
+        if not new:
+            return ()
         cached_by = (work.history, work.cache_hit_rate) if self.waits_for_primers else ()
         key = (
             self.config,
@@ -62,23 +79,25 @@ class RequestBuilder:
         )
         if self.cache.key != key:
             self.cache.key, self.cache.requests = key, tuple(self._build_all(new, work))
-        return self.cache.requests
+        return tuple(
+            PricedRequest(request, self._estimate(request, work.history))
+            for request in self.cache.requests
+        )
 
-    def _build_all(self, new: Sequence[Task], work: PendingWork) -> list[Request]:
+    def _build_all(self, new: Sequence[Task], work: PendingWork) -> Iterator[Request]:
         groups = self._group(new, work)
         if not self.waits_for_primers or self.config.lane == "now":
-            return [self._build(*each) for each in groups]
+            yield from (self._build(*group) for group in groups)
+            return
         known = list(groups)
         starts = (
             (config.model, shared_prefix(kind, tasks, config)) for kind, config, tasks in known
         )
-        cached_prefixes = prompt_cache.plan_cached_prefixes(
+        prefixes = prompt_cache.plan_cached_prefixes(
             starts, lambda model: self._cache_pricing(model, work)
         )
-        return [
-            self._build(*each, cached_prefix)
-            for each, cached_prefix in zip(known, cached_prefixes, strict=True)
-        ]
+        for group, prefix in zip(known, prefixes, strict=True):
+            yield self._build(*group, prefix)
 
     def _cache_pricing(self, model: str, work: PendingWork) -> CachePricing:
         rates = self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
@@ -92,32 +111,27 @@ class RequestBuilder:
     def _group(
         self, new: Sequence[Task], work: PendingWork
     ) -> Iterator[tuple[Kind, Config, RequestTasks]]:
-        """Context is read by object id: the same claim has the same bytes whenever it runs."""
         kinds, source = {kind.name: kind for kind in self.kinds}, work.scope.context_source
-        known, solo_task_ids = work.known, work.solo_task_ids
-        head, rule_files = (
-            ReviewedFiles.from_tasks(new, known, source.read_blobs),
-            source.read_rule_files(),
-        )
+        # Read by object id, so that the same plan has the same bytes whenever it is made.
+        head = ReviewedFiles.from_tasks(new, work.known, source.read_blobs)
+        rule_files = source.read_rule_files()
         for name in dict.fromkeys(task.kind for task in new):
             asked = [task for task in new if task.kind == name]
-            context = [task for task in known if task.kind == name]
-            for model, tasks in self._split(asked, context, solo_task_ids):
+            known = [task for task in work.known if task.kind == name]
+            groups = (
+                (model, group)
+                for model, tasks in rules.group_by_model(self.config, asked).items()
+                for group in group_tasks(tasks, known, work.solo_task_ids)
+            )
+            for model, group in groups:
                 prompt_context = PromptContext(
-                    select_snippets(tasks.asked, (*tasks.asked, *tasks.context), head),
-                    repository_rules.select_rules(rule_files, {task.path for task in tasks.asked}),
+                    select_snippets(group.asked, (*group.asked, *group.context), head),
+                    repository_rules.select_rules(rule_files, {task.path for task in group.asked}),
                     source.title,
                     source.description,
                 )
                 for_model = self.config.model_copy(update={"model": model})
-                yield kinds[name], for_model, replace(tasks, prompt_context=prompt_context)
-
-    def _split(
-        self, asked: Sequence[Task], context: Sequence[Task], solo_task_ids: frozenset[TaskId]
-    ) -> Iterator[tuple[str, RequestTasks]]:
-        for model, tasks in rules.group_by_model(self.config, asked).items():
-            for group in group_tasks(tasks, context, solo_task_ids):
-                yield model, group
+                yield kinds[name], for_model, replace(group, prompt_context=prompt_context)
 
     def _build(
         self,
@@ -126,11 +140,11 @@ class RequestBuilder:
         tasks: RequestTasks,
         cached_prefix: CachedPrefix | None = None,
     ) -> Request:
-        chars = sum(len(task.hunk.body) for task in (*tasks.asked, *tasks.context))
-        limit = max_tokens(chars, len(tasks.asked), config.effort)
+        size = total_size((*tasks.asked, *tasks.context))
+        limit = max_tokens(size, len(tasks.asked), config.effort)
         return build_request(kind, tasks, config, limit, self.store_body, cached_prefix)
 
-    def estimate(self, request: Request, history: UsageHistory) -> RequestEstimate:
+    def _estimate(self, request: Request, history: UsageHistory) -> RequestEstimate:
         config, tasks, chars = self.config, len(request.tasks), request.body.size
         by_length = estimate_input_tokens(chars, request.model)
         output = history.output_tokens(request.kind.name, request.model, config.effort, tasks)
@@ -153,16 +167,21 @@ class RequestBuilder:
             by_length,
         )
 
-    def prepare(
-        self,
-        request: Request,
-        expected: RequestEstimate,
-        n: int,
-        intent: IntentId,
-        scope: ReviewScope,
+    def plan_batch(
+        self, requests: Iterable[PricedRequest], scope: ReviewScope, follows: str | None
+    ) -> PlannedBatch:
+        intent = IntentId(self.new_id())
+        prepared = [self._prepare(row, n, intent, scope) for n, row in enumerate(requests)]
+        return batching.plan_batch(prepared, self.config.lane, follows)
+
+    def _prepare(
+        self, row: PricedRequest, n: int, intent: IntentId, scope: ReviewScope
     ) -> PreparedRequest:
-        event = Stamp(scope.run, scope.repo, lambda: self.now).event(
-            RequestRecorded,
+        request = row.request
+        event = RequestRecorded(
+            at=self.now,
+            run=scope.run,
+            repo=scope.repo,
             intent=intent,
             n=n,
             sha=request.body.sha,
@@ -172,6 +191,6 @@ class RequestBuilder:
             effort=self.config.effort,
             purpose=request.purpose,
             tasks=request.tasks,
-            estimate=expected.recorded,
+            estimate=row.expected.recorded,
         )
-        return PreparedRequest(request.body, event, expected)
+        return PreparedRequest(request.body, event, row.expected)

@@ -13,7 +13,7 @@ from claude_batch.costs.prompt_cache import CachedPrefix
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.prompts import kinds, rendering
 from claude_batch.prompts.rendering import NO_CONTEXT, PromptContext
-from claude_batch.tasks.task import Kind, Task, TaskId
+from claude_batch.tasks.task import Kind, Task, TaskId, tasks_by_path
 
 # One request of this size is answered well and pays for its instructions once; larger ones
 # lose attention and a cut answer would cost more. Bytes of hunk bodies.
@@ -60,13 +60,11 @@ def group_tasks(
     `known`: tasks of the same diff that are answered or in flight. `solo_task_ids`: each needs a
     request of its own, because the shared one was refused or truncated.
     """
-    known_by_path: dict[str, list[Task]] = {}
-    for task in known:
-        known_by_path.setdefault(task.path, []).append(task)
+    known_by_path = tasks_by_path(known)
     yield from (_with_context([task], known_by_path) for task in asked if task.id in solo_task_ids)
     current: list[Task] = []
     for group in _groups([task for task in asked if task.id not in solo_task_ids]):
-        if current and _size([*current, *group]) > REQUEST_BYTES:
+        if current and total_size([*current, *group]) > REQUEST_BYTES:
             yield _with_context(current, known_by_path)
             current = []
         current += group
@@ -79,7 +77,7 @@ def _groups(asked: Sequence[Task]) -> Iterator[list[Task]]:
     group: list[Task] = []
     for task in asked:
         apart = bool(group) and group[0].path != task.path
-        if apart or (group and _size([*group, task]) > REQUEST_BYTES):
+        if apart or (group and total_size([*group, task]) > REQUEST_BYTES):
             yield group
             group = []
         group.append(task)
@@ -87,12 +85,13 @@ def _groups(asked: Sequence[Task]) -> Iterator[list[Task]]:
         yield group
 
 
-def _size(tasks: Iterable[Task]) -> int:
+def total_size(tasks: Iterable[Task]) -> int:
+    """Bytes of hunk bodies."""
     return sum(len(task.hunk.body) for task in tasks)
 
 
 def _with_context(asked: list[Task], known_by_path: dict[str, list[Task]]) -> RequestTasks:
-    room = CONTEXT_SHARE * _size(asked)
+    room = CONTEXT_SHARE * total_size(asked)
     context: list[Task] = []
     for path in dict.fromkeys(task.path for task in asked):
         for task in known_by_path.get(path, []):

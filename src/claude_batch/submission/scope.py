@@ -69,9 +69,3 @@ class PendingWork:
             replace(UsageHistory.from_state(state), counted=token_ratios or {}),
             cache_hit_rate,
         )
-
-    def new_by_path(self) -> dict[str, list[Task]]:
-        files: dict[str, list[Task]] = {}
-        for task in self.new:
-            files.setdefault(task.path, []).append(task)
-        return files

@@ -1,11 +1,10 @@
 """`submit`: plan a submission, record it in the ledger and send it. `estimate` only plans."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from claude_batch.anthropic_api.client import AnthropicClient
-from claude_batch.batches.batching import PreparedRequest
 from claude_batch.ledger.store import Ledger
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import token_counting
@@ -19,7 +18,7 @@ def estimate(
 ) -> SubmitResult:
     """Plan without sending. Raises BudgetExceeded as `submit` does."""
     state = ledger.view()
-    plan = _informed(scope, planner, state, anthropic).plan(state, scope)
+    plan = _with_token_ratios(scope, planner, state, anthropic).plan(state, scope)
     if plan.refused:
         raise plan.refused
     return SubmitResult(plan, planner.config.lane)
@@ -38,7 +37,7 @@ def submit(
     With `primer_wait` this process waits for primers and sends the requests that follow them.
     """
     # The claim is in the ledger before anything costs money, so that no other run sends the same.
-    planner = _informed(scope, planner, ledger.view(), anthropic)
+    planner = _with_token_ratios(scope, planner, ledger.view(), anthropic)
     sender = BatchSender(ledger, anthropic, planner.prices, now, primer_wait)
     plan = sender.claim(lambda state: planner.plan(state, scope))
     if plan.refused:
@@ -46,22 +45,12 @@ def submit(
     return SubmitResult(plan, planner.config.lane, tuple(sender.send(plan.batches)))
 
 
-def _informed(
+def _with_token_ratios(
     scope: ReviewScope, planner: SubmissionPlanner, state: LedgerState, anthropic: AnthropicClient
 ) -> SubmissionPlanner:
-    """With what the service counts, where no answers say yet how many tokens a length has."""
+    """The planner with counts of the API, if no answers tell how many tokens a length has."""
     if token_counting.has_token_history(state, planner.config):
         return planner
     requests = planner.plan(state, scope).requests()
-    return replace(planner, token_ratios=token_counting.token_ratios(_counted(requests, anthropic)))
-
-
-def _counted(
-    requests: Iterable[PreparedRequest], anthropic: AnthropicClient
-) -> Iterator[tuple[PreparedRequest, int]]:
-    """Until nobody answers."""
-    for request in token_counting.choose_sample(requests):
-        tokens = anthropic.count_tokens(token_counting.counting_params(request.body.read()))
-        if tokens is None:
-            return
-        yield request, tokens
+    counted = token_counting.count_sample(requests, anthropic)
+    return replace(planner, token_ratios=token_counting.token_ratios(counted))

@@ -1,4 +1,4 @@
-"""Tokens in, counted by the service: which requests are counted for the others, and what it says.
+"""Input tokens, counted by the API for a sample of the requests.
 
 Counting is free and has limits of its own, but each request costs a round trip.
 https://platform.claude.com/docs/en/build-with-claude/token-counting
@@ -7,6 +7,7 @@ https://platform.claude.com/docs/en/build-with-claude/token-counting
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.batching import PreparedRequest
 from claude_batch.config import rules
 from claude_batch.config.model import Config
@@ -19,8 +20,8 @@ COUNTED_KEYS = ("model", "system", "messages", "output_config")
 
 def has_token_history(state: LedgerState, config: Config) -> bool:
     """Return True if the ledger has enough billed answers of every configured model."""
-    asked = {config.model, *rules.rule_models(config.rules)}
-    return asked <= UsageHistory.from_state(state).length.keys()
+    models = {config.model, *rules.rule_models(config.rules)}
+    return models <= UsageHistory.from_state(state).length.keys()
 
 
 def choose_sample(requests: Iterable[PreparedRequest]) -> Iterator[PreparedRequest]:
@@ -32,23 +33,32 @@ def choose_sample(requests: Iterable[PreparedRequest]) -> Iterator[PreparedReque
     for group in groups.values():
         group.sort(key=lambda request: request.body.size)
         step = max(1.0, (len(group) - 1) / (SAMPLE_SIZE - 1))
-        yield from (group[round(at * step)] for at in range(min(SAMPLE_SIZE, len(group))))
+        yield from (group[round(index * step)] for index in range(min(SAMPLE_SIZE, len(group))))
 
 
 def counting_params(params: bytes) -> bytes:
     """Return the params of a request that the counting endpoint accepts."""
-    whole: Mapping[str, object] = json.loads(params)
-    return json.dumps({key: whole[key] for key in COUNTED_KEYS if key in whole}).encode()
+    fields: Mapping[str, object] = json.loads(params)
+    return json.dumps({key: fields[key] for key in COUNTED_KEYS if key in fields}).encode()
+
+
+def count_sample(
+    requests: Iterable[PreparedRequest], anthropic: AnthropicClient
+) -> Iterator[tuple[PreparedRequest, int]]:
+    """Count a sample of the requests. Stops at the first that the API does not count."""
+    for request in choose_sample(requests):
+        tokens = anthropic.count_tokens(counting_params(request.body.read()))
+        if tokens is None:
+            return
+        yield request, tokens
 
 
 def token_ratios(counted: Iterable[tuple[PreparedRequest, int]]) -> dict[str, Pair]:
-    """By model, the tokens that were counted and what the length of the same requests said."""
-    found: dict[str, Pair] = {}
+    """By model, the counted tokens and the tokens by length of the same requests."""
+    sums: dict[str, Pair] = {}
     for request, tokens in counted:
         if request.expected:
-            said, by_length = found.get(request.event.model, (0, 0))
-            found[request.event.model] = (
-                said + tokens,
-                by_length + request.expected.tokens_by_length,
-            )
-    return found
+            total, by_length = sums.get(request.event.model, (0, 0))
+            by_length += request.expected.tokens_by_length
+            sums[request.event.model] = total + tokens, by_length
+    return sums

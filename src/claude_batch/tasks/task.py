@@ -133,3 +133,10 @@ def _find_cuts(lines: list[bytes]) -> Iterator[int]:
 def unique_tasks(tasks: Iterable[Task]) -> tuple[Task, ...]:
     """Return the first task of each id: two equal hunks in one file are one question."""
     return tuple({task.id: task for task in reversed(list(tasks))}.values())[::-1]
+
+
+def tasks_by_path(tasks: Iterable[Task]) -> dict[str, list[Task]]:
+    grouped: dict[str, list[Task]] = {}
+    for task in tasks:
+        grouped.setdefault(task.path, []).append(task)
+    return grouped

@@ -1,12 +1,14 @@
-"""`claude-batch ci`: what the action runs."""
+"""`claude-batch ci`: the action runs it for each event."""
 
 import sys
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 
 import typer
 
-from claude_batch.batches.cancel import close_pull_request
+from claude_batch.batches.cancel import CanceledBatches, close_pull_request
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli import clock
 from claude_batch.cli.commands import collect, publish, submit
@@ -19,28 +21,40 @@ from claude_batch.cli.connections import (
     open_shared_ledger,
 )
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app
-from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.output import ci_result
+from claude_batch.cli.output.ci_result import CiResult
 from claude_batch.cli.output.json_writer import document
 from claude_batch.config.model import Config, Lane
-from claude_batch.costs.estimates import sum_estimates
-from claude_batch.costs.receipts import build_receipt
-from claude_batch.diff.model import SkippedFile
-from claude_batch.errors import BadUsage, CannotFetch
+from claude_batch.errors import (
+    BadUsage,
+    BudgetExceeded,
+    CannotCollect,
+    CannotFetch,
+    CannotPublish,
+    CannotRecord,
+    CannotSubmit,
+)
 from claude_batch.git.repository import Repository
-from claude_batch.github_actions.annotations import Annotation, Level, render_annotations
-from claude_batch.github_actions.events import base_commit
-from claude_batch.github_actions.run import CiActions, CiResult, run_ci
+from claude_batch.github_actions.annotations import render_annotations
+from claude_batch.github_actions.events import (
+    ClosePullRequest,
+    SkipEvent,
+    SubmitPullRequest,
+    base_commit,
+    decide_action,
+)
 from claude_batch.github_actions.runner import Runner, stop_commands
+from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.prune import prune
-from claude_batch.markdown import escape_block
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.pull_requests.summary import ReviewCoverage, render_submit_summary
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.sources import PullRequestSource
 
 app = command_app()
 LABEL = "claude-batch-now"
-LEVELS: dict[str, Level] = {"critical": "error", "high": "warning"}
+
+# A service or the budget refused. Errors of usage and configuration, and bugs, fail the run.
+OUTAGES = (BudgetExceeded, CannotCollect, CannotFetch, CannotPublish, CannotRecord, CannotSubmit)
 
 
 @app.command()
@@ -53,131 +67,118 @@ def ci(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> 
             "no CI event: GITHUB_EVENT_NAME is not set",
             "outside of CI use `claude-batch submit`, `collect` and `publish`",
         )
-    result = _run(repository, runner)
-    runner.write_outputs(outputs(result))
-    runner.write_summary(summary(result))
-    _print(result, output_format)
-    for line in render_annotations(annotations_of(result)):
+    result = handle_event(repository, runner)
+    runner.write_outputs(ci_result.action_outputs(result))
+    runner.write_summary(ci_result.step_summary(result))
+    print_safely(result, output_format)
+    for line in render_annotations(ci_result.annotations(result)):
         sys.stderr.write(line + "\n")
     if any(publication.failing for publication in result.publications or ()):
         raise typer.Exit(1)
 
 
-def _run(repository: Repository, runner: Runner) -> CiResult:
+def handle_event(repository: Repository, runner: Runner) -> CiResult:
+    payload = runner.load_payload()
     label = repository.git.environ.get("CLAUDE_BATCH_LABEL") or LABEL
     # A pull request is reviewed with the configuration of its base: its head is not trusted.
-    base = base_commit(runner.event, runner.load_payload())
+    base = base_commit(runner.event, payload)
     try:
         if base is not None:
             repository.fetch_missing([base])
         config = load_config(repository, base)
     except CannotFetch as error:
         return CiResult(runner.event, warnings=[error])
-    steps = ci_actions(repository, config)
-    return run_ci(runner.event, runner.load_payload(), label, config.forks, steps)
+    return CiRun(repository, config, CiResult(runner.event)).run(payload, label)
 
 
-def _print(result: CiResult, output_format: Format) -> None:
+@dataclass(frozen=True)
+class CiRun:
+    """One run of `ci`: the steps for each event, and the result that they fill in.
+
+    Raises every error that is not an outage.
+    """
+
+    repository: Repository
+    config: Config
+    result: CiResult
+
+    def run(self, payload: Mapping[str, object], label: str) -> CiResult:
+        """Run the steps for the event."""
+        event = self.result.event
+        match event:
+            case "pull_request" | "pull_request_target":
+                with self.outages_as_warnings():
+                    self.handle_pull_request(payload, label)
+            case "schedule" | "workflow_dispatch":
+                # Each step runs after an outage of an earlier one: paid answers are published.
+                with self.outages_as_warnings():
+                    self.result.collection = self.collect()
+                with self.outages_as_warnings():
+                    self.result.publications = self.publish()
+                    errors = [publication.error for publication in self.result.publications]
+                    self.result.warnings += filter(None, errors)
+                with self.outages_as_warnings():
+                    folded = self.compact()
+                    if folded:
+                        self.result.notes.append(f"{folded:,} old files of the ledger were folded")
+            case "push":
+                with self.outages_as_warnings():
+                    self.result.collection = self.collect()
+            case _:
+                self.result.notes.append(f"nothing to do for {event or 'a run without an event'}")
+        return self.result
+
+    def handle_pull_request(self, payload: Mapping[str, object], label: str) -> None:
+        match decide_action(self.result.event, payload, label, self.config.forks):
+            case SubmitPullRequest(pr, lane):
+                self.result.submission = self.submit(pr, lane)
+            case ClosePullRequest(pr, merged):
+                canceled = [f"batch {batch}: {status}" for batch, status in self.close(pr, merged)]
+                self.result.notes += canceled or [
+                    f"no open batch belongs to pull request {pr} alone"
+                ]
+            case SkipEvent(reason):
+                self.result.notes.append(reason)
+
+    @contextmanager
+    def outages_as_warnings(self) -> Iterator[None]:
+        # An outage must not block a merge.
+        try:
+            yield
+        except OUTAGES as error:
+            self.result.warnings.append(error)
+
+    @cached_property
+    def ledger(self) -> GitLedger:
+        """The shared ledger. A later step need not read again what an earlier one has read."""
+        return open_shared_ledger(self.repository, self.config)
+
+    def submit(self, pr: int, lane: Lane | None) -> SubmitResult:
+        return submit.run(self.repository, PullRequestSource(pr), {"lane": lane}, share=True)
+
+    def collect(self) -> CollectResult:
+        return collect.run(self.repository, self.config, [self.ledger])
+
+    def publish(self) -> list[PublishResult]:
+        """Publish on all open pull requests with news."""
+        return publish.run(self.repository, None, {}, self.ledger)
+
+    def close(self, pr: int, merged: bool) -> CanceledBatches:
+        client, stamp = anthropic_client(self.repository), event_stamp(self.repository)
+        return close_pull_request(self.ledger, client, pr, merged, stamp)
+
+    def compact(self) -> int:
+        """Compact the ledger if that is due. Return the number of folded log files."""
+        return prune(self.ledger, clock.utc_now(), when_due=True).folded
+
+
+def print_safely(result: CiResult, output_format: Format) -> None:
+    """Print the result so that the CI runner obeys no command in untrusted text."""
     if output_format is Format.json:
-        # The runner obeys commands in what a step prints, and file names and API messages are
-        # untrusted. The old command form, "##[", works anywhere in a line; a line of JSON never
-        # starts with "::".
-        output = document(json_documents.ci(result)).replace("##[", "#\\u0023[")
+        # The old command form, "##[", works anywhere in a line; a line of JSON never starts with
+        # "::", the new one.
+        output = document(ci_result.ci_document(result)).replace("##[", "#\\u0023[")
         sys.stdout.write(output + "\n")
         return
     with stop_commands(sys.stdout):
-        sys.stdout.write(text.ci(result) + "\n")
-
-
-def ci_actions(repository: Repository, config: Config) -> CiActions:
-    # One ledger for all steps: what one of them has read the next need not read again.
-    open_once = cache(lambda: open_shared_ledger(repository, config))
-
-    def submit_pull_request(pr: int, lane: Lane | None) -> SubmitResult:
-        return submit.run(repository, PullRequestSource(pr), {"lane": lane}, share=True)
-
-    def collect_batches() -> CollectResult:
-        return collect.run(repository, config, [open_once()])
-
-    def publish_all() -> list[PublishResult]:
-        return publish.run(repository, None, {}, open_once())
-
-    def close(pr: int, merged: bool) -> list[tuple[str, str]]:
-        anthropic, stamp = anthropic_client(repository), event_stamp(repository)
-        canceled = close_pull_request(open_once(), anthropic, pr, merged, stamp)
-        return [(str(batch), status) for batch, status in canceled]
-
-    def compact() -> int:
-        return prune(open_once(), clock.utc_now(), when_due=True).folded
-
-    return CiActions(submit_pull_request, collect_batches, publish_all, close, compact)
-
-
-def outputs(result: CiResult) -> dict[str, str]:
-    """The action's outputs: counts and dollars of this run."""
-    answers = result.collection.answers if result.collection else ()
-    paid = build_receipt(answers)
-    return {
-        "batches": str(len(result.submission.sent) if result.submission else 0),
-        "findings": str(sum(answered.findings for answered in answers)),
-        "posted": str(sum(publication.posted for publication in result.publications or ())),
-        "usd": format(paid.usd, "f"),
-        "saved-usd": format(paid.saved_usd, "f"),
-    }
-
-
-def summary(result: CiResult) -> str:
-    """The step summary."""
-    parts = [_submitted(result.submission)] if result.submission else ["## claude-batch"]
-    if result.collection:
-        parts.append(_code_block(text.collection(result.collection)))
-    if result.publications is not None:
-        parts.append(_code_block(text.publication(result.publications)))
-    parts += [escape_block(note) for note in result.notes]
-    parts += [
-        f"**Warning:** {escape_block(warning.problem)}. {escape_block(warning.remedy)}."
-        for warning in result.warnings
-    ]
-    return "\n\n".join(parts)
-
-
-def _submitted(result: SubmitResult) -> str:
-    plan = result.plan.plan
-    coverage = ReviewCoverage(
-        head=plan.head or "",
-        answered=plan.reused,
-        pending=plan.new,
-        left_out=tuple(SkippedFile(out.path, out.reason) for out in plan.left_out),
-    )
-    batches = [sent.id for sent in result.sent if sent.id]
-    ends = [sent.expires_at for sent in result.sent if sent.expires_at]
-    estimates = result.plan.estimates
-    return render_submit_summary(
-        coverage,
-        batches,
-        sum_estimates(estimates) if estimates else None,
-        max(ends) if ends else None,
-        result.plan.ladder_steps,
-    )
-
-
-def _code_block(untrusted: str) -> str:
-    # Nothing in an indented block is Markdown.
-    return "\n".join(f"    {line}" for line in untrusted.splitlines())
-
-
-def annotations_of(result: CiResult) -> Iterator[Annotation]:
-    """The annotations of a run: outages as warnings, findings at their lines."""
-    for error in result.warnings:
-        yield Annotation("warning", f"{error.problem}: {error.remedy}", title="claude-batch")
-    for publication in result.publications or ():
-        for placed in publication.placed:
-            finding = placed.finding
-            yield Annotation(
-                LEVELS.get(finding.severity, "notice"),
-                finding.body,
-                file=placed.path,
-                line=placed.first_line,
-                end_line=placed.line,
-                title=finding.title,
-            )
+        sys.stdout.write(ci_result.ci_text(result) + "\n")

@@ -28,9 +28,10 @@ from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.git_store import GitLedger
-from claude_batch.pull_requests.publish import Publisher, PublishResult, load_pull_request
+from claude_batch.pull_requests.publish import Publisher, PublishResult
 from claude_batch.pull_requests.record import has_news
 from claude_batch.pull_requests.refactorings import RefactoringPublisher, load_patch_target
+from claude_batch.pull_requests.review_input import load_pull_request
 from claude_batch.tasks.discovery import ChangeFinder
 
 app = command_app()

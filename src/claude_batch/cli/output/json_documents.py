@@ -13,7 +13,6 @@ from claude_batch.costs.estimates import sum_estimates
 from claude_batch.costs.receipts import Receipt
 from claude_batch.costs.spending import SpendingGroup, SpendingReport
 from claude_batch.findings.finding import Finding
-from claude_batch.github_actions.run import CiResult
 from claude_batch.ledger.repair import RepairResult
 from claude_batch.pull_requests.outcomes import Precision
 from claude_batch.pull_requests.publish import PublishResult
@@ -184,23 +183,6 @@ def repair(result: RepairResult) -> Json:
         "put_back": result.restored_files,
         "lost": [{"path": loss.path, "said": loss.consequence} for loss in result.lost],
     }
-
-
-def ci(result: CiResult) -> Json:
-    document: dict[str, object] = {
-        "event": result.event,
-        "notes": result.notes,
-        "warnings": [
-            {"problem": warning.problem, "remedy": warning.remedy} for warning in result.warnings
-        ],
-    }
-    if result.submission:
-        document["submit"] = submission(result.submission)
-    if result.collection:
-        document["collect"] = collection(result.collection)
-    if result.publications is not None:
-        document["publish"] = publication(result.publications)
-    return document
 
 
 def demo(result: DemoResult) -> Json:

@@ -12,7 +12,6 @@ from claude_batch.costs.spending import SpendingReport, format_paid
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.placement import PlacedFinding
 from claude_batch.formatting import count, dollars
-from claude_batch.github_actions.run import CiResult
 from claude_batch.pull_requests.outcomes import Precision
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.submission.planner import SubmitResult
@@ -189,17 +188,6 @@ def shown(details: Details) -> str:
         paths = ", ".join(dict.fromkeys(task.path for task in request.tasks))
         lines.append(f"  request {request.n} ({request.kind}, {request.model}): {outcome}: {paths}")
         lines += [f"    {answer.error}"] if answer and answer.error else []
-    return "\n".join(lines)
-
-
-def ci(result: CiResult) -> str:
-    lines = [*result.notes]
-    lines += [submission(result.submission)] if result.submission else []
-    lines += [collection(result.collection)] if result.collection else []
-    lines += [publication(result.publications)] if result.publications is not None else []
-    lines += [
-        f"warning: {warning.problem}\n   help: {warning.remedy}" for warning in result.warnings
-    ]
     return "\n".join(lines)
 
 

@@ -1,106 +1,114 @@
-"""Rows of code on the demo's page: the hunk above a comment, and what a suggestion would change."""
+"""Lines of code on the demo's page: the hunk above a comment, and a suggestion as a diff."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
+from itertools import zip_longest
+from typing import Any
 
+from claude_batch.costs.pages.page_templates import build_environment
 from claude_batch.diff.lines import common_prefix_length
 from claude_batch.diff.model import Line, Side
 from claude_batch.diff.parser import parse_hunks
 from claude_batch.markdown import HIDDEN
 from claude_batch.sandbox.demo.conversation import ConversationItem
 
-BEFORE = 3  # rows shown above the lines that a comment is about
-LOOKS = {"+": "added", "-": "removed"}
+LINES_ABOVE = 3  # lines shown above those that a comment is on
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
-    """The hunk that a review comment quotes; it ends where the comment stands."""
+class QuotedHunk:
+    """The hunk that a review comment quotes; it ends at the line of the comment."""
 
     header: str
     lines: tuple[Line, ...]
-    about: tuple[Line, ...]  # those that the comment is about; empty when it is outdated
+    lines_commented: tuple[Line, ...]  # empty for an outdated comment
 
 
-def quoted(said: ConversationItem) -> Quoted | None:
-    """None where the comment quotes nothing: it is on a whole file."""
-    hunks = parse_hunks(said.diff_hunk.encode("utf-8", "replace"))
+@dataclass(frozen=True, slots=True)
+class DiffRow:
+    """A line of a diff. `marked` is the part that a suggestion changes."""
+
+    sign: str
+    old: int | None
+    new: int | None
+    start: str
+    marked: str = ""
+    end: str = ""
+
+    @property
+    def look(self) -> str:
+        """The row's class in demo.css."""
+        return {"+": "added", "-": "removed"}.get(self.sign, "context")
+
+
+def parse_quoted_hunk(item: ConversationItem) -> QuotedHunk | None:
+    """Return None for a comment on a whole file, which quotes nothing."""
+    hunks = parse_hunks(item.diff_hunk.encode("utf-8", "replace"))
     if not hunks:
         return None
     lines = hunks[0].lines
-    other = "+" if said.side == Side.LEFT else "-"
-    mine = [line for line in lines if line.sign != other]
-    first = said.start_line or said.line or 0
-    count = said.line - first + 1 if said.line else 0
-    header = said.diff_hunk.partition("\n")[0]
-    return Quoted(header, lines, tuple(mine[len(mine) - count :]))
+    other_sign = "+" if item.side == Side.LEFT else "-"
+    own = [line for line in lines if line.sign != other_sign]
+    first = item.start_line or item.line or 0
+    count = item.line - first + 1 if item.line else 0
+    header = item.diff_hunk.partition("\n")[0]
+    return QuotedHunk(header, lines, tuple(own[len(own) - count :]))
 
 
-def hunk(shown: Quoted) -> str:
-    """The end of the hunk; its header only where the hunk is shown from its start."""
-    at = shown.lines.index(shown.about[0]) if shown.about else len(shown.lines) - 1
-    start = max(0, at - BEFORE)
-    top = [] if start else [f'<tr class="header"><td colspan="4">{code(shown.header)}</td></tr>']
-    rows = [_row(line.sign, line.old, line.new, code(_text(line))) for line in shown.lines[start:]]
-    return _table([*top, *rows])
+def render_hunk(hunk: QuotedHunk) -> str:
+    """Return the end of the hunk as a table, with the header if it starts at the first line."""
+    first = hunk.lines_commented[0] if hunk.lines_commented else hunk.lines[-1]
+    start = max(0, hunk.lines.index(first) - LINES_ABOVE)
+    rows = [DiffRow(line.sign, line.old, line.new, _text(line)) for line in hunk.lines[start:]]
+    return str(_templates().table(rows, "" if start else hunk.header))
 
 
-def suggestion(about: Sequence[Line], content: str) -> str:
-    """The lines in question as they are, and as they would be."""
-    olds = [_text(line) for line in about]
-    news = content.removesuffix("\n").split("\n") if content else []
-    pairs = [_marked(old, new) for old, new in zip(olds, news, strict=False)]
-    reds = [red for red, _ in pairs] + [code(old) for old in olds[len(news) :]]
-    greens = [green for _, green in pairs] + [code(new) for new in news[len(olds) :]]
-    numbers = [line.new for line in about]
-    rows = [_row("-", number, None, red) for number, red in zip(numbers, reds, strict=True)]
-    first = numbers[0] if numbers else None
-    rows += [
-        _row("+", None, None if first is None else first + at, green)
-        for at, green in enumerate(greens)
-    ]
-    return f'<div class="suggestion"><p>Suggested change</p>{_table(rows)}</div>\n'
+def render_suggestion(lines: Sequence[Line], content: str) -> str:
+    """Return a diff from `lines` to the content of a suggestion block."""
+    new_texts = content.removesuffix("\n").split("\n") if content else []
+    removed, added = [], []
+    first = lines[0].new if lines else None
+    for index, (line, new) in enumerate(zip_longest(lines, new_texts)):
+        old = _text(line) if line else None
+        start, end = (0, 0) if old is None or new is None else _common_ends(old, new)
+        if line and old is not None:
+            removed.append(DiffRow("-", line.new, None, *_split(old, start, end)))
+        if new is not None:
+            number = None if first is None else first + index
+            added.append(DiffRow("+", None, number, *_split(new, start, end)))
+    return str(_templates().suggestion([*removed, *added]))
 
 
-def code(text: str) -> str:
-    """Escaped; what cannot be seen, or turns the direction of writing, is named."""
-    return "".join(_named(text))
+def escape_code(text: str) -> str:
+    """Escape for HTML, and write hidden and direction-changing characters as U+XXXX."""
+    return HIDDEN.sub(
+        lambda match: f'<span class="hidden">U+{ord(match[0]):04X}</span>', escape(text)
+    )
 
 
-def _named(text: str) -> Iterator[str]:
-    at = 0
-    for found in HIDDEN.finditer(text):
-        yield escape(text[at : found.start()])
-        yield f'<span class="hidden">U+{ord(found[0]):04X}</span>'
-        at = found.end()
-    yield escape(text[at:])
+@cache
+def _templates() -> Any:
+    environment = build_environment("claude_batch.sandbox.demo")
+    environment.filters["code"] = escape_code
+    return environment.get_template("diff.html").module
 
 
 def _text(line: Line) -> str:
     return line.text.decode("utf-8", "replace").removesuffix("\r")
 
 
-def _marked(old: str, new: str) -> tuple[str, str]:
-    """The two lines with what is different in them marked, where they have much in common."""
+def _common_ends(old: str, new: str) -> tuple[int, int]:
+    """Return the lengths of the common start and end; zeros for lines with little in common."""
     start = common_prefix_length(old, new)
     end = common_prefix_length(old[start:][::-1], new[start:][::-1])
-    if (start + end) * 3 < max(len(old), len(new)):
-        return code(old), code(new)
-    return _with_mark(old, start, end), _with_mark(new, start, end)
+    return (start, end) if (start + end) * 3 >= max(len(old), len(new)) else (0, 0)
 
 
-def _with_mark(text: str, start: int, end: int) -> str:
+def _split(text: str, start: int, end: int) -> tuple[str, str, str]:
+    """Return the start, the marked part and the end. Nothing is marked without common ends."""
+    if not start and not end:
+        return text, "", ""
     stop = len(text) - end
-    middle = f"<mark>{code(text[start:stop])}</mark>" if start < stop else ""
-    return code(text[:start]) + middle + code(text[stop:])
-
-
-def _row(sign: str, old: int | None, new: int | None, shown: str) -> str:
-    numbers = "".join(f'<td class="number">{number or ""}</td>' for number in (old, new))
-    look = LOOKS.get(sign, "context")
-    return f'<tr class="{look}">{numbers}<td class="sign">{sign}</td><td>{shown}</td></tr>'
-
-
-def _table(rows: Sequence[str]) -> str:
-    return f'<table class="diff"><tbody>{"".join(rows)}</tbody></table>'
+    return text[:start], text[start:stop], text[stop:]

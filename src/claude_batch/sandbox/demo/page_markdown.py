@@ -1,9 +1,8 @@
-"""The Markdown of comments as HTML, for text that nobody vouches for.
+"""The Markdown of comments as HTML, for untrusted text.
 
-The reader knows HTML when it sees it, as GitHub's does, so that it is never taken for something
-else; the writer then shows it as text. Only `<details>` with a `<summary>` and `<code>`, which
-our own comments hold, become what they are, and only in pairs: whatever is written, every
-element that is opened is closed in its place. Comments of HTML do not show.
+The parser recognizes HTML as GitHub's does, and the renderer writes it as text. The only tags
+that are kept are `<details>` with a `<summary>`, and `<code>`: comments of this program hold
+them. They are kept in pairs, so that the page stays well-formed. HTML comments are dropped.
 """
 
 import re
@@ -16,80 +15,77 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from claude_batch.diff.model import Line
-from claude_batch.sandbox.demo import page_diff
+from claude_batch.sandbox.demo.page_diff import escape_code, render_suggestion
 
 LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-FOLD = re.compile(r"<details>\s*<summary>([^<>]*)</summary>\s*")
+DETAILS = re.compile(r"<details>\s*<summary>([^<>]*)</summary>\s*")
 
 
-def render_markdown(text: str, about: Sequence[Line] | None = None) -> str:
-    """`about`: the lines that a suggestion would replace. None: there can be none here."""
-    env: EnvType = {"about": about}
-    tokens = READER.parse(text, env)
-    _pair(tokens, "html_block", _fold, "</details>")
+def render_markdown(text: str, lines: Sequence[Line] | None = None) -> str:
+    """Return HTML. A suggestion replaces `lines`; if they are None, it is a block of code."""
+    env: EnvType = {"lines": lines}
+    tokens = PARSER.parse(text, env)
+    _keep_pairs(tokens, "html_block", _render_details, "</details>")
     for token in tokens:
-        _pair(token.children or [], "html_inline", _code, "</code>")
-    return str(READER.renderer.render(tokens, READER.options, env))
+        _keep_pairs(token.children or [], "html_inline", _render_code, "</code>")
+    return str(PARSER.renderer.render(tokens, PARSER.options, env))
 
 
-class _Writer(RendererHTML):
+class _Renderer(RendererHTML):
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        token, about = tokens[idx], env["about"]
-        if about is not None and token.info.strip() == "suggestion":
-            return page_diff.suggestion(about, token.content)
-        return f"<pre><code>{page_diff.code(token.content)}</code></pre>\n"
+        token, lines = tokens[idx], env["lines"]
+        if lines is not None and token.info.strip() == "suggestion":
+            return render_suggestion(lines, token.content)
+        return f"<pre><code>{escape_code(token.content)}</code></pre>\n"
 
     def html_block(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
-        shown = tokens[idx].meta.get("shown")
+        kept = tokens[idx].meta.get("kept")
         text = COMMENT.sub("", tokens[idx].content).strip()
-        return shown or (f"<p>{escape(text)}</p>\n" if text else "")
+        return kept or (f"<p>{escape(text)}</p>\n" if text else "")
 
     def html_inline(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
-        shown = tokens[idx].meta.get("shown")
-        return shown or escape(COMMENT.sub("", tokens[idx].content))
+        return tokens[idx].meta.get("kept") or escape(COMMENT.sub("", tokens[idx].content))
 
 
-class _Reader(MarkdownIt):
+class _Parser(MarkdownIt):
     def validateLink(self, url: str) -> bool:
         return LINK.match(url) is not None
 
 
-# Without images: the page fetches nothing. A newline is a break, as in GitHub's comments.
-READER = _Reader("commonmark", {"breaks": True, "xhtmlOut": False}, renderer_cls=_Writer)
+# No images, because the page fetches nothing. A newline is a break, as in GitHub's comments.
+PARSER = _Parser("commonmark", {"breaks": True, "xhtmlOut": False}, renderer_cls=_Renderer)
+PARSER.enable(["table", "strikethrough"]).disable("image")
 
 
-READER.enable(["table", "strikethrough"]).disable("image")
+def _render_details(tag: str) -> str | None:
+    match = DETAILS.fullmatch(tag)
+    return f"<details><summary>{PARSER.renderInline(match[1])}</summary>\n" if match else None
 
 
-def _fold(tag: str) -> str | None:
-    found = FOLD.fullmatch(tag)
-    return f"<details><summary>{READER.renderInline(found[1])}</summary>\n" if found else None
-
-
-def _code(tag: str) -> str | None:
+def _render_code(tag: str) -> str | None:
     return tag if tag == "<code>" else None
 
 
-def _pair(
-    tokens: Sequence[Token], kind: str, opening: Callable[[str], str | None], closing: str
+def _keep_pairs(
+    tokens: Sequence[Token], kind: str, render_opening: Callable[[str], str | None], closing: str
 ) -> None:
-    """Marks tags of ours that open and close in one and the same parent as to be shown."""
-    waiting: list[tuple[Token, str]] = []
+    """Keep the tags that open and close inside the same parent."""
+    unclosed: list[tuple[Token, str]] = []
     for token in tokens:
-        while waiting and token.level < waiting[-1][0].level:
-            waiting.pop()
+        while unclosed and token.level < unclosed[-1][0].level:
+            unclosed.pop()
         if token.type != kind:
             continue
-        shown = opening(token.content)
-        if shown:
-            waiting.append((token, shown))
-        elif token.content.strip() == closing and waiting:
-            opened, shown = waiting[-1]
+        opening = render_opening(token.content)
+        if opening:
+            unclosed.append((token, opening))
+        elif token.content.strip() == closing and unclosed:
+            opened, opening = unclosed[-1]
             if opened.level == token.level:
-                waiting.pop()
-                opened.meta["shown"], token.meta["shown"] = shown, closing
+                unclosed.pop()
+                opened.meta["kept"], token.meta["kept"] = opening, closing

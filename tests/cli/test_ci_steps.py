@@ -1,15 +1,16 @@
-"""Which verbs an event runs, and what becomes of an outage. The verbs are our own seam."""
+"""The steps that an event runs, and its outages as warnings. The steps are replaced."""
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from claude_batch.batches.collect_result import CollectResult
-from claude_batch.cli.output import json_documents
+from claude_batch.cli.commands.ci import CiRun
+from claude_batch.cli.output.ci_result import CiResult, ci_document
 from claude_batch.cli.output.json_writer import document
-from claude_batch.config.model import Lane
+from claude_batch.config.model import Config, Lane
 from claude_batch.errors import (
     BadConfig,
     BudgetExceeded,
@@ -22,8 +23,8 @@ from claude_batch.errors import (
     ClaudeBatchError,
     SubmitUnclear,
 )
-from claude_batch.github_actions.run import CiActions, CiResult, run_ci
-from claude_batch.ledger.events import Plan
+from claude_batch.git.repository import Repository
+from claude_batch.ledger.events import BatchId, Plan
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.submission.planner import SubmissionPlan, SubmitResult
 
@@ -48,40 +49,44 @@ PLAN = Plan.model_validate(
 
 @dataclass
 class Calls:
-    """Verbs that note how they were called and fail where they are told to."""
+    """The steps that ran, the errors they raise and the values they return."""
 
     failing: dict[str, Exception] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     open: list[tuple[str, str]] = field(default_factory=list)
     folded: int = 0
 
-    def actions(self) -> CiActions:
-        return CiActions(self.submit, self.collect, self.publish, self.close, self.compact)
-
     def note(self, name: str, *args: object) -> None:
         self.made.append(" ".join([name, *map(str, args)]))
         if name in self.failing:
             raise self.failing[name]
 
+
+@dataclass(frozen=True)
+class RecordingRun(CiRun):
+    """A run whose steps only note that they were called."""
+
+    calls: Calls
+
     def submit(self, pr: int, lane: Lane | None) -> SubmitResult:
-        self.note("submit", pr, lane)
+        self.calls.note("submit", pr, lane)
         return SubmitResult(SubmissionPlan(PLAN, ()), lane or "batch")
 
     def collect(self) -> CollectResult:
-        self.note("collect")
+        self.calls.note("collect")
         return CollectResult((), (), ())
 
     def publish(self) -> list[PublishResult]:
-        self.note("publish")
+        self.calls.note("publish")
         return [PublishResult(7)]
 
     def compact(self) -> int:
-        self.note("compact")
-        return self.folded
+        self.calls.note("compact")
+        return self.calls.folded
 
-    def close(self, pr: int, merged: bool) -> list[tuple[str, str]]:
-        self.note("close", pr, merged)
-        return self.open
+    def close(self, pr: int, merged: bool) -> list[tuple[BatchId, str]]:
+        self.calls.note("close", pr, merged)
+        return [(BatchId(batch), status) for batch, status in self.calls.open]
 
 
 def payload(action: str, **pull: Any) -> dict[str, Any]:
@@ -90,7 +95,8 @@ def payload(action: str, **pull: Any) -> dict[str, Any]:
 
 
 def run(event: str, said: dict[str, Any], calls: Calls) -> CiResult:
-    return run_ci(event, said, LABEL, "skip", calls.actions())
+    unused = cast(Repository, None)
+    return RecordingRun(unused, Config(), CiResult(event), calls).run(said, LABEL)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +113,8 @@ def run(event: str, said: dict[str, Any], calls: Calls) -> CiResult:
         ("workflow_dispatch", {}, ["collect", "publish", "compact"]),
         ("push", {}, ["collect"]),
         ("issues", {}, []),
+        ("merge_group", {}, []),
+        ("", {}, []),
     ],
 )
 def test_what_an_event_runs(event: str, said: dict[str, Any], expected: list[str]) -> None:
@@ -117,9 +125,20 @@ def test_what_an_event_runs(event: str, said: dict[str, Any], expected: list[str
     assert bool(done.notes) is (not expected or expected[0].startswith("close"))
 
 
+@pytest.mark.parametrize(
+    ("event", "note"),
+    [
+        ("merge_group", "nothing to do for merge_group"),
+        ("", "nothing to do for a run without an event"),
+    ],
+)
+def test_an_event_without_steps_is_noted(event: str, note: str) -> None:
+    assert run(event, {}, Calls()).notes == [note]
+
+
 def test_what_it_did_is_one_document() -> None:
     done = run("schedule", {}, Calls())
-    said = json.loads(document(json_documents.ci(done)))
+    said = json.loads(document(ci_document(done)))
     assert said.keys() >= {"event", "notes", "warnings", "collect", "publish"}
     assert "submit" not in said
     assert said["publish"]["pull_request"] == 7
@@ -154,7 +173,7 @@ def test_an_outage_is_a_warning(outage: ClaudeBatchError) -> None:
     done = run("pull_request", payload("opened"), Calls({"submit": outage}))
     assert done.warnings == [outage]
     assert done.submission is None
-    said = json.loads(document(json_documents.ci(done)))["warnings"]
+    said = json.loads(document(ci_document(done)))["warnings"]
     assert said == [{"problem": outage.problem, "remedy": outage.remedy}]
 
 

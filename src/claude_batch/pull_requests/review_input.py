@@ -1,0 +1,198 @@
+"""The input of a review: the pull request as it is now, its findings, and people's reactions."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from claude_batch.anthropic_api.client import AnthropicClient
+from claude_batch.batches.record_answers import load_findings
+from claude_batch.config.model import Config
+from claude_batch.costs.receipts import Receipt
+from claude_batch.diff.model import Comparison, Diff
+from claude_batch.errors import ThreadsRefused
+from claude_batch.findings.finding import Finding
+from claude_batch.findings.placement import place_findings
+from claude_batch.git.earlier_commits import HistoryReaders
+from claude_batch.git.repository import Repository
+from claude_batch.github_api.client import GitHubClient
+from claude_batch.github_api.models import PullRequest
+from claude_batch.ledger.events import AnswerRecorded
+from claude_batch.ledger.store import Ledger
+from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests.feedback import (
+    Conversation,
+    CurrentFindings,
+    Feedback,
+    FixedThread,
+    new_feedback,
+    prefer_current_diff,
+    silenced_fingerprints,
+)
+from claude_batch.pull_requests.record import PullRequestRecord
+from claude_batch.pull_requests.review_plan import (
+    ExistingComments,
+    ReviewPlan,
+    our_review_comments,
+    plan_review,
+)
+from claude_batch.pull_requests.selection import Selection, select_findings
+from claude_batch.pull_requests.summary import ReviewCoverage
+from claude_batch.submission.inputs import kinds_including
+from claude_batch.tasks.discovery import ChangeFinder
+from claude_batch.tasks.task import Task
+from claude_batch.verification.outcomes import (
+    UNVERIFIED_ALLOWED,
+    VerificationState,
+    load_verification_state,
+)
+
+
+@dataclass(frozen=True)
+class PullRequestState:
+    """A pull request as it is now: its diff, its tasks and the files of its head."""
+
+    pull: PullRequest
+    diff: Diff
+    tasks: tuple[Task, ...]
+    read_head: Callable[[str], bytes | None]
+    config: Config
+    readers: HistoryReaders | None = None  # for findings that were made on earlier heads
+
+
+def load_pull_request(
+    repository: Repository,
+    pull: PullRequest,
+    comparison: Comparison,
+    state: LedgerState,
+    config: Config,
+) -> PullRequestState:
+    """Load a pull request. `config` is that of its base branch."""
+    finder = ChangeFinder(repository)
+    changes = finder.find_changes(comparison, config.exclude)
+    recorded = (kind for plan in state.plans if plan.pr == pull.number for kind in plan.kinds)
+    head = comparison.head or pull.head_sha
+    return PullRequestState(
+        pull,
+        changes.diff,
+        changes.tasks(kinds_including(config, recorded)),
+        finder.file_reader(head),
+        config,
+        finder.earlier_readers(head),
+    )
+
+
+@dataclass(frozen=True)
+class ReviewInput:
+    """The selected findings of a pull request, and what is posted there already."""
+
+    pull_request: PullRequestState
+    selection: Selection
+    verification: VerificationState
+    existing: ExistingComments
+    coverage: ReviewCoverage
+    receipt: Receipt
+    feedback: Sequence[Feedback]  # new, from people with write access
+    fixed_threads: Sequence[FixedThread]
+    note: str  # the reason why review threads could not be read, else empty
+
+    def plan(self, refused: Collection[str] = ()) -> ReviewPlan:
+        """Plan the review. `refused` are fingerprints of comments that GitHub refused."""
+        return plan_review(
+            self.selection,
+            replace(self.existing, refused=refused),
+            self.pull_request.diff,
+            self.coverage,
+            self.receipt,
+            fail_on=self.pull_request.config.fail_on,
+            unverified=self.verification.unverified,
+        )
+
+
+@dataclass(frozen=True)
+class ReviewInputLoader:
+    ledger: Ledger
+    github: GitHubClient
+    anthropic: AnthropicClient
+    now: Callable[[], datetime]
+
+    def load(self, pull_request: PullRequestState, state: LedgerState) -> ReviewInput:
+        number, config = pull_request.pull.number, pull_request.config
+        record = PullRequestRecord(state, number, frozenset(task.id for task in pull_request.tasks))
+        readers = pull_request.readers
+        placed, dropped = place_findings(
+            self.load_findings(record),
+            pull_request.tasks,
+            pull_request.read_head,
+            record.previous_plans(pull_request.diff, readers) if readers else None,
+        )
+        existing = ExistingComments(
+            [*self.github.list_review_comments(number), *self.github.list_comments(number)],
+            {key: post for (pr, key), post in state.posts.items() if pr == number},
+            self.github.get_login(),
+        )
+        conversation, note = self._load_conversation(number, existing)
+        current = CurrentFindings(
+            state, number, pull_request.diff, pull_request.tasks, placed, dropped
+        )
+        fixed = {
+            finding.fingerprint: finding
+            for finding in current.fixed_findings(conversation.ours.values())
+        }
+        feedback = new_feedback(
+            conversation.feedback(fixed), state, number, self.github.has_write_access
+        )
+        verification = UNVERIFIED_ALLOWED
+        if config.verify is not None:
+            findings = (candidate.finding for candidate in placed)
+            verification = load_verification_state(state, findings, self.now())
+        selection = select_findings(
+            prefer_current_diff(placed),
+            max_comments=config.max_comments,
+            silenced=silenced_fingerprints(state.feedback, feedback),
+            verification=verification,
+        )
+        coverage = record.coverage(pull_request.pull.head_sha, pull_request.diff.skipped)
+        return ReviewInput(
+            pull_request,
+            selection._replace(dropped=[*dropped, *selection.dropped]),
+            verification,
+            existing,
+            replace(coverage, waiting=len(selection.waiting)),
+            record.receipt(config.budget.month),
+            feedback,
+            list(conversation.fixed_threads(fixed, pull_request.read_head)),
+            note,
+        )
+
+    def load_findings(self, record: PullRequestRecord) -> list[Finding]:
+        """Load the findings about a pull request, each once."""
+        own: list[AnswerRecorded] = []
+        others: list[AnswerRecorded] = []
+        for request, answer in record.answers():
+            (own if request.pr == record.pr else others).append(answer)
+        findings = record.relevant_findings(
+            *(
+                load_findings(self.ledger, record.state, answers, self.anthropic.stream_results)
+                for answers in (own, others)
+            )
+        )
+        return list({finding.id: finding for finding in findings}.values())
+
+    def _load_conversation(
+        self, number: int, existing: ExistingComments
+    ) -> tuple[Conversation, str]:
+        """The replies and reactions to our comments, with the reason if threads cannot be read."""
+        ours, note = our_review_comments(existing), ""
+        reactions = [
+            reaction
+            for comment in existing.comments
+            if comment.path and comment.id in ours and comment.has_thumbs
+            for reaction in self.github.list_reactions(comment.id)
+        ]
+        try:
+            threads = self.github.list_threads(number) if ours else []
+        except ThreadsRefused as refusal:
+            threads, note = [], refusal.problem
+        return Conversation(
+            ours, existing.comments, reactions, threads, existing.posts, existing.login
+        ), note
