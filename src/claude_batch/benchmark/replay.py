@@ -14,6 +14,7 @@ from claude_batch.findings.parsing import parse_review
 from claude_batch.findings.placement import place_findings
 from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.selection import select_findings
+from claude_batch.submission.flush import Submission, plan_flush
 from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.scope import ReviewScope
 
@@ -71,7 +72,7 @@ class BenchmarkRunner:
 
     def _requests(self, opened: OpenedCase) -> Sequence[PreparedRequest]:
         """Return the requests that the first push of the pull request would send."""
-        plan = self.planner.plan(LedgerState(), opened.scope)
+        plan = plan_flush(LedgerState(), [Submission(self.planner, opened.scope)])
         return [request for batch in plan.batches for request in batch.requests]
 
     def _replay(self, opened: OpenedCase) -> ReplayedCase:

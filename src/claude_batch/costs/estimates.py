@@ -58,11 +58,14 @@ def estimate_output_tokens(tasks: int, effort: str | None) -> int:
     return tasks * (OUTPUT_PER_TASK + THINKING_PER_TASK[effort or DEFAULT_EFFORT])
 
 
-def max_tokens(chars: int, tasks: int, effort: str | None) -> int:
-    """Return the `max_tokens` of a request, thinking included. It grows with each argument."""
+def max_tokens(chars: int, tasks: int, effort: str | None, factor: int = 1) -> int:
+    """Return the `max_tokens` of a request, thinking included. It grows with each argument.
+
+    `factor`: how many times the usual limit, for a task whose answer was cut.
+    """
     expected = estimate_output_tokens(tasks, effort)
     limit = LIMIT_BASE + LIMIT_FACTOR * expected + max_input_tokens(chars) // 4
-    return min(limit, LIMIT_MAX)
+    return min(factor * limit, LIMIT_MAX)
 
 
 def estimate_request(  # noqa: PLR0913 - each argument affects the price

@@ -59,11 +59,13 @@ class AnchoredTask:
     definition: str = ""  # digest of the definition around it when it was asked
 
     @classmethod
-    def from_hunk(cls, task_id: TaskId, path: str, hunk: Hunk) -> "AnchoredTask":
+    def from_hunk(
+        cls, task_id: TaskId, path: str, hunk: Hunk, definition: str = ""
+    ) -> "AnchoredTask":
         lines = hunk.signed_lines
         signs = b"".join([line[:1] or b" " for line in lines])
         hashes = _hash_lines([line[1:] for line in lines])
-        return cls(task_id, path, signs.decode("ascii", "replace"), hashes)
+        return cls(task_id, path, signs.decode("ascii", "replace"), hashes, definition)
 
     @property
     def has_hashes(self) -> bool:

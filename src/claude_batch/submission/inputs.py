@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from claude_batch.anthropic_api.request_body import BodySpool
@@ -15,8 +16,10 @@ from claude_batch.github_api.models import PullRequest
 from claude_batch.prompts.context import ContextSource
 from claude_batch.prompts.kinds import BUILT_IN_VERSIONS, find_kind
 from claude_batch.prompts.repository_rules import FILE_NAMES
+from claude_batch.submission.flush import Submission
+from claude_batch.submission.plan_record import pinned_kinds
 from claude_batch.submission.planner import SubmissionPlanner
-from claude_batch.submission.scope import Resubmission, ReviewScope
+from claude_batch.submission.scope import PlanOptions, Resubmission, ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 from claude_batch.tasks.task import Kind
 
@@ -71,6 +74,7 @@ def build_scope(
     *,
     repository_name: str,
     run: str,
+    options: PlanOptions,
     pull_request: int | None = None,
 ) -> ReviewScope:
     """The scope of changes, with tasks of the configured kinds."""
@@ -82,28 +86,42 @@ def build_scope(
         tasks=changes.tasks(configured_kinds(config)),
         skipped=changes.skipped,
         context_source=context,
+        options=options,
     )
 
 
-def load_resubmission_scope(
-    repository: Repository, config: Config, resubmission: Resubmission, run: str, rules: str | None
-) -> ReviewScope:
-    """The scope of a recorded plan. `rules` is the commit whose rules apply.
+def load_submission(
+    repository: Repository,
+    config: Config,
+    resubmission: Resubmission,
+    run: str,
+    now: datetime,
+    pull: PullRequest | None = None,
+) -> Submission:
+    """The due tasks of a recorded plan, built again from its commits. `pull` is its pull request.
 
-    Raises CannotFetch, CannotRead.
+    Raises BadConfig, CannotFetch, CannotRead.
     """
     plan = resubmission.plan
+    kinds = pinned_kinds(plan, kinds_including(config, plan.kinds))
     changes = ChangeFinder(repository, config.state.remote).find_planned(plan, config.exclude)
-    return ReviewScope(
+    rules = plan.rules or plan.base
+    if rules:
+        repository.fetch_missing([rules])
+    title, body = (pull.title, pull.body) if pull else ("", "")
+    scope = ReviewScope(
         repo=plan.repo,
         run=run,
         pr=plan.pr,
         comparison=changes.comparison,
-        tasks=changes.tasks(kinds_including(config, plan.kinds)),
+        tasks=changes.tasks(kinds),
         skipped=changes.skipped,
-        context_source=load_context(repository, rules),
+        context_source=load_context(repository, rules, title, body),
         resubmission=resubmission,
     )
+    # In the lane at half price: what is sent again has waited already.
+    batch_config = config.model_copy(update={"lane": "batch"})
+    return Submission(build_planner(batch_config, now, kinds), scope)
 
 
 def load_pull_request_scope(
@@ -114,6 +132,7 @@ def load_pull_request_scope(
     *,
     repository_name: str,
     run: str,
+    options: PlanOptions,
 ) -> ReviewScope:
     """The scope of a pull request. `config` is that of its base branch."""
     kinds = configured_kinds(config)
@@ -128,4 +147,7 @@ def load_pull_request_scope(
         repository_name=repository_name,
         run=run,
         pull_request=pull.number,
+        options=replace(
+            options, source="pull_request", base_ref=pull.base_ref, rules=pull.base_sha
+        ),
     )

@@ -1,33 +1,33 @@
 """Build the plan that the ledger records for a submission."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import starmap
 
+from claude_batch.config.model import BUILT_IN_KINDS
 from claude_batch.ledger import events
-from claude_batch.ledger.events import Plan, SkippedPath
+from claude_batch.ledger.events import PinnedKind, Plan, SkippedPath
 from claude_batch.ledger.view import LedgerState
-from claude_batch.submission import budget_ladder
-from claude_batch.submission.scope import PendingWork
+from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
-from claude_batch.tasks.task import DiffOrigin, FileOrigin, Task, tasks_by_path
+from claude_batch.tasks.task import DiffOrigin, FileOrigin, Kind, Task, TaskId, tasks_by_path
+from claude_batch.waiting.current_plans import is_cancelled
 
 
 def build_plan(
-    state: LedgerState, work: PendingWork, sent: Sequence[Task], plan_id: str, now: datetime
+    state: LedgerState, scope: ReviewScope, kinds: Iterable[Kind], plan_id: str, now: datetime
 ) -> Plan:
-    """Build the plan. If only a part is sent, files with unsent tasks are recorded as left out."""
-    scope, comparison = work.scope, work.scope.comparison
-    left_out = [SkippedPath(path=file.path, reason=file.reason) for file in scope.skipped]
-    if sent:
-        ids = {task.id for task in sent}
-        unsent = dict.fromkeys(task.path for task in work.new if task.id not in ids)
-        left_out += [SkippedPath(path=path, reason=budget_ladder.OVER_BUDGET) for path in unsent]
-    earlier = [plan.at for plan in _earlier_plans(state, scope.pr, comparison.label)]
-    if scope.pr in state.closed:  # a later plan opens the pull request again
-        earlier.append(state.closed[scope.pr].at)
-    return Plan(
-        at=events.next_timestamp(earlier, now),
+    """The plan of a scope; the recorded one if it has the same content and is still wanted."""
+    comparison = scope.comparison
+    earlier = [plan for plan in state.plans if (plan.pr, plan.label) == (scope.pr, comparison.label)]
+    times = [plan.at for plan in earlier]
+    closed = state.closed.get(scope.pr) if scope.pr is not None else None
+    if closed:  # a later plan opens the pull request again
+        times.append(closed.at)
+    names = {task.kind for task in scope.tasks}
+    plan = Plan(
+        at=events.next_timestamp(times, now),
         run=scope.run,
         repo=scope.repo,
         id=plan_id,
@@ -35,29 +35,57 @@ def build_plan(
         label=comparison.label,
         base=comparison.base,
         head=comparison.head,
-        files=tuple(starmap(_plan_file, tasks_by_path(scope.tasks).items())),
-        left_out=tuple(left_out),
-        new=len(sent),
-        reused=len(work.known),
+        files=tuple(
+            starmap(
+                lambda path, tasks: _plan_file(path, tasks, scope.definitions),
+                tasks_by_path(scope.tasks).items(),
+            )
+        ),
+        left_out=tuple(SkippedPath(path=file.path, reason=file.reason) for file in scope.skipped),
+        new=0,
+        reused=0,
+        pinned=tuple(_pin(kind) for kind in kinds if kind.name in names),
+        **asdict(scope.options),
+    )
+    last = earlier[-1] if earlier else None
+    is_over = last and (is_cancelled(state, last) or (closed and closed.at >= last.at))
+    return last if last and not is_over and _content(last) == _content(plan) else plan
+
+
+def pinned_kinds(plan: Plan, configured: Sequence[Kind]) -> tuple[Kind, ...]:
+    """The kinds of a recorded plan, with the tags of that time, so that its tasks keep their ids.
+
+    A built-in kind asks with the prompt of this version, a kind of the user's own with the prompt
+    that was recorded.
+    """
+    current = {kind.name: kind for kind in configured}
+    pinned = {kind.name: kind for kind in plan.pinned}
+    kinds: list[Kind] = []
+    for name in sorted(plan.kinds):
+        kind, pin = current.get(name), pinned.get(name)
+        if pin and (pin.prompt or kind):
+            prompt = pin.prompt or (kind.instructions if kind else "")
+            kinds.append(Kind(name, pin.tag, prompt))
+        elif kind:
+            kinds.append(kind)
+    return tuple(kinds)
+
+
+def _pin(kind: Kind) -> PinnedKind:
+    prompt = None if kind.name in BUILT_IN_KINDS else kind.instructions
+    return PinnedKind(name=kind.name, tag=kind.tag, prompt=prompt)
+
+
+def _content(plan: Plan) -> object:
+    return (
+        *(plan.base, plan.head, plan.files, plan.left_out, plan.base_ref),
+        *(plan.priority, plan.lane, plan.not_before, plan.deadline, plan.tags),
     )
 
 
-def is_recorded(state: LedgerState, plan: Plan) -> bool:
-    """Return True if the latest plan of the same pull request or range has the same content."""
-
-    def content(plan: Plan) -> object:
-        return plan.base, plan.head, plan.files, plan.left_out
-
-    earlier = _earlier_plans(state, plan.pr, plan.label)
-    return bool(earlier) and content(earlier[-1]) == content(plan)
-
-
-def _earlier_plans(state: LedgerState, pr: int | None, label: str) -> list[Plan]:
-    """Oldest first."""
-    return [plan for plan in state.plans if (plan.pr, plan.label) == (pr, label)]
-
-
-def _plan_file(path: str, tasks: Sequence[Task]) -> PlannedFile:
+def _plan_file(
+    path: str, tasks: Sequence[Task], definitions: dict[TaskId, str]
+) -> PlannedFile:
     match tasks[0].origin:
         case DiffOrigin(old_path, old_blob, new_blob):
             pass
@@ -66,6 +94,14 @@ def _plan_file(path: str, tasks: Sequence[Task]) -> PlannedFile:
         case _:
             old_path, old_blob, new_blob = path, "", ""
     planned = (
-        PlannedTask(task.id, task.kind, task.hunk.old_start, task.hunk.new_start) for task in tasks
+        PlannedTask(
+            task.id,
+            task.kind,
+            task.hunk.old_start,
+            task.hunk.new_start,
+            definitions.get(task.id, ""),
+            len(task.hunk.body),
+        )
+        for task in tasks
     )
     return PlannedFile(path, old_path, old_blob, new_blob, tuple(planned))

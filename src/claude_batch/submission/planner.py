@@ -1,69 +1,83 @@
 """Plan a submission: build requests for new tasks and fit them into the budget."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypedDict
 
-from claude_batch.batches.batching import (
-    FOLLOWS_A_PRIMER,
-    PlannedBatch,
-    PreparedRequest,
-    SentBatch,
-    batch_events,
-    split_into_batches,
-)
+from claude_batch.batches.batching import SentBatch
 from claude_batch.config import rules
 from claude_batch.config.model import RISKY_ONLY, Lane
 from claude_batch.costs import budgets, prompt_cache
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.ledger.events import Estimate, Plan
-from claude_batch.ledger.store import Write
 from claude_batch.ledger.usage_history import Basis, InputBasis, Pair
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder
 from claude_batch.submission.budget_ladder import rank_by_risk
-from claude_batch.submission.plan_record import build_plan, is_recorded
+from claude_batch.submission.plan_record import build_plan
 from claude_batch.submission.request_builder import PricedRequest, RequestBuilder
 from claude_batch.submission.requests import total_size
 from claude_batch.submission.scope import PendingWork, ReviewScope
 from claude_batch.tasks.task import Task, tasks_by_path
+from claude_batch.waiting.settings import WaitingSettings
+from claude_batch.waiting.task_states import TaskState
 
 
 @dataclass(frozen=True)
 class SubmissionPlan:
+    """A plan and the requests for its tasks that are to be sent now."""
+
     plan: Plan
-    batches: tuple[PlannedBatch, ...]
-    refused: BudgetExceeded | None = None
-    is_recorded: bool = False  # the ledger has an equal plan already
+    work: PendingWork
+    candidate: "Candidate"
+    settings_digest: str
     ladder_steps: tuple[str, ...] = ()  # the steps taken, as phrases for people
+    is_recorded: bool = False  # the plan is in the ledger already
 
     @property
-    def write(self) -> Write:
-        # Recorded even when nothing is sent: publish joins the plan with the answers.
-        plan = () if self.is_recorded else (self.plan,)
-        return Write((*plan, *batch_events(self.batches)))
+    def refused(self) -> BudgetExceeded | None:
+        refusal = self.candidate.refused
+        return budget_ladder.refuse_after_steps(refusal, self.ladder_steps) if refusal else None
+
+    @property
+    def new(self) -> int:
+        """Tasks that are sent."""
+        return 0 if self.candidate.refused else len(self.candidate.tasks)
+
+    @property
+    def known(self) -> int:
+        """Tasks that are answered or in flight."""
+        return len(self.work.known)
+
+    @property
+    def waiting(self) -> int:
+        """Tasks that stay waiting."""
+        readings = self.work.readings.values()
+        waiting = sum(reading.state is TaskState.WAITING for reading in readings)
+        sent = {task.id for task in self.candidate.tasks} if self.new else set()
+        return waiting - sum(self.work.readings[task].state is TaskState.WAITING for task in sent)
+
+    @property
+    def requests(self) -> tuple[PricedRequest, ...]:
+        return () if self.candidate.refused else self.candidate.requests
 
     @property
     def estimates(self) -> list[Estimate]:
-        return [request.estimate for request in self.requests()]
+        return [row.expected.estimate for row in self.requests]
 
     @property
     def basis(self) -> Basis:
         """ "history" if all estimates rest on earlier answers."""
-        estimates = [request.expected for request in self.requests()]
-        is_known = estimates and all(each and each.basis == "history" for each in estimates)
-        return "history" if is_known else "defaults"
+        bases = {row.expected.basis for row in self.requests}
+        return "history" if bases == {"history"} else "defaults"
 
     @property
     def input_basis(self) -> InputBasis:
         """The weakest basis of any request's input tokens."""
-        bases = {each.expected.input_basis for each in self.requests() if each.expected}
+        bases = {row.expected.input_basis for row in self.requests}
         weakest_first: tuple[InputBasis, ...] = ("length", "counted")
         return next((basis for basis in weakest_first if basis in bases), "history")
-
-    def requests(self) -> Iterator[PreparedRequest]:
-        return (request for batch in self.batches for request in batch.requests)
 
 
 @dataclass(frozen=True)
@@ -84,31 +98,57 @@ class SpentDollars(TypedDict):
 
 
 @dataclass(frozen=True)
+class Spending:
+    """Dollars that are spent or reserved, also by plans of the same write."""
+
+    pull_requests: Mapping[int, Decimal]
+    day: Decimal
+    month: Decimal
+
+    def plus(self, pr: int | None, usd: Decimal) -> "Spending":
+        pulls = dict(self.pull_requests)
+        if pr is not None:
+            pulls[pr] = pulls.get(pr, Decimal(0)) + usd
+        return Spending(pulls, self.day + usd, self.month + usd)
+
+
+NOTHING_RESERVED = Spending({}, Decimal(0), Decimal(0))
+
+
+@dataclass(frozen=True)
 class SubmissionPlanner(RequestBuilder):
     """Plan submissions with one configuration, at one time."""
 
     token_ratios: Mapping[str, Pair] = field(default_factory=dict)  # of token_counting
 
-    def plan(self, state: LedgerState, scope: ReviewScope) -> SubmissionPlan:
-        """Plan the submission; runs again on every new tip of the ledger. Pure but for new ids."""
+    def plan(
+        self, state: LedgerState, scope: ReviewScope, reserved: Spending = NOTHING_RESERVED
+    ) -> SubmissionPlan:
+        """Plan the submission; runs again on every new tip of the ledger. Pure but for new ids.
+
+        `reserved` are dollars of other plans in the same write.
+        """
         self._check_settings()
         hits = (
             prompt_cache.measure_hit_rate(state, self.now)
             if self.waits_for_primers
             else prompt_cache.ASSUMED_HIT_RATE
         )
-        work = PendingWork.from_state(state, scope, self.token_ratios, hits)
-        spent = self._spent(state, scope.pr)
-        candidate, steps = self._apply_ladder(work, spent)
-        if candidate.refused:
-            unsent = build_plan(state, work, (), self.new_id(), self.now)
-            refusal = budget_ladder.refuse_after_steps(candidate.refused, steps)
-            repeated = bool(scope.resubmission) or is_recorded(state, unsent)
-            return SubmissionPlan(unsent, (), refusal, repeated, steps)
-        plan = build_plan(state, work, candidate.tasks, self.new_id(), self.now)
-        batches = tuple(candidate.plan_batches(scope))
-        repeated = bool(scope.resubmission) or (not batches and is_recorded(state, plan))
-        return SubmissionPlan(plan, batches, is_recorded=repeated, ladder_steps=steps)
+        if scope.resubmission:
+            plan = scope.resubmission.plan
+        else:
+            plan = build_plan(state, scope, self.kinds, self.new_id(), self.now)
+        is_recorded = any(other.id == plan.id for other in state.plans)
+        settings = WaitingSettings.from_config(self.config)
+        work = PendingWork.from_state(
+            state, scope, plan, settings, self.now, self.token_ratios, hits
+        )
+        candidate, steps = self._apply_ladder(work, self._spent(state, scope.pr, reserved))
+        submission = SubmissionPlan(plan, work, candidate, settings.digest, steps, is_recorded)
+        if is_recorded:
+            return submission
+        counts = {"new": submission.new, "reused": submission.known}
+        return replace(submission, plan=plan.model_copy(update=counts))
 
     def _check_settings(self) -> None:
         if self.config.lane == "now" and self.config.retention == "ids":
@@ -192,12 +232,15 @@ class SubmissionPlanner(RequestBuilder):
                 low, best = middle, candidate
         return best or self._candidate(work, work.new, spent)
 
-    def _spent(self, state: LedgerState, pr: int | None) -> SpentDollars:
+    def _spent(
+        self, state: LedgerState, pr: int | None, reserved: Spending
+    ) -> SpentDollars:
         day, month = budgets.start_of_day_and_month(self.now)
+        of_pull = state.spent(budgets.BEGINNING_OF_TIME, pr) if pr else None
         return SpentDollars(
-            spent_pr=state.spent(budgets.BEGINNING_OF_TIME, pr) if pr else None,
-            spent_day=state.spent(day),
-            spent_month=state.spent(month),
+            spent_pr=of_pull and of_pull + reserved.pull_requests.get(pr or 0, Decimal(0)),
+            spent_day=state.spent(day) + reserved.day,
+            spent_month=state.spent(month) + reserved.month,
         )
 
 
@@ -214,15 +257,3 @@ class Candidate:
     @property
     def is_primed(self) -> bool:
         return any(row.request.cached_prefix for row in self.requests)
-
-    def plan_batches(self, scope: ReviewScope) -> Iterator[PlannedBatch]:
-        """Each primer in a batch of its own, then plain requests, then the primers' followers."""
-        primers = [row for row in self.requests if row.request.purpose == "primer"]
-        plain = [row for row in self.requests if not row.request.cached_prefix]
-        primed = [row for row in self.requests if row.request.cached_prefix]
-        followers = [row for row in primed if row.request.purpose == "ask"]
-        reason = scope.resubmission.follows if scope.resubmission else None
-        for part in (*([primer] for primer in primers), *split_into_batches(plain)):
-            yield self.planner.plan_batch(part, scope, reason)
-        for part in split_into_batches(followers):
-            yield self.planner.plan_batch(part, scope, FOLLOWS_A_PRIMER)

@@ -1,12 +1,11 @@
 """Build the requests for tasks, estimate their cost, and plan batches of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from claude_batch.anthropic_api.request_body import Body, InMemoryBody, StoreBody
-from claude_batch.batches import batching
-from claude_batch.batches.batching import PlannedBatch, PreparedRequest, RequestEstimate
+from claude_batch.batches.batching import PreparedRequest, RequestEstimate
 from claude_batch.config import rules
 from claude_batch.config.model import Config
 from claude_batch.costs import prompt_cache
@@ -18,7 +17,6 @@ from claude_batch.ledger.usage_history import UsageHistory
 from claude_batch.prompts import repository_rules
 from claude_batch.prompts.context import select_snippets
 from claude_batch.prompts.rendering import PromptContext
-from claude_batch.prompts.reviewed_files import ReviewedFiles
 from claude_batch.submission.requests import (
     Request,
     RequestTasks,
@@ -87,7 +85,7 @@ class RequestBuilder:
     def _build_all(self, new: Sequence[Task], work: PendingWork) -> Iterator[Request]:
         groups = self._group(new, work)
         if not self.waits_for_primers or self.config.lane == "now":
-            yield from (self._build(*group) for group in groups)
+            yield from (self._build(*group, work) for group in groups)
             return
         known = list(groups)
         starts = (
@@ -97,7 +95,7 @@ class RequestBuilder:
             starts, lambda model: self._cache_pricing(model, work)
         )
         for group, prefix in zip(known, prefixes, strict=True):
-            yield self._build(*group, prefix)
+            yield self._build(*group, work, prefix)
 
     def _cache_pricing(self, model: str, work: PendingWork) -> CachePricing:
         rates = self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
@@ -113,7 +111,7 @@ class RequestBuilder:
     ) -> Iterator[tuple[Kind, Config, RequestTasks]]:
         kinds, source = {kind.name: kind for kind in self.kinds}, work.scope.context_source
         # Read by object id, so that the same plan has the same bytes whenever it is made.
-        head = ReviewedFiles.from_tasks(new, work.known, source.read_blobs)
+        head = work.scope.files
         rule_files = source.read_rule_files()
         for name in dict.fromkeys(task.kind for task in new):
             asked = [task for task in new if task.kind == name]
@@ -138,11 +136,14 @@ class RequestBuilder:
         kind: Kind,
         config: Config,
         tasks: RequestTasks,
+        work: PendingWork,
         cached_prefix: CachedPrefix | None = None,
     ) -> Request:
         size = total_size((*tasks.asked, *tasks.context))
-        limit = max_tokens(size, len(tasks.asked), config.effort)
-        return build_request(kind, tasks, config, limit, self.store_body, cached_prefix)
+        limit = max_tokens(size, len(tasks.asked), config.effort, work.limit_factor(tasks.asked))
+        return build_request(
+            kind, tasks, config, limit, work.scope.definitions, self.store_body, cached_prefix
+        )
 
     def _estimate(self, request: Request, history: UsageHistory) -> RequestEstimate:
         config, tasks, chars = self.config, len(request.tasks), request.body.size
@@ -167,16 +168,10 @@ class RequestBuilder:
             by_length,
         )
 
-    def plan_batch(
-        self, requests: Iterable[PricedRequest], scope: ReviewScope, follows: str | None
-    ) -> PlannedBatch:
-        intent = IntentId(self.new_id())
-        prepared = [self._prepare(row, n, intent, scope) for n, row in enumerate(requests)]
-        return batching.plan_batch(prepared, self.config.lane, follows)
-
-    def _prepare(
+    def prepare(
         self, row: PricedRequest, n: int, intent: IntentId, scope: ReviewScope
     ) -> PreparedRequest:
+        """The request as number `n` of an intent, with the event that records it."""
         request = row.request
         event = RequestRecorded(
             at=self.now,

@@ -1,6 +1,6 @@
 """Group tasks into requests, and build the body of a request."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,13 +107,17 @@ def build_request(
     group: RequestTasks,
     config: Config,
     max_tokens: int,
+    definitions: Mapping[TaskId, str],
     store_body: StoreBody = InMemoryBody,
     cached_prefix: CachedPrefix | None = None,
 ) -> Request:
     output: dict[str, object] = {"format": {"type": "json_schema", "schema": kinds.answer_schema()}}
     if config.effort:
         output["effort"] = config.effort
-    tasks = tuple(AnchoredTask.from_hunk(task.id, task.path, task.hunk) for task in group.asked)
+    tasks = tuple(
+        AnchoredTask.from_hunk(task.id, task.path, task.hunk, definitions.get(task.id, ""))
+        for task in group.asked
+    )
     common = _shared(group, config)
     own = rendering.render_files(group.asked, tasks, group.context, group.prompt_context.snippets)
     system = [_block(kinds.render_system(kind))]

@@ -1,25 +1,46 @@
-"""The changes under review, split into new and already known tasks."""
+"""The changes under review, split into tasks to send and tasks that are known already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
+from typing import Literal
 
 from claude_batch.costs import prompt_cache
 from claude_batch.diff.model import Comparison, SkippedFile
-from claude_batch.ledger.events import Plan
+from claude_batch.ledger.events import NORMAL_PRIORITY, Plan, PlanSource
 from claude_batch.ledger.usage_history import Pair, UsageHistory
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.context import NO_CONTEXT_SOURCE, ContextSource
+from claude_batch.prompts.definitions import digest_definitions
+from claude_batch.prompts.reviewed_files import ReviewedFiles
 from claude_batch.tasks.task import Task, TaskId, unique_tasks
+from claude_batch.waiting.settings import WaitingSettings
+from claude_batch.waiting.task_states import TaskReading, TaskState, WaitingReason, read_plan
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """The wishes that are recorded with a plan."""
+
+    source: PlanSource | None = None
+    lane: Literal["batch", "now", "auto", "later"] = "batch"
+    priority: int = NORMAL_PRIORITY  # 0 to 100, the greater is sent first
+    not_before: datetime | None = None
+    deadline: datetime | None = None
+    tags: tuple[str, ...] = ()
+    base_ref: str | None = None  # the branch that the pull request is to be merged into
+    rules: str | None = None  # the commit whose rule files apply
 
 
 @dataclass(frozen=True)
 class Resubmission:
-    """Tasks of a recorded plan that are sent again. Its other tasks serve as context."""
+    """Due tasks of a recorded plan. Its other tasks serve as context."""
 
     plan: Plan
     tasks: frozenset[TaskId]
-    follows: str  # the reason, a word of the ledger's files
+    follows: str | None  # the reason, a word of the ledger's files
 
 
 @dataclass(frozen=True)
@@ -34,17 +55,32 @@ class ReviewScope:
     skipped: tuple[SkippedFile, ...]
     context_source: ContextSource = NO_CONTEXT_SOURCE
     known_elsewhere: frozenset[TaskId] = frozenset()  # known to another ledger of this clone
-    resubmission: Resubmission | None = None  # None: all new tasks are sent
+    resubmission: Resubmission | None = None  # None: all waiting tasks are sent
+    options: PlanOptions = field(default_factory=PlanOptions)
+
+    @cached_property
+    def unique_tasks(self) -> tuple[Task, ...]:
+        return unique_tasks(self.tasks)
+
+    @cached_property
+    def files(self) -> ReviewedFiles:
+        return ReviewedFiles(self.unique_tasks, self.context_source.read_blobs)
+
+    @cached_property
+    def definitions(self) -> dict[TaskId, str]:
+        """The digest of the definition around each task; empty for tasks without one."""
+        return digest_definitions(self.unique_tasks, self.files)
 
 
 @dataclass(frozen=True)
 class PendingWork:
-    """A scope, compared with the ledger."""
+    """A plan, compared with the ledger."""
 
     scope: ReviewScope
-    new: tuple[Task, ...]
-    known: tuple[Task, ...]
-    solo_task_ids: frozenset[TaskId]  # each needs a request of its own
+    plan: Plan
+    readings: Mapping[TaskId, TaskReading]
+    new: tuple[Task, ...]  # to be sent
+    known: tuple[Task, ...]  # answered or in flight
     history: UsageHistory
     cache_hit_rate: Decimal  # the share of marked prefixes that is read from the cache
 
@@ -53,19 +89,47 @@ class PendingWork:
         cls,
         state: LedgerState,
         scope: ReviewScope,
+        plan: Plan,
+        settings: WaitingSettings,
+        now: datetime,
         token_ratios: Mapping[str, Pair] | None = None,
         cache_hit_rate: Decimal = prompt_cache.ASSUMED_HIT_RATE,
     ) -> "PendingWork":
-        tasks = unique_tasks(scope.tasks)
-        known = state.known_tasks(task.id for task in tasks) | scope.known_elsewhere
-        wanted = scope.resubmission.tasks if scope.resubmission else {task.id for task in tasks}
-        new_ids = wanted - known
-        new = tuple(task for task in tasks if task.id in new_ids)
+        readings = read_plan(state, plan, settings, now)
         return cls(
             scope,
-            new,
-            tuple(task for task in tasks if task.id in known),
-            frozenset(state.truncated_tasks(task.id for task in new)),
+            plan,
+            readings,
+            tuple(task for task in scope.unique_tasks if _is_sent(scope, readings.get(task.id), task)),
+            tuple(task for task in scope.unique_tasks if _is_known(scope, readings.get(task.id), task)),
             replace(UsageHistory.from_state(state), counted=token_ratios or {}),
             cache_hit_rate,
         )
+
+    @property
+    def solo_task_ids(self) -> frozenset[TaskId]:
+        """Each needs a request of its own."""
+        return frozenset(task for task, reading in self.readings.items() if reading.is_solo)
+
+    def limit_factor(self, tasks: tuple[Task, ...]) -> int:
+        """The factor by which `max_tokens` is larger than usual: answers were cut before."""
+        return max((self.readings[task.id].limit_factor for task in tasks), default=1)
+
+
+SENDABLE = (TaskState.WAITING, TaskState.CANCELLED)
+
+
+def _is_sent(scope: ReviewScope, reading: TaskReading | None, task: Task) -> bool:
+    if reading is None or task.id in scope.known_elsewhere:
+        return False
+    if scope.resubmission:
+        return task.id in scope.resubmission.tasks and reading.state is TaskState.WAITING
+    # A person or an event asks for it, which ends every wait but a hold and a later time.
+    is_held = reading.reason in (WaitingReason.PAUSED, WaitingReason.NOT_BEFORE)
+    return reading.state in SENDABLE and not is_held and scope.options.lane != "later"
+
+
+def _is_known(scope: ReviewScope, reading: TaskReading | None, task: Task) -> bool:
+    return task.id in scope.known_elsewhere or (
+        reading is not None and reading.state in (TaskState.ANSWERED, TaskState.IN_FLIGHT)
+    )

@@ -8,6 +8,7 @@ from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.ledger.store import Ledger
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import token_counting
+from claude_batch.submission.flush import Submission, plan_flush
 from claude_batch.submission.planner import SubmissionPlanner, SubmitResult
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import BatchSender, PrimerWait
@@ -39,10 +40,12 @@ def submit(
     # The claim is in the ledger before anything costs money, so that no other run sends the same.
     planner = _with_token_ratios(scope, planner, ledger.view(), anthropic)
     sender = BatchSender(ledger, anthropic, planner.prices, now, primer_wait)
-    plan = sender.claim(lambda state: planner.plan(state, scope))
+    submission = Submission(planner, scope)
+    flush = sender.claim(lambda state: plan_flush(state, [submission]))
+    (plan,) = flush.parts
     if plan.refused:
         raise plan.refused
-    return SubmitResult(plan, planner.config.lane, tuple(sender.send(plan.batches)))
+    return SubmitResult(plan, planner.config.lane, tuple(sender.send(flush.batches)))
 
 
 def _with_token_ratios(
@@ -51,6 +54,6 @@ def _with_token_ratios(
     """The planner with counts of the API, if no answers tell how many tokens a length has."""
     if token_counting.has_token_history(state, planner.config):
         return planner
-    requests = planner.plan(state, scope).requests()
+    requests = planner.plan(state, scope).requests
     counted = token_counting.count_sample(requests, anthropic)
     return replace(planner, token_ratios=token_counting.token_ratios(counted))

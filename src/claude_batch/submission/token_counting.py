@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from claude_batch.anthropic_api.client import AnthropicClient
-from claude_batch.batches.batching import PreparedRequest
 from claude_batch.config import rules
 from claude_batch.config.model import Config
 from claude_batch.ledger.usage_history import Pair, UsageHistory
 from claude_batch.ledger.view import LedgerState
+from claude_batch.submission.request_builder import PricedRequest
 
 SAMPLE_SIZE = 8  # of each model
 COUNTED_KEYS = ("model", "system", "messages", "output_config")
@@ -24,12 +24,12 @@ def has_token_history(state: LedgerState, config: Config) -> bool:
     return models <= UsageHistory.from_state(state).length.keys()
 
 
-def choose_sample(requests: Iterable[PreparedRequest]) -> Iterator[PreparedRequest]:
+def choose_sample(requests: Iterable[PricedRequest]) -> Iterator[PricedRequest]:
     """Choose requests, spread over the sizes, of models whose input is known by length only."""
-    groups: dict[str, list[PreparedRequest]] = {}
+    groups: dict[str, list[PricedRequest]] = {}
     for request in requests:
-        if request.expected and request.expected.input_basis == "length":
-            groups.setdefault(request.event.model, []).append(request)
+        if request.expected.input_basis == "length":
+            groups.setdefault(request.request.model, []).append(request)
     for group in groups.values():
         group.sort(key=lambda request: request.body.size)
         step = max(1.0, (len(group) - 1) / (SAMPLE_SIZE - 1))
@@ -43,8 +43,8 @@ def counting_params(params: bytes) -> bytes:
 
 
 def count_sample(
-    requests: Iterable[PreparedRequest], anthropic: AnthropicClient
-) -> Iterator[tuple[PreparedRequest, int]]:
+    requests: Iterable[PricedRequest], anthropic: AnthropicClient
+) -> Iterator[tuple[PricedRequest, int]]:
     """Count a sample of the requests. Stops at the first that the API does not count."""
     for request in choose_sample(requests):
         tokens = anthropic.count_tokens(counting_params(request.body.read()))
@@ -53,12 +53,11 @@ def count_sample(
         yield request, tokens
 
 
-def token_ratios(counted: Iterable[tuple[PreparedRequest, int]]) -> dict[str, Pair]:
+def token_ratios(counted: Iterable[tuple[PricedRequest, int]]) -> dict[str, Pair]:
     """By model, the counted tokens and the tokens by length of the same requests."""
     sums: dict[str, Pair] = {}
     for request, tokens in counted:
-        if request.expected:
-            total, by_length = sums.get(request.event.model, (0, 0))
-            by_length += request.expected.tokens_by_length
-            sums[request.event.model] = total + tokens, by_length
+        total, by_length = sums.get(request.request.model, (0, 0))
+        by_length += request.expected.tokens_by_length
+        sums[request.request.model] = total + tokens, by_length
     return sums

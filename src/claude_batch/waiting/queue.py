@@ -19,6 +19,9 @@ from claude_batch.waiting.task_states import (
     read_plan,
 )
 
+# Waits that no flush ends.
+FIRM = (WaitingReason.PAUSED, WaitingReason.NOT_BEFORE, WaitingReason.SUBMIT)
+
 
 @dataclass(frozen=True)
 class WaitingTask:
@@ -49,8 +52,8 @@ def due_by_plan(
     hold and a time that was asked for."""
     due: dict[str, dict[TaskId, TaskReading]] = {}
     for item in waiting:
-        is_asked = item.reading.reason not in (WaitingReason.PAUSED, WaitingReason.NOT_BEFORE)
-        if item.reading.is_due(now) or (is_flush and is_asked):
+        may_end = item.reading.reason not in FIRM
+        if item.reading.is_due(now) or (is_flush and may_end):
             due.setdefault(item.plan.id, {})[item.task.id] = item.reading
     return due
 
@@ -72,7 +75,7 @@ def _hold_until_flush(
     later = [
         item
         for item in waiting
-        if item.plan.lane == "later" and item.reading.reason is not WaitingReason.PAUSED
+        if item.plan.lane == "later" and item.reading.reason not in FIRM
     ]
     if not later or _is_reached(later, thresholds, now):
         return list(waiting)

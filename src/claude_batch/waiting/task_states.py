@@ -44,6 +44,7 @@ class WaitingReason(StrEnum):
     REFUSED = "refused by the API"
     NOT_BEFORE = "its time has not come"
     FLUSH = "a flush"
+    SUBMIT = "the next submit"  # its changes are in no commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,8 @@ class _PlanReader:
         for target in ("all", f"kind:{task.kind}", self.plan.id):
             if target in self.state.holds:
                 return WaitingReason.PAUSED, "", NEVER
+        if self.plan.head is None:
+            return WaitingReason.SUBMIT, "", NEVER
         if self.plan.not_before and self.now < self.plan.not_before:
             return WaitingReason.NOT_BEFORE, "", self.plan.not_before
         refusals = [*self._unpaid_failures(rows), *self._refused_intents(rows)]

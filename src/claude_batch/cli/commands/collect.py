@@ -86,28 +86,18 @@ def collect_ledger(
     anthropic, prices, run = anthropic_client(repository), load_prices(config), run_id(repository)
     keep_findings = config.retention == "answers"
     collector = Collector(ledger, anthropic, prices, run, clock.utc_now, keep_findings)
-    # In CI the rules come from the checked out base, as the configuration does.
-    is_ci = ci_runner(repository) is not None
-
     def fetch() -> CollectResult:
         if wait:
             return collector.wait(clock.sleep, progress_printer(), tasks)
         return collector.collect()
 
-    def load_scope(resubmission: Resubmission) -> ReviewScope:
-        rules = "HEAD" if is_ci else resubmission.plan.base
-        return load_resubmission_scope(repository, config, resubmission, run, rules)
+    flusher = build_flusher(repository, config, ledger)
 
-    def resubmit(scope: ReviewScope) -> SubmitResult:
-        # In the lane at half price: a retry has waited already.
-        batch_config = config.model_copy(update={"lane": "batch"})
-        kinds = kinds_including(config, (task.kind for task in scope.tasks))
-        planner = build_planner(batch_config, clock.utc_now(), kinds)
-        return submission.submit(scope, planner, ledger, anthropic, clock.utc_now)
+    def resubmit() -> CollectResult:
+        return resubmission_result(flusher.flush(FlushOptions(only_tried=True)))
 
-    resubmitter = Resubmitter(ledger, load_scope, resubmit, clock.utc_now)
     verifier = Verifier(ledger, anthropic, repository, config, prices, run, clock.utc_now, new_id)
-    steps = (fetch, resubmitter.send, verifier.send) if submit else (fetch,)
+    steps = (fetch, resubmit, verifier.send) if submit else (fetch,)
     return run_steps(steps, wait=wait)
 
 
