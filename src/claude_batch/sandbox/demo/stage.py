@@ -1,8 +1,8 @@
-"""`demo`: submit, collect and publish on this machine, against the two test servers."""
+"""The stage of `demo`: a clone whose origin and whose APIs are the two test servers."""
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ NOTE = (
     "the dollars are what the tokens would cost."
 )
 
-SECONDS = 2.0  # how long a batch takes in the demo
+BATCH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,10 @@ class DemoStage:
     title: str
     github: GitHubServer
 
-    def page(self) -> str:
-        """The pull request's conversation as one HTML file."""
-        said = self.github.conversation(self.pull)
-        return render_page(self.title, "octocat", BASE, HEAD, said, note=NOTE)
-
-
-@dataclass(frozen=True)
-class DemoActions:
-    """The commands of a demo, bound to its stage. Each prints its result as soon as it has it."""
-
-    submit: Callable[[], SubmitResult]
-    collect: Callable[[], CollectResult]
-    publish: Callable[[], PublishResult]
+    def render_page(self) -> str:
+        """Return the pull request's conversation as one HTML file."""
+        items = self.github.conversation(self.pull)
+        return render_page(self.title, "octocat", BASE, HEAD, items, note=NOTE)
 
 
 @dataclass(frozen=True)
@@ -62,62 +53,60 @@ class DemoResult:
     published: PublishResult
 
 
-def demo(verbs: DemoActions) -> DemoResult:
-    return DemoResult(verbs.submit(), verbs.collect(), verbs.publish())
-
-
 @contextmanager
-def stage(environ: Mapping[str, str], repo: Path | None, wanted: str | None) -> Iterator[DemoStage]:
-    """The sample, or a range of the user's own repository, of which nothing is touched."""
+def open_stage(
+    environ: Mapping[str, str], repo: Path | None, range_: str | None
+) -> Iterator[DemoStage]:
+    """Serve the sample repository, or a range of the user's `repo`, which is only read."""
     with tempfile.TemporaryDirectory(prefix="claude-batch-demo-") as folder:
         home = Path(folder)
-        clean = _without_identity(environ)
+        clean = _without_credentials(environ)
         bare = home / "origin.git"
-        title = _fill(bare, home, clean, repo, wanted)
-        with BatchesServer(seconds=SECONDS) as batches, GitHubServer(bare, clean) as hub:
-            number = hub.open_pull(title, HEAD, BASE)
-            world = clean | {
+        title = _create_origin(bare, home, clean, repo, range_)
+        with BatchesServer(seconds=BATCH_SECONDS) as batches, GitHubServer(bare, clean) as github:
+            number = github.open_pull(title, HEAD, BASE)
+            variables = clean | {
                 "ANTHROPIC_API_KEY": "sandbox",
                 "ANTHROPIC_BASE_URL": batches.url,
                 "GITHUB_TOKEN": "sandbox",
-                "GITHUB_API_URL": hub.url,
-                "GITHUB_REPOSITORY": hub.repository,
+                "GITHUB_API_URL": github.url,
+                "GITHUB_REPOSITORY": github.repository,
             }
             clone = home / "clone"
-            _clone(clone, hub.clone_url, bare, world)
-            yield DemoStage(clone, world, number, title, hub)
+            _clone(clone, github.clone_url, bare, variables)
+            yield DemoStage(clone, variables, number, title, github)
 
 
-def _without_identity(environ: Mapping[str, str]) -> dict[str, str]:
-    """Neither keys nor CI of the user's reach the demo, nor a proxy that would catch loopback."""
+def _without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the user's keys, CI and proxy for loopback."""
     prefixes = ("ANTHROPIC_", "GITHUB_", "GH_", "CLAUDE_BATCH_", "ACTIONS_")
     kept = {name: value for name, value in environ.items() if not name.startswith(prefixes)}
     return kept | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
-def _fill(
-    bare: Path, home: Path, environ: Mapping[str, str], repo: Path | None, wanted: str | None
+def _create_origin(
+    bare: Path, home: Path, environ: Mapping[str, str], repo: Path | None, range_: str | None
 ) -> str:
-    """Branches BASE and HEAD in a new bare repository; the pull request's title."""
+    """Create a bare repository with the branches BASE and HEAD. Return the pull request's title."""
     if repo is None:
         sample = make_sample(home / "sample", environ)
-        path, asked, title = sample.path, RangeSource(sample.base, sample.head), sample.title
+        path, source, title = sample.path, RangeSource(sample.base, sample.head), sample.title
     else:
-        path, asked = repo.resolve(), parse_range(wanted or "HEAD~1..HEAD")
-        title = f"{path.name}: {wanted or 'the last commit'}"
-    source = Repository.open(path, environ)
-    base, head = source.resolve(asked.base or "HEAD~1"), source.resolve(asked.head)
-    borrow(bare, source, {BASE: base, HEAD: head}, environ)
+        path, source = repo.resolve(), parse_range(range_ or "HEAD~1..HEAD")
+        title = f"{path.name}: {range_ or 'the last commit'}"
+    repository = Repository.open(path, environ)
+    base, head = repository.resolve(source.base or "HEAD~1"), repository.resolve(source.head)
+    _borrow_objects(bare, repository, {BASE: base, HEAD: head}, environ)
     return title
 
 
-def borrow(
+def _borrow_objects(
     bare: Path, source: Repository, branches: Mapping[str, str], environ: Mapping[str, str]
 ) -> None:
-    """A bare repository with these branches. Objects are borrowed: the source is only read."""
-    form = source.git.run("rev-parse", "--show-object-format").out.decode().strip()
+    """Create a bare repository with these branches. Its objects stay in `source`."""
+    object_format = source.git.run("rev-parse", "--show-object-format").out.decode().strip()
     outside = Git(environ, bare.parent, is_git_dir=False)
-    outside.run("init", "--quiet", "--bare", f"--object-format={form}", str(bare))
+    outside.run("init", "--quiet", "--bare", f"--object-format={object_format}", str(bare))
     (bare / "objects/info/alternates").write_text(f"{source.common_dir / 'objects'}\n")
     if (source.common_dir / "shallow").exists():
         shutil.copy(source.common_dir / "shallow", bare / "shallow")
@@ -128,7 +117,7 @@ def borrow(
 
 
 def _clone(path: Path, url: str, bare: Path, environ: Mapping[str, str]) -> None:
-    """Over HTTP, but with the objects at hand: nothing large is copied or checked out."""
+    """Clone over HTTP, but with the objects of `bare`: nothing large is copied."""
     with_token = url.replace("://", "://x-access-token:sandbox@")
     Git(environ, path.parent, is_git_dir=False).run(
         "clone", "--quiet", "--bare", "--reference", str(bare), with_token, str(path)
