@@ -133,7 +133,8 @@ def build_outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Out
     node_types = FUNCTIONS | HOLDERS | KEYS | ({JSON_KEY} if grammar == ".json" else set())
     points = (
         Point(line - 1, column)
-        for line in _existing_lines(lines, code_lines)
+        for line in lines
+        if 1 <= line <= len(code_lines)
         for column in _first_and_last_column(code_lines[line - 1])
     )
     blocks: dict[int, Block] = {}
@@ -145,10 +146,6 @@ def build_outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Out
         tuple(sorted(blocks.values(), key=lambda block: (block.first, -block.last))),
         tuple(_imports(tree.root_node, code)),
     )
-
-
-def _existing_lines(lines: Iterable[int], code_lines: list[bytes]) -> Iterator[int]:
-    return (line for line in lines if 1 <= line <= len(code_lines))
 
 
 def _first_and_last_column(text: bytes) -> set[int]:
