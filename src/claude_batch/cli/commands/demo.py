@@ -19,7 +19,7 @@ from claude_batch.cli.options import (
     write_page,
 )
 from claude_batch.cli.output.collect_result import collect_document, collect_text
-from claude_batch.cli.output.json_writer import Json, select
+from claude_batch.cli.output.json_writer import Json
 from claude_batch.cli.output.publish_result import publish_document, publish_text
 from claude_batch.cli.output.receipt import receipt_lines
 from claude_batch.cli.output.submit_result import submit_document, submit_text
@@ -28,7 +28,7 @@ from claude_batch.cli.source_options import RangeFlag
 from claude_batch.environment import environment
 from claude_batch.errors import BadUsage
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.sandbox.demo.run import NOTE, DemoStage, stage
+from claude_batch.sandbox.demo.stage import NOTE, DemoStage, open_stage
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.sources import PullRequestSource
 
@@ -58,18 +58,18 @@ def demo(
     if range_ and repo is None:
         raise BadUsage("--range was given without --repo", "name the repository with --repo PATH")
     print_status("starting local test servers for both APIs ...")
-    with stage(environment(), repo, range_) as demo_stage:
-        result = _run_commands(demo_stage, out)
-        page = demo_stage.page()
+    with open_stage(environment(), repo, range_) as stage:
+        result = _run_commands(stage, out)
+        page = stage.render_page()
     write_page(page, out)
     print_result(result, _document, _text, output_format)
 
 
-def _run_commands(demo_stage: DemoStage, out: Path) -> DemoResult:
+def _run_commands(stage: DemoStage, out: Path) -> DemoResult:
     """Submit, collect and publish. Each result is printed as soon as it is known."""
-    repository = open_repository(demo_stage.clone, demo_stage.environ)
-    pull_request = demo_stage.pull
-    print_status(f"submit: reading {demo_stage.title} ...")
+    repository = open_repository(stage.clone, stage.environ)
+    pull_request = stage.pull
+    print_status(f"submit: reading {stage.title} ...")
     source = PullRequestSource(pull_request)
     submission = submit.run(repository, source, {"budget": "off"}, share=True)
     print_status(submit_text(submission))
@@ -91,7 +91,7 @@ def _document(result: DemoResult) -> Json:
         "collect": collect_document(result.collection),
         "publish": publish_document([result.publication]),
         "findings": [
-            {**placed.finding.model_dump(), **select(placed, "path", "line", "side")}
+            {"line": placed.line, **placed.finding.model_dump()}
             for placed in result.publication.placed
         ],
         "page": str(result.page),

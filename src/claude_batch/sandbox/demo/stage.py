@@ -7,15 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from claude_batch.batches.collect_result import CollectResult
 from claude_batch.git.process import Git
 from claude_batch.git.repository import Repository
-from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.demo.page import render_page
 from claude_batch.sandbox.demo.sample import make_sample
 from claude_batch.sandbox.github_server.server import GitHubServer
-from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.sources import RangeSource, parse_range
 
 BASE, HEAD = "main", "demo"
@@ -42,15 +39,6 @@ class DemoStage:
         """Return the pull request's conversation as one HTML file."""
         items = self.github.conversation(self.pull)
         return render_page(self.title, "octocat", BASE, HEAD, items, note=NOTE)
-
-
-@dataclass(frozen=True)
-class DemoResult:
-    """The results of the three steps of a demo."""
-
-    submission: SubmitResult
-    collection: CollectResult
-    published: PublishResult
 
 
 @contextmanager
