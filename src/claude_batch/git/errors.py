@@ -141,12 +141,12 @@ def lost_ref_error(ref: str, remote: str, tracking_ref: str, last_tip: str | Non
     """`tracking_ref` is the private ref of a clone that holds the tip it has seen last."""
     if last_tip:
         return CannotRecord(
-            f"{ref} is gone from {remote}, and what it held would be paid for again",
+            f"{ref} is gone from {remote}, and the reviews in it would be paid for again",
             f"bring it back with `git push {remote} {last_tip}:{ref}`, "
             f"or forget it for good with `git update-ref -d {tracking_ref}`",
         )
     return CannotRecord(
-        f"{remote} has no {ref}, but claude-batch has been at work here before",
+        f"{remote} has no {ref}, but claude-batch has run here before",
         f"bring it back from a clone that has it with `git push {remote} {tracking_ref}:{ref}`; "
         "or delete our summary comment to start over and pay again",
     )
@@ -188,5 +188,5 @@ def cannot_read_index(error_text: str, error_line: str) -> CannotRead:
         )
     return CannotRead(
         f"the staged changes cannot be read: {error_line}",
-        "`git write-tree` must work first; `git fsck` says what is missing",
+        "`git write-tree` must work first; `git fsck` lists missing objects",
     )

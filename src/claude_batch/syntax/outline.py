@@ -13,12 +13,12 @@ from tree_sitter import Node, Point, Tree
 
 from claude_batch.syntax.languages import Grammar, parse_within
 
-# Of the parser's progress: code takes one for eighty bytes or more. A file that takes longer
-# is not code. A file of more than 200 KB can be too much, and goes without its outline.
+# The limit of parser steps. Code takes a step for eighty bytes or more; a file that takes more
+# steps is not code. A file of more than 200 KB can exceed the limit, and has no outline then.
 STEPS, STEP_BYTES, MOST_STEPS = 300, 80, 1_500
 DEEPEST = 200
 
-# Node types of all grammars together: what one means here, another does not use for something else.
+# Node types of all grammars together: no two grammars use one of them for different things.
 FUNCTIONS = frozenset(
     {
         "arrow_function",
@@ -65,9 +65,9 @@ HOLDERS = frozenset(
     }
 )
 
-# In data files the keys above a line say what it is about.
+# In data files the keys above a line are its context.
 KEYS = frozenset({"block_mapping_pair", "table", "table_array_element"})
-JSON_KEY = "pair"  # which other grammars have too, for something smaller
+JSON_KEY = "pair"  # other grammars use it for something smaller
 
 IMPORTS = frozenset(
     {
