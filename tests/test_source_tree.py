@@ -39,8 +39,8 @@ ORDER = (
 
 # Only these files do I/O: all others are functions of their arguments. "*" is a whole package.
 DO_IO = {
-    "git": "process objects fetching repository trees refs branches earlier_commits work_tree patch "
-    "hook hook_queue temporary_files",
+    "git": "process objects fetching repository trees refs branches earlier_commits work_tree "
+    "patch hook hook_queue temporary_files",
     "anthropic_api": "client request_body",
     "github_api": "connection",
     "ledger": "git_store repair",

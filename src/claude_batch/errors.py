@@ -1,21 +1,4 @@
-"""Exceptions. Each has a problem and a remedy; the CLI prints both.
-
-ClaudeBatchError            exit 3
-├── BadUsage                exit 2
-├── BadConfig
-├── CannotRead              a repository, a commit or a file
-├── CannotFetch             git transport
-├── CannotRecord            the ledger, or a file
-│   └── LedgerIsNewer
-├── CannotSubmit            the Message Batches API refused the batch
-│   └── SubmitUnclear       the outcome is unknown; a blind retry could pay twice
-├── CannotCollect
-│   └── CannotFind          the API does not know the object, or has expired it
-├── CannotPublish           GitHub refused
-│   ├── ReviewRefused       422: at least one comment of the review is invalid
-│   └── ThreadsRefused      GraphQL refused: threads can be neither listed nor resolved
-└── BudgetExceeded          exit 4
-"""
+"""Exceptions. Each has a problem and a remedy; the CLI prints both."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,56 +17,56 @@ class BadUsage(ClaudeBatchError):
     exit_code = 2
 
 
+class BudgetExceeded(ClaudeBatchError):
+    exit_code = 4
+
+
 class BadConfig(ClaudeBatchError):
-    pass
+    """The configuration is invalid."""
 
 
 class CannotRead(ClaudeBatchError):
-    pass
+    """A repository, a commit or a file cannot be read."""
 
 
 class CannotFetch(ClaudeBatchError):
-    pass
+    """git could not fetch from a remote."""
 
 
 class CannotRecord(ClaudeBatchError):
-    pass
+    """The ledger, or a file, cannot be written."""
 
 
 class LedgerIsNewer(CannotRecord):
-    pass
+    """A newer version has written the ledger."""
 
 
 class CannotSubmit(ClaudeBatchError):
-    pass
+    """The Anthropic API refused a request that costs money."""
 
 
 class SubmitUnclear(CannotSubmit):
-    pass
+    """The request may have been accepted; sending it again could pay twice."""
 
 
 class CannotCollect(ClaudeBatchError):
-    pass
+    """The Anthropic API refused a read."""
 
 
 class CannotFind(CannotCollect):
-    pass
+    """The Anthropic API does not know the object, or has expired it."""
 
 
 class CannotPublish(ClaudeBatchError):
-    pass
+    """GitHub refused."""
 
 
 class ReviewRefused(CannotPublish):
-    pass
+    """422: at least one comment of the review is invalid."""
 
 
 class ThreadsRefused(CannotPublish):
-    pass
-
-
-class BudgetExceeded(ClaudeBatchError):
-    exit_code = 4
+    """GraphQL refused: threads can be neither listed nor resolved."""
 
 
 @contextmanager

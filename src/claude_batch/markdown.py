@@ -25,7 +25,8 @@ RENDERED = ("suggestion", "mermaid", "math", "geojson", "topojson", "stl")
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;"} | {char: "\\" + char for char in "\\`[]_|~"})
 PLAIN = ESCAPES | {ord("*"): r"\*"}
 
-# What GitHub makes a mention, a reference to an issue or a link of, up to where it is broken.
+# GitHub turns these into mentions, references to issues and links. A zero-width space after the
+# match prevents it.
 AUTOLINKED = re.compile(r"@(?=\w)|(?:#|\bGH-)(?=\d)|:(?=//)|www(?=\.)", re.I)
 ZERO_WIDTH = "\u200b"
 
@@ -56,7 +57,7 @@ def escape_line(text: str, limit: int = 200) -> str:
 def code_span(text: str) -> str:
     """A code span."""
     shown = strip_hidden(text).replace("\n", " ").replace("<!--", "<! --")
-    # A table splits its rows at a bar before it looks for code, and what follows would be live.
+    # A table splits its rows at a bar before it looks for code. The text after it would be live.
     if "|" in shown and re.search(r"[<@\[#]|//|www\.", shown):
         return f"<code>{_escaped(shown, PLAIN)}</code>"
     ticks = "`" * (_longest_run(shown) + 1)
@@ -120,7 +121,7 @@ def _linkless(text: str, escapes: dict[int, str]) -> Iterator[str]:
 
 
 def _joined(parts: Iterable[str]) -> str:
-    """Two code spans that touch would run into one another."""
+    """Join parts, with a zero-width space between code spans, which would run together."""
     whole = ""
     for part in parts:
         whole += ZERO_WIDTH + part if whole.endswith("`") and part.startswith("`") else part

@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from claude_batch.cli.output import json_documents
+from claude_batch.cli.output.publish_result import publish_document
 from claude_batch.exports.export import export_findings
 from claude_batch.findings.parsing import MAX_FINDINGS
 from claude_batch.git.work_tree import WorkTree
@@ -52,7 +52,7 @@ def told(tmp_path: Path) -> Open:
 
 def reasons(pull: PullRig) -> dict[str, int]:
     """Publishes; what was not posted, as scripts are told."""
-    rows = json_documents.publication([pull.publish()])["dropped"]
+    rows = publish_document([pull.publish()])["dropped"]
     assert isinstance(rows, list)
     return {row["reason"]: row["count"] for row in rows}
 

@@ -9,8 +9,8 @@ from claude_batch.anthropic_api.request_body import InMemoryBody
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches import cancel
 from claude_batch.batches.collect_result import Progress, merge_results
-from claude_batch.cli.output import json_documents
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.output.collect_result import collect_document
+from claude_batch.cli.output.json_writer import write_json
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import CannotCollect, SubmitUnclear
 from claude_batch.findings.finding import Finding
@@ -80,7 +80,7 @@ def test_each_outcome_is_recorded_as_what_it_is(work: Work) -> None:
             assert found[path].usd is None
         assert found["overloaded.py"].error == "overloaded_error: busy"
         assert "cyber" in str(found["refused.py"].error)
-        said = json.loads(document(json_documents.collection(done)))
+        said = json.loads(write_json(collect_document(done)))
         assert said["receipt"]["usd"] > 0
         assert sum(said["answers"].values()) == len(OUTCOMES)
         # What failed a second time waits for `retry`; what was canceled was never tried.

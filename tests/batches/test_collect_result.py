@@ -6,7 +6,7 @@ from claude_batch.batches.collect_result import (
     CollectResult,
     merge_results,
 )
-from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.output.collect_result import collect_document, collect_text
 from claude_batch.ledger.events import AnswerRecorded
 from ledger_events import answered, failed
 
@@ -43,8 +43,8 @@ def test_answers_are_read_one_by_one_when_they_are_looked_at() -> None:
 def test_each_answer_is_read_once_for_all_that_is_said_of_it() -> None:
     rows = Counted()
     done = CollectResult((), Answers(tuple((rows, n) for n in rows)), ())
-    assert json_documents.collection(done)["answers"]["succeeded"] == 9
-    assert "answers: 9 succeeded; 0 findings" in text.collection(done)
+    assert collect_document(done)["answers"]["succeeded"] == 9
+    assert "answers: 9 succeeded; 0 findings" in collect_text(done)
     assert done.receipt.requests == 9
     assert rows.read == [*range(9)]
 

@@ -5,8 +5,13 @@ from datetime import timedelta
 import pytest
 
 from claude_batch.batches.status import list_batches, show, status
-from claude_batch.cli.output import json_documents, text
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.output.json_writer import write_json
+from claude_batch.cli.output.status_result import (
+    batch_line,
+    details_document,
+    status_document,
+    status_text,
+)
 from claude_batch.errors import BadUsage, CannotSubmit
 from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.sandbox.http_messages import Fault, fail_calls
@@ -26,7 +31,7 @@ def test_what_is_open_done_and_spent(rig: Rig) -> None:
     rig.collect()
     (sent,) = rig.submit(rig.given({"path": "b.py", "text": "b = 1\n"})).sent
     found = status(rig.ledger, rig.clock())
-    said = json.loads(document(json_documents.status([found])))
+    said = json.loads(write_json(status_document([found])))
     assert [(row["id"], row["status"], row["requests"]) for row in said["batches"]] == [
         (sent.id, "in_progress", 1)
     ]
@@ -46,7 +51,7 @@ def test_failed_tasks_are_counted_and_named(work: Work) -> None:
         found = status(rig.ledger, rig.clock())
         assert (found.batches, found.pending_tasks) == ((), 0)
         (failed,) = found.failed
-        said = text.status([found]).splitlines()
+        said = status_text([found]).splitlines()
         assert said[0].startswith("0 tasks pending, 1 failed, $")
         assert said[1:] == [
             f"failed: a.py (review, task {failed.id[:12]}): invalid_request_error: no",
@@ -62,7 +67,7 @@ def test_a_batch_that_is_late_is_warned_of(work: Work) -> None:
         (warning,) = status(rig.ledger, rig.clock()).warnings
         assert "will expire at 2026-11-23 10:00 UTC" in warning
         assert rig.collect().notes == (warning,)
-        assert json.loads(document(json_documents.status([status(rig.ledger, rig.clock())])))[
+        assert json.loads(write_json(status_document([status(rig.ledger, rig.clock())])))[
             "warnings"
         ] == [warning]
         rig.clock.forward(hours=3)
@@ -98,9 +103,9 @@ def test_the_list_says_why_a_batch_was_never_sent(work: Work) -> None:
         rig.submit(subject)
         sent, lost = list_batches(rig.ledger, rig.clock())
         assert (sent.not_sent, lost.status, lost.not_sent) == (None, "lost", said.value.problem)
-        assert "not sent" not in text.batch(sent)
-        assert text.batch(lost).endswith(f"1 request, 1 task; not sent: {said.value.problem}")
-        assert list(json_documents.batch(lost)) == [
+        assert "not sent" not in batch_line(sent)
+        assert batch_line(lost).endswith(f"1 request, 1 task; not sent: {said.value.problem}")
+        assert list(json.loads(write_json(lost))) == [
             *("id", "status", "created_at", "expires_at", "requests", "tasks", "lane", "not_sent")
         ]
 
@@ -108,7 +113,7 @@ def test_the_list_says_why_a_batch_was_never_sent(work: Work) -> None:
 class TestShow:
     def seen(self, rig: Rig, prefix: str) -> dict[str, object]:
         loaded: dict[str, object] = json.loads(
-            document(json_documents.shown(show([rig.ledger], prefix, rig.clock())))
+            write_json(details_document(show([rig.ledger], prefix, rig.clock())))
         )
         return loaded
 

@@ -9,7 +9,7 @@ import pytest
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli.commands.ci import CiRun
 from claude_batch.cli.output.ci_result import CiResult, ci_document
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.output.json_writer import write_json
 from claude_batch.config.model import Config, Lane
 from claude_batch.errors import (
     BadConfig,
@@ -138,7 +138,7 @@ def test_an_event_without_steps_is_noted(event: str, note: str) -> None:
 
 def test_what_it_did_is_one_document() -> None:
     done = run("schedule", {}, Calls())
-    said = json.loads(document(ci_document(done)))
+    said = json.loads(write_json(ci_document(done)))
     assert said.keys() >= {"event", "notes", "warnings", "collect", "publish"}
     assert "submit" not in said
     assert said["publish"]["pull_request"] == 7
@@ -173,7 +173,7 @@ def test_an_outage_is_a_warning(outage: ClaudeBatchError) -> None:
     done = run("pull_request", payload("opened"), Calls({"submit": outage}))
     assert done.warnings == [outage]
     assert done.submission is None
-    said = json.loads(document(ci_document(done)))["warnings"]
+    said = json.loads(write_json(ci_document(done)))["warnings"]
     assert said == [{"problem": outage.problem, "remedy": outage.remedy}]
 
 

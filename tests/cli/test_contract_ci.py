@@ -240,7 +240,7 @@ def troubled(tmp_path_factory) -> Iterator[tuple[Place, dict[str, Ran]]]:
     [
         ("anthropic", "the connection to the Anthropic API failed"),
         ("github", "cannot read pull request 1: http://127.0.0.1:9 could not be reached"),
-        ("token", "GitHub cannot be asked"),
+        ("token", "there is no token for GitHub"),
         ("budget", "nothing was sent: up to $0.0"),
     ],
 )

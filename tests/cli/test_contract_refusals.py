@@ -43,7 +43,7 @@ WORLD = {
     "no token": (
         ["submit", "--pr", "1"],
         {"GITHUB_TOKEN": None},
-        "GitHub cannot be asked",
+        "there is no token for GitHub",
         "set GITHUB_TOKEN",
     ),
     "wrong token": (
@@ -291,7 +291,7 @@ def test_a_fresh_clone_sees_by_our_comment_that_there_was_a_memory(tmp_path):
         for ref in known.decode().split():
             place.shop.git("update-ref", "-d", ref)
         said, done = place.run("submit", "--pr", "1", code=3).refusal()
-        assert said.endswith("claude-batch has been at work here before")
+        assert said.endswith("claude-batch has run here before")
         assert "delete our summary comment to start over" in done
         assert place.created() == 1
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.output.json_writer import write_json
 
 
 @pytest.mark.parametrize(
@@ -26,18 +26,18 @@ from claude_batch.cli.output.json_writer import document
     ],
 )
 def test_money_is_written_digit_for_digit(amount: str, text: str) -> None:
-    assert document(Decimal(amount)) == text
+    assert write_json(Decimal(amount)) == text
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=12))
 def test_money_comes_back_as_it_was(amount: Decimal) -> None:
-    assert json.loads(document({"usd": amount}), parse_float=Decimal)["usd"] == amount
+    assert json.loads(write_json({"usd": amount}), parse_float=Decimal)["usd"] == amount
 
 
 def test_times_are_in_utc() -> None:
     noon = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-    assert document(noon) == '"2026-11-22T12:00:00Z"'
-    assert document(noon.astimezone(timezone(timedelta(hours=9)))) == '"2026-11-22T12:00:00Z"'
+    assert write_json(noon) == '"2026-11-22T12:00:00Z"'
+    assert write_json(noon.astimezone(timezone(timedelta(hours=9)))) == '"2026-11-22T12:00:00Z"'
 
 
 class Color(StrEnum):
@@ -58,7 +58,7 @@ class Outer:
 
 def test_a_whole_document() -> None:
     outer = Outer(Inner(usd=Decimal("0.10"), color=Color.RED), (1, 2))
-    assert document({"a": outer, "empty": [], "none": {}, "yes": True, "said": 'ä "q"'}) == (
+    assert write_json({"a": outer, "empty": [], "none": {}, "yes": True, "said": 'ä "q"'}) == (
         "{\n"
         '  "a": {\n'
         '    "inner": {\n'
@@ -88,4 +88,4 @@ NESTED = st.recursive(
 
 @given(NESTED)
 def test_any_nesting_is_json(value: object) -> None:
-    assert json.loads(document(value)) == value
+    assert json.loads(write_json(value)) == value

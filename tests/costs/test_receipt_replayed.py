@@ -12,7 +12,7 @@ import yaml
 from claude_batch.anthropic_api.results import parse_result_line
 from claude_batch.batches.batching import custom_id
 from claude_batch.batches.record_answers import AnswerRecorder
-from claude_batch.cli.output.text import paid
+from claude_batch.cli.output.receipt import receipt_lines
 from claude_batch.config.loader import parse_config
 from claude_batch.costs.custom_rates import apply_custom_rates
 from claude_batch.costs.prices import Prices
@@ -127,7 +127,7 @@ def test_without_those_rates_they_are_unknown_and_not_free() -> None:
     made = build_receipt(answers(cassette("basic_batch_completion.yaml")))
     assert (made.unpriced, made.usd, made.usd_standard) == (3, 0, 0)
     assert (made.input_tokens, made.output_tokens) == (31, 845)
-    assert "unknown: 3 answers without a known price or usage" in paid(made)
+    assert "unknown: 3 answers without a known price or usage" in receipt_lines(made)
 
 
 def changed(**fields: object) -> list[object]:

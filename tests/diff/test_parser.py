@@ -2,8 +2,8 @@
 
 import pytest
 
-from claude_batch.diff.model import Hunk
-from claude_batch.diff.parser import DiffRecord, parse_diff
+from claude_batch.diff.model import FileChange, Hunk
+from claude_batch.diff.parser import parse_diff
 from claude_batch.errors import CannotRead
 
 A, B, NONE = "a" * 40, "b" * 40, "0" * 40
@@ -51,16 +51,17 @@ index {NONE}..{B}
 +diff --git a/x b/x
 +@@ -1 +1 @@
 """
-RECORDS = [
-    DiffRecord(0o100644, 0o100644, A, B, "modified", b"a.py", b"a.py",
-           (Hunk(1, 1, b" a\n-b\n+B"), Hunk(90, 90, b"-x\n+y", b"def f():")), False),
-    DiffRecord(0o100644, 0o100755, A, B, "renamed", b"b.py", b"diff --git x",
-           (Hunk(5, 4, b"-gone"),), False),
-    DiffRecord(0o120000, 0o100644, A, B, "typechange", b"link", b"link",
-           (Hunk(0, 1, b"+text"),), False),
-    DiffRecord(0o100644, 0o100644, A, B, "modified", b"pic.png", b"pic.png", (), True),
-    DiffRecord(0, 0o100644, NONE, B, "added", b"z", b"z",
-           (Hunk(0, 1, b"+diff --git a/x b/x\n+@@ -1 +1 @@"),), False),
+TEXT = 0o100644
+CHANGES = [
+    FileChange("a.py", "a.py", "modified", TEXT, TEXT, A, B, False,
+           (Hunk(1, 1, b" a\n-b\n+B"), Hunk(90, 90, b"-x\n+y", b"def f():"))),
+    FileChange("diff --git x", "b.py", "renamed", TEXT, 0o100755, A, B, False,
+           (Hunk(5, 4, b"-gone"),)),
+    FileChange("link", "link", "typechange", 0o120000, TEXT, A, B, False,
+           (Hunk(0, 1, b"+text"),)),
+    FileChange("pic.png", "pic.png", "modified", TEXT, TEXT, A, B, True, ()),
+    FileChange("z", "z", "added", 0, TEXT, NONE, B, False,
+           (Hunk(0, 1, b"+diff --git a/x b/x\n+@@ -1 +1 @@"),)),
 ]  # fmt: skip
 
 
@@ -71,12 +72,12 @@ def cut(printed: str, size: int) -> list[bytes]:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 500, 10_000])
 def test_files_are_the_same_wherever_a_piece_ends(size: int) -> None:
-    assert list(parse_diff(cut(f"{RAW}\0{PATCHES}", size))) == RECORDS
+    assert list(parse_diff(cut(f"{RAW}\0{PATCHES}", size))) == CHANGES
 
 
 def test_a_file_is_there_before_the_next_one_is_printed() -> None:
     pieces = iter([f"{RAW}\0{PATCHES}".encode()[:1000]])
-    assert next(parse_diff(pieces)) == RECORDS[0]
+    assert next(parse_diff(pieces)) == CHANGES[0]
 
 
 def test_no_change_is_no_file() -> None:

@@ -329,7 +329,7 @@ def test_a_deleted_branch_is_not_made_anew(remote: Work, clone: Work) -> None:
 
 def test_a_sign_of_an_earlier_life_forbids_the_first_write(clone: Work) -> None:
     ledger = open_ledger(clone, marker_seen=lambda: True)
-    with pytest.raises(CannotRecord, match="has been at work here before"):
+    with pytest.raises(CannotRecord, match="has run here before"):
         ledger.transact(always(plan("p1")))
     open_ledger(clone).transact(always(plan("p1")))
     assert len(ledger.transact(always(plan("p2"))).plans) == 2

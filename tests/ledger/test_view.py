@@ -13,6 +13,7 @@ from claude_batch.ledger.events import (
     AnyEvent,
     BatchLookup,
     FeedbackRecorded,
+    FoldedRequest,
     Lease,
     Post,
     PullRequestClosed,
@@ -200,6 +201,19 @@ def test_an_answer_whose_intent_is_unreadable_is_counted_and_named() -> None:
     view = LedgerState.from_events([answered("i9")], damaged=("log/x: broken",))
     assert view.damaged == ("log/x: broken", "intent i9: answered, but not readable")
     assert view.spent(at(0)) == Decimal("0.02")
+    assert view.spent(at(11)) == 0, "it was paid before"
+    assert view.spent(at(0), pr=7) == 0, "nobody knows its pull request"
+    folded = LedgerState.from_events([answered("i9"), settled("i9", 0, "t1")])
+    assert (folded.spent(at(0)), folded.damaged) == (Decimal("0.02"), ())
+
+
+def test_a_folded_request_has_the_model_of_its_answer() -> None:
+    row = FoldedRequest.from_request(
+        asked("i1", 0, "t1", model="claude-opus-5"),
+        answered("i1", model="claude-opus-5-2"),
+        "batch",
+    )
+    assert (row.request().model, row.answer().model) == ("claude-opus-5-2", "claude-opus-5-2")
 
 
 def test_the_latest_counts_of_plans_posts_leases_and_closings() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from claude_batch.cli.output import text
+from claude_batch.cli.commands.findings import precision_table
 from claude_batch.findings.finding import Severity
 from claude_batch.ledger.events import FeedbackRecorded, Post
 from claude_batch.pull_requests.outcomes import Precision, compute_precision, final_outcome
@@ -59,7 +59,7 @@ def test_precision_counts_what_somebody_judged() -> None:
         Precision("review", Severity.MEDIUM, 1, 0, 0),
     ]
     assert [row.share for row in found] == [Decimal(0), Decimal("0.667"), None]
-    assert text.precision(found) == (
+    assert precision_table(found) == (
         "kind, severity  posted  accepted  rejected  precision\n"
         "docs, low            1         0         1         0%\n"
         "review, high         4         2         1        67%\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.cli.output import json_documents
+from claude_batch.cli.output.publish_result import publish_document
 from claude_batch.config.model import Config
 from claude_batch.errors import CannotPublish
 from claude_batch.findings.finding import Severity
@@ -64,7 +64,7 @@ def test_findings_stand_at_their_lines_with_one_summary_and_one_check(shop_open:
         }
         assert len(done.placed) == 3
         assert done.receipt.usd > 0
-        (said,) = json_documents.publication([done])["pull_requests"]  # type: ignore[misc]
+        (said,) = publish_document([done])["pull_requests"]  # type: ignore[misc]
         assert (said["pull_request"], said["posted"]) == (pull.number, 4)
 
 

@@ -19,6 +19,7 @@ from claude_batch.pull_requests.review_plan import (
     ReviewPlan,
     body_digest,
     comment_fault,
+    our_review_comments,
     plan_review,
 )
 from claude_batch.pull_requests.selection import Selection
@@ -176,6 +177,43 @@ def test_a_marker_counts_only_with_our_login_or_our_record() -> None:
     assert len(plan(Selection([one], [], []), ExistingComments([theirs], {}, None)).create) == 1
     recorded = ExistingComments([theirs], {key(1): post("comment", key(1), 9)}, None)
     assert plan(Selection([one], [], []), recorded).create == ()
+
+
+def test_a_reply_of_ours_with_a_marker_does_not_stand_for_its_finding() -> None:
+    one, other = placed(1), placed(2)
+    reply = replace(stands(other, 10), in_reply_to=9)
+    remote = ExistingComments([stands(one, 9), reply], {}, BOT)
+    publication = plan(Selection([one, other], [], []), remote)
+    assert [new.fingerprint for new in publication.create] == [key(2)]
+    assert publication.unchanged == 1
+    assert our_review_comments(remote) == {9: key(1)}
+
+
+@pytest.mark.parametrize("order", [(8, 9), (9, 8)])
+@pytest.mark.parametrize(("recorded", "edited"), [(None, 8), (8, 8), (9, 9)])
+def test_of_two_comments_with_one_marker_one_is_edited(
+    order: tuple[int, int], recorded: int | None, edited: int
+) -> None:
+    """The recorded one, else the first."""
+    before, after = placed(1), placed(1, body="Said better.")
+    posts = {key(1): post("comment", key(1), recorded)} if recorded else {}
+    remote = ExistingComments([stands(before, number) for number in order], posts, BOT)
+    publication = plan(Selection([after], [], []), remote)
+    assert [edit.id for edit in publication.edit] == [edited]
+    assert publication.create == ()
+
+
+@pytest.mark.parametrize("order", [(3, 4), (4, 3)])
+@pytest.mark.parametrize(("recorded", "edited"), [(None, 3), (4, 4)])
+def test_of_two_summaries_one_is_edited(
+    order: tuple[int, int], recorded: int | None, edited: int
+) -> None:
+    body = plan(Selection([placed(1)], [], [])).summary
+    assert body
+    posts = {"summary": post("summary", "summary", recorded)} if recorded else {}
+    comments = [RemoteComment(number, BOT, body) for number in order]
+    publication = plan(Selection([], [], []), ExistingComments(comments, posts, BOT))
+    assert (publication.summary_id, publication.summary_due) == (edited, True)
 
 
 def test_a_conversation_comment_is_no_review_comment_of_the_same_id() -> None:

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from claude_batch.cli.output import text
-from claude_batch.cli.output.json_documents import estimate as as_json
+from claude_batch.cli.output.submit_result import estimate_document, estimate_text
 from claude_batch.costs.prices import UnknownModel
 from claude_batch.diff.model import Hunk
 from claude_batch.ledger.view import LedgerState
@@ -130,13 +129,13 @@ def test_a_model_of_the_ladder_without_a_price_is_found_before_it_is_needed() ->
 
 def test_what_was_given_up_is_said() -> None:
     done = SubmitResult(claim(most(LADDER[:2])), "batch")
-    said = text.estimate(done).splitlines()
+    said = estimate_text(done).splitlines()
     assert said[1:3] == [
         "over budget, reduced by: claude-haiku-5-5 instead of claude-sonnet-5-5",
         "over budget, reduced by: effort low instead of medium",
     ]
-    assert "estimate from defaults: 1 request" in text.estimate(done)
-    assert as_json(done)["ladder"] == [
+    assert "estimate from defaults: 1 request" in estimate_text(done)
+    assert list(estimate_document(done)["ladder"]) == [
         "claude-haiku-5-5 instead of claude-sonnet-5-5",
         "effort low instead of medium",
     ]

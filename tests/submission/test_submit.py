@@ -10,8 +10,8 @@ import pytest
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.batching import PlannedBatch
-from claude_batch.cli.output import json_documents
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.output.json_writer import write_json
+from claude_batch.cli.output.submit_result import submit_document
 from claude_batch.config.model import Budget, Config
 from claude_batch.errors import BadConfig, BudgetExceeded, CannotSubmit, SubmitUnclear
 from claude_batch.ledger.view import TaskStatus
@@ -49,7 +49,7 @@ def test_what_is_claimed_sent_and_recorded(rig: Rig) -> None:
 
 def test_the_document_of_scripts(rig: Rig) -> None:
     done = rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
-    said = json.loads(document(json_documents.submission(done)))
+    said = json.loads(write_json(submit_document(done)))
     assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
     assert said["batches"] == [{"id": done.sent[0].id, "requests": 1, "tasks": 1}]
     assert said["requests"] == 1
@@ -130,7 +130,7 @@ def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> No
     assert "src/login.py" in content(params)
     assert params["output_config"]["effort"] == "medium", "more effort saves nothing"
     assert first.plan.ladder_steps == ("only the riskiest files",)
-    said = json.loads(document(json_documents.submission(first)))
+    said = json.loads(write_json(submit_document(first)))
     assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
     assert said["left_out"] == [
         {"path": "src/view.py", "reason": "over budget: only the riskiest files are sent"}

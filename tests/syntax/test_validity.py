@@ -2,7 +2,7 @@ import pytest
 
 from claude_batch.syntax.languages import GRAMMARS, grammar_of
 from claude_batch.syntax.validity import (
-    MOST_BYTES,
+    MAX_BYTES,
     UNPARSEABLE,
     count_syntax_errors,
     has_no_new_errors,
@@ -64,7 +64,7 @@ def test_a_fault_that_swallows_more_lines_weighs_more() -> None:
 @pytest.mark.parametrize(
     ("path", "content"),
     [
-        ("a.py", b"#" * (MOST_BYTES + 1)),
+        ("a.py", b"#" * (MAX_BYTES + 1)),
         ("A.java", b"a<" * 20_000),
         ("a.js", b'"' * 40_000),
     ],
@@ -76,5 +76,5 @@ def test_what_would_take_too_long_is_not_read(path: str, content: bytes) -> None
 
 
 def test_a_large_file_of_no_grammar_is_as_good_as_a_small_one() -> None:
-    assert count_syntax_errors("a.txt", b"a" * (MOST_BYTES + 1)) is None
+    assert count_syntax_errors("a.txt", b"a" * (MAX_BYTES + 1)) is None
     assert has_no_new_errors("a.txt", None, b"b")

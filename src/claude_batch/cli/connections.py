@@ -10,6 +10,7 @@ from pathlib import Path
 
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.cli import clock
+from claude_batch.cli.configuration import load_config
 from claude_batch.cli.options import print_status
 from claude_batch.config.model import Config
 from claude_batch.environment import environment
@@ -37,6 +38,13 @@ def open_repository(directory: Path, environ: Mapping[str, str] | None = None) -
         return repository
     # In CI with the job's token, because a checkout need not keep credentials.
     return Repository.open(directory, given, config=plumbing.token_config(url, token))
+
+
+def open_with_ledgers(directory: Path) -> tuple[Repository, Config, list[GitLedger]]:
+    """The repository of a directory, its configuration and all ledgers that it can read."""
+    repository = open_repository(directory)
+    config = load_config(repository)
+    return repository, config, open_ledgers(repository, config)
 
 
 def open_work_tree(repository: Repository, command: str) -> WorkTree:

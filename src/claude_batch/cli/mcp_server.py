@@ -15,14 +15,17 @@ from pydantic import Field
 from claude_batch import __version__
 from claude_batch.batches import status as batch_status
 from claude_batch.cli import clock
-from claude_batch.cli.commands import collect, findings, submit
-from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.commands import collect, submit
+from claude_batch.cli.commands.findings import findings_document
+from claude_batch.cli.connections import open_repository, open_with_ledgers
 from claude_batch.cli.options import HERE, Directory, command_app
-from claude_batch.cli.output import json_documents
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.output.collect_result import collect_document
+from claude_batch.cli.output.json_writer import write_json
+from claude_batch.cli.output.status_result import details_document, status_document
+from claude_batch.cli.output.submit_result import estimate_document, submit_document
 from claude_batch.cli.source_options import choose_source
 from claude_batch.errors import ClaudeBatchError
+from claude_batch.pull_requests.outcomes import list_findings
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -76,7 +79,7 @@ class Tools:
         repository = open_repository(self.directory)
         source = choose_source(repository, range, pr, staged, queued, paths)
         result = submit.run_estimate(repository, source, _flags(kind, now), share=False)
-        return document(json_documents.estimate(result))
+        return write_json(estimate_document(result))
 
     def submit(
         self,
@@ -93,32 +96,29 @@ class Tools:
         repository = open_repository(self.directory)
         source = choose_source(repository, range, pr, staged, queued, paths)
         result = submit.run(repository, source, _flags(kind, now), share=False)
-        return document(json_documents.submission(result))
+        return write_json(submit_document(result))
 
     def status(self) -> str:
         """Show pending and failed tasks, and costs."""
-        repository = open_repository(self.directory)
-        ledgers = open_ledgers(repository, load_config(repository))
+        _, _, ledgers = open_with_ledgers(self.directory)
         statuses = [batch_status.status(ledger, clock.utc_now()) for ledger in ledgers]
-        return document(json_documents.status(statuses))
+        return write_json(status_document(statuses))
 
     def collect(self) -> str:
         """Fetch the answers of ended batches, and send second looks at their findings. Does not
         wait: call it again later."""
-        repository = open_repository(self.directory)
-        config = load_config(repository)
-        result = collect.run(repository, config, open_ledgers(repository, config))
-        return document(json_documents.collection(result))
+        result = collect.run(*open_with_ledgers(self.directory))
+        return write_json(collect_document(result))
 
     def findings(self) -> str:
         """List all recorded findings with their outcomes, the most severe first."""
-        return document(findings.document(findings.load_rows(open_repository(self.directory))))
+        _, _, ledgers = open_with_ledgers(self.directory)
+        return write_json(findings_document(list_findings(ledgers)))
 
     def show(self, id: Id) -> str:
         """Show one batch, task or finding."""
-        repository = open_repository(self.directory)
-        ledgers = open_ledgers(repository, load_config(repository))
-        return document(json_documents.shown(batch_status.show(ledgers, id, clock.utc_now())))
+        _, _, ledgers = open_with_ledgers(self.directory)
+        return write_json(details_document(batch_status.show(ledgers, id, clock.utc_now())))
 
 
 def _flags(kind: list[str] | None, at_once: bool) -> dict[str, object]:

@@ -4,12 +4,14 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.output.json_writer import write_json
 from claude_batch.errors import CannotRecord, file_errors
+
+Result = TypeVar("Result")
 
 
 class Format(StrEnum):
@@ -30,9 +32,18 @@ def command_app(help_text: str | None = None) -> typer.Typer:
     return typer.Typer(help=help_text, add_completion=False, rich_markup_mode=None)
 
 
-def print_result(value: object, text: Callable[[], str], output_format: Format) -> None:
-    """Print a result on stdout: one JSON document, or text."""
-    output = document(value) if output_format is Format.json else text()
+def print_result(
+    result: Result,
+    document: Callable[[Result], object],
+    text: Callable[[Result], str],
+    output_format: Format,
+) -> None:
+    """Print a result on stdout: its JSON document, or its text."""
+    is_json = output_format is Format.json
+    print_output(write_json(document(result)) if is_json else text(result))
+
+
+def print_output(output: str) -> None:
     sys.stdout.write(output.rstrip("\n") + "\n")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.events import (
@@ -54,6 +54,22 @@ class ReusedTask:
 
     key: CostKey
     usd: Decimal
+
+
+def sum_paid(entries: Iterable[CostEntry]) -> Decimal:
+    return sum((entry.answer.usd or Decimal(0) for entry in entries), Decimal(0))
+
+
+def sum_estimated(entries: Iterable[CostEntry]) -> Decimal:
+    """Add up the estimates at the time of submit."""
+    return sum((entry.request.estimate.usd for entry in entries), Decimal(0))
+
+
+def percent_above(usd: Decimal, base: Decimal | None) -> int | None:
+    """The difference in percent of `base`; None without a base."""
+    if not base:
+        return None
+    return int(((usd - base) / base * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def list_cost_entries(states: Iterable[LedgerState]) -> list[CostEntry]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from claude_batch.costs.budgets import start_of_day_and_month
-from claude_batch.costs.entries import CostEntry, list_cost_entries
+from claude_batch.costs.entries import CostEntry, list_cost_entries, percent_above, sum_paid
 from claude_batch.costs.receipts import ZERO
 from claude_batch.formatting import dollars
 from claude_batch.ledger.view import LedgerState
@@ -28,10 +28,7 @@ class MonthForecast:
     @property
     def change_percent(self) -> int | None:
         """The change from the same part of last month; None if nothing was paid then."""
-        if not self.previous_usd:
-            return None
-        share = (self.usd - self.previous_usd) / self.previous_usd * 100
-        return int(share.quantize(Decimal(1), ROUND_HALF_UP))
+        return percent_above(self.usd, self.previous_usd)
 
 
 def forecast_month(
@@ -43,7 +40,7 @@ def forecast_month(
     elapsed = now - start
     entries = list_cost_entries(states)
     current = [entry for entry in entries if entry.answer.at >= start]
-    usd = _paid(current)
+    usd = sum_paid(current)
     pace = _seconds(end - start) / _seconds(elapsed) if elapsed >= MIN_ELAPSED else None
     return MonthForecast(
         start=start,
@@ -67,10 +64,9 @@ def describe_month(month: MonthForecast) -> list[str]:
     ]
     if month.previous_usd is not None:
         previous = month.start - timedelta(days=1)
-        sentences.append(
-            f"the same part of {previous:%B}: {dollars(month.previous_usd)}"
-            f"{_describe_change(month)}"
-        )
+        change = month.change_percent
+        percent = "" if change is None else f" ({change:+,} %)"
+        sentences.append(f"the same part of {previous:%B}: {dollars(month.previous_usd)}{percent}")
     if month.unknown:
         sentences.append(f"answers of unknown price, in none of these figures: {month.unknown:,}")
     return sentences
@@ -85,21 +81,12 @@ def _describe_forecast(month: MonthForecast) -> str:
     return forecast
 
 
-def _describe_change(month: MonthForecast) -> str:
-    change = month.change_percent
-    return "" if change is None else f" ({change:+,} %)"
-
-
 def _previous(entries: Sequence[CostEntry], start: datetime, elapsed: timedelta) -> Decimal | None:
     if all(entry.answer.at >= start for entry in entries):
         return None
     previous_start = (start - timedelta(days=1)).replace(day=1)
     until = min(previous_start + elapsed, start)
-    return _paid([entry for entry in entries if previous_start <= entry.answer.at < until])
-
-
-def _paid(entries: Sequence[CostEntry]) -> Decimal:
-    return sum((entry.answer.usd or ZERO for entry in entries), ZERO)
+    return sum_paid(entry for entry in entries if previous_start <= entry.answer.at < until)
 
 
 def _reserved(states: Sequence[LedgerState]) -> Decimal:

@@ -1,7 +1,5 @@
 """Compare the ledger with a usage report, by day, model and service tier."""
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +7,7 @@ from decimal import Decimal
 
 from claude_batch.costs.entries import CostEntry
 from claude_batch.costs.prices import BATCH_FACTOR, Prices, UnknownModel
-from claude_batch.costs.spending import utc_day
+from claude_batch.costs.spending import render_csv, utc_day
 from claude_batch.costs.usage_report import TokenCounts, UsageKey, UsageReport, add_tokens
 
 TOKEN_CLASSES = ("input", "output", "cache_read", "cache_write")
@@ -97,14 +95,12 @@ def _price(key: UsageKey, tokens: TokenCounts, prices: Prices) -> Decimal | None
 
 
 def render_invoice_csv(check: InvoiceCheck) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     columns = [f"{side}_{name}" for name in TOKEN_CLASSES for side in ("ledger", "report")]
-    writer.writerow(["date", "model", "service_tier", *columns, "usd_beyond_report"])
+    rows: list[list[object]] = [["date", "model", "service_tier", *columns, "usd_beyond_report"]]
     for item in check.differences:
         counts = [
             getattr(side, name) for name in TOKEN_CLASSES for side in (item.ledger, item.report)
         ]
-        usd = "unknown" if item.usd is None else format(item.usd, "f")
-        writer.writerow([item.day, item.model, item.tier, *counts, usd])
-    return out.getvalue()
+        usd = "unknown" if item.usd is None else item.usd
+        rows.append([item.day, item.model, item.tier, *counts, usd])
+    return render_csv(rows)

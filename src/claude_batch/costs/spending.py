@@ -4,10 +4,10 @@ estimates."""
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from operator import itemgetter
 from typing import Literal
 
@@ -17,6 +17,9 @@ from claude_batch.costs.entries import (
     ReusedTask,
     list_cost_entries,
     list_reused_tasks,
+    percent_above,
+    sum_estimated,
+    sum_paid,
 )
 from claude_batch.costs.receipts import ZERO, Receipt, build_receipt, sum_lost_reservations
 from claude_batch.formatting import dollars
@@ -34,7 +37,6 @@ CSV_COLUMNS = (
     "cache_read_tokens",
     "cache_write_tokens",
 )
-
 
 GROUP_NAMES: dict[GroupBy, Callable[[CostKey], str]] = {
     "day": lambda key: utc_day(key.at),
@@ -74,10 +76,7 @@ class EstimateAccuracy:
     @property
     def error_percent(self) -> int | None:
         """The error relative to the amount paid, above zero if the estimate was too high."""
-        if not self.usd:
-            return None
-        share = (self.usd_estimated - self.usd) / self.usd * 100
-        return int(share.quantize(Decimal(1), ROUND_HALF_UP))
+        return percent_above(self.usd_estimated, self.usd)
 
 
 def build_spending_report(
@@ -109,7 +108,7 @@ def _group(name: str, entries: list[CostEntry], reused: list[ReusedTask]) -> Spe
             sum((task.usd for task in reused), ZERO),
             sum_lost_reservations((entry.request, entry.answer) for entry in entries),
         ),
-        usd_estimated=sum((entry.request.estimate.usd for entry in entries), ZERO),
+        usd_estimated=sum_estimated(entries),
         unknown=sum(entry.is_unpriced for entry in entries),
     )
 
@@ -125,8 +124,8 @@ def measure_accuracy(entries: Iterable[CostEntry]) -> tuple[EstimateAccuracy, ..
             kind=kind,
             model=model,
             requests=len(group),
-            usd_estimated=sum((entry.request.estimate.usd for entry in group), ZERO),
-            usd=sum((entry.answer.usd or ZERO for entry in group), ZERO),
+            usd_estimated=sum_estimated(group),
+            usd=sum_paid(group),
         )
         for (kind, model), group in sorted(members.items())
     )
@@ -144,11 +143,18 @@ def format_paid(usd: Decimal, unknown: int) -> str:
 
 
 def render_spending_csv(report: SpendingReport) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([report.group_by, *CSV_COLUMNS, "usd_estimated", "unknown"])
+    rows: list[list[object]] = [[report.group_by, *CSV_COLUMNS, "usd_estimated", "unknown"]]
     for group in (*report.groups, report.total):
         values = [getattr(group.receipt, column) for column in CSV_COLUMNS]
-        cells = [format(value, "f") if isinstance(value, Decimal) else value for value in values]
-        writer.writerow([group.name, *cells, format(group.usd_estimated, "f"), group.unknown])
+        rows.append([group.name, *values, group.usd_estimated, group.unknown])
+    return render_csv(rows)
+
+
+def render_csv(rows: Iterable[Sequence[object]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    # Without an exponent, which spreadsheets would not read as an amount.
+    writer.writerows(
+        [format(cell, "f") if isinstance(cell, Decimal) else cell for cell in row] for row in rows
+    )
     return out.getvalue()

@@ -15,16 +15,14 @@ class Commentable:
             return "the file is not in the diff"
         if first > last:
             return "the range ends before it starts"
-        hunks = [hunk_lines for hunk_lines in self._spans(path, side) if last in hunk_lines]
-        if not hunks:
+        span = next((span for span in self._spans(path, side) if last in span), None)
+        if span is None:
             return "the line is not in the diff"
-        return None if first in hunks[0] else "the range leaves its hunk"
+        return None if first in span else "the range leaves its hunk"
 
     def _spans(self, path: str, side: Side) -> Iterator[range]:
+        is_new = side is Side.RIGHT
         for hunk in self.files[path].hunks:
-            if side is Side.RIGHT:
-                length = sum(line.new is not None for line in hunk.lines)
-                yield range(hunk.new_start, hunk.new_start + length)
-            else:
-                length = sum(line.old is not None for line in hunk.lines)
-                yield range(hunk.old_start, hunk.old_start + length)
+            start = hunk.new_start if is_new else hunk.old_start
+            numbers = [line.new if is_new else line.old for line in hunk.lines]
+            yield range(start, start + sum(number is not None for number in numbers))

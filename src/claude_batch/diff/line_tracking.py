@@ -38,11 +38,9 @@ class TrackedLines:
 def track_lines(
     old: Sequence[bytes], new: Sequence[bytes], edits: Sequence[Edit], first: int, last: int
 ) -> TrackedLines | None:
-    """Track lines `first..last` of `old` through `edits` into `new`. Return None if they are gone.
+    """Track lines `first..last` (1-based, inclusive) of `old` through `edits` into `new`.
 
-    Lines have no newlines.
-
-    The lines that are returned are byte-equal to old lines `first..last` (1-based, inclusive).
+    Lines have no newlines. The lines returned are byte-equal to the old ones; None: they are gone.
     """
     if not 1 <= first <= last <= len(old):
         return None
@@ -109,14 +107,12 @@ def _find_moved(
 ) -> TrackedLines | None:
     """Find lines that are long enough and occur exactly once in both texts."""
     sought = list(old[start:stop])
-    if (
-        _count_letters(sought) < EVIDENCE
-        or _count_occurrences(old, sought) != 1
-        or _count_occurrences(new, sought) != 1
-    ):
+    if _count_letters(sought) < EVIDENCE or len(_find_all(old, sought)) != 1:
         return None
-    (index,) = _find_all(new, sought)
-    return TrackedLines(index + 1, index + len(sought), moved=True)
+    indices = _find_all(new, sought)
+    if len(indices) != 1:
+        return None
+    return TrackedLines(indices[0] + 1, indices[0] + len(sought), moved=True)
 
 
 def _find_all(lines: Sequence[bytes], sought: Sequence[bytes]) -> list[int]:
@@ -126,10 +122,6 @@ def _find_all(lines: Sequence[bytes], sought: Sequence[bytes]) -> list[int]:
         for index in range(len(lines) - size + 1)
         if lines[index] == sought[0] and list(lines[index : index + size]) == list(sought)
     ]
-
-
-def _count_occurrences(lines: Sequence[bytes], sought: Sequence[bytes]) -> int:
-    return len(_find_all(lines, sought))
 
 
 def _count_letters(lines: Sequence[bytes]) -> int:

@@ -40,7 +40,7 @@ class Hunk:
     old_start: int
     new_start: int
     body: bytes
-    heading: bytes = b""  # what git prints after the second @@
+    heading: bytes = b""  # git prints it after the second @@
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:

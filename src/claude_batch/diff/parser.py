@@ -7,7 +7,6 @@ cut with `bytes.split` on marks that no row of a hunk can start with, never line
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, islice
-from typing import NamedTuple
 
 from claude_batch.diff.model import FileChange, Hunk, SkippedFile
 from claude_batch.errors import CannotRead
@@ -35,28 +34,11 @@ LFS_POINTER = re.compile(rb"version https://(?:git-lfs|hawser)\.github\.com/spec
 LFS_HUNK = re.compile(rb"(?:[-\\].*\n)*[ +]" + LFS_POINTER.pattern)
 
 
-class DiffRecord(NamedTuple):
-    """One changed file as git printed it."""
+def parse_diff(chunks: Iterable[bytes]) -> Iterator[FileChange]:
+    """Yield the changed files while git is still printing.
 
-    old_mode: int
-    new_mode: int
-    old_blob: str
-    new_blob: str
-    status: str
-    old_path: bytes
-    path: bytes
-    hunks: tuple[Hunk, ...]
-    binary: bool
-
-    @property
-    def blobs(self) -> set[str]:
-        return {self.old_blob, self.new_blob}
-
-
-def parse_diff(chunks: Iterable[bytes]) -> Iterator[DiffRecord]:
-    """Yield the records while git is still printing.
-
-    Raises CannotRead when the raw records and the patches do not pair.
+    Bytes of a path that are not UTF-8 are surrogates. Raises CannotRead when the raw records and
+    the patches do not pair.
     """
     remaining = iter(chunks)
     raw, patch = _split_raw_records(remaining)
@@ -71,7 +53,16 @@ def parse_diff(chunks: Iterable[bytes]) -> Iterator[DiffRecord]:
         modes = int(old_mode.removeprefix(":"), 8), int(new_mode, 8)
         hunks = parse_hunks(patches[-1])
         binary = not hunks and b"\nBinary files " in patches[-1]
-        yield DiffRecord(*modes, old_blob, new_blob, status, old_path, path, hunks, binary)
+        yield FileChange(
+            path.decode("utf-8", "surrogateescape"),
+            old_path.decode("utf-8", "backslashreplace"),
+            status,
+            *modes,
+            old_blob,
+            new_blob,
+            binary,
+            hunks,
+        )
     if next(sections, None) is not None:
         raise _pairing_error()
 
@@ -121,67 +112,55 @@ def _pairing_error() -> CannotRead:
 
 
 def split_changes(
-    records: Iterable[DiffRecord],
+    changes: Iterable[FileChange],
     find_large_blobs: Callable[[set[str]], Collection[str]],
     on_file: Callable[[FileChange], None],
 ) -> tuple[tuple[FileChange, ...], tuple[SkippedFile, ...]]:
-    """Split records into files to review and files to skip.
+    """Split changed files into those to review and those to skip.
 
     `find_large_blobs` returns the blobs over MAX_FILE_BYTES; it is called once, after the last
-    record. `on_file` is called with each file to review as it comes.
+    file. `on_file` is called with each file to review as it comes.
     """
     files, skipped = [], []
-    for record in records:
-        reason = _skip_reason(record)
+    for change in changes:
+        reason = _skip_reason(change)
         if reason:
-            skipped.append((record, reason))
+            skipped.append((change, reason))
         else:
-            files.append(_file_change(record))
-            on_file(files[-1])
-    binary = {oid for record, reason in skipped if reason == BINARY for oid in record.blobs}
-    large = find_large_blobs(binary)
-    skipped_files = (
-        SkippedFile(
-            printable(record.path),
-            TOO_LARGE if reason == BINARY and not record.blobs.isdisjoint(large) else reason,
-        )
-        for record, reason in skipped
+            files.append(change)
+            on_file(change)
+    binary = [change for change, reason in skipped if reason == BINARY]
+    large = find_large_blobs(
+        {oid for change in binary for oid in (change.old_blob, change.new_blob)}
     )
+    skipped_files = []
+    for change, reason in skipped:
+        if reason == BINARY and (change.old_blob in large or change.new_blob in large):
+            reason = TOO_LARGE
+        path = printable(change.path.encode("utf-8", "surrogateescape"))
+        skipped_files.append(SkippedFile(path, reason))
     return tuple(files), tuple(skipped_files)
 
 
-def _file_change(record: DiffRecord) -> FileChange:
-    return FileChange(
-        record.path.decode(),
-        record.old_path.decode("utf-8", "backslashreplace"),
-        record.status,
-        record.old_mode,
-        record.new_mode,
-        record.old_blob,
-        record.new_blob,
-        hunks=record.hunks,
-    )
-
-
-def _skip_reason(record: DiffRecord) -> str | None:
-    by_mode = skip_reason_of_mode(record.old_mode) or skip_reason_of_mode(record.new_mode)
+def _skip_reason(change: FileChange) -> str | None:
+    by_mode = skip_reason_of_mode(change.old_mode) or skip_reason_of_mode(change.new_mode)
     if by_mode:
         return by_mode
-    if record.status == "deleted":
+    if change.status == "deleted":
         return "deleted file"
-    if record.binary:
+    if change.binary:
         return BINARY
-    if not record.hunks:
-        return _reason_without_hunks(record)
-    if record.hunks[0].new_start == 1 and LFS_HUNK.match(record.hunks[0].body):
+    if not change.hunks:
+        return _reason_without_hunks(change)
+    if change.hunks[0].new_start == 1 and LFS_HUNK.match(change.hunks[0].body):
         return "Git LFS pointer"
-    return skip_reason_of_path(record.path)
+    return skip_reason_of_path(change.path.encode("utf-8", "surrogateescape"))
 
 
-def _reason_without_hunks(record: DiffRecord) -> str:
-    if record.path != record.old_path:
+def _reason_without_hunks(change: FileChange) -> str:
+    if change.status in ("renamed", "copied"):
         return "renamed without changes"
-    return "mode change only" if record.old_blob == record.new_blob else "empty file"
+    return "mode change only" if change.old_blob == change.new_blob else "empty file"
 
 
 def skip_reason_of_mode(mode: int) -> str | None:

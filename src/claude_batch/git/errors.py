@@ -62,62 +62,50 @@ def explain_failure(
         "branch": ref.removeprefix("refs/heads/"),
         "reason": re.sub(r"://[^@/\s]+@", "://", reason),  # a URL may hold a password
     }
-    problem, remedy = next(
-        (text for pattern, text in EXPLANATIONS if pattern.search(error_text)), OTHERWISE
-    )
+    matches = (texts for pattern, *texts in EXPLANATIONS if pattern.search(error_text))
+    problem, remedy = next(matches, OTHERWISE)
     return CannotRecord(problem.format(**names), remedy.format(**names))
 
 
 EXPLANATIONS = (
     (
         RIGID,
-        (
-            "{remote} rejects force pushes to {branch}; `prune --squash` needs one",
-            "allow force pushes to `{branch}` for as long as it takes; what `prune` folds "
-            "without `--squash` needs none",
-        ),
+        "{remote} rejects force pushes to {branch}; `prune --squash` needs one",
+        "allow force pushes to `{branch}` for as long as it takes; what `prune` folds "
+        "without `--squash` needs none",
     ),
     (
         PROTECTED,
-        (
-            "{remote} takes no push to {branch}: a protection, a ruleset or a hook forbids it",
-            "exclude `{branch}` from branch protection and rulesets, or set `state.branch` "
-            "to a ref outside of branches, such as refs/claude-batch/state",
-        ),
+        "{remote} takes no push to {branch}: a protection, a ruleset or a hook forbids it",
+        "exclude `{branch}` from branch protection and rulesets, or set `state.branch` "
+        "to a ref outside of branches, such as refs/claude-batch/state",
     ),
-    (FULL, ("there is no space left for git's objects", "free some disk space, then run again")),
+    (FULL, "there is no space left for git's objects", "free some disk space, then run again"),
     (
         DENIED,
-        (
-            "the credentials for {remote} may not write to it",
-            "give the job `permissions: contents: write`; the token of a pull request from a "
-            "fork or from Dependabot is always read-only, so let another event do the writing",
-        ),
+        "the credentials for {remote} may not write to it",
+        "give the job `permissions: contents: write`; the token of a pull request from a "
+        "fork or from Dependabot is always read-only, so let another event do the writing",
     ),
     (
         UNKNOWN,
-        (
-            "{remote} does not know the credentials that git sent",
-            "renew the token or key, and try it with `git push --dry-run`",
-        ),
+        "{remote} does not know the credentials that git sent",
+        "renew the token or key, and try it with `git push --dry-run`",
     ),
     (
         STRANGER,
-        (
-            "ssh does not know the host of {remote}, and nobody is there to ask",
-            "connect to it once by hand with `ssh`, or add its key to `known_hosts`",
-        ),
+        "ssh does not know the host of {remote}, and there is no terminal to confirm it",
+        "connect to it once by hand with `ssh`, or add its key to `known_hosts`",
     ),
     (
         UNREACHABLE,
-        ("{remote} could not be reached: {reason}", "run again when it is; nothing was lost"),
+        "{remote} could not be reached: {reason}",
+        "run again when it is; nothing was lost",
     ),
     (
         NO_REMOTE,
-        (
-            "{remote} is not a repository that git can open",
-            "check `git remote -v`, or set `state.remote` to the right name",
-        ),
+        "{remote} is not a repository that git can open",
+        "check `git remote -v`, or set `state.remote` to the right name",
     ),
 )
 
@@ -153,12 +141,12 @@ def lost_ref_error(ref: str, remote: str, tracking_ref: str, last_tip: str | Non
     """`tracking_ref` is the private ref of a clone that holds the tip it has seen last."""
     if last_tip:
         return CannotRecord(
-            f"{ref} is gone from {remote}, and what it held would be paid for again",
+            f"{ref} is gone from {remote}, and the reviews in it would be paid for again",
             f"bring it back with `git push {remote} {last_tip}:{ref}`, "
             f"or forget it for good with `git update-ref -d {tracking_ref}`",
         )
     return CannotRecord(
-        f"{remote} has no {ref}, but claude-batch has been at work here before",
+        f"{remote} has no {ref}, but claude-batch has run here before",
         f"bring it back from a clone that has it with `git push {remote} {tracking_ref}:{ref}`; "
         "or delete our summary comment to start over and pay again",
     )
@@ -200,5 +188,5 @@ def cannot_read_index(error_text: str, error_line: str) -> CannotRead:
         )
     return CannotRead(
         f"the staged changes cannot be read: {error_line}",
-        "`git write-tree` must work first; `git fsck` says what is missing",
+        "`git write-tree` must work first; `git fsck` lists missing objects",
     )

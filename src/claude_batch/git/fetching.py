@@ -47,7 +47,7 @@ class ObjectFetcher:
         if not merge_base:
             raise CannotRead(
                 f"{base} and {head} have no commit in common",
-                "compare two commits of one history; `git merge-base A B` prints what they share",
+                "compare commits of one history; `git merge-base A B` prints the one they share",
             )
         return merge_base
 

@@ -9,14 +9,12 @@ import os
 import sys
 import time
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # that of `typing`, without its import
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 if sys.platform != "win32":
     import fcntl
-
-_ = 0  # what `typing` has, without its import
 
 HELP = """\
 Usage: claude-batch queue [--strict]

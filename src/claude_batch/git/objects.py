@@ -70,7 +70,7 @@ class ObjectSpool:
 
     def __init__(self, git: Git) -> None:
         self._git = git
-        self._file = TemporaryFile()  # noqa: SIM115 - closed when this is forgotten
+        self._file = TemporaryFile()  # noqa: SIM115 - closed when the spool is garbage
         self._lock = threading.Lock()
         weakref.finalize(self, self._file.close)
 
@@ -93,7 +93,7 @@ class ObjectSpool:
         """Add content that is not in git yet. Raises CannotRecord when the disk is full."""
         with self._lock, storage_errors(CannotRecord, "the ledger's new files"):
             start = self._file.seek(0, SEEK_END)
-            # Not through the buffer, which would keep what did not fit.
+            # Not through the buffer, which would keep the bytes that did not fit.
             write_all(self._file.raw, content)
             self._file.seek(0, SEEK_END)
         return SpooledObject(self, start, len(content))

@@ -54,7 +54,7 @@ class Completed:
 
     @property
     def error_line(self) -> str:
-        """The line that says what went wrong; the lines around it are advice."""
+        """The line with the error; the lines around it are advice."""
         lines = [line for line in self.err.splitlines() if line.strip()]
         error_lines = [
             line for line in lines if line.startswith(("fatal: ", "error: ", "remote: error"))
@@ -200,7 +200,7 @@ def _read_while_running(out: IO[bytes], process: Popen[bytes]) -> Iterator[bytes
         return
     offset = 0
     while True:
-        ended = process.poll() is not None  # before reading: then nothing follows
+        ended = process.poll() is not None  # asked before reading, so that nothing is missed
         chunk = os.pread(out.fileno(), CHUNK, offset)
         offset += len(chunk)
         if chunk:
@@ -220,5 +220,5 @@ def _feed(pipe: IO[bytes] | None, pieces: Iterable[bytes]) -> None:
 
 
 def without_credentials(text: str) -> str:
-    """A URL, or a message with one, without `user:password@`. Where ssh needs it, `git@` stays."""
+    """Remove `user:password@` from the URLs of a text; `git@`, which ssh needs, stays."""
     return re.sub(r"(?<=https://)[^/@\s]*@|(?<=http://)[^/@\s]*@", "", text)

@@ -85,7 +85,7 @@ class RemoteRef:
         return next((oid for oid, name in refs if name == self.ref), None)
 
     def fetch_tip(self) -> str | None:
-        """The tip, fetched. Raises CannotRecord when what we remember is gone from the remote."""
+        """Fetch the tip. Raises CannotRecord if the remote has lost the tip that was seen last."""
         # Nearly always the ref has grown or stands still, and one connection does.
         result = self._fetch(f"{self.ref}:{self._tracking_ref}")
         if result.code and errors.is_unreachable(result.err):
@@ -97,7 +97,7 @@ class RemoteRef:
         return tip
 
     def _classify_fetch_failure(self) -> str | None:
-        """The tip of a ref that is missing, was rewritten, or is being fetched by a rival too."""
+        """The tip of a ref that is missing, was rewritten, or is being fetched by another run."""
         tip, seen = self.tip(), self._seen_tip()
         if tip is None and (seen or self.marker_seen()):
             raise errors.lost_ref_error(self.ref, self.remote, self._tracking_ref, seen)
@@ -168,7 +168,7 @@ class RemoteRef:
         return self._authenticated_git.run(*FETCH, *depth, self.remote, refspec, check=False)
 
     def _fetch_unverified(self) -> str:
-        """The tip, to be judged before it is remembered."""
+        """Fetch the tip without recording it as seen."""
         temporary_ref = f"{PRIVATE}/fetched/{secrets.token_hex(8)}"
         result = self._fetch(f"+{self.ref}:{temporary_ref}")
         if result.code:
@@ -179,11 +179,11 @@ class RemoteRef:
         return fetched
 
     def _complete(self, tip: str) -> None:
-        """Bring at once what a filter left out. The rest comes on demand, each object alone."""
+        """Fetch at once the objects that a filter left out. Git would fetch them one by one."""
         if not self._is_partial:
             return
         walk = ("rev-list", "--objects", "--no-walk", "--missing=print", tip)
-        for _ in range(2):  # trees first, then what stands in them
+        for _ in range(2):  # trees first, then their entries
             lines = self.git.run(*walk).out.splitlines()
             missing = [line[1:] for line in lines if line.startswith(b"?")]
             if missing:
@@ -206,7 +206,7 @@ class RemoteRef:
         return self.git.resolve(f"{self._tracking_ref}^{{commit}}")
 
     def _remember(self, commit: str) -> None:
-        """A rival in this clone may win: an older memory is compared in the same way."""
+        # Another run in this clone may win. An older tip serves the comparison as well.
         self.git.run("update-ref", self._tracking_ref, commit, check=False)
 
     def _credentials(self) -> errors.Credentials:

@@ -1,9 +1,9 @@
-"""The user's repository, read only: two trees of it, what changed between them, its objects.
+"""The user's repository, read only: the diff of two of its trees, and its objects.
 
-One way of diffing for every source, by git's plumbing: libgit2 cannot read sparse or split
-indexes, SHA-256 repositories and missing objects of partial clones, and is no faster on a large
-range. It reads single objects, without a process; what it cannot read, `git cat-file` can.
-Only objects are ever added (trees of an index, fetched commits), and a shallow clone deepened.
+git's plumbing diffs every source: libgit2 cannot read sparse or split indexes, SHA-256
+repositories and missing objects of partial clones, and is no faster on a large range. libgit2 reads
+single objects without a process, and `git cat-file` reads the others. Only objects are ever added
+(trees of an index, fetched commits), and a shallow clone is deepened.
 """
 
 import os

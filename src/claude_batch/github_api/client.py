@@ -41,7 +41,7 @@ class GitHubClient(RepositoryConnection):
 
     def get_login(self) -> str:
         """The account of the token."""
-        with self._reading("ask who the token belongs to", "metadata: read"):
+        with self._reading("read the account of the token", "metadata: read"):
             # The token of a workflow may not read /user.
             with suppress_statuses(403):
                 return UserResponse.model_validate(self._github.get_user().raw_data).login
@@ -120,7 +120,7 @@ class GitHubClient(RepositoryConnection):
         """The permission; "none" for an unknown person or if the token may not read it."""
         # Not get_collaborator_permission(), which raises KeyError for an answer without the field.
         path = f"/collaborators/{quote(login, safe='')}/permission"
-        with self._reading(f"ask what {login} may do", "metadata: read"):
+        with self._reading(f"read the rights of {login}", "metadata: read"):
             with suppress_statuses(403, 404):
                 return PermissionResponse.model_validate(self._request("GET", path)).permission
             return "none"

@@ -23,7 +23,7 @@ API_VERSION = "2022-11-28"
 DEFAULT_URL = "https://api.github.com"
 TIMEOUT = 30  # seconds
 PAGE_SIZE = 100
-NOT_AUTHENTICATED = "GitHub cannot be asked: neither GITHUB_TOKEN nor GH_TOKEN is set"
+NOT_AUTHENTICATED = "there is no token for GitHub: neither GITHUB_TOKEN nor GH_TOKEN is set"
 
 
 class ListItem:

@@ -80,7 +80,7 @@ def explain(error: GitHubError, operation: Operation) -> CannotPublish:
     if error.status == 422 and NOT_THE_HEAD in error.message:
         return CannotPublish(problem, f"the pull request has moved on: {operation.run_again}")
     if error.status == 422 and operation.is_review:
-        remedy = "leave out what is not in the diff or is too long, or say it in the summary"
+        remedy = "leave out comments that are outside of the diff or too long"
         return ReviewRefused(problem, remedy)
     remedy = REMEDIES.get(error.status, DEFAULT_REMEDY)
     return CannotPublish(problem, remedy.format(permission=operation.permission))

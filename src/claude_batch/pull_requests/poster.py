@@ -1,6 +1,6 @@
 """Post a review plan to GitHub, and collect an event for everything that was posted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,7 +10,7 @@ from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import DraftCheck, PullRequest
 from claude_batch.ledger.events import FeedbackRecorded, Post, Stamp
 from claude_batch.pull_requests.comment import SUMMARY, read_marker
-from claude_batch.pull_requests.feedback import Feedback, FeedbackKind, FixedThread
+from claude_batch.pull_requests.feedback import FeedbackKind, FixedThread
 from claude_batch.pull_requests.review_plan import (
     NewComment,
     ReviewPlan,
@@ -27,21 +27,30 @@ def split_into_reviews(comments: Sequence[NewComment]) -> list[Sequence[NewComme
 
 
 @dataclass(frozen=True)
-class PostEvents:
-    """The events of one pull request."""
+class ReviewPoster:
+    """Posts to one pull request until its lease ends at `until`."""
 
-    stamp: Stamp
+    github: GitHubClient
     pull: PullRequest
+    stamp: Stamp
+    events: list[Post | FeedbackRecorded]  # grows with each post, so that a failure loses none
+    until: datetime
 
-    def post(
+    def record_feedback(self, fingerprint: str, what: FeedbackKind) -> None:
+        event = self.stamp.event(
+            FeedbackRecorded, pr=self.pull.number, fingerprint=fingerprint, what=what
+        )
+        self.events.append(event)
+
+    def _record_post(
         self,
         what: Literal["comment", "summary", "check"],
         key: str,
         remote_id: int,
         body: str | DraftCheck,
         state: Literal["posted", "resolved"] = "posted",
-    ) -> Post:
-        return self.stamp.event(
+    ) -> None:
+        event = self.stamp.event(
             Post,
             pr=self.pull.number,
             what=what,
@@ -51,26 +60,7 @@ class PostEvents:
             head=self.pull.head_sha,
             state=state,
         )
-
-    def feedback(self, fingerprint: str, what: FeedbackKind) -> FeedbackRecorded:
-        return self.stamp.event(
-            FeedbackRecorded, pr=self.pull.number, fingerprint=fingerprint, what=what
-        )
-
-
-@dataclass(frozen=True)
-class ReviewPoster:
-    """Posts to one pull request until its lease ends at `until`."""
-
-    github: GitHubClient
-    post_events: PostEvents
-    events: list[Post | FeedbackRecorded]  # grows with each post, so that a failure loses none
-    until: datetime
-
-    def record_feedback(self, feedback: Sequence[Feedback]) -> None:
-        self.events.extend(
-            self.post_events.feedback(item.fingerprint, item.what) for item in feedback
-        )
+        self.events.append(event)
 
     def post(self, comments: Sequence[NewComment]) -> list[NewComment]:
         """Post comments as reviews of at most thirty. Return the comments that GitHub refused.
@@ -80,53 +70,44 @@ class ReviewPoster:
         refused: list[NewComment] = []
         waiting = split_into_reviews(comments)
         while waiting:
-            batch = waiting.pop(0)
+            review = waiting.pop(0)
             try:
-                self.events.extend(self._review(batch))
+                self._post_review(review)
             except ReviewRefused:
-                half = len(batch) // 2
-                waiting[:0] = [batch[:half], batch[half:]] if half else []
-                refused += [] if half else batch
+                half = len(review) // 2
+                waiting[:0] = [review[:half], review[half:]] if half else []
+                refused += [] if half else review
         return refused
 
-    def _review(self, batch: Sequence[NewComment]) -> Iterator[Post]:
-        pull = self.post_events.pull
-        drafts = [new_comment.comment for new_comment in batch]
+    def _post_review(self, comments: Sequence[NewComment]) -> None:
+        drafts = [new_comment.comment for new_comment in comments]
         self._check_lease()
-        posted = self.github.post_review(pull.number, pull.head_sha, "", drafts)
+        posted = self.github.post_review(self.pull.number, self.pull.head_sha, "", drafts)
         ids = {read_marker(comment.body): comment.id for comment in posted}
-        for new_comment in batch:
-            if new_comment.fingerprint in ids:
-                remote_id = ids[new_comment.fingerprint]
-                yield self.post_events.post(
+        for new_comment in comments:
+            if remote_id := ids.get(new_comment.fingerprint):
+                self._record_post(
                     "comment", new_comment.fingerprint, remote_id, new_comment.comment.body
                 )
 
     def update(self, plan: ReviewPlan) -> None:
         """Edit outdated comments, then post the summary comment and the check run if changed."""
-        self.events.extend(self._edit_comments(plan))
-        self.events.extend(self._post_summary_and_check(plan))
-
-    def _edit_comments(self, plan: ReviewPlan) -> Iterator[Post]:
         for existing in plan.edit:
             self._check_lease()
             self.github.edit_review_comment(existing.id, existing.body)
         for existing in dict.fromkeys([*plan.edit, *plan.unrecorded]):
-            yield self.post_events.post("comment", existing.fingerprint, existing.id, existing.body)
-
-    def _post_summary_and_check(self, plan: ReviewPlan) -> Iterator[Post]:
+            self._record_post("comment", existing.fingerprint, existing.id, existing.body)
         if plan.summary is not None and plan.summary_due:
             remote_id = plan.summary_id
             self._check_lease()
             if remote_id is None:
-                remote_id = self.github.post_comment(self.post_events.pull.number, plan.summary).id
+                remote_id = self.github.post_comment(self.pull.number, plan.summary).id
             else:
                 self.github.edit_comment(remote_id, plan.summary)
-            yield self.post_events.post("summary", SUMMARY, remote_id, plan.summary)
+            self._record_post("summary", SUMMARY, remote_id, plan.summary)
         if plan.check_due:
             self._check_lease()
-            remote_id = self.github.write_check_run(plan.check)
-            yield self.post_events.post("check", "check", remote_id, plan.check)
+            self._record_post("check", "check", self.github.write_check_run(plan.check), plan.check)
 
     def resolve(self, fixed_threads: Sequence[FixedThread]) -> str:
         """Resolve the threads of fixed findings. Return the problem if GitHub refuses one."""
@@ -138,18 +119,14 @@ class ReviewPoster:
                 except ThreadsRefused as refusal:  # then the others would be refused too
                     return refusal.problem
             comment = fixed.comment
-            self.events.append(
-                self.post_events.post(
-                    "comment", fixed.fingerprint, comment.id, comment.body, "resolved"
-                )
-            )
+            self._record_post("comment", fixed.fingerprint, comment.id, comment.body, "resolved")
             if fixed.applied:
-                self.events.append(self.post_events.feedback(fixed.fingerprint, "applied"))
+                self.record_feedback(fixed.fingerprint, "applied")
         return ""
 
     def _check_lease(self) -> None:
         # After the lease another run may have read the pull request, and would post the same.
-        if self.post_events.stamp.now() > self.until - MARGIN:
+        if self.stamp.now() > self.until - MARGIN:
             raise CannotPublish(
                 "publishing took longer than the ten minutes of the lease",
                 "run the command again; comments that are posted already are not repeated",

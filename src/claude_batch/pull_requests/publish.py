@@ -19,7 +19,7 @@ from claude_batch.ledger.events import (
 )
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.pull_requests.lease import PublishLease
-from claude_batch.pull_requests.poster import PostEvents, ReviewPoster
+from claude_batch.pull_requests.poster import ReviewPoster
 from claude_batch.pull_requests.record import PullRequestRecord
 from claude_batch.pull_requests.review_input import (
     PullRequestState,
@@ -79,7 +79,7 @@ class Publisher:
             return PublishResult(number, note=f"another run is publishing on pull request {number}")
         leased_state, until = acquired
         events: list[Post | FeedbackRecorded] = []
-        poster = ReviewPoster(self.github, PostEvents(stamp, pull_request.pull), events, until)
+        poster = ReviewPoster(self.github, pull_request.pull, stamp, events, until)
         try:
             # Loaded under the lease: otherwise another run may post in between.
             return _post(self._loader.load(pull_request, leased_state), poster)
@@ -107,7 +107,8 @@ class Publisher:
 
 
 def _post(review: ReviewInput, poster: ReviewPoster) -> PublishResult:
-    poster.record_feedback(review.feedback)
+    for feedback in review.feedback:
+        poster.record_feedback(feedback.fingerprint, feedback.what)
     plan = review.plan()
     refused = poster.post(plan.create)
     if refused:  # they go to the summary

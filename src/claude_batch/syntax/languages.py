@@ -47,16 +47,16 @@ def grammar_of(path: str) -> Grammar | None:
 
 
 def parse_within(grammar: Grammar, content: bytes, max_steps: int) -> Tree | None:
-    """Return None when it takes more steps: a file that is not code can take minutes and gigabytes.
+    """Parse a file. Return None when it takes more steps.
 
-    A step is one report of the parser's progress, about a tenth of a millisecond; one where it
-    looks for a way out of an error can take ten times as long, and counts as ten.
+    A step is one report of the parser's progress, about a tenth of a millisecond.
     """
+    # Without a limit, a file that is not code can take minutes and gigabytes.
     parser, steps = _parser(grammar), 0
 
     def is_over_limit(_at: int, in_error: bool) -> bool:
         nonlocal steps
-        steps += 10 if in_error else 1
+        steps += 10 if in_error else 1  # recovering from an error can take ten times as long
         return steps > max_steps
 
     views: dict[int, memoryview] = {}
@@ -73,7 +73,7 @@ def parse_within(grammar: Grammar, content: bytes, max_steps: int) -> Tree | Non
         parser.reset()  # or the next parse would go on with this one
         return None
     finally:
-        for view in views.values():  # tree-sitter 0.26 never forgets what it was handed
+        for view in views.values():  # tree-sitter 0.26 keeps each one that it was handed
             view.release()
 
 

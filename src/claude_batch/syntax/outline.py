@@ -13,12 +13,12 @@ from tree_sitter import Node, Point, Tree
 
 from claude_batch.syntax.languages import Grammar, parse_within
 
-# Of the parser's progress: code takes one for eighty bytes or more. A file that takes longer
-# is not code. A file of more than 200 KB can be too much, and goes without its outline.
+# The limit of parser steps. Code takes a step for eighty bytes or more; a file that takes more
+# steps is not code. A file of more than 200 KB can exceed the limit, and has no outline then.
 STEPS, STEP_BYTES, MOST_STEPS = 300, 80, 1_500
 DEEPEST = 200
 
-# Node types of all grammars together: what one means here, another does not use for something else.
+# Node types of all grammars together: no two grammars use one of them for different things.
 FUNCTIONS = frozenset(
     {
         "arrow_function",
@@ -65,9 +65,9 @@ HOLDERS = frozenset(
     }
 )
 
-# In data files the keys above a line say what it is about.
+# In data files the keys above a line are its context.
 KEYS = frozenset({"block_mapping_pair", "table", "table_array_element"})
-JSON_KEY = "pair"  # which other grammars have too, for something smaller
+JSON_KEY = "pair"  # other grammars use it for something smaller
 
 IMPORTS = frozenset(
     {
@@ -133,7 +133,8 @@ def build_outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Out
     node_types = FUNCTIONS | HOLDERS | KEYS | ({JSON_KEY} if grammar == ".json" else set())
     points = (
         Point(line - 1, column)
-        for line in _existing_lines(lines, code_lines)
+        for line in lines
+        if 1 <= line <= len(code_lines)
         for column in _first_and_last_column(code_lines[line - 1])
     )
     blocks: dict[int, Block] = {}
@@ -145,10 +146,6 @@ def build_outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Out
         tuple(sorted(blocks.values(), key=lambda block: (block.first, -block.last))),
         tuple(_imports(tree.root_node, code)),
     )
-
-
-def _existing_lines(lines: Iterable[int], code_lines: list[bytes]) -> Iterator[int]:
-    return (line for line in lines if 1 <= line <= len(code_lines))
 
 
 def _first_and_last_column(text: bytes) -> set[int]:

@@ -1,10 +1,9 @@
 """Count syntax errors, so that a suggestion cannot add any.
 
-Python, JSON and TOML are read by the standard library, which says yes or no and knows more than
-a grammar does (a `return` outside of a function, a key that stands there twice). The others, and
-what those refuse, are read by tree-sitter, which finds its way through broken code: there the
-faults are counted, so that a suggestion can be judged in a file that never parsed whole, as most
-headers full of macros do not.
+The standard library reads Python, JSON and TOML: it finds errors that a grammar does not know
+(a `return` outside of a function, a key that stands there twice), but only tells whether there is
+one. tree-sitter reads all other files, and those with such an error. It recovers from errors, so
+they can be counted: most headers full of macros never parse without any.
 """
 
 import ast
@@ -17,10 +16,10 @@ from functools import lru_cache
 
 from tree_sitter import Node
 
-from claude_batch.syntax.languages import grammar_of, parse_within
+from claude_batch.syntax.languages import Grammar, grammar_of, parse_within
 
-MOST_BYTES = 1_000_000  # a larger file is data or was generated
-UNPARSEABLE = sys.maxsize  # more faults than any file has: not read in bounded time
+MAX_BYTES = 1_000_000  # a larger file is data or was generated
+UNPARSEABLE = sys.maxsize  # more errors than any file has: parsing is not bounded
 
 
 @lru_cache(maxsize=8)
@@ -29,16 +28,16 @@ def count_syntax_errors(path: str, content: bytes) -> int | None:
     grammar = grammar_of(path)
     if grammar is None:
         return None
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         return UNPARSEABLE
-    strict = STRICT.get(grammar)
-    if strict and strict(content):
+    is_strict = grammar in STRICT_PARSERS
+    if is_strict and _is_valid(grammar, content):
         return 0
     # Some grammars miss a last newline that their language does not ask for.
     tree = parse_within(grammar, content.removesuffix(b"\n") + b"\n", _steps(content))
     if tree is None:
         return UNPARSEABLE
-    return _count_errors(tree.root_node) + (strict is not None)
+    return _count_errors(tree.root_node) + is_strict
 
 
 def has_no_new_errors(path: str, errors_before: int | None, content: bytes) -> bool:
@@ -67,38 +66,22 @@ def _error_nodes(root: Node) -> Iterator[Node]:
 
 
 def _weight(node: Node) -> int:
-    """By lines: one fault that swallows the rest of the file is worse than the one that it was."""
+    # By lines: an error that swallows the rest of the file is worse than a small one.
     return 1 + node.end_point.row - node.start_point.row
 
 
-def _is_python(content: bytes) -> bool:
+def _is_valid(grammar: Grammar, content: bytes) -> bool:
     try:
         with warnings.catch_warnings(action="ignore"):
-            ast.parse(content)
+            STRICT_PARSERS[grammar](content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
 
 
-def _is_json(content: bytes) -> bool:
-    try:
-        json.loads(content)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _is_toml(content: bytes) -> bool:
-    try:
-        tomllib.loads(content.decode())
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-STRICT: dict[str, Callable[[bytes], bool]] = {
-    ".py": _is_python,
-    ".pyi": _is_python,
-    ".json": _is_json,
-    ".toml": _is_toml,
+STRICT_PARSERS: dict[str, Callable[[bytes], object]] = {
+    ".py": ast.parse,
+    ".pyi": ast.parse,
+    ".json": json.loads,
+    ".toml": lambda content: tomllib.loads(content.decode()),
 }

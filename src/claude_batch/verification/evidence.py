@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from claude_batch.diff.lines import split_lines
 from claude_batch.diff.model import Hunk
 from claude_batch.findings.anchors import AnchoredTask, hash_line
 from claude_batch.tasks.plan import PlannedTask
@@ -28,7 +29,7 @@ def build_excerpt(
     """
     if not task.has_hashes:
         return None
-    old_lines, new_lines = _split_lines(old), _split_lines(new)
+    old_lines, new_lines = split_lines(old), split_lines(new)
     old_start, start = max(planned.old_start - 1, 0), max(planned.new_start - 1, 0)
     body = list(_matching_lines(task, old_lines[old_start:], new_lines[start:]))
     if len(body) < len(task.signs):
@@ -39,10 +40,6 @@ def build_excerpt(
         above=tuple(new_lines[max(0, start - CONTEXT_LINES) : start]),
         below=tuple(new_lines[end : end + CONTEXT_LINES]),
     )
-
-
-def _split_lines(content: bytes) -> list[bytes]:
-    return content.removesuffix(b"\n").split(b"\n") if content else []
 
 
 def _matching_lines(task: AnchoredTask, old: list[bytes], new: list[bytes]) -> Iterator[bytes]:

@@ -79,15 +79,15 @@ def recent_findings(
     # No finding has to be read for it: the answer has their number, and their ids follow from the
     # custom_id of the request.
     return {
-        compute_finding_id(custom_id(asked.intent, asked.n, asked.sha), index): (
-            asked,
-            request.answer,
+        compute_finding_id(custom_id(request.intent, request.n, request.sha), index): (
+            request,
+            answer,
         )
-        for request in state.requests
-        if (asked := request.request).purpose != "verify"
-        and request.answer
-        and now - request.answer.at < VERIFICATION_TIMEOUT
-        for index in range(request.answer.findings)
+        for record in state.requests
+        if (request := record.request).purpose != "verify"
+        and (answer := record.answer)
+        and now - answer.at < VERIFICATION_TIMEOUT
+        for index in range(answer.findings)
     }
 
 
@@ -97,9 +97,9 @@ def due_findings(
     """The recent findings without a second look, of pull requests that are not closed."""
     known = status_by_finding(state)
     return {
-        finding: (asked, answered)
-        for finding, (asked, answered) in recent_findings(state, now).items()
-        if finding not in known and asked.pr not in state.closed
+        finding: (request, answer)
+        for finding, (request, answer) in recent_findings(state, now).items()
+        if finding not in known and request.pr not in state.closed
     }
 
 

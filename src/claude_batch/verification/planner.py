@@ -1,6 +1,6 @@
 """Plan second looks: group claims into requests, within the budgets."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -44,7 +44,7 @@ class VerificationPlanner:
     now: datetime
     new_id: Callable[[], str]  # 16 random hex digits
 
-    def plan(self, state: LedgerState, claims: Sequence[Claim]) -> VerificationPlan:
+    def plan(self, state: LedgerState, claims: Iterable[Claim]) -> VerificationPlan:
         """Plan second looks at the claims that have none yet.
 
         A pull request over its budget waits without holding up the others. Pure but for new ids.
@@ -54,9 +54,8 @@ class VerificationPlanner:
             return VerificationPlan()
         due = due_findings(state, self.now)
         wanted = [claim for claim in claims if claim.finding.id in due]
-        affordable, refused = self._within_budget(
-            state, list(build_requests(wanted, self.config.verify))
-        )
+        requests = build_requests(wanted, self.config.verify)
+        affordable, refused = self._within_budget(state, requests)
         lanes: tuple[Lane, ...] = ("batch", "now")
         batches = (
             self._plan_batch(part, lane)
@@ -68,14 +67,17 @@ class VerificationPlanner:
         return VerificationPlan(tuple(batches), tuple(refused))
 
     def _within_budget(
-        self, state: LedgerState, requests: Sequence[VerificationRequest]
+        self, state: LedgerState, requests: Iterable[VerificationRequest]
     ) -> tuple[list[VerificationRequest], list[BudgetExceeded]]:
         day, month = start_of_day_and_month(self.now)
         spent_day, spent_month = state.spent(day), state.spent(month)
         affordable: list[VerificationRequest] = []
         refused: list[BudgetExceeded] = []
         reserved = Decimal(0)
-        for pr, group in _by_pull_request(requests):
+        by_pull_request: dict[int | None, list[VerificationRequest]] = {}
+        for request in requests:
+            by_pull_request.setdefault(request.claims[0].request.pr, []).append(request)
+        for pr, group in by_pull_request.items():
             max_usd = sum((self._estimate(request).usd_max for request in group), Decimal(0))
             try:
                 check_budget(
@@ -92,7 +94,7 @@ class VerificationPlanner:
                 reserved += max_usd
         return affordable, refused
 
-    def _plan_batch(self, requests: Sequence[VerificationRequest], lane: Lane) -> PlannedBatch:
+    def _plan_batch(self, requests: Iterable[VerificationRequest], lane: Lane) -> PlannedBatch:
         intent = IntentId(self.new_id())
         prepared = [self._prepare(request, n, intent) for n, request in enumerate(requests)]
         return plan_batch(prepared, lane, "verify")
@@ -127,12 +129,3 @@ class VerificationPlanner:
             output_limit=request.max_tokens,
             expected_output=request.output_tokens,
         )
-
-
-def _by_pull_request(
-    requests: Iterable[VerificationRequest],
-) -> Iterator[tuple[int | None, list[VerificationRequest]]]:
-    groups: dict[int | None, list[VerificationRequest]] = {}
-    for request in requests:
-        groups.setdefault(request.claims[0].request.pr, []).append(request)
-    yield from groups.items()

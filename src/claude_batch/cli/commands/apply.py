@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import open_ledgers, open_repository, open_work_tree
+from claude_batch.cli.connections import open_with_ledgers, open_work_tree
 from claude_batch.cli.options import (
     HERE,
     Directory,
@@ -16,8 +15,9 @@ from claude_batch.cli.options import (
     print_result,
     print_status,
 )
-from claude_batch.cli.output import text
-from claude_batch.exports import apply as suggestions
+from claude_batch.cli.output.json_writer import Json, select
+from claude_batch.cli.output.text import finding_line
+from claude_batch.exports.apply import ApplyResult, apply_suggestions
 from claude_batch.formatting import count
 
 app = command_app()
@@ -35,29 +35,28 @@ def apply(
     directory: Directory = HERE,
 ) -> None:
     """Apply suggestions to the work tree."""
-    repository = open_repository(directory)
+    repository, _, ledgers = open_with_ledgers(directory)
     work_tree = open_work_tree(repository, "apply")
-    result = suggestions.apply_suggestions(
-        open_ledgers(repository, load_config(repository)), work_tree, prefix, write=not patch
-    )
+    result = apply_suggestions(ledgers, work_tree, prefix, write=not patch)
     for finding, reason in result.rejected:
-        print_status(f"not applied: {text.finding(finding, finding.path)}: {reason}")
+        print_status(f"not applied: {finding_line(finding)}: {reason}")
     if patch and output_format is Format.text:
         sys.stdout.buffer.write(result.patch)
-        return
-    print_result(
-        {
-            "applied": [{"id": one.id, "path": one.path} for one in result.findings],
-            "refused": [
-                {"id": one.id, "path": one.path, "reason": w} for one, w in result.rejected
-            ],
-            "patch": result.patch.decode("utf-8", "replace"),
-        },
-        lambda: "\n".join(
-            [
-                *(text.finding(applied, applied.path) for applied in result.findings),
-                f"{count(len(result.findings), 'suggestion')} applied",
-            ]
-        ),
-        output_format,
-    )
+    else:
+        print_result(result, _document, _text, output_format)
+
+
+def _document(result: ApplyResult) -> Json:
+    return {
+        "applied": [select(finding, "id", "path") for finding in result.findings],
+        "refused": [
+            {**select(finding, "id", "path"), "reason": reason}
+            for finding, reason in result.rejected
+        ],
+        "patch": result.patch.decode("utf-8", "replace"),
+    }
+
+
+def _text(result: ApplyResult) -> str:
+    applied = count(len(result.findings), "suggestion")
+    return "\n".join([*map(finding_line, result.findings), f"{applied} applied"])

@@ -7,18 +7,24 @@ from typing import Annotated
 import typer
 
 from claude_batch.anthropic_api.client import AnthropicClient
-from claude_batch.benchmark.cases import BenchmarkCase, parse_cases, score_replays
+from claude_batch.benchmark.cases import (
+    BenchmarkCase,
+    BenchmarkScore,
+    parse_cases,
+    score_replays,
+)
 from claude_batch.benchmark.recorded_answers import AnswerFile
 from claude_batch.benchmark.replay import BenchmarkRunner, OpenedCase
 from claude_batch.cli import clock
 from claude_batch.cli.connections import open_repository, run_id
 from claude_batch.cli.options import Format, FormatFlag, command_app, print_result, print_status
-from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.output.json_writer import Json, select
 from claude_batch.cli.source_options import KindFlag, ModelFlag
 from claude_batch.config.loader import override_config
 from claude_batch.config.model import Config
 from claude_batch.environment import environment
 from claude_batch.errors import BadUsage, CannotRead, file_errors
+from claude_batch.formatting import count, dollars
 from claude_batch.submission.inputs import build_planner, build_scope, load_context
 from claude_batch.tasks.discovery import ChangeFinder
 
@@ -49,19 +55,51 @@ def bench(
     config = override_config(
         Config(), kinds=tuple(kind) if kind else None, model=model, budget="off"
     )
-    bencher = BenchmarkRunner(
+    runner = BenchmarkRunner(
         lambda case: open_case(environ, repos, case, config),
         build_planner(config, clock.utc_now()),
         AnswerFile(answers),
     )
     if produce:
-        asked = bencher.request_answers(
-            cases, AnthropicClient(environ, sleep=clock.sleep), clock.sleep
-        )
-        print_status(f"{asked} new answers")
-    result = score_replays(bencher.replay(cases))
-    document = {**json_documents.score(result), "skipped": bencher.skipped}
-    print_result(document, lambda: text.score(result, bencher.skipped), output_format)
+        client = AnthropicClient(environ, sleep=clock.sleep)
+        new_answers = runner.request_answers(cases, client, clock.sleep)
+        print_status(f"{new_answers} new answers")
+    score = score_replays(runner.replay(cases))
+    print_result((score, runner.skipped), _document, _text, output_format)
+
+
+def _document(result: tuple[BenchmarkScore, Mapping[str, str]]) -> Json:
+    """Shares of nothing are null."""
+    score, skipped = result
+    counts = ("pull_requests", "findings", "placed", "missing_answers")
+    shares = ("placement", "precision", "recall", "comments_per_pull_request")
+    costs = ("input_tokens", "output_tokens", "usd")
+    return {
+        **select(score, *counts, *shares, *costs, golden="expected", comments="inline"),
+        "skipped": skipped,
+    }
+
+
+def _text(result: tuple[BenchmarkScore, Mapping[str, str]]) -> str:
+    score, skipped = result
+    lines = [
+        f"{count(score.pull_requests, 'pull request')} replayed, {score.expected:,} known findings",
+        f"placement: {_percent(score.placement)} of {count(score.findings, 'finding')} have lines",
+        f"precision: {_percent(score.precision)} of {count(score.inline, 'comment')} are on the "
+        "lines of a known finding",
+        f"recall: {_percent(score.recall)} of the known findings have a comment on their lines",
+        f"{score.comments_per_pull_request or 0:.1f} comments a pull request",
+        f"{score.input_tokens:,} tokens in, {score.output_tokens:,} out, {dollars(score.usd)}",
+    ]
+    if score.missing_answers:
+        missing = count(score.missing_answers, "request")
+        lines.append(f"{missing} without a recorded answer (--produce asks)")
+    lines += [f"skipped: {url}: {reason}" for url, reason in skipped.items()]
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def open_case(

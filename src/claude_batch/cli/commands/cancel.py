@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from claude_batch.batches import cancel as batches
+from claude_batch.batches.cancel import CanceledBatches
 from claude_batch.cli import clock
-from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import anthropic_client, open_ledgers, open_repository, run_id
+from claude_batch.cli.connections import anthropic_client, open_with_ledgers, run_id
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
-from claude_batch.cli.output import json_documents
+from claude_batch.cli.output.json_writer import Json, item_list
 from claude_batch.errors import BadUsage
 
 app = command_app()
@@ -27,13 +27,15 @@ def cancel(
     """Cancel open batches."""
     if not ids and not everything:
         raise BadUsage("no batch was named", "give the id of a batch, or --all")
-    repository = open_repository(directory)
-    ledgers = open_ledgers(repository, load_config(repository))
-    canceled = batches.cancel(
-        ledgers, anthropic_client(repository), ids or [], run_id(repository), clock.utc_now
-    )
-    print_result(
-        json_documents.items([{"id": batch, "status": status} for batch, status in canceled]),
-        lambda: "\n".join(f"{batch}: {status}" for batch, status in canceled) or "nothing is open",
-        output_format,
-    )
+    repository, _, ledgers = open_with_ledgers(directory)
+    client, run = anthropic_client(repository), run_id(repository)
+    canceled = batches.cancel(ledgers, client, ids or [], run, clock.utc_now)
+    print_result(canceled, _document, _text, output_format)
+
+
+def _document(canceled: CanceledBatches) -> Json:
+    return item_list([{"id": batch, "status": status} for batch, status in canceled])
+
+
+def _text(canceled: CanceledBatches) -> str:
+    return "\n".join(f"{batch}: {status}" for batch, status in canceled) or "nothing is open"

@@ -23,7 +23,7 @@ from claude_batch.cli.connections import (
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app
 from claude_batch.cli.output import ci_result
 from claude_batch.cli.output.ci_result import CiResult
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.output.json_writer import write_json
 from claude_batch.config.model import Config, Lane
 from claude_batch.errors import (
     BadUsage,
@@ -177,7 +177,7 @@ def print_safely(result: CiResult, output_format: Format) -> None:
     if output_format is Format.json:
         # The old command form, "##[", works anywhere in a line; a line of JSON never starts with
         # "::", the new one.
-        output = document(ci_result.ci_document(result)).replace("##[", "#\\u0023[")
+        output = write_json(ci_result.ci_document(result)).replace("##[", "#\\u0023[")
         sys.stdout.write(output + "\n")
         return
     with stop_commands(sys.stdout):

@@ -11,16 +11,14 @@ from claude_batch.batches.collect import Collector
 from claude_batch.batches.collect import collect as run_steps
 from claude_batch.batches.collect_result import CollectResult, Progress, merge_results
 from claude_batch.cli import clock
-from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import (
     anthropic_client,
     ci_runner,
-    open_ledgers,
-    open_repository,
+    open_with_ledgers,
     run_id,
 )
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
-from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.output.collect_result import collect_document, collect_text
 from claude_batch.config.model import Config
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.store import Ledger
@@ -53,11 +51,9 @@ def collect(
     directory: Directory = HERE,
 ) -> None:
     """Fetch ended batches into the ledger."""
-    repository = open_repository(directory)
-    config = load_config(repository)
-    ledgers = open_ledgers(repository, config)
+    repository, config, ledgers = open_with_ledgers(directory)
     result = run(repository, config, ledgers, wait=wait, submit=not no_submit)
-    print_result(json_documents.collection(result), lambda: text.collection(result), output_format)
+    print_result(result, collect_document, collect_text, output_format)
 
 
 def run(

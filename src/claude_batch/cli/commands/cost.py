@@ -1,6 +1,5 @@
 """`claude-batch cost`."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,17 +9,23 @@ from typing import Annotated
 import typer
 
 from claude_batch.cli import clock
-from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import open_ledgers, open_repository
-from claude_batch.cli.options import HERE, Directory, command_app, write_page
-from claude_batch.cli.output import cost_json, cost_text
-from claude_batch.cli.output.json_writer import document
+from claude_batch.cli.connections import open_with_ledgers
+from claude_batch.cli.options import HERE, Directory, command_app, print_output, write_page
+from claude_batch.cli.output.cost_report import (
+    CostReport,
+    cost_document,
+    cost_text,
+    invoice_document,
+    invoice_text,
+)
+from claude_batch.cli.output.json_writer import write_json
 from claude_batch.config.model import Config
-from claude_batch.costs import invoice_check, usage_report
-from claude_batch.costs.entries import list_cost_entries
+from claude_batch.costs.entries import CostEntry, list_cost_entries
 from claude_batch.costs.forecast import forecast_month
+from claude_batch.costs.invoice_check import InvoiceCheck, check_invoice, render_invoice_csv
 from claude_batch.costs.pages.cost_page import render_cost_page
 from claude_batch.costs.spending import build_spending_report, measure_accuracy, render_spending_csv
+from claude_batch.costs.usage_report import parse_usage_report
 from claude_batch.errors import BadUsage, CannotRead, file_errors
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission.inputs import load_prices
@@ -68,63 +73,64 @@ def cost(
         raise BadUsage("--out is for the HTML page", "add --format html or remove --out")
     if output_format is CostFormat.html and report:
         raise BadUsage("there is no page for --reconcile", "choose text, json or csv")
-    exported = usage_report.parse_usage_report(str(report), _read(report)) if report else None
-    repository = open_repository(directory)
-    config = load_config(repository)
-    states = [ledger.view() for ledger in open_ledgers(repository, config)]
+    exported = parse_usage_report(str(report), _read(report)) if report else None
+    _, config, ledgers = open_with_ledgers(directory)
+    states = [ledger.view() for ledger in ledgers]
     if exported:
-        result = invoice_check.check_invoice(
-            list_cost_entries(states), exported, load_prices(config)
-        )
-        text = _reconciled(result, output_format)
+        check = check_invoice(list_cost_entries(states), exported, load_prices(config))
+        print_output(_render_invoice(check, output_format))
     elif output_format is CostFormat.html:
         target = out or PAGE
-        write_page(_page(states, by, first, config), target)
-        text = f"page: {target}"
+        write_page(_render_page(states, by, first, config), target)
+        print_output(f"page: {target}")
     else:
-        text = _spent(states, by, first, config, output_format)
-    sys.stdout.write(text.rstrip("\n") + "\n")
+        print_output(_render_costs(states, by, first, config, output_format))
 
 
-def _spent(
+def _render_costs(
     states: Sequence[LedgerState],
     by: Grouping,
     since: datetime | None,
     config: Config,
     output_format: CostFormat,
 ) -> str:
-    result = build_spending_report(states, by.value, since)
+    spending = build_spending_report(states, by.value, since)
     if output_format is CostFormat.csv:
-        return render_spending_csv(result)
+        return render_spending_csv(spending)
     month = forecast_month(states, clock.utc_now(), config.budget.month)
-    rows = [row for row in list_cost_entries(states) if since is None or row.answer.at >= since]
+    report = CostReport(spending, month, measure_accuracy(_entries_since(states, since)))
     if output_format is CostFormat.json:
-        return document(cost_json.spending(result, month, measure_accuracy(rows)))
-    return cost_text.cost(result, month, measure_accuracy(rows))
+        return write_json(cost_document(report))
+    return cost_text(report)
 
 
-def _page(
+def _render_page(
     states: Sequence[LedgerState], by: Grouping, since: datetime | None, config: Config
 ) -> str:
     now = clock.utc_now()
     return render_cost_page(
         build_spending_report(states, by.value, since),
         build_spending_report(states, "day", since),
-        [row for row in list_cost_entries(states) if since is None or row.answer.at >= since],
+        _entries_since(states, since),
         forecast_month(states, now, config.budget.month),
         config.budget,
         now,
     )
 
 
-def _reconciled(result: invoice_check.InvoiceCheck, output_format: CostFormat) -> str:
+def _entries_since(states: Sequence[LedgerState], since: datetime | None) -> list[CostEntry]:
+    entries = list_cost_entries(states)
+    return [entry for entry in entries if since is None or entry.answer.at >= since]
+
+
+def _render_invoice(check: InvoiceCheck, output_format: CostFormat) -> str:
     match output_format:
         case CostFormat.json:
-            return document(cost_json.reconciliation(result))
+            return write_json(invoice_document(check))
         case CostFormat.csv:
-            return invoice_check.render_invoice_csv(result)
+            return render_invoice_csv(check)
         case _:
-            return cost_text.reconciliation(result)
+            return invoice_text(check)
 
 
 def _day(text: str | None) -> datetime | None:

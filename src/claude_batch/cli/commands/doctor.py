@@ -24,7 +24,7 @@ from claude_batch.cli.options import (
     print_result,
     print_status,
 )
-from claude_batch.cli.output import json_documents
+from claude_batch.cli.output.json_writer import Json, select
 from claude_batch.costs.prices import Prices
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.repair import LedgerHistory, RepairResult
@@ -56,10 +56,10 @@ def doctor(
     healthy = all(check.verdict != "fault" for check in checks)
     document: dict[str, object] = {"ok": healthy, "checks": checks}
     if repair:
-        document["repairs"] = [json_documents.repair(result) for result in repairs]
+        document["repairs"] = [_repair_document(result) for result in repairs]
     lines = [line for result in repairs for line in _repair_lines(result)]
     lines += map(_check_line, checks)
-    print_result(document, lambda: "\n".join(lines), output_format)
+    print_result(document, dict, lambda _: "\n".join(lines), output_format)
     if not healthy:
         raise typer.Exit(3)
 
@@ -71,13 +71,20 @@ def _repair(repository: Repository) -> list[RepairResult]:
     return [repair_ledger(ledger, history, print_status) for ledger in ledgers]
 
 
-def _repair_lines(repair: RepairResult) -> Iterator[str]:
-    if repair.restored_commit:
-        yield f"repaired: {repair.ref}: pushed {repair.restored_commit} again"
-    for path in repair.restored_files:
-        yield f"repaired: {repair.ref}: {path} is back"
-    for loss in repair.lost:
-        yield f"lost: {repair.ref}: {loss.path}: {loss.consequence}"
+def _repair_document(result: RepairResult) -> Json:
+    return {
+        **select(result, "ref", brought_back="restored_commit", put_back="restored_files"),
+        "lost": [select(loss, "path", said="consequence") for loss in result.lost],
+    }
+
+
+def _repair_lines(result: RepairResult) -> Iterator[str]:
+    if result.restored_commit:
+        yield f"repaired: {result.ref}: pushed {result.restored_commit} again"
+    for path in result.restored_files:
+        yield f"repaired: {result.ref}: {path} is back"
+    for loss in result.lost:
+        yield f"lost: {result.ref}: {loss.path}: {loss.consequence}"
 
 
 def _check_line(check: DoctorCheck) -> str:

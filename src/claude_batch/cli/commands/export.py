@@ -1,15 +1,13 @@
 """`claude-batch export`."""
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import open_ledgers, open_repository
-from claude_batch.cli.options import HERE, Directory, command_app
-from claude_batch.exports import export as findings
+from claude_batch.cli.connections import open_with_ledgers
+from claude_batch.cli.options import HERE, Directory, command_app, print_output
+from claude_batch.exports.export import export_findings
 from claude_batch.git.work_tree import WorkTree
 
 app = command_app()
@@ -30,9 +28,5 @@ def export(
     directory: Directory = HERE,
 ) -> None:
     """Write findings for other tools."""
-    repository = open_repository(directory)
-    work_tree = WorkTree(repository.root or directory)
-    text = findings.export_findings(
-        open_ledgers(repository, load_config(repository)), work_tree, kind.value
-    )
-    sys.stdout.write(text.rstrip("\n") + "\n")
+    repository, _, ledgers = open_with_ledgers(directory)
+    print_output(export_findings(ledgers, WorkTree(repository.root or directory), kind.value))

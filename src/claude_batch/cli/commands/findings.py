@@ -1,10 +1,11 @@
 """`claude-batch findings`."""
 
-from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import open_ledgers, open_repository
+from collections.abc import Sequence
+
+from claude_batch.cli.connections import open_with_ledgers
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
-from claude_batch.cli.output import json_documents, text
-from claude_batch.git.repository import Repository
+from claude_batch.cli.output.json_writer import Json, item_list, select
+from claude_batch.cli.output.text import finding_line, table
 from claude_batch.pull_requests.outcomes import (
     FindingOutcomeRow,
     Precision,
@@ -18,31 +19,39 @@ app = command_app()
 @app.command()
 def findings(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
     """List findings with their outcomes."""
-    rows = load_rows(open_repository(directory))
-    print_result(document(rows), lambda: _text(rows), output_format)
+    _, _, ledgers = open_with_ledgers(directory)
+    print_result(list_findings(ledgers), findings_document, _text, output_format)
 
 
-def load_rows(repository: Repository) -> list[FindingOutcomeRow]:
-    return list_findings(open_ledgers(repository, load_config(repository)))
-
-
-def document(rows: list[FindingOutcomeRow]) -> json_documents.Json:
+def findings_document(rows: Sequence[FindingOutcomeRow]) -> Json:
+    """`precision` is null if nobody has judged a finding of that kind and severity."""
     items = [
-        {**row.finding.model_dump(), "pull_requests": row.pull_requests, "outcome": row.outcome}
-        for row in rows
+        {**row.finding.model_dump(), **select(row, "pull_requests", "outcome")} for row in rows
     ]
-    return {
-        **json_documents.items(items),
-        "precision": [json_documents.precision(row) for row in precisions(rows)],
-    }
+    counts = ("kind", "severity", "posted", "accepted", "rejected")
+    precisions = [select(row, *counts, precision="share") for row in _precisions(rows)]
+    return {**item_list(items), "precision": precisions}
 
 
-def precisions(rows: list[FindingOutcomeRow]) -> list[Precision]:
+def _precisions(rows: Sequence[FindingOutcomeRow]) -> list[Precision]:
     return compute_precision((row.finding, row.outcome) for row in rows)
 
 
-def _text(rows: list[FindingOutcomeRow]) -> str:
-    lines = [f"{text.finding(row.finding, row.finding.path)}  ({row.outcome})" for row in rows]
-    precision_rows = precisions(rows)
-    table = ["", text.precision(precision_rows)] if precision_rows else []
-    return "\n".join([*lines, *table]) or "no findings"
+def _text(rows: Sequence[FindingOutcomeRow]) -> str:
+    lines = [f"{finding_line(row.finding)}  ({row.outcome})" for row in rows]
+    precisions = _precisions(rows)
+    lines += ["", precision_table(precisions)] if precisions else []
+    return "\n".join(lines) or "no findings"
+
+
+def precision_table(precisions: Sequence[Precision]) -> str:
+    """A table of posted findings by kind and severity, with the opinions of people."""
+    rows = [
+        (
+            f"{row.kind}, {row.severity}",
+            *(f"{number:,}" for number in (row.posted, row.accepted, row.rejected)),
+            "-" if row.share is None else f"{row.share:.0%}",
+        )
+        for row in precisions
+    ]
+    return table([("kind, severity", "posted", "accepted", "rejected", "precision"), *rows])

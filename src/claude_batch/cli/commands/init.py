@@ -15,6 +15,7 @@ from claude_batch.cli.options import (
     print_result,
     print_status,
 )
+from claude_batch.cli.output.json_writer import Json, select
 from claude_batch.errors import BadUsage
 from claude_batch.git.refs import resolve_remote
 from claude_batch.setup.init import SetupPlan, set_up_repository
@@ -34,19 +35,23 @@ def init(
 ) -> None:
     """Set up config, workflows and hook in a repository."""
     repository = open_repository(directory)
-    result = set_up_repository(
+    plan = set_up_repository(
         open_work_tree(repository, "init"),
         resolve=lambda url, ref: resolve_remote(repository.git, url, ref),
         agree=lambda plan: _agree(plan, yes),
         action=action,
     )
-    files = [{"name": file.name, "change": file.change} for file in result.files]
-    lines = [f"{file.change}: {file.name}  {file.note}".rstrip() for file in result.files]
-    print_result(
-        {"files": files, "remedies": list(result.remedies)},
-        lambda: "\n".join([*lines, *result.remedies]),
-        output_format,
-    )
+    print_result(plan, _document, _text, output_format)
+
+
+def _document(plan: SetupPlan) -> Json:
+    files = [select(file, "name", "change") for file in plan.files]
+    return {"files": files, "remedies": plan.remedies}
+
+
+def _text(plan: SetupPlan) -> str:
+    lines = [f"{file.change}: {file.name}  {file.note}".rstrip() for file in plan.files]
+    return "\n".join([*lines, *plan.remedies])
 
 
 def _agree(plan: SetupPlan, yes: bool) -> bool:

@@ -1,14 +1,13 @@
 """`claude-batch prune`."""
 
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from claude_batch.cli import clock
-from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.connections import open_with_ledgers
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
 from claude_batch.formatting import count
 from claude_batch.ledger import compaction
@@ -31,17 +30,17 @@ def prune(
     directory: Directory = HERE,
 ) -> None:
     """Delete old data from the ledger."""
-    repository = open_repository(directory)
-    age, ledgers = timedelta(days=older_than), open_ledgers(repository, load_config(repository))
+    repository, _, ledgers = open_with_ledgers(directory)
+    age = timedelta(days=older_than)
     results = [ledger_prune.prune(ledger, clock.utc_now(), age) for ledger in ledgers]
     if squash:
         history = LedgerHistory(repository.git)
         results += [ledger_prune.squash(ledger, history) for ledger in ledgers]
     total = PruneResult(*map(sum, zip(*map(astuple, results), strict=True)))
-    print_result(total, lambda: _summary(total), output_format)
+    print_result(total, asdict, _text, output_format)
 
 
-def _summary(result: PruneResult) -> str:
-    summary = f"{count(result.dropped, 'file')} of findings dropped"
-    summary += f", {count(result.folded, 'log file')} folded"
-    return f"{summary}, {count(result.squashed, 'commit')} squashed" if result.squashed else summary
+def _text(result: PruneResult) -> str:
+    text = f"{count(result.dropped, 'file')} of findings dropped"
+    text += f", {count(result.folded, 'log file')} folded"
+    return f"{text}, {count(result.squashed, 'commit')} squashed" if result.squashed else text

@@ -19,7 +19,7 @@ from claude_batch.cli.connections import (
     run_id,
 )
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
-from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.output.publish_result import publish_document, publish_text
 from claude_batch.cli.source_options import PrFlag, event_pull_request
 from claude_batch.errors import BadUsage, CannotCollect, CannotFetch, CannotPublish, CannotRead
 from claude_batch.git.branches import Branches
@@ -53,8 +53,7 @@ def publish(
     repository = open_repository(directory)
     number = pr if pr is not None else event_pull_request(repository)
     results = run(repository, number, {"fail_on": fail_on}, dry_run=dry_run)
-    document = json_documents.publication(results)
-    print_result(document, lambda: text.publication(results), output_format)
+    print_result(results, publish_document, publish_text, output_format)
     for result in results:
         if result.error:
             raise result.error

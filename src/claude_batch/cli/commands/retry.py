@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from claude_batch.batches import retry as batches
-from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import event_stamp, open_ledgers, open_repository
+from claude_batch.cli.connections import event_stamp, open_with_ledgers
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
-from claude_batch.cli.output import json_documents
+from claude_batch.cli.output.json_writer import item_list
 from claude_batch.formatting import count
 
 app = command_app()
@@ -27,11 +26,7 @@ def retry(
     directory: Directory = HERE,
 ) -> None:
     """Retry failed tasks."""
-    repository = open_repository(directory)
-    ledgers = open_ledgers(repository, load_config(repository))
-    freed = batches.retry(ledgers, ids or [], reanswer=reanswer, stamp=event_stamp(repository))
-    print_result(
-        json_documents.items(freed),
-        lambda: f"{count(len(freed), 'task')} to retry: the next submit sends them",
-        output_format,
-    )
+    repository, _, ledgers = open_with_ledgers(directory)
+    tasks = batches.retry(ledgers, ids or [], reanswer=reanswer, stamp=event_stamp(repository))
+    text = f"{count(len(tasks), 'task')} to retry: the next submit sends them"
+    print_result(tasks, item_list, lambda _: text, output_format)

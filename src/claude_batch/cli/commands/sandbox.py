@@ -51,7 +51,7 @@ def sandbox(
                 path, environ, GitHubSettings(repository=repository), port=github_port
             ) as hub,
         ):
-            names = {
+            variables = {
                 "ANTHROPIC_API_KEY": "sandbox",
                 "ANTHROPIC_BASE_URL": batches.url,
                 "GITHUB_TOKEN": "sandbox",
@@ -59,14 +59,15 @@ def sandbox(
                 "GITHUB_REPOSITORY": repository,
             }
             clone = hub.clone_url.replace("://", "://x-access-token:sandbox@")
-            document = {"environment": names, "clone_url": clone}
-            print_result(document, lambda: _text(names, clone), output_format)
+            document = {"environment": variables, "clone_url": clone}
+            text = _text(variables, clone)
+            print_result(document, dict, lambda _: text, output_format)
             sys.stdout.flush()
             print_status("serving until interrupted; the answers come from rules, not from Claude")
             while True:
                 time.sleep(3600)
 
 
-def _text(names: dict[str, str], clone: str) -> str:
-    exports = [f"export {name}={value}" for name, value in names.items()]
+def _text(variables: dict[str, str], clone: str) -> str:
+    exports = [f"export {name}={value}" for name, value in variables.items()]
     return "\n".join([*exports, f"# git clone {clone}"])

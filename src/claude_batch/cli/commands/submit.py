@@ -8,7 +8,14 @@ from claude_batch.cli import clock
 from claude_batch.cli.commands.collect import collect_ledger
 from claude_batch.cli.connections import anthropic_client
 from claude_batch.cli.options import command_app, print_result, print_status
-from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.output.collect_result import collect_document, collect_text
+from claude_batch.cli.output.json_writer import Json
+from claude_batch.cli.output.submit_result import (
+    estimate_document,
+    estimate_text,
+    submit_document,
+    submit_text,
+)
 from claude_batch.cli.source_options import (
     SourceOptions,
     SubmitInput,
@@ -31,14 +38,21 @@ def submit(options: SourceOptions) -> None:
     """Submit new changes for review."""
     print_status("reading changes ...")
     if options.wait:
-        result, collected = submit_and_wait(options)
-        shown = f"{text.submission(result)}\n{text.collection(collected)}"
-        document = json_documents.submission_and_collection(result, collected)
-        print_result(document, lambda: shown, options.output_format)
+        results = submit_and_wait(options)
+        print_result(results, _waited_document, _waited_text, options.output_format)
     else:
         result = run(options.repository, options.source, options.flags, share=options.share)
-        document = json_documents.submission(result)
-        print_result(document, lambda: text.submission(result), options.output_format)
+        print_result(result, submit_document, submit_text, options.output_format)
+
+
+def _waited_document(results: tuple[SubmitResult, CollectResult]) -> Json:
+    submitted, collected = results
+    return {**submit_document(submitted), "collect": collect_document(collected)}
+
+
+def _waited_text(results: tuple[SubmitResult, CollectResult]) -> str:
+    submitted, collected = results
+    return f"{submit_text(submitted)}\n{collect_text(collected)}"
 
 
 def submit_and_wait(options: SourceOptions) -> tuple[SubmitResult, CollectResult]:
@@ -76,8 +90,7 @@ def forget_notes(repository: Repository, prepared: SubmitInput) -> None:
 def estimate(options: SourceOptions) -> None:
     """Show what submit would send, and its price."""
     result = run_estimate(options.repository, options.source, options.flags, share=options.share)
-    document = json_documents.estimate(result)
-    print_result(document, lambda: text.estimate(result), options.output_format)
+    print_result(result, estimate_document, estimate_text, options.output_format)
 
 
 def run_estimate(

@@ -17,7 +17,8 @@ from claude_batch.cli.connections import (
     run_id,
 )
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
-from claude_batch.cli.output import json_documents, text
+from claude_batch.cli.output.json_writer import Json, item_list, select
+from claude_batch.cli.output.submit_result import submit_document, submit_text
 from claude_batch.cli.source_options import BudgetFlag, ModelFlag, NowFlag, ShareFlag
 from claude_batch.config.model import Config
 from claude_batch.diff.model import Comparison
@@ -44,11 +45,16 @@ def validate(
     file: File, output_format: FormatFlag = Format.text, directory: Directory = HERE
 ) -> None:
     """Check a tasks file, send nothing."""
-    found = _read(file, all_kinds(load_config(open_repository(directory))))
-    rows = [{"id": task.id, "kind": task.kind, "path": task.path} for task in found]
-    print_result(
-        json_documents.items(rows), lambda: f"{count(len(found), 'task')}, all valid", output_format
-    )
+    tasks = _read(file, all_kinds(load_config(open_repository(directory))))
+    print_result(tasks, _document, _text, output_format)
+
+
+def _document(tasks: tuple[Task, ...]) -> Json:
+    return item_list([select(task, "id", "kind", "path") for task in tasks])
+
+
+def _text(tasks: tuple[Task, ...]) -> str:
+    return f"{count(len(tasks), 'task')}, all valid"
 
 
 @app.command()
@@ -65,19 +71,18 @@ def submit(
     repository = open_repository(directory)
     flags = {"model": model, "budget": budget, "lane": "now" if at_once else None}
     config = load_config(repository, flags=flags)
-    found = _read(file, all_kinds(config))
     scope = ReviewScope(
         repo=repository_name(repository),
         run=run_id(repository),
         pr=None,
         comparison=Comparison(None, None, "", "", f"tasks of {file}"),
-        tasks=found,
+        tasks=_read(file, all_kinds(config)),
         skipped=(),
     )
     planner = build_planner(config, clock.utc_now(), all_kinds(config))
     ledger = open_ledger(repository, config, share=share)
     result = submission.submit(scope, planner, ledger, anthropic_client(repository), clock.utc_now)
-    print_result(json_documents.submission(result), lambda: text.submission(result), output_format)
+    print_result(result, submit_document, submit_text, output_format)
 
 
 def all_kinds(config: Config) -> tuple[Kind, ...]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from claude_batch.batches.collect_result import CollectResult
-from claude_batch.cli.output import json_documents, text
-from claude_batch.cli.output.json_documents import Json
+from claude_batch.cli.output.collect_result import collect_document, collect_text
+from claude_batch.cli.output.json_writer import Json, select
+from claude_batch.cli.output.publish_result import publish_document, publish_text
+from claude_batch.cli.output.submit_result import submit_document, submit_text
 from claude_batch.costs.estimates import sum_estimates
 from claude_batch.diff.model import SkippedFile
 from claude_batch.errors import ClaudeBatchError
@@ -35,24 +37,22 @@ def ci_document(result: CiResult) -> Json:
     document: dict[str, object] = {
         "event": result.event,
         "notes": result.notes,
-        "warnings": [
-            {"problem": warning.problem, "remedy": warning.remedy} for warning in result.warnings
-        ],
+        "warnings": [select(warning, "problem", "remedy") for warning in result.warnings],
     }
     if result.submission:
-        document["submit"] = json_documents.submission(result.submission)
+        document["submit"] = submit_document(result.submission)
     if result.collection:
-        document["collect"] = json_documents.collection(result.collection)
+        document["collect"] = collect_document(result.collection)
     if result.publications is not None:
-        document["publish"] = json_documents.publication(result.publications)
+        document["publish"] = publish_document(result.publications)
     return document
 
 
 def ci_text(result: CiResult) -> str:
     lines = [*result.notes]
-    lines += [text.submission(result.submission)] if result.submission else []
-    lines += [text.collection(result.collection)] if result.collection else []
-    lines += [text.publication(result.publications)] if result.publications is not None else []
+    lines += [submit_text(result.submission)] if result.submission else []
+    lines += [collect_text(result.collection)] if result.collection else []
+    lines += [publish_text(result.publications)] if result.publications is not None else []
     lines += [
         f"warning: {warning.problem}\n   help: {warning.remedy}" for warning in result.warnings
     ]
@@ -75,9 +75,9 @@ def step_summary(result: CiResult) -> str:
     """The Markdown of the step summary."""
     parts = [_submit_summary(result.submission)] if result.submission else ["## claude-batch"]
     if result.collection:
-        parts.append(_code_block(text.collection(result.collection)))
+        parts.append(_code_block(collect_text(result.collection)))
     if result.publications is not None:
-        parts.append(_code_block(text.publication(result.publications)))
+        parts.append(_code_block(publish_text(result.publications)))
     parts += [escape_block(note) for note in result.notes]
     parts += [
         f"**Warning:** {escape_block(warning.problem)}. {escape_block(warning.remedy)}."

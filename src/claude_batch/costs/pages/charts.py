@@ -42,6 +42,7 @@ class Chart:
     format: Callable[[Decimal], str]  # writes an amount with its unit
     limit: Limit | None = None
     is_count: bool = False  # the scale has no fractions
+    is_line: bool = False  # lines instead of bars
 
     def show(self, value: Amount) -> str:
         return "unknown" if value is None else self.format(value)
@@ -73,16 +74,24 @@ class Scale:
         return LEFT + self.slot_width * (index + 0.5)
 
 
-def render_bar_chart(chart: Chart) -> str:
-    """Return a chart with a group of bars per label, and a bar per series in it."""
-    scale = _scale(chart)
-    return _svg(chart, [*_grid(chart, scale), *_bars(chart, scale), *_limit(chart, scale)])
+def render_chart(chart: Chart) -> str:
+    """Return a chart with a group of bars per label, or a point per amount.
 
-
-def render_line_chart(chart: Chart) -> str:
-    """Return a chart with a point per amount. Lines join the points of neighboring labels."""
+    Lines join the points of neighboring labels.
+    """
     scale = _scale(chart)
-    return _svg(chart, [*_grid(chart, scale), *_lines(chart, scale), *_limit(chart, scale)])
+    title = escape(chart.title, quote=True)
+    marks = _lines(chart, scale) if chart.is_line else _bars(chart, scale)
+    return "\n".join(
+        [
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">',
+            f"<title>{title}</title>",
+            *_grid(chart, scale),
+            *marks,
+            *_limit(chart, scale),
+            "</svg>",
+        ]
+    )
 
 
 def _scale(chart: Chart) -> Scale:
@@ -101,18 +110,6 @@ def _round_up(amount: Decimal) -> Decimal:
     """Return the next of 1, 2, 2.5 and 5 times a power of ten."""
     power = Decimal(10) ** amount.adjusted()
     return next(power * factor for factor in ROUND_FACTORS if power * factor >= amount)
-
-
-def _svg(chart: Chart, marks: Sequence[str]) -> str:
-    title = escape(chart.title, quote=True)
-    return "\n".join(
-        [
-            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">',
-            f"<title>{title}</title>",
-            *marks,
-            "</svg>",
-        ]
-    )
 
 
 def _grid(chart: Chart, scale: Scale) -> Iterator[str]:

@@ -8,14 +8,7 @@ from decimal import Decimal
 from claude_batch.config.model import Budget
 from claude_batch.costs.entries import CostEntry
 from claude_batch.costs.forecast import MonthForecast, describe_month
-from claude_batch.costs.pages.charts import (
-    Amount,
-    Chart,
-    Limit,
-    Series,
-    render_bar_chart,
-    render_line_chart,
-)
+from claude_batch.costs.pages.charts import Amount, Chart, Limit, Series, render_chart
 from claude_batch.costs.pages.page_templates import build_environment
 from claude_batch.costs.receipts import ZERO, Receipt
 from claude_batch.costs.spending import SpendingGroup, SpendingReport, format_paid, measure_accuracy
@@ -34,11 +27,10 @@ class Figure:
 
     chart: Chart
     note: str
-    is_line: bool = False
 
     @property
     def svg(self) -> str:
-        return render_line_chart(self.chart) if self.is_line else render_bar_chart(self.chart)
+        return render_chart(self.chart)
 
     @property
     def head(self) -> list[str]:
@@ -84,7 +76,7 @@ def _figures(
     yield Figure(_savings_chart(daily.total.receipt), "Below zero, it cost more than it saved.")
     yield Figure(_accuracy_chart(entries), "Requests that were billed at a known price.")
     note = "Share of prompt tokens that were read from a cache."
-    yield Figure(_hit_rate_chart(days), note, is_line=True)
+    yield Figure(_hit_rate_chart(days), note)
     yield Figure(
         _wait_chart(entries),
         "Requests, from the creation of their batch to the record of their answer. Unknown: the "
@@ -141,7 +133,8 @@ def _accuracy_chart(entries: Sequence[CostEntry]) -> Chart:
 
 def _hit_rate_chart(days: DailyGroups) -> Chart:
     values = [None if group is None else _hit_rate(group.receipt) for group in days.values()]
-    return Chart("Cache hit rate", list(days), [Series("hit rate", values)], "{:.0%}".format)
+    series = Series("hit rate", values)
+    return Chart("Cache hit rate", list(days), [series], "{:.0%}".format, is_line=True)
 
 
 def _hit_rate(receipt: Receipt) -> Amount:
