@@ -41,6 +41,10 @@ class LedgerIsNewer(CannotRecord):
     """A newer version has written the ledger."""
 
 
+class LedgerDamaged(CannotRecord):
+    """Events that cost money may be unreadable, so nothing is sent."""
+
+
 class CannotSubmit(ClaudeBatchError):
     """The Anthropic API refused a request that costs money."""
 

@@ -14,7 +14,8 @@ from claude_batch.markdown import strip_hidden
 class Usage(BaseModel):
     """The tokens of one answer by class. `output` is the billed total and includes `thinking`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Newer versions may add classes of tokens. The ledger keeps them.
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     input: NonNegativeInt = 0
     output: NonNegativeInt = 0

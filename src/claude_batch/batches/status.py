@@ -1,5 +1,6 @@
 """`status`, `list` and `show`: the state of batches, tasks and findings."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from decimal import Decimal
 from claude_batch.costs import budgets
 from claude_batch.errors import BadUsage
 from claude_batch.findings.finding import Finding
+from claude_batch.formatting import count
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.events import AnswerRecorded, RequestRecorded, Submitted
 from claude_batch.ledger.store import Ledger
@@ -84,7 +86,7 @@ def status(ledger: Ledger, now: datetime) -> Status:
         _failed(state, {task for task, found in standings.items() if found is TaskStatus.FAILED}),
         state.spent(month),
         state.damaged,
-        tuple(batch_warnings(state, now)),
+        (*batch_warnings(state, now), *unknown_event_warnings(state)),
     )
 
 
@@ -172,6 +174,16 @@ def batch_warnings(state: LedgerState, now: datetime) -> Iterator[str]:
             yield _vanishing(fact)
         elif fact.created_at + EXPIRY_WARNING_AFTER <= now < fact.expires_at:
             yield _expiring(fact)
+
+
+def unknown_event_warnings(state: LedgerState) -> Iterator[str]:
+    """A sentence for each type of event that this version does not know."""
+    for name, number in sorted(Counter(event.type for event in state.unknown).items()):
+        was = "was" if number == 1 else "were"
+        yield (
+            f"{count(number, 'event')} of the unknown type {name!r} {was} written by a newer "
+            "claude-batch"
+        )
 
 
 def _expiring(fact: Submitted) -> str:

@@ -23,6 +23,7 @@ from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage
 from claude_batch.git.hook_queue import HookQueue, QueueEntry
 from claude_batch.git.repository import Repository
+from claude_batch.ledger.events import PlanSource
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.pull_requests.comment import has_our_comment
 from claude_batch.submission.inputs import (
@@ -33,7 +34,7 @@ from claude_batch.submission.inputs import (
     load_pull_request_scope,
 )
 from claude_batch.submission.planner import SubmissionPlanner
-from claude_batch.submission.scope import ReviewScope
+from claude_batch.submission.scope import PlanOptions, ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 from claude_batch.tasks.sources import (
     PathsSource,
@@ -69,6 +70,14 @@ BudgetFlag = Annotated[
 NowFlag = Annotated[bool, typer.Option("--now", help="Answer at once, at full price.")]
 ShareFlag = Annotated[bool, typer.Option("--share", help="Record on the shared branch.")]
 WaitFlag = Annotated[bool, typer.Option("--wait", help="Wait until all batches have ended.")]
+
+
+SOURCES: dict[type[Source], PlanSource] = {
+    RangeSource: "range",
+    StagedSource: "staged",
+    QueuedSource: "queued",
+    PathsSource: "paths",
+}
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,7 @@ def prepare(repository: Repository, source: Source, flags: Mapping[str, object])
         load_context(repository, changes.comparison.base),
         repository_name=repository_name(repository),
         run=run_id(repository),
+        options=PlanOptions(source=SOURCES[type(source)], lane=config.lane),
     )
     return SubmitInput(scope, build_planner(config, clock.utc_now()), config, notes)
 
@@ -210,6 +220,7 @@ def _prepare_pull_request(
         config,
         repository_name=repository_name(repository),
         run=run_id(repository),
+        options=PlanOptions(lane=config.lane),
     )
     return SubmitInput(scope, build_planner(config, clock.utc_now()), config)
 

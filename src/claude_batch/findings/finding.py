@@ -49,7 +49,8 @@ class Finding(BaseModel):
     the limit of an answer, has no title and no body.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Newer versions may add keys. Shards are never written again, so none is lost.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str  # 16 hex digits, unique in a ledger
     fingerprint: str  # 16 hex digits; equal for the same category on the same lines

@@ -116,6 +116,8 @@ def _fold_request(state: LedgerState, key: RequestKey, before: datetime) -> Fold
         return None
     if (answer.findings and answer.shard in state.shards) or is_unpriced(answer):
         return None
+    if request.model_extra or request.estimate.model_extra:  # keys of a newer version
+        return None
     # Until a failed task is retried, `status` shows its file and the reason.
     if any(state.task_status(task.id) is TaskStatus.FAILED for task in request.tasks):
         return None

@@ -175,7 +175,7 @@ class IntentAbandoned(Event):
 class BatchStatus(Event):
     type: Literal["batch"] = "batch"
     batch: BatchId
-    status: Literal["canceling", "ended", "collected", "lost"]
+    status: Literal["canceling", "ended", "collected", "lost", "deleted"]  # deleted at the API
 
 
 class AnswerRecorded(Event):
@@ -453,7 +453,7 @@ def may_be_money(line: bytes) -> bool:
         row = from_json(line)
     except ValueError:
         return True
-    return not (isinstance(row, dict) and row.get("type") in FREE)
+    return not (isinstance(row, dict) and str(row.get("type")) in FREE)
 
 
 TICK = timedelta(microseconds=1)

@@ -244,7 +244,7 @@ def _with_shard(event: AnyEvent, shard_paths: dict[tuple[IntentId, int], str]) -
 
 
 class _ShardRow(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore")
 
     n: int
     findings: tuple[Finding, ...]

@@ -69,6 +69,7 @@ class LedgerState:
     leases: dict[str, Lease] = field(default_factory=dict)
     reset_times: dict[TaskId, datetime] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)  # by target; only those that are on
+    hold_history: list[Held] = field(default_factory=list)  # oldest first
     unsent: dict[str, list[Unsent]] = field(default_factory=dict)  # by plan, oldest first
     job_changes: dict[str, list[JobChanged]] = field(default_factory=dict)  # by job, oldest first
     installed: Installed | None = None
@@ -109,7 +110,6 @@ class LedgerState:
             *sorted({f"intent {intent}: answered, but not readable" for intent, _ in orphans}),
             *find_gaps(index, records, folded),
         ]
-        installed = index.distinct(Installed)
         plans = index.latest(Plan, lambda plan: plan.id).values()
         return cls(
             batch_records=records,
@@ -127,9 +127,10 @@ class LedgerState:
                 for target, held in index.latest(Held, lambda held: held.target).items()
                 if held.on
             },
+            hold_history=index.distinct(Held),
             unsent=_grouped(index.distinct(Unsent), lambda unsent: unsent.plan),
             job_changes=_grouped(index.distinct(JobChanged), lambda change: change.id),
-            installed=installed[0] if installed else None,
+            installed=min(index.all(Installed), key=lambda event: event.at, default=None),
             seen=index.latest(PullRequestSeen, lambda seen: seen.pr),
             unknown=index.distinct(UnknownEvent),
             damaged=(*damaged, *unread),

@@ -91,8 +91,12 @@ def list_findings(ledgers: Sequence[Ledger]) -> list[FindingOutcomeRow]:
 
 def _findings_in(ledger: Ledger) -> Iterator[FindingOutcomeRow]:
     state = ledger.view()
+    yield from find_outcomes(state, ledger.findings(answer for _, answer in state.answers()))
+
+
+def find_outcomes(state: LedgerState, findings: Iterable[Finding]) -> Iterator[FindingOutcomeRow]:
     statuses = status_by_finding(state)
-    for finding in ledger.findings(answer for _, answer in state.answers()):
+    for finding in findings:
         pulls = tuple(sorted({pr for pr, key in state.posts if key == finding.fingerprint}))
         yield FindingOutcomeRow(
             finding, pulls, _outcome(state, finding, pulls, statuses.get(finding.id))

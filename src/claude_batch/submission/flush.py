@@ -15,7 +15,15 @@ from claude_batch.batches.batching import (
     split_into_batches,
 )
 from claude_batch.config.model import Lane
-from claude_batch.errors import BadConfig, CannotFetch, CannotRead, ClaudeBatchError
+from claude_batch.errors import (
+    BadConfig,
+    CannotCollect,
+    CannotFetch,
+    CannotPublish,
+    CannotRead,
+    CannotSubmit,
+    ClaudeBatchError,
+)
 from claude_batch.ledger.events import IntentId, Stamp, Unsent
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
@@ -32,6 +40,9 @@ from claude_batch.waiting.queue import WaitingTask, due_by_plan, waiting_tasks
 from claude_batch.waiting.settings import WaitingSettings
 from claude_batch.waiting.task_states import TaskReading, back_off
 
+# Git, GitHub or a configuration kept a plan from being built.
+UNBUILT = (BadConfig, CannotCollect, CannotFetch, CannotPublish, CannotRead)
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -39,6 +50,11 @@ class Submission:
 
     planner: SubmissionPlanner
     scope: ReviewScope
+
+    @property
+    def priority(self) -> int:
+        again = self.scope.resubmission
+        return again.plan.priority if again else self.scope.options.priority
 
 
 @dataclass(frozen=True)
@@ -159,11 +175,11 @@ class FlushOptions:
 
 @dataclass(frozen=True)
 class FlushResult:
-    """`unbuilt`: the plans whose requests could not be built, with the reasons."""
+    """`problems`: the plans of which nothing or not all was sent, with the reasons."""
 
     parts: tuple[SubmissionPlan, ...] = ()
     sent: tuple[SentBatch, ...] = ()
-    unbuilt: tuple[tuple[str, ClaudeBatchError], ...] = ()
+    problems: tuple[tuple[str, ClaudeBatchError], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,25 +192,41 @@ class Flusher:
     now: Callable[[], datetime]
     # Rebuilds the tasks of a recorded plan. Raises BadConfig, CannotFetch, CannotRead.
     load: Callable[[Resubmission], Submission]
+    despite_damage: bool = False
 
-    def flush(self, options: FlushOptions) -> FlushResult:
-        """Send what is due. A plan that cannot be built is named, and the others are sent.
+    def flush(
+        self, options: FlushOptions = FlushOptions(), fresh: Sequence[Submission] = ()
+    ) -> FlushResult:
+        """Send `fresh` plans and what is due of the recorded ones, in order of priority.
 
-        Raises CannotRecord, CannotSubmit.
+        A plan that cannot be built is named, and the others are sent. Raises CannotRecord.
         """
-        submissions: list[Submission] = []
-        unbuilt: list[tuple[str, ClaudeBatchError]] = []
+        submissions = [*fresh]
+        problems: list[tuple[str, ClaudeBatchError]] = []
+        subjects = {submission.scope.pr for submission in fresh if submission.scope.pr}
         for resubmission in self._due(options):
+            if resubmission.plan.pr in subjects:
+                continue  # its new plan takes its place
             try:
                 submissions.append(self.load(resubmission))
-            except (BadConfig, CannotFetch, CannotRead) as error:
-                unbuilt.append((resubmission.plan.label, error))
+            except UNBUILT as error:
+                problems.append((resubmission.plan.label, error))
         if not submissions:
-            return FlushResult(unbuilt=tuple(unbuilt))
+            return FlushResult(problems=tuple(problems))
+        submissions.sort(key=lambda submission: -submission.priority)
         prices = submissions[0].planner.prices
-        sender = BatchSender(self.ledger, self.anthropic, prices, self.now)
+        sender = BatchSender(
+            self.ledger, self.anthropic, prices, self.now, despite_damage=self.despite_damage
+        )
         plan = sender.claim(lambda state: plan_flush(state, submissions))
-        return FlushResult(plan.parts, tuple(sender.send(plan.batches)), tuple(unbuilt))
+        problems += [(part.plan.label, part.refused) for part in plan.parts if part.refused]
+        sent: list[SentBatch] = []
+        try:
+            sent.extend(sender.send(plan.batches))
+        except CannotSubmit as error:  # the tasks wait
+            labels = ", ".join(part.plan.label for part in plan.parts)
+            problems.append((labels, error))
+        return FlushResult(plan.parts, tuple(sent), tuple(problems))
 
     def _due(self, options: FlushOptions) -> list[Resubmission]:
         state = self.ledger.view()

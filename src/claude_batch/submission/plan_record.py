@@ -20,7 +20,8 @@ def build_plan(
 ) -> Plan:
     """The plan of a scope; the recorded one if it has the same content and is still wanted."""
     comparison = scope.comparison
-    earlier = [plan for plan in state.plans if (plan.pr, plan.label) == (scope.pr, comparison.label)]
+    subject = scope.pr, comparison.label
+    earlier = [plan for plan in state.plans if (plan.pr, plan.label) == subject]
     times = [plan.at for plan in earlier]
     closed = state.closed.get(scope.pr) if scope.pr is not None else None
     if closed:  # a later plan opens the pull request again
@@ -83,9 +84,7 @@ def _content(plan: Plan) -> object:
     )
 
 
-def _plan_file(
-    path: str, tasks: Sequence[Task], definitions: dict[TaskId, str]
-) -> PlannedFile:
+def _plan_file(path: str, tasks: Sequence[Task], definitions: dict[TaskId, str]) -> PlannedFile:
     match tasks[0].origin:
         case DiffOrigin(old_path, old_blob, new_blob):
             pass

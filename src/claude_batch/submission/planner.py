@@ -232,9 +232,7 @@ class SubmissionPlanner(RequestBuilder):
                 low, best = middle, candidate
         return best or self._candidate(work, work.new, spent)
 
-    def _spent(
-        self, state: LedgerState, pr: int | None, reserved: Spending
-    ) -> SpentDollars:
+    def _spent(self, state: LedgerState, pr: int | None, reserved: Spending) -> SpentDollars:
         day, month = budgets.start_of_day_and_month(self.now)
         of_pull = state.spent(budgets.BEGINNING_OF_TIME, pr) if pr else None
         return SpentDollars(

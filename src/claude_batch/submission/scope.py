@@ -100,8 +100,8 @@ class PendingWork:
             scope,
             plan,
             readings,
-            tuple(task for task in scope.unique_tasks if _is_sent(scope, readings.get(task.id), task)),
-            tuple(task for task in scope.unique_tasks if _is_known(scope, readings.get(task.id), task)),
+            tuple(task for task in scope.unique_tasks if _is_sent(scope, readings, task.id)),
+            tuple(task for task in scope.unique_tasks if _is_known(scope, readings, task.id)),
             replace(UsageHistory.from_state(state), counted=token_ratios or {}),
             cache_hit_rate,
         )
@@ -119,17 +119,18 @@ class PendingWork:
 SENDABLE = (TaskState.WAITING, TaskState.CANCELLED)
 
 
-def _is_sent(scope: ReviewScope, reading: TaskReading | None, task: Task) -> bool:
-    if reading is None or task.id in scope.known_elsewhere:
+def _is_sent(scope: ReviewScope, readings: Mapping[TaskId, TaskReading], task: TaskId) -> bool:
+    reading = readings.get(task)
+    if reading is None or task in scope.known_elsewhere:
         return False
     if scope.resubmission:
-        return task.id in scope.resubmission.tasks and reading.state is TaskState.WAITING
+        return task in scope.resubmission.tasks and reading.state is TaskState.WAITING
     # A person or an event asks for it, which ends every wait but a hold and a later time.
     is_held = reading.reason in (WaitingReason.PAUSED, WaitingReason.NOT_BEFORE)
     return reading.state in SENDABLE and not is_held and scope.options.lane != "later"
 
 
-def _is_known(scope: ReviewScope, reading: TaskReading | None, task: Task) -> bool:
-    return task.id in scope.known_elsewhere or (
-        reading is not None and reading.state in (TaskState.ANSWERED, TaskState.IN_FLIGHT)
-    )
+def _is_known(scope: ReviewScope, readings: Mapping[TaskId, TaskReading], task: TaskId) -> bool:
+    reading = readings.get(task)
+    is_known = reading is not None and reading.state in (TaskState.ANSWERED, TaskState.IN_FLIGHT)
+    return is_known or task in scope.known_elsewhere

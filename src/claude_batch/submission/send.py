@@ -14,7 +14,7 @@ from claude_batch.anthropic_api.results import BatchResult, parse_message
 from claude_batch.batches.batching import FOLLOWS_A_PRIMER, LEASE, PlannedBatch, SentBatch
 from claude_batch.batches.record_answers import AnswerRecorder, response_validator
 from claude_batch.costs.prices import Prices
-from claude_batch.errors import CannotRecord, CannotSubmit, SubmitUnclear
+from claude_batch.errors import CannotRecord, CannotSubmit, LedgerDamaged, SubmitUnclear
 from claude_batch.formatting import count
 from claude_batch.ledger.events import Intent, IntentAbandoned, Stamp, Submitted
 from claude_batch.ledger.store import Ledger, Write
@@ -65,14 +65,20 @@ class BatchSender:
     prices: Prices
     now: Callable[[], datetime]
     primer_wait: PrimerWait | None = None  # None: followers are sent at once
+    despite_damage: bool = False  # send although events that cost money are unreadable
 
     def claim(self, decide: Callable[[LedgerState], AnyPlan]) -> AnyPlan:
-        """Decide on a plan and record it before it costs money. Raises what `decide` raises."""
+        """Decide on a plan and record it before it costs money.
+
+        Raises LedgerDamaged, and whatever `decide` raises.
+        """
         decisions: list[AnyPlan] = []
 
         def write(state: LedgerState) -> Write:
             decisions.append(decide(state))
             if decisions[-1].batches:
+                if state.money_damage and not self.despite_damage:
+                    raise _damaged(state.money_damage)
                 self.anthropic.check_key()  # without one nothing can be sent, so nothing is claimed
             return decisions[-1].write
 
@@ -209,3 +215,13 @@ def _answered(
     written = recorder.record(state, [answer])
     renewed = () if state.batch_records[intent.id].intent == intent else (intent,)
     return Write((*renewed, *written.events), written.shards)
+
+
+def _damaged(damage: Sequence[str]) -> LedgerDamaged:
+    # The unreadable events may be answers, or requests in flight: those would be paid for again.
+    others = f" ({count(len(damage) - 1, 'more problem')} of this kind)" if damage[1:] else ""
+    return LedgerDamaged(
+        f"nothing was sent, because the ledger is damaged: {damage[0]}{others}",
+        "run `claude-batch doctor --repair`, or pass `--despite-damage` to send what may have been "
+        "paid for already",
+    )

@@ -32,14 +32,17 @@ def submit(
     anthropic: AnthropicClient,
     now: Callable[[], datetime],
     primer_wait: PrimerWait | None = None,
+    *,
+    despite_damage: bool = False,
 ) -> SubmitResult:
-    """Plan a submission, record it and send it. Raises BudgetExceeded, CannotSubmit.
+    """Plan a submission, record it and send it. Raises BudgetExceeded, CannotSubmit, CannotRecord.
 
     With `primer_wait` this process waits for primers and sends the requests that follow them.
+    Unless `despite_damage`, nothing is sent while events that cost money are unreadable.
     """
     # The claim is in the ledger before anything costs money, so that no other run sends the same.
     planner = _with_token_ratios(scope, planner, ledger.view(), anthropic)
-    sender = BatchSender(ledger, anthropic, planner.prices, now, primer_wait)
+    sender = BatchSender(ledger, anthropic, planner.prices, now, primer_wait, despite_damage)
     submission = Submission(planner, scope)
     flush = sender.claim(lambda state: plan_flush(state, [submission]))
     (plan,) = flush.parts

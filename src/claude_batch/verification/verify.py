@@ -10,7 +10,7 @@ from claude_batch.batches.collect_result import CollectResult
 from claude_batch.batches.record_answers import load_findings
 from claude_batch.config.model import Config
 from claude_batch.costs.prices import Prices, UnknownModel
-from claude_batch.errors import CannotCollect, CannotFetch, CannotSubmit
+from claude_batch.errors import CannotCollect, CannotFetch, CannotSubmit, LedgerDamaged
 from claude_batch.findings.finding import Finding
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.events import AnswerRecorded, Plan, RequestRecorded
@@ -37,15 +37,22 @@ class Verifier:
     run: str
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    despite_damage: bool = False
 
     def send(self) -> CollectResult:
         """Record and send the second looks that are due. A failure is a note of the result."""
         if self.config.verify is None:
             return CollectResult()
-        sender = BatchSender(self.ledger, self.anthropic, self.prices, self.now)
+        sender = BatchSender(
+            self.ledger,
+            self.anthropic,
+            self.prices,
+            self.now,
+            despite_damage=self.despite_damage,
+        )
         try:
             plan = self._plan(sender)
-        except (CannotCollect, CannotSubmit, UnknownModel) as error:
+        except (CannotCollect, CannotSubmit, LedgerDamaged, UnknownModel) as error:
             return CollectResult(notes=(f"no second look: {error.problem}",))
         notes = [f"no second look: {refusal.problem}" for refusal in plan.refused]
         sent: list[SentBatch] = []

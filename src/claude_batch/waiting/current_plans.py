@@ -19,10 +19,10 @@ def current_plans(state: LedgerState, now: datetime) -> Iterator[Plan]:
     Not those that a person cancelled, nor those of a range or a file beyond TIME_TO_LIVE. A pull
     request that is open, but was not touched for that time, is not covered either.
     """
-    latest = {_subject(plan): plan for plan in state.plans}
+    latest = {plan_subject(plan): plan for plan in state.plans}
     for plan in latest.values():
         if not (
-            now - plan.at > TIME_TO_LIVE or is_closed(state, plan) or is_cancelled(state, plan)
+            is_too_old(state, plan, now) or is_closed(state, plan) or is_cancelled(state, plan)
         ):
             yield plan
 
@@ -44,7 +44,18 @@ def is_cancelled(state: LedgerState, plan: Plan) -> bool:
     return bool(changes) and changes[-1].action != "reopened"
 
 
-def _subject(plan: Plan) -> tuple[str, int | None, str]:
+def is_too_old(state: LedgerState, plan: Plan, now: datetime) -> bool:
+    return now - (reopened_at(state, plan) or plan.at) > TIME_TO_LIVE
+
+
+def reopened_at(state: LedgerState, plan: Plan) -> datetime | None:
+    """The time at which a person re-opened its job last."""
+    changes = state.job_changes.get(plan.id, [])
+    return max((change.at for change in changes if change.action == "reopened"), default=None)
+
+
+def plan_subject(plan: Plan) -> tuple[str, int | None, str]:
+    """A plan replaces the earlier ones that have the same subject."""
     if plan.pr is not None:
         return plan.repo, plan.pr, ""
     return plan.repo, None, plan.id if plan.source in INDEPENDENT else plan.label

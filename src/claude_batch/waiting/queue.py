@@ -73,9 +73,7 @@ def _hold_until_flush(
 ) -> list[WaitingTask]:
     """Tasks of lane `later` wait until one of the thresholds is reached."""
     later = [
-        item
-        for item in waiting
-        if item.plan.lane == "later" and item.reading.reason not in FIRM
+        item for item in waiting if item.plan.lane == "later" and item.reading.reason not in FIRM
     ]
     if not later or _is_reached(later, thresholds, now):
         return list(waiting)

@@ -16,6 +16,7 @@ from claude_batch.ledger.events import BILLED, AnswerRecorded, Plan, Unsent
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.plan import PlannedTask
 from claude_batch.tasks.task import TaskId
+from claude_batch.waiting.current_plans import reopened_at
 from claude_batch.waiting.settings import WaitingSettings
 
 MAX_ATTEMPTS = 3  # paid ones, for a task on one head
@@ -102,7 +103,7 @@ class _PlanReader:
             return ANSWERED  # the old answer stays for now
         if self._was_cancelled(current):
             return TaskReading(TaskState.CANCELLED)
-        if self.plan.deadline and self.now >= self.plan.deadline:
+        if self._deadline and self.now >= self._deadline:
             return TaskReading(TaskState.EXPIRED, problem="its timeout has passed")
         return self._waiting_or_failed(task, current, is_reask=bool(answers))
 
@@ -150,6 +151,12 @@ class _PlanReader:
 
     # Failures
 
+    @cached_property
+    def _deadline(self) -> datetime | None:
+        """None if a person re-opened the job after its deadline."""
+        deadline, reopened = self.plan.deadline, reopened_at(self.state, self.plan)
+        return None if deadline and reopened and reopened >= deadline else deadline
+
     def _was_cancelled(self, rows: Sequence[RequestRecord]) -> bool:
         """True if a person cancelled the request that this plan's pull request sent last."""
         last = max((row for row in rows if row.answer), key=_answered_at, default=None)
@@ -165,7 +172,7 @@ class _PlanReader:
         self, task: PlannedTask, rows: Sequence[RequestRecord], *, is_reask: bool
     ) -> TaskReading:
         tried = [row for row in rows if self._counts(row)]
-        failure = self._final_failure(tried)
+        failure = final_failure(tried)
         if failure:
             return TaskReading(TaskState.FAILED, problem=failure)
         cut = [row for row in tried if _outcome(row) in (Outcome.REFUSED, Outcome.TRUNCATED)]
@@ -183,22 +190,6 @@ class _PlanReader:
             and row.request.model in self.settings.models
             and row.request.effort in self.settings.efforts
         )
-
-    def _final_failure(self, tried: Sequence[RequestRecord]) -> str:
-        """The reason why the task is not tried again on this head; empty if it is."""
-        answers = [row.answer for row in tried if row.answer]
-        last = max(answers, key=lambda answer: answer.at, default=None)
-        for row in tried:
-            answer = row.answer
-            if answer is None:
-                continue
-            is_alone = len(row.request.tasks) == 1
-            if answer.outcome is Outcome.ERRORED and not answer.retriable:
-                return _problem(answer)
-            if answer.outcome is Outcome.REFUSED and is_alone:
-                return _problem(answer)
-        paid = [a for a in answers if a.outcome in BILLED and a.outcome is not Outcome.SUCCEEDED]
-        return _problem(last) if last and len(paid) >= MAX_ATTEMPTS else ""
 
     @cached_property
     def _since(self) -> datetime:
@@ -255,6 +246,23 @@ class _PlanReader:
             refused = record.abandoned if record and not row.answer else None
             if refused and refused.is_refusal:
                 yield refused.at, refused.reason
+
+
+def final_failure(tried: Sequence[RequestRecord]) -> str:
+    """The reason why a task is not tried again after these requests; empty if it is."""
+    answers = [row.answer for row in tried if row.answer]
+    last = max(answers, key=lambda answer: answer.at, default=None)
+    for row in tried:
+        answer = row.answer
+        if answer is None:
+            continue
+        is_alone = len(row.request.tasks) == 1
+        if answer.outcome is Outcome.ERRORED and not answer.retriable:
+            return _problem(answer)
+        if answer.outcome is Outcome.REFUSED and is_alone:
+            return _problem(answer)
+    paid = [a for a in answers if a.outcome in BILLED and a.outcome is not Outcome.SUCCEEDED]
+    return _problem(last) if last and len(paid) >= MAX_ATTEMPTS else ""
 
 
 def is_readable(state: LedgerState, answer: AnswerRecorded, now: datetime) -> bool:

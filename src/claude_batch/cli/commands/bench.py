@@ -26,6 +26,7 @@ from claude_batch.environment import environment
 from claude_batch.errors import BadUsage, CannotRead, file_errors
 from claude_batch.formatting import count, dollars
 from claude_batch.submission.inputs import build_planner, build_scope, load_context
+from claude_batch.submission.scope import PlanOptions
 from claude_batch.tasks.discovery import ChangeFinder
 
 app = command_app()
@@ -119,6 +120,7 @@ def open_case(
         load_context(repository, comparison.base),
         repository_name=case.repository,
         run=run_id(repository),
+        options=PlanOptions(),
     )
     return OpenedCase(case, scope, finder.file_reader(case.head))
 

@@ -11,9 +11,10 @@ from claude_batch.batches.collect import Collector
 from claude_batch.batches.collect import collect as run_steps
 from claude_batch.batches.collect_result import CollectResult, Progress, merge_results
 from claude_batch.cli import clock
+from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import (
     anthropic_client,
-    ci_runner,
+    github_client,
     open_with_ledgers,
     run_id,
 )
@@ -22,19 +23,12 @@ from claude_batch.cli.output.collect_result import collect_document, collect_tex
 from claude_batch.config.model import Config
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.store import Ledger
-from claude_batch.submission import submit as submission
-from claude_batch.submission.inputs import (
-    build_planner,
-    kinds_including,
-    load_prices,
-    load_resubmission_scope,
-    new_id,
-)
-from claude_batch.submission.planner import SubmitResult
-from claude_batch.submission.resubmit import Resubmitter
-from claude_batch.submission.scope import Resubmission, ReviewScope
+from claude_batch.submission.flush import Flusher, FlushOptions, Submission
+from claude_batch.submission.inputs import load_prices, load_submission, new_id
+from claude_batch.submission.scope import Resubmission
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.verify import Verifier
+from claude_batch.waiting.settings import WaitingSettings
 
 app = command_app()
 
@@ -82,19 +76,33 @@ def collect_ledger(
     anthropic, prices, run = anthropic_client(repository), load_prices(config), run_id(repository)
     keep_findings = config.retention == "answers"
     collector = Collector(ledger, anthropic, prices, run, clock.utc_now, keep_findings)
+
     def fetch() -> CollectResult:
         if wait:
             return collector.wait(clock.sleep, progress_printer(), tasks)
         return collector.collect()
 
-    flusher = build_flusher(repository, config, ledger)
-
     def resubmit() -> CollectResult:
-        return resubmission_result(flusher.flush(FlushOptions(only_tried=True)))
+        flusher = build_flusher(repository, config, ledger)
+        result = flusher.flush(FlushOptions(only_tried=True))
+        notes = [f"{label} is not sent again: {error.problem}" for label, error in result.problems]
+        return CollectResult(sent=result.sent, notes=tuple(notes))
 
     verifier = Verifier(ledger, anthropic, repository, config, prices, run, clock.utc_now, new_id)
     steps = (fetch, resubmit, verifier.send) if submit else (fetch,)
     return run_steps(steps, wait=wait)
+
+
+def build_flusher(repository: Repository, config: Config, ledger: Ledger) -> Flusher:
+    def load(resubmission: Resubmission) -> Submission:
+        number = resubmission.plan.pr
+        pull = github_client(repository).get_pull_request(number) if number else None
+        own = load_config(repository, pull.base_sha) if pull else config
+        run = run_id(repository)
+        return load_submission(repository, own, resubmission, run, clock.utc_now(), pull)
+
+    settings = WaitingSettings.from_config(config)
+    return Flusher(ledger, anthropic_client(repository), settings, clock.utc_now, load)
 
 
 def progress_printer() -> Callable[[Progress], None]:
