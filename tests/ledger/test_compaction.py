@@ -39,10 +39,12 @@ from claude_batch.ledger.store import Write
 from claude_batch.ledger.usage_history import UsageHistory
 from claude_batch.ledger.view import LedgerState, TaskStatus, refactoring_plans
 from claude_batch.pull_requests.record import PullRequestRecord, has_news
-from claude_batch.submission.plan_record import is_recorded
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.outcomes import recent_findings, status_by_finding
+from claude_batch.waiting.current_plans import current_plans
+from claude_batch.waiting.settings import WaitingSettings
+from claude_batch.waiting.task_states import read_plan
 from spooled_content import spooled
 
 DAY = 24 * 60
@@ -50,6 +52,7 @@ NOW = ev.START
 BEFORE = NOW - timedelta(days=30)
 TASKS = [f"t{number}" for number in range(6)]
 PULLS = (7, 8, None)
+SETTINGS = WaitingSettings(frozenset({"claude-sonnet-5-5"}), frozenset({"low", None}), "digest")
 Logs = Mapping[str, ParsedLog]
 
 
@@ -153,7 +156,7 @@ def questions(view: LedgerState) -> dict[str, object]:
         "origins": recent_findings(view, NOW),
         "history": UsageHistory.from_state(view),
         "plans": [view.latest_plan(7), view.latest_plan(8)],
-        "said": [is_recorded(view, plan) for plan in view.plans if plan.at >= BEFORE],
+        "waiting": [(plan, read_plan(view, plan, SETTINGS, NOW)) for plan in current_plans(view, NOW)],
         "refactorings": refactoring_plans(view),
         "posts": view.posts,
         "signals": view.feedback,
