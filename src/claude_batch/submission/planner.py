@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypedDict
 
 from claude_batch.batches.batching import (
     FOLLOWS_A_PRIMER,
@@ -16,6 +15,7 @@ from claude_batch.batches.batching import (
 from claude_batch.config import rules
 from claude_batch.config.model import RISKY_ONLY, Lane
 from claude_batch.costs import budgets, prompt_cache
+from claude_batch.costs.budgets import SpentDollars
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.ledger.events import Estimate, Plan
 from claude_batch.ledger.store import Write
@@ -75,14 +75,6 @@ class SubmitResult:
     sent: tuple[SentBatch, ...] = ()
 
 
-class SpentDollars(TypedDict):
-    """Dollars, as arguments of `check_budget`."""
-
-    spent_pr: Decimal | None
-    spent_day: Decimal
-    spent_month: Decimal
-
-
 @dataclass(frozen=True)
 class SubmissionPlanner(RequestBuilder):
     """Plan submissions with one configuration, at one time."""
@@ -98,7 +90,7 @@ class SubmissionPlanner(RequestBuilder):
             else prompt_cache.ASSUMED_HIT_RATE
         )
         work = PendingWork.from_state(state, scope, self.token_ratios, hits)
-        spent = self._spent(state, scope.pr)
+        spent = budgets.sum_spent(state, self.now, scope.pr)
         candidate, steps = self._apply_ladder(work, spent)
         if candidate.refused:
             unsent = build_plan(state, work, (), self.new_id(), self.now)
@@ -191,14 +183,6 @@ class SubmissionPlanner(RequestBuilder):
             else:
                 low, best = middle, candidate
         return best or self._candidate(work, work.new, spent)
-
-    def _spent(self, state: LedgerState, pr: int | None) -> SpentDollars:
-        day, month = budgets.start_of_day_and_month(self.now)
-        return SpentDollars(
-            spent_pr=state.spent(budgets.BEGINNING_OF_TIME, pr) if pr else None,
-            spent_day=state.spent(day),
-            spent_month=state.spent(month),
-        )
 
 
 @dataclass(frozen=True)
