@@ -29,8 +29,8 @@ def due_resubmissions(state: LedgerState, now: datetime) -> list[Resubmission]:
 
 def _latest(state: LedgerState) -> Iterator[Plan]:
     """The latest plans with commits. Staged changes have none and wait for the next submit."""
-    found = {(plan.repo, plan.pr, plan.pr or plan.label): plan for plan in state.plans}
-    for plan in found.values():
+    latest = {(plan.repo, plan.pr, plan.pr or plan.label): plan for plan in state.plans}
+    for plan in latest.values():
         closed = state.closed.get(plan.pr) if plan.pr else None
         if plan.base and plan.head and not (closed and closed.at >= plan.at):
             yield plan
@@ -42,7 +42,7 @@ def _can_be_retried(state: LedgerState, task: TaskId, now: datetime) -> bool:
         return False
     ends: list[RequestRecord] = []
     refusals: list[datetime] = []
-    for row in state.requests_of(task):
+    for row in state.requests.of_task(task):
         if row.request.purpose == "verify" or (
             row.answer and not state.is_current(task, row.answer)
         ):
@@ -71,8 +71,8 @@ def _refused_at(state: LedgerState, row: RequestRecord) -> datetime | None:
 
 
 def _is_tried(state: LedgerState, row: RequestRecord) -> bool:
-    """Answered, or its results are lost. A folded request is old, and does not say whether its
-    error would pass."""
+    """Return True if the request was answered or its results are lost."""
+    # A folded request does not tell whether its error was a passing one.
     record = state.batch_records.get(row.request.intent)
     if record is None or not row.request.sha:
         return False
@@ -80,8 +80,7 @@ def _is_tried(state: LedgerState, row: RequestRecord) -> bool:
 
 
 def _was_never_created(state: LedgerState, row: RequestRecord) -> bool:
-    """We looked for it, and it had never arrived. What the API refused to take is another thing:
-    nothing says that it would take it now."""
+    # Unlike a batch that the API refused: it may refuse it again.
     record = state.batch_records.get(row.request.intent)
     return record is not None and recovery.was_never_created(record)
 
@@ -102,7 +101,7 @@ class Resubmitter:
     now: Callable[[], datetime]
 
     def send(self) -> CollectResult:
-        """Submit what is due. A failure of one plan is a note of the result, and its tasks wait
+        """Submit the due tasks. If those of one plan fail, the result has a note, and they wait
         for the next collect or submit."""
         sent: list[SentBatch] = []
         notes: list[str] = []
