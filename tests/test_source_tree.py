@@ -33,6 +33,7 @@ ORDER = (
         "submission",
         "verification",
         "pull_requests",
+        "jobs",
     ),
     *("exports", "setup", "github_actions", "benchmark", "sandbox", "cli", "claude_batch_app"),
 )

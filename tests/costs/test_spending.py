@@ -47,6 +47,26 @@ def test_receipts_in_groups(by: GroupBy, groups: dict[str, tuple[str, int]]) -> 
     )
 
 
+def test_the_model_is_that_of_the_answer() -> None:
+    """An alias is asked, and a model answers; a later plan reuses the answer."""
+    task = PlannedTask(id=TaskId("t1"), kind="review", old_start=1, new_start=1)
+    file = PlannedFile(path="a", old_path="a", old_blob="", new_blob="", tasks=(task,))
+    view = LedgerState.from_events(
+        [
+            intent("i1", requests=2),
+            asked("i1", 0, "t1", model="claude-sonnet-latest"),
+            asked("i1", 1, "t2", model="claude-sonnet-latest"),
+            answered("i1", 0),
+            failed("i1", 1),  # without an answer the model that was asked counts
+            plan("p1", 20).model_copy(update={"files": (file,), "reused": 1}),
+        ]
+    )
+    found = build_spending_report([view], "model", None)
+    assert {
+        one.name: (one.receipt.requests, one.receipt.saved_by_dedupe) for one in found.groups
+    } == {"claude-sonnet-5-5": (1, Decimal("0.02")), "claude-sonnet-latest": (1, Decimal(0))}
+
+
 def test_since_a_time() -> None:
     found = build_spending_report([VIEW], "day", at(60))
     assert [one.name for one in found.groups] == ["2026-11-23"]

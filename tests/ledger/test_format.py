@@ -9,7 +9,7 @@ import pytest
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Finding
-from claude_batch.ledger.events import Estimate, Event, SkippedPath
+from claude_batch.ledger.events import Estimate, Event, PinnedKind, SkippedPath
 from claude_batch.ledger.files import LOG, SHARD
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from golden_events import LINES, TYPES
@@ -19,6 +19,7 @@ PARTS: dict[str, type[object]] = {
     "`file`:": PlannedFile,
     "`planned task`:": PlannedTask,
     "`left out`:": SkippedPath,
+    "`pinned kind`:": PinnedKind,
     "`asked task`:": AnchoredTask,
     "`estimate`:": Estimate,
     "`usage`, in tokens": Usage,

@@ -131,6 +131,13 @@ class AnthropicClient:
                 raise
             return remote_batch
 
+    def delete_batch(self, batch: BatchId) -> None:
+        """Delete an ended batch with its results. A batch that is unknown counts as deleted."""
+        try:
+            self._fetch("delete", f"{BATCHES}/{batch}", retry_missing=False)
+        except CannotFind:
+            return
+
     def list_batches(self, since: datetime) -> BatchListing:
         """Batches of the key's workspace that were created at or after `since`, newest first."""
         batches: list[RemoteBatch] = []
@@ -191,7 +198,12 @@ class AnthropicClient:
         import httpx2
 
         def fetch_once() -> httpx2.Response:
-            call = self._client.get if method == "get" else self._client.post
+            calls = {
+                "get": self._client.get,
+                "post": self._client.post,
+                "delete": self._client.delete,
+            }
+            call = calls[method]
             return call(path, cast_to=httpx2.Response, options={"follow_redirects": False})
 
         return self._with_retries(fetch_once, retry_missing=retry_missing)

@@ -6,8 +6,7 @@ from datetime import datetime
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.errors import BadUsage
-from claude_batch.ledger.batch_record import BatchRecord
-from claude_batch.ledger.events import BatchStatus, PullRequestClosed, Stamp
+from claude_batch.ledger.events import BatchStatus, PullRequestClosed, Stamp, Submitted
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 
@@ -21,26 +20,32 @@ def cancel(
     run: str,
     now: Callable[[], datetime],
 ) -> CanceledBatches:
-    """Open batches whose ids start so; all of them for no prefix. Raises BadUsage."""
-    chosen = [(ledger, _sent(ledger.view(), prefixes)) for ledger in ledgers]
+    """Cancel open batches by the starts of their ids, or all of them. Raises BadUsage."""
+    chosen = [(ledger, _submitted_batches(ledger.view(), prefixes)) for ledger in ledgers]
+    ids = [submitted.batch for _, batches in chosen for submitted in batches]
     for prefix in prefixes:
-        if not any(_is(record, prefix) for _, found in chosen for record in found):
+        if not any(batch.startswith(prefix) for batch in ids):
             raise BadUsage(
                 f"no open batch is called {prefix!r}", "see `claude-batch status` for the ids"
             )
-    return [one for ledger, found in chosen for one in _cancel(ledger, anthropic, found, run, now)]
+    return [
+        canceled
+        for ledger, batches in chosen
+        for canceled in cancel_records(ledger, anthropic, batches, run, now)
+    ]
 
 
 def cancel_pull_request(
     ledger: Ledger, anthropic: AnthropicClient, pr: int, run: str, now: Callable[[], datetime]
 ) -> CanceledBatches:
-    """Open batches that hold work of this pull request and of no other."""
-    found = [
-        record
-        for record in _sent(ledger.view(), ())
-        if {asked.pr for asked in record.requests.values()} == {pr}
+    """Cancel the open batches with requests of this pull request only."""
+    state = ledger.view()
+    batches = [
+        submitted
+        for submitted in _submitted_batches(state)
+        if {row.pr for row in state.batch_records[submitted.intent].requests.values()} == {pr}
     ]
-    return _cancel(ledger, anthropic, found, run, now)
+    return cancel_records(ledger, anthropic, batches, run, now)
 
 
 def close_pull_request(
@@ -51,36 +56,34 @@ def close_pull_request(
     stamp: Stamp,
 ) -> CanceledBatches:
     """Record the end of the pull request, which `prune` needs, and cancel its open batches."""
-    fact = stamp.event(PullRequestClosed, pr=pr, merged=merged)
-    ledger.transact(lambda state: Write((fact,)) if state.latest_plan(pr) else Write())
+    event = stamp.event(PullRequestClosed, pr=pr, merged=merged)
+    ledger.transact(lambda state: Write((event,)) if state.latest_plan(pr) else Write())
     return cancel_pull_request(ledger, anthropic, pr, stamp.run, stamp.now)
 
 
-def _cancel(
+def cancel_records(
     ledger: Ledger,
-    claude: AnthropicClient,
-    found: Iterable[BatchRecord],
+    anthropic: AnthropicClient,
+    batches: Iterable[Submitted],
     run: str,
     now: Callable[[], datetime],
 ) -> CanceledBatches:
-    done: CanceledBatches = []
-    facts: list[BatchStatus] = []
-    for record in found:
-        if record.submitted:
-            batch, stamp = record.submitted.batch, Stamp(run, record.intent.repo, now)
-            status = claude.cancel_batch(batch).status
-            done.append((batch, status))
-            if status == "canceling":  # it may have ended before it was told to
-                facts.append(stamp.event(BatchStatus, batch=batch, status=status))
-    if facts:
-        ledger.transact(lambda state: Write(tuple(facts)))
-    return done
+    canceled: CanceledBatches = []
+    events: list[BatchStatus] = []
+    for submitted in batches:
+        batch, stamp = submitted.batch, Stamp(run, submitted.repo, now)
+        status = anthropic.cancel_batch(batch).status
+        canceled.append((batch, status))
+        if status == "canceling":  # it may have ended before the cancellation
+            events.append(stamp.event(BatchStatus, batch=batch, status=status))
+    if events:
+        ledger.transact(lambda state: Write(tuple(events)))
+    return canceled
 
 
-def _sent(state: LedgerState, prefixes: Collection[str]) -> list[BatchRecord]:
-    found = [record for record in state.open_batches() if record.submitted]
-    return [one for one in found if not prefixes or any(_is(one, p) for p in prefixes)]
-
-
-def _is(record: BatchRecord, prefix: str) -> bool:
-    return record.submitted is not None and record.submitted.batch.startswith(prefix)
+def _submitted_batches(state: LedgerState, prefixes: Collection[str] = ()) -> list[Submitted]:
+    return [
+        record.submitted
+        for record in state.open_batches()
+        if record.submitted and (not prefixes or record.submitted.batch.startswith(tuple(prefixes)))
+    ]

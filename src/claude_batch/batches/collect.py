@@ -24,7 +24,6 @@ from claude_batch.costs.prices import Prices
 from claude_batch.costs.receipts import sum_lost_reservations
 from claude_batch.errors import CannotFind
 from claude_batch.ledger.batch_record import BatchRecord
-from claude_batch.ledger.event_index import LazyRows
 from claude_batch.ledger.events import (
     AnswerRecorded,
     BatchStatus,
@@ -37,11 +36,10 @@ from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 
-FIRST_POLL_SECONDS = 5.0  # seconds; then half as long again each time
+FIRST_POLL_SECONDS = 5.0  # then half as long again each time
 MAX_POLL_SECONDS = 60.0
-MAX_REQUESTS_WITH_FINDINGS = (
-    5_000  # requests; above, findings are fetched from the API when they are needed
-)
+# The findings of a larger batch are fetched from the API when they are needed.
+MAX_REQUESTS_WITH_FINDINGS = 5_000
 PORTION_SIZE = 5_000  # answers that are recorded at once
 
 
@@ -55,9 +53,7 @@ class Collector:
     keep_findings: bool = True
     portion_size: int = PORTION_SIZE
     _foreign: set[tuple[IntentId, BatchId]] = field(default_factory=set, init=False)
-    _retry_after: float = field(
-        default=0.0, init=False
-    )  # seconds that the API wants between two looks
+    _retry_after: float = field(default=0.0, init=False)  # seconds that the API asks to wait
 
     def collect(self) -> CollectResult:
         """Check every open batch once."""
@@ -76,8 +72,7 @@ class Collector:
         show: Callable[[Progress], None],
         tasks: AbstractSet[TaskId] | None = None,
     ) -> CollectResult:
-        """Rounds until nothing is open, or nothing that asks one of `tasks`. Interrupting it loses
-        nothing."""
+        """Collect until no batch is open, or none with one of `tasks`. It may be interrupted."""
         start = self.ledger.view()
         if not _open(start, tasks):
             return self.collect()
@@ -97,68 +92,69 @@ class Collector:
         self, before: LedgerState, after: LedgerState, notes: Sequence[str]
     ) -> CollectResult:
         return CollectResult(
-            tuple(_batches(before, after, self.now())),
-            _fresh(before, after),
+            tuple(_batch_statuses(before, after, self.now())),
+            _new_answers(before, after),
             tuple(notes),
-            lost_usd=sum_lost_reservations(_fresh_at_once(before, after)),
+            lost_usd=sum_lost_reservations(_new_immediate_pairs(before, after)),
         )
 
-    def _fetch(self, record: BatchRecord, fact: Submitted) -> Iterator[str]:
+    def _fetch(self, record: BatchRecord, submitted: Submitted) -> Iterator[str]:
         try:
-            found = self.anthropic.retrieve_batch(fact.batch)
-            if found.status != "ended":
-                self._retry_after = max(self._retry_after, found.retry_after or 0.0)
+            batch = self.anthropic.retrieve_batch(submitted.batch)
+            if batch.status != "ended":
+                self._retry_after = max(self._retry_after, batch.retry_after or 0.0)
                 return
-            lines = self.anthropic.stream_results(fact.batch)
+            lines = self.anthropic.stream_results(submitted.batch)
             self._record(record, parse_results(lines, response_validator(record)))
         except CannotFind:
-            yield self._missing(fact)
+            yield self._record_missing(submitted)
 
-    def _record(self, record: BatchRecord, raws: Iterable[BatchResult]) -> None:
+    def _record(self, record: BatchRecord, results: Iterable[BatchResult]) -> None:
         """Record a portion at a time, so that an interruption loses one and memory holds one."""
         keep = self.keep_findings and len(record.requests) <= MAX_REQUESTS_WITH_FINDINGS
         recorder = AnswerRecorder(record, self.prices, self.now(), self.run, keep)
         portion: list[BatchResult] = []
-        for raw in raws:
+        for result in results:
             if len(portion) == self.portion_size:
                 self.ledger.transact(partial(recorder.record, results=portion))
                 portion = []
-            portion.append(raw)
+            portion.append(result)
         self.ledger.transact(partial(recorder.record_final, results=portion))
 
-    def _missing(self, fact: Submitted) -> str:
-        """A note about a batch that the API does not have; the others are still collected."""
-        if self.now() < fact.created_at + RESULTS_AVAILABLE:
-            return f"the API has no batch {fact.batch}: is this key of another workspace?"
-        stamp = Stamp(self.run, fact.repo, self.now)
-        lost = stamp.event(BatchStatus, batch=fact.batch, status="lost")
+    def _record_missing(self, submitted: Submitted) -> str:
+        """Return a note about a batch that the API does not have."""
+        batch = submitted.batch
+        if self.now() < submitted.created_at + RESULTS_AVAILABLE:
+            return f"the API has no batch {batch}: is this key of another workspace?"
+        stamp = Stamp(self.run, submitted.repo, self.now)
+        lost = stamp.event(BatchStatus, batch=batch, status="lost")
         self.ledger.transact(lambda state: Write((lost,)))
-        return f"batch {fact.batch} is lost: the API keeps results for 29 days; its tasks are free"
+        return f"batch {batch} is lost: the API keeps results for 29 days; its tasks are free"
 
     def _recover_unconfirmed(self, state: LedgerState) -> Iterator[str]:
         unconfirmed = recovery.unconfirmed_batches(state)
         if not unconfirmed:
             return
         listing = self.anthropic.list_batches(recovery.earliest_creation(unconfirmed))
-        ours = recovery.claimed_batch_ids(state)
+        claimed = recovery.claimed_batch_ids(state)
         for record in unconfirmed:
-            possible = recovery.find_candidates(record, listing.batches, ours)
-            found = [(batch, self._belongs_to(record, batch)) for batch in possible]
+            listed = recovery.find_candidates(record, listing.batches, claimed)
+            candidates = [(batch, self._belongs_to(record, batch)) for batch in listed]
             recorder = AnswerRecorder(record, self.prices, self.now(), self.run)
-            yield from self._resolve(
-                BatchRecovery(recorder, found, listing.listed_at or self.now())
-            )
+            listed_at = listing.listed_at or self.now()
+            yield from self._resolve(BatchRecovery(recorder, candidates, listed_at))
 
     def _resolve(self, search: BatchRecovery) -> Iterator[str]:
-        notes: list[str] = []
+        note = ""
 
         def decide(state: LedgerState) -> Write:
-            written, note = search.resolve(state)
-            notes[:] = [note] if note else []
-            return written
+            nonlocal note
+            write, note = search.resolve(state)
+            return write
 
         self.ledger.transact(decide)
-        yield from notes
+        if note:
+            yield note
 
     def _belongs_to(self, record: BatchRecord, batch: RemoteBatch) -> bool | None:
         """Return True if the results of a batch name the requests of this intent.
@@ -175,13 +171,15 @@ class Collector:
 
     def _is_named(self, record: BatchRecord, batch: RemoteBatch) -> bool:
         try:
-            raws = parse_results(self.anthropic.stream_results(batch.id), None)
-            return recovery.has_results_of(record, [raw.custom_id for raw in raws])
+            results = parse_results(self.anthropic.stream_results(batch.id), None)
+            return recovery.has_results_of(record, [result.custom_id for result in results])
         except CannotFind:
-            return False  # after 29 days nothing of it can be had, whosever it was
+            return False  # its results are deleted after 29 days
 
 
-def _batches(before: LedgerState, after: LedgerState, now: datetime) -> Iterator[tuple[str, str]]:
+def _batch_statuses(
+    before: LedgerState, after: LedgerState, now: datetime
+) -> Iterator[tuple[str, str]]:
     """The batches that were open at the start, with their present status."""
     for record in before.open_batches():
         current = after.batch_records[record.intent.id]
@@ -189,36 +187,32 @@ def _batches(before: LedgerState, after: LedgerState, now: datetime) -> Iterator
         yield name, current.status(now)
 
 
-def _fresh(before: LedgerState, after: LedgerState) -> Answers:
-    places: list[tuple[LazyRows[AnswerRecorded], int]] = []
-    for record in after.batch_records.values():
-        places += ((record.answers, n) for n in _new(before, record))
-    return Answers(tuple(places))
+def _new_answers(before: LedgerState, after: LedgerState) -> Answers:
+    return Answers(tuple((record.answers, n) for record, n in _new_positions(before, after)))
 
 
-def _fresh_at_once(
+def _new_immediate_pairs(
     before: LedgerState, after: LedgerState
 ) -> Iterator[tuple[RequestRecorded, AnswerRecorded]]:
-    """Return the answers of lane `now` that this run recorded, with their requests."""
-    for record in after.batch_records.values():
+    """The answers of lane `now` that this run recorded, with their requests."""
+    for record, n in _new_positions(before, after):
         if record.intent.lane == "now":
-            for n in _new(before, record):
-                yield record.requests[n], record.answers[n]
+            yield record.requests[n], record.answers[n]
 
 
-def _new(before: LedgerState, record: BatchRecord) -> list[int]:
-    old = before.batch_records.get(record.intent.id)
-    return sorted(record.answers.keys() - (old.answers.keys() if old else set()))
+def _new_positions(before: LedgerState, after: LedgerState) -> Iterator[tuple[BatchRecord, int]]:
+    for intent, record in after.batch_records.items():
+        old = before.batch_records.get(intent)
+        new = record.answers.keys() - (old.answers.keys() if old else set())
+        yield from ((record, n) for n in sorted(new))
 
 
 def _open(state: LedgerState, tasks: AbstractSet[TaskId] | None) -> list[BatchRecord]:
-    found = state.open_batches()
-    if tasks is None:
-        return found
     return [
         record
-        for record in found
-        if any(task.id in tasks for asked in record.requests.values() for task in asked.tasks)
+        for record in state.open_batches()
+        if tasks is None
+        or any(task.id in tasks for request in record.requests.values() for task in request.tasks)
     ]
 
 
@@ -236,6 +230,6 @@ def collect(steps: Sequence[Callable[[], CollectResult]], *, wait: bool) -> Coll
     """Run the steps: collecting, retries, second looks. With `wait`, repeat while they send."""
     results: list[CollectResult] = []
     while True:
-        results += (done := [step() for step in steps])
-        if not wait or not any(result.sent for result in done):
+        results += (latest := [step() for step in steps])
+        if not wait or not any(result.sent for result in latest):
             return merge_results(results)

@@ -26,7 +26,7 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Answers(Sequence[AnswerRecorded]):
-    """Each is read when it is looked at: 100,000 of them are never in memory at once."""
+    """Answers, loaded on access: there may be 100,000 of them."""
 
     positions: tuple[tuple[Mapping[int, AnswerRecorded], int], ...]  # rows, and a number among them
 
@@ -35,7 +35,7 @@ class Answers(Sequence[AnswerRecorded]):
         if isinstance(answers, Answers):
             return answers
         rows = dict(enumerate(answers))
-        return cls(tuple((rows, at) for at in rows))
+        return cls(tuple((rows, n) for n in rows))
 
     @overload
     def __getitem__(self, at: int) -> AnswerRecorded: ...
@@ -70,17 +70,17 @@ class AnswerTally:
     def from_answers(
         cls, answers: Iterable[AnswerRecorded], lost_usd: Decimal = ZERO
     ) -> "AnswerTally":
-        made = cls()
-        made.receipt = build_receipt(map(made._add, answers), lost_usd=lost_usd)
-        return made
+        tally = cls()
+        tally.receipt = build_receipt(map(tally._add, answers), lost_usd=lost_usd)
+        return tally
 
-    def _add(self, answered: AnswerRecorded) -> AnswerRecorded:
-        self.outcomes[answered.outcome] += 1
-        self.findings += answered.findings
-        self.refuted += len(answered.refuted)
-        if answered.error and len(self.failed) < MAX_FAILURES_KEPT:
-            self.failed.append(answered)
-        return answered
+    def _add(self, answer: AnswerRecorded) -> AnswerRecorded:
+        self.outcomes[answer.outcome] += 1
+        self.findings += answer.findings
+        self.refuted += len(answer.refuted)
+        if answer.error and len(self.failed) < MAX_FAILURES_KEPT:
+            self.failed.append(answer)
+        return answer
 
 
 @dataclass(frozen=True)
@@ -108,14 +108,12 @@ class CollectResult:
 
 def merge_results(parts: Iterable[CollectResult]) -> CollectResult:
     """Merge the results of several ledgers or rounds. The last status of a batch counts."""
-    rows = list(parts)
-    batches = {name: status for one in rows for name, status in one.batches}
+    results = list(parts)
+    answers = (Answers.from_answers(result.answers) for result in results)
     return CollectResult(
-        tuple(batches.items()),
-        Answers(
-            tuple(place for one in rows for place in Answers.from_answers(one.answers).positions)
-        ),
-        tuple(dict.fromkeys(note for one in rows for note in one.notes)),
-        tuple(sent for one in rows for sent in one.sent),
-        sum((one.lost_usd for one in rows), ZERO),
+        tuple(dict(batch for result in results for batch in result.batches).items()),
+        Answers(tuple(position for part in answers for position in part.positions)),
+        tuple(dict.fromkeys(note for result in results for note in result.notes)),
+        tuple(sent for result in results for sent in result.sent),
+        sum((result.lost_usd for result in results), ZERO),
     )

@@ -19,7 +19,6 @@ from claude_batch.errors import CannotFind
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.parsing import parse_review, validate_review
 from claude_batch.findings.verdicts import parse_verdicts
-from claude_batch.ledger import events as order
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.event_index import RequestHeader
 from claude_batch.ledger.events import (
@@ -28,6 +27,7 @@ from claude_batch.ledger.events import (
     IntentAbandoned,
     RequestRecorded,
     Stamp,
+    next_timestamp,
 )
 from claude_batch.ledger.store import Ledger, Shard, Write
 from claude_batch.ledger.view import LedgerState
@@ -58,11 +58,15 @@ def parse_findings(
     requests: Iterable[RequestRecorded], results: Iterable[BatchResult]
 ) -> Iterator[Finding]:
     """Parse the findings of succeeded results again, for answers whose findings are not stored."""
-    places = {custom_id(asked.intent, asked.n, asked.sha): asked for asked in requests}
-    for raw in results:
-        asked = places.get(raw.custom_id)
-        if asked is not None and raw.outcome is Outcome.SUCCEEDED:
-            yield from parse_review(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
+    by_id = {custom_id(request.intent, request.n, request.sha): request for request in requests}
+    for result in results:
+        request = by_id.get(result.custom_id)
+        if request is not None and result.outcome is Outcome.SUCCEEDED:
+            yield from _parse_findings(request, result)
+
+
+def _parse_findings(request: RequestRecorded, result: BatchResult) -> tuple[Finding, ...]:
+    return parse_review(result.text or "", result.custom_id, request.tasks, request.kind)
 
 
 def load_findings(
@@ -72,14 +76,15 @@ def load_findings(
     fetch_results: Callable[[BatchId], Iterable[bytes]],
 ) -> Iterator[Finding]:
     """The findings of answers, from the ledger or, where it keeps ids only, from the API."""
-    yield from ledger.findings([one for one in answers if one.shard])
-    missing = [one for one in answers if one.findings and not one.shard and one.batch]
-    for batch in dict.fromkeys(one.batch for one in missing if one.batch):
-        rows = [state.request(one.intent, one.n) for one in missing if one.batch == batch]
+    yield from ledger.findings([answer for answer in answers if answer.shard])
+    missing: dict[BatchId, list[RequestRecorded]] = {}
+    for answer in answers:
+        if answer.findings and not answer.shard and answer.batch:
+            record = state.requests.find(answer.intent, answer.n)
+            missing.setdefault(answer.batch, []).extend([record.request] if record else [])
+    for batch, requests in missing.items():
         try:
-            yield from parse_findings(
-                [row.request for row in rows if row], parse_results(fetch_results(batch))
-            )
+            yield from parse_findings(requests, parse_results(fetch_results(batch)))
         except CannotFind:
             continue  # the API keeps results for 29 days
 
@@ -99,16 +104,15 @@ class AnswerRecorder:
         return Stamp(self.run, self.batch.intent.repo, lambda: self.now)
 
     def record(self, state: LedgerState, results: Iterable[BatchResult]) -> Write:
-        """These answers, where `state` does not hold them yet."""
-        return self._write(state, self._found(results))
+        """Record the answers that `state` does not have."""
+        return self._write(state, self._match(results))
 
     def record_final(self, state: LedgerState, results: Iterable[BatchResult]) -> Write:
-        """These answers, and that nothing more will come."""
-        found = self._found(results)
-        written = self._write(
-            state, found | self._lost(self._waiting(state) - found.keys(), MISSING)
-        )
-        return Write((*written.events, *self._collected(state)), written.shards)
+        """Record the last answers, and the requests without one as unreadable."""
+        matched = self._match(results)
+        missing = self._lost(self._waiting(state) - matched.keys(), MISSING)
+        write = self._write(state, matched | missing)
+        return Write((*write.events, *self._collected(state)), write.shards)
 
     def record_unknown(self, state: LedgerState) -> Write:
         """Record the end of an interrupted run in lane `now`, whose requests go one by one.
@@ -117,12 +121,12 @@ class AnswerRecorder:
         were never sent.
         """
         waiting = sorted(self._waiting(state))
-        written = self._write(state, self._lost(waiting[:1], UNDECIDED))
+        write = self._write(state, self._lost(waiting[:1], UNDECIDED))
         rest = self.abandon("its run ended before this was sent").events if waiting[1:] else ()
-        return Write((*written.events, *rest))
+        return Write((*write.events, *rest))
 
     def abandon(self, reason: str) -> Write:
-        """Free the requests without an answer: they were never sent."""
+        """Record that the requests without an answer were not sent."""
         intent = self.batch.intent.id
         return Write((self.stamp.event(IntentAbandoned, intent=intent, reason=reason),))
 
@@ -131,71 +135,72 @@ class AnswerRecorder:
         answers = state.batch_records[self.batch.intent.id].answers
         return set(self.batch.requests.keys() - answers.keys())
 
-    def _found(self, raws: Iterable[BatchResult]) -> dict[int, MatchedResult]:
-        """Matched without an index by name, which would cost as much as the requests. Of two
-        answers to one request the first stands, as it does when it was recorded before."""
-        found: dict[int, MatchedResult] = {}
+    def _match(self, results: Iterable[BatchResult]) -> dict[int, MatchedResult]:
+        """The results by the number of their request. Of two for one request the first counts."""
+        matched: dict[int, MatchedResult] = {}
         intent, requests = self.batch.intent.id, self.batch.requests
-        for raw in raws:
-            if (n := request_number(raw.custom_id)) is None:
+        for result in results:
+            # An index of the ids would take as much memory as the requests.
+            if (n := request_number(result.custom_id)) is None:
                 continue
-            head = requests.header(n)
-            if head and custom_id(intent, n, head.sha) == raw.custom_id:
-                found.setdefault(n, (head, raw))
-        return found
+            header = requests.header(n)
+            if header and custom_id(intent, n, header.sha) == result.custom_id:
+                matched.setdefault(n, (header, result))
+        return matched
 
-    def _write(self, state: LedgerState, found: Mapping[int, MatchedResult]) -> Write:
-        have = state.batch_records[self.batch.intent.id].answers.keys()
-        at = order.next_timestamp(self._forgotten(state), self.now)
-        new = {n: found[n] for n in sorted(found) if n not in have}
+    def _write(self, state: LedgerState, matched: Mapping[int, MatchedResult]) -> Write:
+        answered = state.batch_records[self.batch.intent.id].answers.keys()
+        at = next_timestamp(self._reset_times(state), self.now)
+        new = {n: matched[n] for n in sorted(matched) if n not in answered}
         events = tuple(self._answer(at, n, *pair) for n, pair in new.items())
         return Write(events, tuple(self._shards(new)) if self.keep_findings else ())
 
-    def _shards(self, found: Mapping[int, MatchedResult]) -> Iterator[Shard]:
-        for n, (head, raw) in found.items():
-            if raw.findings and head.purpose != "verify":
-                asked = self.batch.requests[n]
-                said = parse_review(raw.text or "", raw.custom_id, asked.tasks, asked.kind)
-                yield Shard(asked.intent, n, said)
+    def _shards(self, matched: Mapping[int, MatchedResult]) -> Iterator[Shard]:
+        for n, (header, result) in matched.items():
+            if result.findings and header.purpose != "verify":
+                findings = _parse_findings(self.batch.requests[n], result)
+                yield Shard(self.batch.intent.id, n, findings)
 
-    def _forgotten(self, state: LedgerState) -> Iterator[datetime]:
-        """When tasks of this record were freed, by a clock that is ahead: what comes afterwards
-        would not count."""
-        ahead = {task: at for task, at in state.reset_times.items() if at >= self.now}
-        if ahead:
-            asked = (task for one in self.batch.requests.values() for task in one.tasks)
-            yield from (ahead[task.id] for task in asked if task.id in ahead)
+    def _reset_times(self, state: LedgerState) -> Iterator[datetime]:
+        """The later times at which tasks of this batch were reset, by a clock that is ahead."""
+        # An answer with an earlier time than the reset of its task would not count.
+        later = {task: at for task, at in state.reset_times.items() if at >= self.now}
+        if later:
+            tasks = (task for request in self.batch.requests.values() for task in request.tasks)
+            yield from (later[task.id] for task in tasks if task.id in later)
 
     def _lost(self, numbers: Iterable[int], error: str) -> dict[int, MatchedResult]:
-        raw = BatchResult("", Outcome.UNREADABLE, error=error, retriable=True)
-        return {n: (RequestHeader.from_request(self.batch.requests[n]), raw) for n in numbers}
+        result = BatchResult("", Outcome.UNREADABLE, error=error, retriable=True)
+        return {n: (RequestHeader.from_request(self.batch.requests[n]), result) for n in numbers}
 
     def _answer(
-        self, at: datetime, n: int, head: RequestHeader, raw: BatchResult
+        self, at: datetime, n: int, header: RequestHeader, result: BatchResult
     ) -> AnswerRecorded:
         refuted: tuple[str, ...] = ()
-        if head.purpose == "verify":
-            raw, refuted = _judged(self.batch.requests[n], raw)
-        model = raw.model or head.model
-        cost = self._cost(model, raw.usage)
-        return Stamp(self.run, head.repo, lambda: at).event(
-            AnswerRecorded,
+        if header.purpose == "verify":
+            result, refuted = _parse_verdicts(self.batch.requests[n], result)
+        model = result.model or header.model
+        cost = self._cost(model, result.usage)
+        return AnswerRecorded(
+            at=at,
+            run=self.run,
+            repo=header.repo,
             intent=self.batch.intent.id,
             n=n,
             batch=self.batch.submitted.batch if self.batch.submitted else None,
-            outcome=raw.outcome,
+            outcome=result.outcome,
             model=model,
-            usage=raw.usage,
+            usage=result.usage,
             usd=cost.usd if cost else None,
             usd_standard=cost.usd_standard if cost else None,
-            findings=raw.findings,
+            findings=result.findings,
             refuted=refuted,
-            error=raw.error,
-            retriable=raw.retriable,
+            error=result.error,
+            retriable=result.retriable,
         )
 
     def _cost(self, model: str, usage: Usage | None) -> Cost | None:
-        """None where the answer says nothing of its usage, or its model has no price."""
+        """None: the usage or the price of the model is not known."""
         if usage is None:
             return None
         batch = self.batch.intent.lane == "batch"
@@ -211,11 +216,13 @@ class AnswerRecorder:
         return (self.stamp.event(BatchStatus, batch=submitted.batch, status="collected"),)
 
 
-def _judged(asked: RequestRecorded, raw: BatchResult) -> tuple[BatchResult, tuple[str, ...]]:
-    """An answer that leaves a claim without a verdict has judged nothing."""
-    if raw.outcome is not Outcome.SUCCEEDED:
-        return raw, ()
+def _parse_verdicts(
+    request: RequestRecorded, result: BatchResult
+) -> tuple[BatchResult, tuple[str, ...]]:
+    """The result and the refuted findings. The result is unreadable if a verdict is missing."""
+    if result.outcome is not Outcome.SUCCEEDED:
+        return result, ()
     try:
-        return raw, parse_verdicts(raw.text or "", asked.about)
+        return result, parse_verdicts(result.text or "", request.about)
     except InvalidResponse as reason:
-        return raw._replace(outcome=Outcome.UNREADABLE, error=str(reason), retriable=True), ()
+        return result._replace(outcome=Outcome.UNREADABLE, error=str(reason), retriable=True), ()

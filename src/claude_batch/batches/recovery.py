@@ -1,16 +1,15 @@
 """Find out whether a batch was created when the outcome of the create call is unknown. The API has
 no idempotency key, so the list of batches is searched.
 
-A batch that was created about when the intent was claimed, holds as many requests and belongs to
-no other intent of ours may be it. Only its results, when it has ended, name the intent; until then
-nothing is adopted, because a twin may be another job's that is about to record it.
+A candidate was created about when the intent was claimed, has as many requests, and belongs to no
+other intent of this ledger. Only the results of an ended batch name the intent. Until then no
+candidate is adopted, because an equal batch may be that of another job.
 
-The clocks of runners may be wrong, so none of them says when a sender's time is over: every `now`
-here is the service's. A sender stops when its own clock has gone on by the length of its lease
-since the claim. Whoever looks finds the claim in the ledger, so it is older than the first look,
-and the same length counted from there ends no earlier, however wrong the `at` of the claim is.
-That both clocks go evenly is all that is asked of them. Ten minutes more are for listings that lag
-behind and for what takes long to arrive; a batch that still is not there was never sent.
+The clocks of runners may be wrong, so every `now` here is the API's. A sender stops when its lease
+has passed on its own clock, counted from the claim. The claim is older than the first lookup of its
+batch. So the sender has stopped when as much time has passed since that lookup, if both clocks run
+at the same rate. LISTING_DELAY is added for listings that lag behind and for slow create calls. An
+intent whose batch is not listed then was never sent.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -25,8 +24,8 @@ from claude_batch.ledger.events import BatchLookup, Submitted
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
 
-# How far a runner's clock may be ahead: a time of another zone taken for UTC is 14 hours off at
-# most. It may be wide, because the results decide.
+# A runner's clock may be off by this much: local time taken for UTC is off by 14 hours at most. It
+# may be wide, because the results decide.
 MAX_CLOCK_SKEW = timedelta(days=1)
 LISTING_DELAY = timedelta(minutes=10)
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -59,10 +58,10 @@ def unconfirmed_batches(state: LedgerState) -> list[BatchRecord]:
     return [record for record in state.open_batches() if is_unconfirmed(record)]
 
 
-def earliest_creation(doubts: Iterable[BatchRecord]) -> datetime:
-    """Batches that were created earlier belong to none of them."""
-    batches = (one.intent.at - MAX_CLOCK_SKEW for one in doubts if one.intent.lane == "batch")
-    return min(batches, default=NEVER)
+def earliest_creation(records: Iterable[BatchRecord]) -> datetime:
+    """The earliest time at which a batch of these intents may have been created."""
+    claims = (record.intent.at for record in records if record.intent.lane == "batch")
+    return min((at - MAX_CLOCK_SKEW for at in claims), default=NEVER)
 
 
 def claimed_batch_ids(state: LedgerState) -> set[BatchId]:
@@ -70,7 +69,7 @@ def claimed_batch_ids(state: LedgerState) -> set[BatchId]:
 
 
 def find_candidates(
-    record: BatchRecord, listed: Iterable[RemoteBatch], ours: Collection[BatchId]
+    record: BatchRecord, listed: Iterable[RemoteBatch], claimed: Collection[BatchId]
 ) -> list[RemoteBatch]:
     """The listed batches that may belong to the intent."""
     intent = record.intent
@@ -78,9 +77,9 @@ def find_candidates(
         batch
         for batch in listed
         if intent.lane == "batch"
-        and intent.at - MAX_CLOCK_SKEW <= batch.created_at <= _proof(record)
+        and intent.at - MAX_CLOCK_SKEW <= batch.created_at <= _proof_time(record)
         and batch.requests == intent.requests
-        and batch.id not in ours
+        and batch.id not in claimed
     ]
 
 
@@ -92,23 +91,20 @@ def has_results_of(record: BatchRecord, custom_ids: Iterable[str]) -> bool:
 def decide_recovery(
     record: BatchRecord, candidates: Iterable[tuple[RemoteBatch, bool | None]], now: datetime
 ) -> RecoveryDecision:
-    """Each candidate with whether its results are those of this intent; None: not known yet."""
-    rows = list(candidates)
-    for batch, is_ours in rows:
-        if is_ours:
+    """Decide by the candidates, each with True if its results name this intent; None: not ended."""
+    possible: list[BatchId] = []
+    for batch, is_named in candidates:
+        if is_named:
             return AdoptBatch(batch)
-    possible = tuple(batch.id for batch, is_ours in rows if is_ours is None)
-    seen_none = [look.at for look in record.lookups if not look.candidates]
-    if (
-        not possible
-        and seen_none
-        and now - min(seen_none) >= LISTING_DELAY
-        and now >= _proof(record)
-    ):
+        if is_named is None:
+            possible.append(batch.id)
+    empty = [lookup.at for lookup in record.lookups if not lookup.candidates]
+    is_confirmed = bool(empty) and now - min(empty) >= LISTING_DELAY
+    if not possible and is_confirmed and now >= _proof_time(record):
         return AbandonIntent(
             "no listing shows a batch of this intent, and the time of its sender is over"
         )
-    return CheckAgain(possible)
+    return CheckAgain(tuple(possible))
 
 
 def is_new_lookup(record: BatchRecord, decision: CheckAgain) -> bool:
@@ -118,19 +114,20 @@ def is_new_lookup(record: BatchRecord, decision: CheckAgain) -> bool:
 
 def was_never_created(record: BatchRecord) -> bool:
     """Return True if the search abandoned the intent, and not its sender after a refusal."""
-    return bool(record.abandoned and record.lookups) and record.lookups[-1].at >= _proof(record)
+    return bool(record.abandoned and record.lookups) and record.lookups[-1].at >= _proof_time(
+        record
+    )
 
 
-def _proof(record: BatchRecord) -> datetime:
-    """From then on a listing shows the batch if there is one."""
+def _proof_time(record: BatchRecord) -> datetime:
+    """The time from which on a listing shows the batch if there is one."""
     if not record.lookups:
         return NEVER
     return record.lookups[0].at + _lease(record) + LISTING_DELAY
 
 
 def _lease(record: BatchRecord) -> timedelta:
-    """From the claim, which has the time of its requests, until the latest intent ends: two
-    readings of one clock."""
+    # The requests have the time of the claim. A renewed intent has a later one, of the same clock.
     first = next(iter(record.requests.values()), record.intent)
     return record.intent.lease_until - first.at
 
@@ -138,30 +135,29 @@ def _lease(record: BatchRecord) -> timedelta:
 @dataclass(frozen=True)
 class BatchRecovery:
     recorder: AnswerRecorder
-    candidates: Sequence[tuple[RemoteBatch, bool | None]]  # as `doubt.resolve` wants them
-    listed_at: datetime  # when they were listed, by the service's clock
+    candidates: Sequence[tuple[RemoteBatch, bool | None]]  # as in `decide_recovery`
+    listed_at: datetime  # by the API's clock
 
     def resolve(self, state: LedgerState) -> tuple[Write, str]:
         """The events and a note for people, empty while the sender may still be active."""
         record = state.batch_records[self.recorder.batch.intent.id]
         if not is_unconfirmed(record):
-            return Write(), ""  # somebody else has settled it
+            return Write(), ""  # another run has resolved it
         name, is_now = record.intent.id, record.intent.lane == "now"
         match decide_recovery(record, self.candidates, self.listed_at):
             case AdoptBatch(batch):
-                said = f"batch {batch.id} was found again and adopted for intent {name}"
-                return Write((self._adopted(batch),)), said
+                note = f"batch {batch.id} was found again and adopted for intent {name}"
+                return Write((self._adopted(batch),)), note
             case AbandonIntent() if is_now:
-                return self.recorder.record_unknown(
-                    state
-                ), f"intent {name} of the lane now: {UNDECIDED}"
+                note = f"intent {name} of the lane now: {UNDECIDED}"
+                return self.recorder.record_unknown(state), note
             case AbandonIntent(reason):
-                voided = self.recorder.abandon(reason)
-                said = f"intent {name} was never sent: {reason}; its tasks are free again"
-                return Write((self._looked(()), *voided.events)), said
+                abandoned = self.recorder.abandon(reason)
+                note = f"intent {name} was never sent: {reason}; its tasks are free again"
+                return Write((self._lookup(()), *abandoned.events)), note
             case CheckAgain(candidates) as decision:
-                news = (self._looked(candidates),) if is_new_lookup(record, decision) else ()
-                return Write(news), "" if is_now else self._undecided(record, len(candidates))
+                lookup = (self._lookup(candidates),) if is_new_lookup(record, decision) else ()
+                return Write(lookup), "" if is_now else self._undecided(record, len(candidates))
             case decision:
                 assert_never(decision)
 
@@ -170,7 +166,7 @@ class BatchRecovery:
             return ""
         return f"intent {record.intent.id} is undecided: {candidates} batches might be it"
 
-    def _looked(self, candidates: tuple[BatchId, ...]) -> BatchLookup:
+    def _lookup(self, candidates: tuple[BatchId, ...]) -> BatchLookup:
         intent = self.recorder.batch.intent
         return self.recorder.stamp.event(
             BatchLookup, at=self.listed_at, intent=intent.id, candidates=candidates

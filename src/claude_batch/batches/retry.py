@@ -18,7 +18,7 @@ def retry(
     reanswer: bool,
     stamp: Stamp,
 ) -> list[TaskId]:
-    """Frees tasks by id or by the id of their batch; without any, all that failed."""
+    """Reset tasks by id or by the id of their batch, or all failed ones. Raises BadUsage."""
     if reanswer and not prefixes:
         raise BadUsage(
             "--reanswer needs the ids of tasks or batches",
@@ -26,48 +26,45 @@ def retry(
         )
     for prefix in prefixes:
         check_prefix(prefix)
-    named = [(ledger, _named(ledger.view(), prefixes)) for ledger in ledgers]
+    chosen = [(ledger, _find_tasks(ledger.view(), prefixes)) for ledger in ledgers]
     for prefix in prefixes:
-        if not any(_named(ledger.view(), [prefix]) for ledger, _ in named):
+        if not any(_find_tasks(ledger.view(), [prefix]) for ledger, _ in chosen):
             raise BadUsage(
                 f"no task or batch is called {prefix!r}", "see `claude-batch list` for the ids"
             )
-    freed = (task for ledger, tasks in named for task in _free(ledger, tasks, reanswer, stamp))
-    return list(dict.fromkeys(freed))
+    reset = (task for ledger, tasks in chosen for task in _reset(ledger, tasks, reanswer, stamp))
+    return list(dict.fromkeys(reset))
 
 
-def _free(
-    ledger: Ledger, named: Iterable[TaskId], reanswer: bool, stamp: Stamp
+def _reset(
+    ledger: Ledger, tasks: Iterable[TaskId], reanswer: bool, stamp: Stamp
 ) -> tuple[TaskId, ...]:
-    freed: tuple[TaskId, ...] = ()
+    resettable = {TaskStatus.FAILED, *([TaskStatus.ANSWERED] if reanswer else [])}
+    reset: tuple[TaskId, ...] = ()
 
     def decide(state: LedgerState) -> Write:
-        nonlocal freed
-        freed = tuple(task for task in named if _may(state, task, reanswer))
+        nonlocal reset
+        reset = tuple(task for task in tasks if state.task_status(task) in resettable)
+        if not reset:
+            return Write()
+        answers = (row.answer for task in reset for row in state.requests.of_task(task))
+        at = events.next_timestamp((answer.at for answer in answers if answer), stamp.now())
         reason = "reanswer" if reanswer else "retry"
-        return Write((_reset(state, freed, reason, stamp),)) if freed else Write()
+        return Write((stamp.event(TasksReset, at=at, tasks=reset, reason=reason),))
 
     ledger.transact(decide)
-    return freed
+    return reset
 
 
-def _reset(state: LedgerState, tasks: tuple[TaskId, ...], reason: str, stamp: Stamp) -> TasksReset:
-    answers = (row.answer for task in tasks for row in state.requests_of(task))
-    at = events.next_timestamp((answer.at for answer in answers if answer), stamp.now())
-    return stamp.event(TasksReset, at=at, tasks=tasks, reason=reason)
-
-
-def _named(state: LedgerState, prefixes: Collection[str]) -> list[TaskId]:
-    found: dict[TaskId, None] = {}
+def _find_tasks(state: LedgerState, prefixes: Collection[str]) -> list[TaskId]:
+    """Tasks whose id or whose batch's id starts with a prefix; all tasks for no prefix."""
+    tasks: dict[TaskId, None] = {}
     starts = tuple(prefixes)
     for record in state.batch_records.values():
         names = [record.intent.id, record.submitted.batch if record.submitted else ""]
         whole = not prefixes or any(name.startswith(starts) for name in names)
-        for asked in record.requests.values():
-            found |= {task.id: None for task in asked.tasks if whole or task.id.startswith(starts)}
-    return list(found)
-
-
-def _may(state: LedgerState, task: TaskId, reanswer: bool) -> bool:
-    standing = state.task_status(task)
-    return standing is TaskStatus.FAILED or (reanswer and standing is TaskStatus.ANSWERED)
+        for request in record.requests.values():
+            tasks |= {
+                task.id: None for task in request.tasks if whole or task.id.startswith(starts)
+            }
+    return list(tasks)

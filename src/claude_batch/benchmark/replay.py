@@ -105,11 +105,11 @@ class BenchmarkRunner:
         )
 
     def _price(self, results: Iterable[BatchResult]) -> Decimal:
-        prices, at = self.planner.prices, self.planner.now.date()
+        prices, day = self.planner.prices, self.planner.now.date()
         model = self.planner.config.model
         return sum(
             (
-                prices.cost(result.model or model, result.usage, at=at, batch=True).usd
+                prices.cost(result.model or model, result.usage, at=day, batch=True).usd
                 for result in results
                 if result.usage
             ),

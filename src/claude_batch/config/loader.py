@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from claude_batch.config.error_messages import describe_errors, did_you_mean
-from claude_batch.config.model import Budget, Config, OwnKind
+from claude_batch.config.model import Config, OwnKind
 from claude_batch.errors import BadConfig, BadUsage
 
 OWN_FILE = ".claude-batch.toml"
@@ -56,11 +56,9 @@ def override_config(config: Config, **changes: object) -> Config:
         own = {kind.name: kind for kind in config.kinds if isinstance(kind, OwnKind)}
         values["kinds"] = tuple(own.get(str(kind), kind) for kind in _as_list(values["kinds"]))
     if "budget" in values:
-        budget = {key: getattr(config.budget, key) for key in Budget.model_fields}
-        values["budget"] = budget | {"pull_request": values["budget"]}
+        values["budget"] = dict(config.budget) | {"pull_request": values["budget"]}
     try:
-        present = {key: getattr(config, key) for key in Config.model_fields}
-        return Config.model_validate(present | values)
+        return Config.model_validate(dict(config) | values)
     except ValidationError as error:
         raise BadUsage(*describe_errors(error.errors())) from error
 

@@ -1,5 +1,6 @@
 """Match path rules with files, and choose the model of each file."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from claude_batch.config.model import Config, PathRule
@@ -45,7 +46,7 @@ def _matching_paths(rule: PathRule, sizes: Mapping[str, int]) -> Iterator[str]:
 
 def _changed_bytes(tasks: Iterable[Task]) -> dict[str, int]:
     """Bytes of the tasks' hunks by path."""
-    sizes: dict[str, int] = {}
+    sizes: Counter[str] = Counter()
     for task in tasks:
-        sizes[task.path] = sizes.get(task.path, 0) + len(task.hunk.body)
+        sizes[task.path] += len(task.hunk.body)
     return sizes

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypedDict
 
 from claude_batch.config.model import Budget
 from claude_batch.errors import BudgetExceeded
 from claude_batch.formatting import dollars
+from claude_batch.ledger.view import LedgerState
 
 BEGINNING_OF_TIME = datetime.min.replace(tzinfo=UTC)
 
@@ -22,6 +24,27 @@ def start_of_day_and_month(now: datetime) -> tuple[datetime, datetime]:
     return day, day.replace(day=1)
 
 
+class SpentDollars(TypedDict):
+    """Dollars that were paid or are reserved, as arguments of `check_budget`."""
+
+    spent_pr: Decimal | None  # None: the work does not belong to a pull request
+    spent_day: Decimal
+    spent_month: Decimal
+
+
+def sum_spent(state: LedgerState, now: datetime, pr: int | None = None) -> SpentDollars:
+    day, month = start_of_day_and_month(now)
+    return SpentDollars(
+        spent_pr=sum_spent_on(state, pr),
+        spent_day=state.spent(day),
+        spent_month=state.spent(month),
+    )
+
+
+def sum_spent_on(state: LedgerState, pr: int | None) -> Decimal | None:
+    return state.spent(BEGINNING_OF_TIME, pr) if pr else None
+
+
 def check_budget(
     budget: Budget,
     *,
@@ -30,11 +53,7 @@ def check_budget(
     spent_day: Decimal,
     spent_month: Decimal,
 ) -> None:
-    """Raise BudgetExceeded for the first limit that `usd_max`, the highest possible cost, exceeds.
-
-    The spent amounts include the reservations of open batches. `spent_pr` is None if the work
-    does not belong to a pull request.
-    """
+    """Raise BudgetExceeded for the first limit that `usd_max` exceeds, the most work may cost."""
     if not usd_max:  # free work is within every budget, also within one that is exceeded already
         return
     limits = [

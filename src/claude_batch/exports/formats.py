@@ -66,9 +66,8 @@ def render_markdown(placed: Sequence[PlacedFinding], unplaced: Sequence[DroppedF
         return "No findings.\n"
     parts = []
     for item in placed:
-        lines = str(item.line) if item.first_line == item.line else f"{item.first_line}-{item.line}"
         old = " (old)" if item.side is Side.LEFT else ""
-        parts += _section(item.finding, code_span(f"{item.path}:{lines}") + old)
+        parts += _section(item.finding, code_span(f"{item.path}:{item.line_range}") + old)
         if item.suggestion is not None:
             parts.append(code_block(item.suggestion))
     for dropped in unplaced:

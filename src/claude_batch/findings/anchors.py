@@ -83,7 +83,11 @@ class AnchoredTask:
     def hashes_on_side(self, first: int, last: int, side: Side) -> list[str]:
         """The hashes of the lines `first..last` that the file of that side has."""
         positions = range(max(first, 0), min(last, len(self.signs) - 1) + 1)
-        return [self.hash_at(at) for at in positions if self.signs[at] != side.hidden_sign]
+        return [
+            self.hash_at(position)
+            for position in positions
+            if self.signs[position] != side.hidden_sign
+        ]
 
 
 @dataclass(frozen=True, slots=True)

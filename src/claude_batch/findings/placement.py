@@ -45,6 +45,12 @@ class PlacedFinding:
     suggestion: str | None = None  # validated; each line ends with LF; "" deletes the lines
     method: PlacementMethod = "task"
 
+    @property
+    def line_range(self) -> str:
+        """Such as `12` or `12-14`."""
+        is_single = self.first_line == self.line
+        return str(self.line) if is_single else f"{self.first_line}-{self.line}"
+
 
 @dataclass(frozen=True, slots=True)
 class DroppedFinding:

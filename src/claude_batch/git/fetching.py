@@ -13,14 +13,8 @@ OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 DEEPEN = ("--deepen=50", "--deepen=200", "--unshallow")
 
 FETCH = (
-    "fetch",
-    "--quiet",
-    "--no-write-fetch-head",
-    "--no-tags",
-    "--no-prune",
-    "--no-auto-maintenance",
-    "--no-recurse-submodules",
-    "--stdin",
+    *("fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--no-prune"),
+    *("--no-auto-maintenance", "--no-recurse-submodules", "--stdin"),
 )
 
 DEEP_CHECKOUT = "set `fetch-depth: 0` on actions/checkout, or run `git fetch --unshallow`"
@@ -66,14 +60,8 @@ class ObjectFetcher:
             self._fetch(missing, *(["--depth=1"] if self.git.is_shallow() else []))
 
     def _fetch(self, oids: Iterable[str], *options: str) -> None:
-        result = self.git.run(
-            *FETCH,
-            *options,
-            "--",
-            self.remote,
-            stdin="".join(f"{oid}\n" for oid in oids).encode(),
-            check=False,
-        )
+        stdin = "".join(f"{oid}\n" for oid in oids).encode()
+        result = self.git.run(*FETCH, *options, "--", self.remote, stdin=stdin, check=False)
         if result.code:
             raise CannotFetch(
                 f"commits that are not here could not be fetched from `{self.remote}`: "

@@ -54,12 +54,9 @@ def _record(environ: "Mapping[str, str]", seconds: float) -> None:
     tree, location = _finish(write_tree), _finish(rev_parse)
     if len(tree) != 1 or not location:
         raise OSError("git failed (see its message above)")
-    _append(os.path.join(location[0], "claude-batch"), _line(tree[0], location[1:], seconds))
-
-
-def _line(tree: str, head: "list[str]", seconds: float) -> str:
+    head = location[1] if len(location) > 1 else "-"
     timestamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-    return f"{tree} {head[0] if head else '-'} {timestamp}"
+    _append(os.path.join(location[0], "claude-batch"), f"{tree[0]} {head} {timestamp}")
 
 
 def _append(folder: str, line: str) -> None:

@@ -18,20 +18,11 @@ DIFF = (
     # Attributes decide which files are binary: none may come from the head under review.
     *("-c", f"core.attributesFile={os.devnull}"),
     *("diff-tree", "-r", "-z", "-M", "-l1000", "-U3"),
-    "--patch-with-raw",
-    "--no-abbrev",
-    "--full-index",
-    "--no-color",
-    "--no-ext-diff",
-    "--no-textconv",
-    "--no-relative",
-    "--ignore-submodules=none",
-    "--submodule=short",
-    "--indent-heuristic",
-    "--diff-algorithm=myers",
-    "--inter-hunk-context=0",
-    "--src-prefix=a/",
-    "--dst-prefix=b/",
+    *("--patch-with-raw", "--no-abbrev", "--full-index", "--no-color"),
+    *("--no-ext-diff", "--no-textconv", "--no-relative"),
+    *("--ignore-submodules=none", "--submodule=short"),
+    *("--indent-heuristic", "--diff-algorithm=myers", "--inter-hunk-context=0"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
 )
 
 

@@ -119,9 +119,7 @@ class _JobReader:
             end = TaskReading(TaskState.EXPIRED, problem="it has waited for 14 days")
         else:
             return read
-        return {
-            task: end if _is_waiting(reading) else reading for task, reading in read.items()
-        }
+        return {task: end if _is_waiting(reading) else reading for task, reading in read.items()}
 
     # Status
 
@@ -170,9 +168,7 @@ class _JobReader:
 
     # Times
 
-    def _completed_at(
-        self, plan: Plan, status: JobStatus, readings: Readings
-    ) -> datetime | None:
+    def _completed_at(self, plan: Plan, status: JobStatus, readings: Readings) -> datetime | None:
         """The time of its last answer, or of the change that ended it."""
         if any(r.state in (TaskState.WAITING, TaskState.IN_FLIGHT) for r in readings.values()):
             return None

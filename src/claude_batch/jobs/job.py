@@ -27,9 +27,7 @@ class JobStatus(StrEnum):
     COMPLETED = "completed"
 
 
-ACTIVE = frozenset(
-    {JobStatus.PAUSED, JobStatus.PROCESSING, JobStatus.QUEUED, JobStatus.PENDING}
-)
+ACTIVE = frozenset({JobStatus.PAUSED, JobStatus.PROCESSING, JobStatus.QUEUED, JobStatus.PENDING})
 
 
 @dataclass(frozen=True)

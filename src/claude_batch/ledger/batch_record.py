@@ -1,10 +1,10 @@
-"""Everything that the ledger knows of one batch and of one request."""
+"""The records of batches and requests, joined from the events of the ledger."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from typing import overload
 
 from claude_batch.anthropic_api.models import BatchId
@@ -22,6 +22,7 @@ from claude_batch.ledger.events import (
     is_unpriced,
     supersedes,
 )
+from claude_batch.tasks.task import TaskId
 
 ZERO = Decimal(0)
 RequestKey = tuple[IntentId, int]  # the intent of a request, and its number there
@@ -43,26 +44,6 @@ class RequestRecord:
         if self.answer.usd is not None:
             return self.answer.usd
         return reserved if is_unpriced(self.answer) else ZERO
-
-
-@dataclass(frozen=True)
-class RequestRecords(Sequence[RequestRecord]):
-    """Request records that are loaded on access: those in large log files take no memory."""
-
-    keys: list[RequestKey]
-    load: Callable[[RequestKey], RequestRecord]
-
-    @overload
-    def __getitem__(self, at: int) -> RequestRecord: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[RequestRecord]: ...
-    def __getitem__(self, at: int | slice) -> RequestRecord | list[RequestRecord]:
-        if isinstance(at, slice):
-            return [*map(self.load, self.keys[at])]
-        return self.load(self.keys[at])
-
-    def __len__(self) -> int:
-        return len(self.keys)
 
 
 @dataclass
@@ -107,6 +88,66 @@ class BatchRecord:
         answer = self.answers.get(row.n)
         if answer is None or supersedes(row.answer(batch), answer):
             self.answers[row.n] = partial(row.answer, batch)
+
+
+@dataclass(frozen=True, eq=False)
+class RequestRecords(Sequence[RequestRecord]):
+    """All requests, loaded on access: those in large log files take no memory."""
+
+    batches: Mapping[IntentId, BatchRecord]
+    folded: Mapping[RequestKey, FoldedRequest]  # those of intents that are not in `batches`
+
+    @cached_property
+    def keys(self) -> list[RequestKey]:
+        keys = [(intent, n) for intent, batch in self.batches.items() for n in batch.requests]
+        return [*keys, *self.folded]
+
+    @cached_property
+    def keys_by_task(self) -> dict[TaskId, list[RequestKey]]:
+        keys: dict[TaskId, list[RequestKey]] = {}
+        for key, record in zip(self.keys, self, strict=True):
+            for task in record.request.tasks:
+                keys.setdefault(task.id, []).append(key)
+        return keys
+
+    def of_task(self, task: TaskId) -> Iterator[RequestRecord]:
+        """All requests with this task, including second looks."""
+        return map(self._load, self.keys_by_task.get(task, ()))
+
+    def find(self, intent: IntentId, n: int) -> RequestRecord | None:
+        batch = self.batches.get(intent)
+        is_known = n in batch.requests if batch else (intent, n) in self.folded
+        return self._load((intent, n)) if is_known else None
+
+    @overload
+    def __getitem__(self, at: int) -> RequestRecord: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[RequestRecord]: ...
+    def __getitem__(self, at: int | slice) -> RequestRecord | list[RequestRecord]:
+        if isinstance(at, slice):
+            return [*map(self._load, self.keys[at])]
+        return self._load(self.keys[at])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def _load(self, key: RequestKey) -> RequestRecord:
+        intent, n = key
+        if intent not in self.batches:
+            return self._folded_records[key]
+        batch = self.batches[intent]
+        return RequestRecord(batch.requests[n], batch.answers.get(n), intent in self._open)
+
+    @cached_property
+    def _folded_records(self) -> dict[RequestKey, RequestRecord]:
+        return {
+            key: RequestRecord(row.request(), row.answer(), is_open=False)
+            for key, row in self.folded.items()
+        }
+
+    @cached_property
+    def _open(self) -> frozenset[IntentId]:
+        return frozenset(intent for intent, batch in self.batches.items() if batch.is_open())
 
 
 def build_batch_records(

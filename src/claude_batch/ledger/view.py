@@ -14,7 +14,6 @@ from claude_batch.ledger.batch_record import (
     ZERO,
     BatchRecord,
     RequestKey,
-    RequestRecord,
     RequestRecords,
     build_batch_records,
     find_gaps,
@@ -144,56 +143,22 @@ class LedgerState:
     @cached_property
     def requests(self) -> RequestRecords:
         """All requests, including folded ones."""
-        keys = [(key, n) for key, record in self.batch_records.items() for n in record.requests]
-        return RequestRecords([*keys, *self.folded_requests], self._request)
-
-    def request(self, intent: IntentId, n: int) -> RequestRecord | None:
-        record = self.batch_records.get(intent)
-        is_known = n in record.requests if record else (intent, n) in self.folded_requests
-        return self._request((intent, n)) if is_known else None
-
-    def requests_of(self, task: TaskId) -> Iterator[RequestRecord]:
-        """All requests with this task, including second looks."""
-        return map(self._request, self._keys_of.get(task, ()))
+        return RequestRecords(self.batch_records, self.folded_requests)
 
     def open_batches(self) -> list[BatchRecord]:
         """Oldest first."""
         records = [record for record in self.batch_records.values() if record.is_open()]
         return sorted(records, key=lambda record: (record.intent.at, record.intent.id))
 
-    def _request(self, key: RequestKey) -> RequestRecord:
-        intent, n = key
-        if intent not in self.batch_records:
-            return self._folded[key]
-        record = self.batch_records[intent]
-        return RequestRecord(record.requests[n], record.answers.get(n), intent in self._open)
-
-    @cached_property
-    def _folded(self) -> dict[RequestKey, RequestRecord]:
-        return {
-            key: RequestRecord(row.request(), row.answer(), is_open=False)
-            for key, row in self.folded_requests.items()
-        }
-
-    @cached_property
-    def _open(self) -> frozenset[IntentId]:
-        return frozenset(key for key, record in self.batch_records.items() if record.is_open())
-
-    @cached_property
-    def _keys_of(self) -> dict[TaskId, list[RequestKey]]:
-        keys: dict[TaskId, list[RequestKey]] = {}
-        for key, record in zip(self.requests.keys, self.requests, strict=True):
-            for task in record.request.tasks:
-                keys.setdefault(task.id, []).append(key)
-        return keys
-
     # Tasks
 
     def task_status(self, task: TaskId) -> TaskStatus:
         # A second look is about findings: it neither answers its tasks nor keeps them in flight.
-        records = [one for one in self.requests_of(task) if one.request.purpose != "verify"]
+        records = [row for row in self.requests.of_task(task) if row.request.purpose != "verify"]
         answers = [
-            one.answer for one in records if one.answer and self.is_current(task, one.answer)
+            record.answer
+            for record in records
+            if record.answer and self.is_current(task, record.answer)
         ]
         if any(answer.outcome is Outcome.SUCCEEDED for answer in answers):
             return TaskStatus.ANSWERED
@@ -205,17 +170,14 @@ class LedgerState:
 
     def known_tasks(self, ids: Iterable[TaskId]) -> set[TaskId]:
         """The tasks that are in flight, answered or failed."""
-        known = self._keys_of
-        return {
-            task for task in ids if task in known and self.task_status(task) is not TaskStatus.NEW
-        }
+        return {task for task in ids if self.task_status(task) is not TaskStatus.NEW}
 
     def truncated_tasks(self, ids: Iterable[TaskId]) -> set[TaskId]:
         """The tasks whose request was refused or truncated. The same request would be again."""
         return {
             task
             for task in ids
-            for record in self.requests_of(task)
+            for record in self.requests.of_task(task)
             if record.answer
             and record.answer.outcome in (Outcome.REFUSED, Outcome.TRUNCATED)
             and self.is_current(task, record.answer)
@@ -228,7 +190,7 @@ class LedgerState:
 
     def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
         """The succeeded answers for any task, as `answers_of` has them."""
-        return self.answers_of(self._keys_of)
+        return self.answers_of(self.requests.keys_by_task)
 
     def answers_of(self, ids: Iterable[TaskId]) -> list[tuple[RequestRecorded, AnswerRecorded]]:
         """The succeeded answers for any of these tasks, including second looks, oldest first.
@@ -239,7 +201,7 @@ class LedgerState:
         pairs = {
             (record.request.intent, record.request.n): (record.request, record.answer)
             for task in ids
-            for record in self.requests_of(task)
+            for record in self.requests.of_task(task)
             if record.answer
             and record.answer.outcome is Outcome.SUCCEEDED
             and self.is_current(task, record.answer)
@@ -274,19 +236,18 @@ class LedgerState:
 
         Answers whose intent could not be read count only if `pr` is None.
         """
-        charges = (
+        charges = [
             usd
             for at, charged_pr, usd in self._charges
             if pr in (None, charged_pr) and (at is None or at >= since)
-        )
-        orphans = self.orphans.values() if pr is None else ()
-        return sum(charges, ZERO) + sum(
-            (answer.usd or ZERO for answer in orphans if answer.at >= since), ZERO
-        )
+        ]
+        if pr is None:
+            charges += (row.usd or ZERO for row in self.orphans.values() if row.at >= since)
+        return sum(charges, ZERO)
 
     @cached_property
     def _charges(self) -> list[tuple[datetime | None, int | None, Decimal]]:
-        """Yield for each request the time of its answer, its pull request, and dollars."""
+        """For each request the time of its answer, its pull request, and dollars."""
         return [
             (record.answer.at if record.answer else None, record.request.pr, record.charge())
             for record in self.requests

@@ -136,20 +136,20 @@ class CurrentFindings:
         if paths & {skipped.path for skipped in self.diff.skipped}:
             return False
         tasks = [task for task in self.tasks if task.path in paths] or self.tasks
-        asked = {task.id for task in tasks if task.kind == finding.kind}
-        if tasks and not asked:
-            return False  # this kind is not asked any more
-        new = asked - self._asked_together(finding)
+        same_kind = {task.id for task in tasks if task.kind == finding.kind}
+        if tasks and not same_kind:
+            return False  # no task of this kind is planned any more
+        new = same_kind - self._planned_together(finding)
         new_findings = (placed.finding for placed in self.placed if placed.finding.task in new)
         return all(self.state.task_status(task) is TaskStatus.ANSWERED for task in new) and all(
-            found.category != finding.category for found in new_findings
+            other.category != finding.category for other in new_findings
         )
 
     def _paths_of(self, finding: Finding) -> set[str]:
         renamed = {file.path for file in self.diff.files if file.old_path == finding.path}
         return renamed | {finding.path}
 
-    def _asked_together(self, finding: Finding) -> set[TaskId]:
+    def _planned_together(self, finding: Finding) -> set[TaskId]:
         """The tasks of the plans that contain the finding's task: they are about other lines."""
         plans = [plan.task_ids for plan in self.state.plans if plan.pr == self.pr]
         return {task for plan in plans if finding.task in plan for task in plan}
@@ -182,11 +182,13 @@ def new_feedback(
 def prefer_current_diff(placed: Iterable[PlacedFinding]) -> list[PlacedFinding]:
     """Drop findings of earlier heads that the current diff repeats."""
     findings = list(placed)
-    current = {found.finding.fingerprint for found in findings if found.method == "task"}
+    current = {
+        candidate.finding.fingerprint for candidate in findings if candidate.method == "task"
+    }
     return [
-        found
-        for found in findings
-        if found.method == "task" or found.finding.fingerprint not in current
+        candidate
+        for candidate in findings
+        if candidate.method == "task" or candidate.finding.fingerprint not in current
     ]
 
 

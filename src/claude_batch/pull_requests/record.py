@@ -82,13 +82,13 @@ class PullRequestRecord:
     def previous_plans(self, diff: Diff, readers: HistoryReaders) -> PreviousPlans:
         """The plans that locate findings whose tasks are not in `diff`."""
         plans = [plan for plan in self.state.plans if plan.pr == self.pr]
-        asked = {
+        tasks = {
             task.id: task
             for request, _ in self.answers()
             for task in request.tasks
             if task.signs  # a folded request has ids only
         }
-        return PreviousPlans(plans, asked, diff, readers)
+        return PreviousPlans(plans, tasks, diff, readers)
 
     def own_requests(self) -> list[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]]:
         """Its own requests with their answers."""

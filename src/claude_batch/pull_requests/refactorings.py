@@ -146,13 +146,12 @@ class RefactoringPublisher:
     def publish(self, target: PatchTarget, *, dry_run: bool = False) -> list[PublishResult]:
         """One result for each plan with edits that were not proposed yet."""
         state = self.ledger.view()
+        no_changes = Diff(Comparison(target.head, target.head, "", "", ""), ())
         results = []
         for plan, tasks in refactoring_plans(state):
-            findings = self._unposted(state, tasks)
-            if findings:
-                patch_set = build_patch_set(
-                    plan, findings, _previous_plans(state, plan, target), target.read_head
-                )
+            if findings := self._unposted(state, tasks):
+                previous = PreviousPlans([plan], state.anchored_tasks(), no_changes, target.readers)
+                patch_set = build_patch_set(plan, findings, previous, target.read_head)
                 results.append(self._publish(patch_set, target, dry_run=dry_run))
         return results
 
@@ -243,8 +242,3 @@ class RefactoringPublisher:
             )
             for finding in patch_set.accepted
         )
-
-
-def _previous_plans(state: LedgerState, plan: Plan, target: PatchTarget) -> PreviousPlans:
-    empty = Diff(Comparison(target.head, target.head, "", "", ""), ())
-    return PreviousPlans([plan], state.anchored_tasks(), empty, target.readers)

@@ -21,7 +21,7 @@ class Selection(NamedTuple):
 
 
 def select_findings(
-    placed: Iterable[PlacedFinding],
+    findings: Iterable[PlacedFinding],
     *,
     max_comments: int,
     silenced: Collection[str],
@@ -35,7 +35,7 @@ def select_findings(
     kept: list[PlacedFinding] = []
     dropped: list[DroppedFinding] = []
     duplicates = _Duplicates()
-    for candidate in sorted(placed, key=_by_score):
+    for candidate in sorted(findings, key=_by_score):
         finding = candidate.finding
         if finding.id in verification.refuted:
             dropped.append(DroppedFinding(finding, "refuted"))
@@ -47,18 +47,19 @@ def select_findings(
             dropped.append(DroppedFinding(finding, "duplicate"))
         else:
             kept.append(candidate)
-    inline = [each for each in kept if _may_be_inline(each.finding, verification)][:max_comments]
-    waiting = tuple(each for each in kept if each.finding.id in verification.waiting)
+    candidates = [placed for placed in kept if _may_be_inline(placed.finding, verification)]
+    inline = candidates[:max_comments]
+    waiting = tuple(placed for placed in kept if placed.finding.id in verification.waiting)
     return Selection(
-        [each for each in inline if each not in waiting],
-        [each for each in kept if each not in inline and each not in waiting],
+        [placed for placed in inline if placed not in waiting],
+        [placed for placed in kept if placed not in inline and placed not in waiting],
         dropped,
         waiting,
     )
 
 
-def _may_be_inline(finding: Finding, trust: VerificationState) -> bool:
-    return finding.id not in trust.unverified or finding.severity in POST_WHEN_UNVERIFIED
+def _may_be_inline(finding: Finding, verification: VerificationState) -> bool:
+    return finding.id not in verification.unverified or finding.severity in POST_WHEN_UNVERIFIED
 
 
 def _score(placed: PlacedFinding) -> int:

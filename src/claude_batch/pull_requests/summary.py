@@ -58,7 +58,7 @@ class FindingOutcome:
 
     @property
     def listed(self) -> tuple[DroppedFinding, ...]:
-        return tuple(one for one in self.dropped if one.reason in LISTED)
+        return tuple(dropped for dropped in self.dropped if dropped.reason in LISTED)
 
     @property
     def shown(self) -> int:
@@ -73,9 +73,9 @@ def render_summary(outcome: FindingOutcome, coverage: ReviewCoverage, receipt: R
 
 
 def render_check_title(outcome: FindingOutcome, coverage: ReviewCoverage) -> str:
-    found = count(outcome.shown, "finding") if outcome.shown else "Nothing found"
+    findings = count(outcome.shown, "finding") if outcome.shown else "Nothing found"
     pending = coverage.pending + coverage.waiting
-    return f"{found}, {pending:,} pending" if pending else found
+    return f"{findings}, {pending:,} pending" if pending else findings
 
 
 def render_check_summary(
@@ -130,9 +130,9 @@ def _parts(outcome: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt) 
 
 def _counts(outcome: FindingOutcome, coverage: ReviewCoverage) -> str:
     summarized = outcome.shown - outcome.inline
-    found = f"{count(outcome.shown, 'finding')} at {coverage.head[:10]}"
+    findings = f"{count(outcome.shown, 'finding')} at {coverage.head[:10]}"
     if outcome.shown:
-        found += f": {outcome.inline:,} inline, {summarized:,} in this summary"
+        findings += f": {outcome.inline:,} inline, {summarized:,} in this summary"
     done = f"{count(coverage.answered, 'task')} reviewed"
     if coverage.reused:
         done += f", {coverage.reused:,} of them reused"
@@ -142,13 +142,16 @@ def _counts(outcome: FindingOutcome, coverage: ReviewCoverage) -> str:
         done += f", {coverage.failed:,} failed"
     if coverage.waiting:
         done += f". {count(coverage.waiting, 'finding')} waiting for a second look"
-    return f"{found}. {done}."
+    return f"{findings}. {done}."
 
 
 def _finding_list(outcome: FindingOutcome) -> list[str]:
     rows = [
-        *(_item(one.finding, f"{one.path}:{_span(one)}", outcome) for one in outcome.summarized),
-        *(_item(one.finding, one.finding.path, outcome) for one in outcome.listed),
+        *(
+            _item(placed.finding, f"{placed.path}:{placed.line_range}", outcome)
+            for placed in outcome.summarized
+        ),
+        *(_item(dropped.finding, dropped.finding.path, outcome) for dropped in outcome.listed),
     ]
     if not rows:
         return []
@@ -162,12 +165,6 @@ def _item(finding: Finding, where: str, outcome: FindingOutcome) -> str:
     title, text = escape_line(finding.title), escape_line(finding.body, 600)
     severity = render_label(finding, unverified=finding.id in outcome.unverified)
     return f"- {code_span(where)} {severity}: **{title}** {text}".rstrip()
-
-
-def _span(placed: PlacedFinding) -> str:
-    if placed.first_line == placed.line:
-        return str(placed.line)
-    return f"{placed.first_line}-{placed.line}"
 
 
 def _drop_counts(dropped: Iterable[DroppedFinding]) -> list[str]:
@@ -236,8 +233,8 @@ def _receipt(receipt: Receipt) -> list[str]:
     return parts
 
 
-def _month(found: MonthToDate | None) -> list[tuple[str, str]]:
-    if found is None:
+def _month(month: MonthToDate | None) -> list[tuple[str, str]]:
+    if month is None:
         return []
-    limit = "" if found.budget_usd is None else f" of {dollars(found.budget_usd)}"
-    return [(f"Whole repository, month to {found.day}", dollars(found.usd) + limit)]
+    limit = "" if month.budget_usd is None else f" of {dollars(month.budget_usd)}"
+    return [(f"Whole repository, month to {month.day}", dollars(month.usd) + limit)]

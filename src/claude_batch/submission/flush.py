@@ -250,7 +250,7 @@ class Flusher:
 
 
 def _is_tried(state: LedgerState, task: TaskId) -> bool:
-    return any(row.request.purpose != "verify" for row in state.requests_of(task))
+    return any(row.request.purpose != "verify" for row in state.requests.of_task(task))
 
 
 def _reason(state: LedgerState, readings: dict[TaskId, TaskReading]) -> str | None:

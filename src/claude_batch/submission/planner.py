@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypedDict
 
 from claude_batch.batches.batching import SentBatch
 from claude_batch.config import rules
 from claude_batch.config.model import RISKY_ONLY, Lane
 from claude_batch.costs import budgets, prompt_cache
+from claude_batch.costs.budgets import SpentDollars
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.ledger.events import Estimate, Plan
 from claude_batch.ledger.usage_history import Basis, InputBasis, Pair
@@ -87,14 +87,6 @@ class SubmitResult:
     plan: SubmissionPlan
     lane: Lane
     sent: tuple[SentBatch, ...] = ()
-
-
-class SpentDollars(TypedDict):
-    """Dollars, as arguments of `check_budget`."""
-
-    spent_pr: Decimal | None
-    spent_day: Decimal
-    spent_month: Decimal
 
 
 @dataclass(frozen=True)
@@ -233,13 +225,12 @@ class SubmissionPlanner(RequestBuilder):
         return best or self._candidate(work, work.new, spent)
 
     def _spent(self, state: LedgerState, pr: int | None, reserved: Spending) -> SpentDollars:
-        day, month = budgets.start_of_day_and_month(self.now)
-        of_pull = state.spent(budgets.BEGINNING_OF_TIME, pr) if pr else None
-        return SpentDollars(
-            spent_pr=of_pull and of_pull + reserved.pull_requests.get(pr or 0, Decimal(0)),
-            spent_day=state.spent(day) + reserved.day,
-            spent_month=state.spent(month) + reserved.month,
-        )
+        spent = budgets.sum_spent(state, self.now, pr)
+        if pr is not None and spent["spent_pr"] is not None:
+            spent["spent_pr"] += reserved.pull_requests.get(pr, Decimal(0))
+        spent["spent_day"] += reserved.day
+        spent["spent_month"] += reserved.month
+        return spent
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,11 @@ def _steps(content: bytes) -> int:
 
 
 def _count_errors(root: Node) -> int:
-    # A token that is missing can be one that the tree does not show.
-    return max(1, sum(map(_weight, _error_nodes(root)))) if root.has_error else 0
+    if not root.has_error:
+        return 0
+    # By lines: an error that swallows the rest of the file is worse than a small one.
+    lines = (1 + node.end_point.row - node.start_point.row for node in _error_nodes(root))
+    return max(1, sum(lines))  # a missing token can be one that the tree does not show
 
 
 def _error_nodes(root: Node) -> Iterator[Node]:
@@ -63,11 +66,6 @@ def _error_nodes(root: Node) -> Iterator[Node]:
         if node.is_error or node.is_missing:
             yield node
         stack += [child for child in node.children if child.has_error]
-
-
-def _weight(node: Node) -> int:
-    # By lines: an error that swallows the rest of the file is worse than a small one.
-    return 1 + node.end_point.row - node.start_point.row
 
 
 def _is_valid(grammar: Grammar, content: bytes) -> bool:

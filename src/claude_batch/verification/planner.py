@@ -13,7 +13,7 @@ from claude_batch.batches.batching import (
     split_into_batches,
 )
 from claude_batch.config.model import Config, Lane
-from claude_batch.costs.budgets import BEGINNING_OF_TIME, check_budget, start_of_day_and_month
+from claude_batch.costs.budgets import check_budget, sum_spent, sum_spent_on
 from claude_batch.costs.estimates import estimate_request
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import BudgetExceeded
@@ -69,29 +69,23 @@ class VerificationPlanner:
     def _within_budget(
         self, state: LedgerState, requests: Iterable[VerificationRequest]
     ) -> tuple[list[VerificationRequest], list[BudgetExceeded]]:
-        day, month = start_of_day_and_month(self.now)
-        spent_day, spent_month = state.spent(day), state.spent(month)
+        spent = sum_spent(state, self.now)
         affordable: list[VerificationRequest] = []
         refused: list[BudgetExceeded] = []
-        reserved = Decimal(0)
         by_pull_request: dict[int | None, list[VerificationRequest]] = {}
         for request in requests:
             by_pull_request.setdefault(request.claims[0].request.pr, []).append(request)
         for pr, group in by_pull_request.items():
             max_usd = sum((self._estimate(request).usd_max for request in group), Decimal(0))
+            spent["spent_pr"] = sum_spent_on(state, pr)
             try:
-                check_budget(
-                    self.config.budget,
-                    usd_max=max_usd,
-                    spent_pr=state.spent(BEGINNING_OF_TIME, pr) if pr else None,
-                    spent_day=spent_day + reserved,
-                    spent_month=spent_month + reserved,
-                )
+                check_budget(self.config.budget, usd_max=max_usd, **spent)
             except BudgetExceeded as refusal:
                 refused.append(refusal)
             else:
                 affordable += group
-                reserved += max_usd
+                spent["spent_day"] += max_usd
+                spent["spent_month"] += max_usd
         return affordable, refused
 
     def _plan_batch(self, requests: Iterable[VerificationRequest], lane: Lane) -> PlannedBatch:

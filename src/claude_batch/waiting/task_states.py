@@ -90,7 +90,7 @@ class _PlanReader:
 
     def read(self, task: PlannedTask) -> TaskReading:
         records = [
-            row for row in self.state.requests_of(task.id) if row.request.purpose != "verify"
+            row for row in self.state.requests.of_task(task.id) if row.request.purpose != "verify"
         ]
         current = [row for row in records if self._is_current(task, row)]
         answers = [row for row in current if self._is_success(row)]
@@ -137,7 +137,9 @@ class _PlanReader:
 
     def _is_fresh(self, task: PlannedTask) -> bool:
         """True if it has no answer yet, or one that was given with its present surroundings."""
-        rows = [row for row in self.state.requests_of(task.id) if row.request.purpose != "verify"]
+        rows = [
+            row for row in self.state.requests.of_task(task.id) if row.request.purpose != "verify"
+        ]
         return not any(row.answer for row in rows) or any(
             _definition(task.id, row) == task.definition for row in rows
         )

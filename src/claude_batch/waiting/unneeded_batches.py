@@ -1,0 +1,52 @@
+"""Open batches that may be cancelled, and ended ones that may be deleted at the API."""
+
+from datetime import datetime
+
+from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.view import LedgerState
+from claude_batch.tasks.task import TaskId
+from claude_batch.waiting.current_plans import current_plans
+
+
+def unneeded_batches(state: LedgerState, now: datetime) -> list[BatchRecord]:
+    """Open batches without an unanswered task of a current plan. Oldest first."""
+    needed = {task for plan in current_plans(state, now) for task in plan.task_ids}
+    return [
+        record
+        for record in state.open_batches()
+        if record.submitted
+        and not record.statuses & {"canceling", "ended"}
+        and needed.isdisjoint(unanswered_tasks(record))
+    ]
+
+
+def unanswered_tasks(record: BatchRecord) -> set[TaskId]:
+    open_requests = record.requests.keys() - record.answers.keys()
+    return {task.id for n in open_requests for task in record.requests[n].tasks}
+
+
+def deletable_batches(state: LedgerState) -> list[BatchRecord]:
+    """Collected batches that hold tasks of deleted jobs, and of no other."""
+    deleted: set[TaskId] = set()
+    kept: set[TaskId] = set()
+    for plan in state.plans:
+        changes = state.job_changes.get(plan.id, [])
+        is_deleted = bool(changes) and changes[-1].action == "deleted"
+        (deleted if is_deleted else kept).update(plan.task_ids)
+    deleted -= kept
+    return [record for record in _collected(state) if deleted and _is_within(record, deleted)]
+
+
+def _collected(state: LedgerState) -> list[BatchRecord]:
+    return [
+        record
+        for record in state.batch_records.values()
+        if record.submitted
+        and (record.is_answered() or "collected" in record.statuses)
+        and not record.statuses & {"deleted", "lost"}
+    ]
+
+
+def _is_within(record: BatchRecord, tasks: set[TaskId]) -> bool:
+    rows = record.requests.values()
+    return bool(rows) and all(task.id in tasks for row in rows for task in row.tasks)
