@@ -9,7 +9,7 @@ import pytest
 from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.findings.finding import Category, Finding
-from claude_batch.ledger.events import Estimate, Event, PinnedKind, SkippedPath
+from claude_batch.ledger.events import FORMAT, FREE, Estimate, Event, PinnedKind, SkippedPath
 from claude_batch.ledger.files import LOG, SHARD
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from golden_events import LINES, TYPES
@@ -50,13 +50,29 @@ def test_the_fields_of_an_event(model: type[Event]) -> None:
 @pytest.mark.parametrize("mark", PARTS)
 def test_the_fields_of_what_stands_within(mark: str) -> None:
     first = ["type"] if PARTS[mark] is Event else []
-    assert fields_after(mark) == [*first, *inspect.signature(PARTS[mark]).parameters]
+    fields = [
+        name
+        for name, parameter in inspect.signature(PARTS[mark]).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    assert fields_after(mark) == [*first, *fields]
 
 
 def test_the_closed_lists() -> None:
     for words in (Outcome, Category):
         *most, last = [f"`{word}`" for word in words]
         assert f"{', '.join(most)} or {last}" in TEXT
+
+
+def test_the_types_whose_damage_costs_nothing() -> None:
+    named = re.search(r"its `type` is ([^.]+)\.", TEXT)
+    assert named
+    assert set(re.findall(r"`(\w+)`", named[1])) == FREE
+
+
+def test_the_version() -> None:
+    assert TEXT.startswith(f"# The ledger's format, version {FORMAT}\n")
+    assert f'`{{"format": {FORMAT}, "min_reader": {FORMAT}}}`' in TEXT
 
 
 def test_the_names_of_files() -> None:

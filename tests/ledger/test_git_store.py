@@ -7,8 +7,10 @@ import os
 import random
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,9 @@ from claude_batch.ledger.files import checksum
 from claude_batch.ledger.store import Shard, Write
 from claude_batch.ledger.view import LedgerState
 from git_ledgers import REF, SEEN, open_ledger
+from golden_events import golden_line
 from ledger_contract import LedgerContract, MakeLedger, always
-from ledger_events import answered, asked, finding, intent, plan
+from ledger_events import START, answered, asked, finding, intent, plan, submitted
 from scratch import Work
 
 MakeWork = Callable[..., Work]
@@ -115,8 +118,11 @@ def test_the_files_of_a_write(remote: Work, clone: Work) -> None:
     open_ledger(clone).transact(always(*events, shards=(shard,)))
     files = tree(remote)
     log, answers = sorted(name for name in files if "/" in name)[::-1]
-    assert sorted(files) == sorted(["README.md", "meta.json", log, answers])
-    assert json.loads(files["meta.json"]) == {"schema": 1, "min_reader": 1, "min_writer": 1}
+    fixed = ["README.md", "format.json", "netlify.toml", "vercel.json"]
+    assert sorted(files) == sorted([*fixed, log, answers])
+    assert json.loads(files["format.json"]) == {"format": 2, "min_reader": 2}
+    assert json.loads(files["vercel.json"]) == {"git": {"deploymentEnabled": False}}
+    assert tomllib.loads(files["netlify.toml"].decode()) == {"build": {"ignore": "exit 0"}}
     assert f"git push origin --delete {REF}" in files["README.md"].decode()
     assert log == f"log/2026/11/22/100000-run_1-answer-{checksum(files[log])}.jsonl"
     assert answers == f"answers/i1/0-{checksum(files[answers])}.jsonl.gz"
@@ -124,6 +130,18 @@ def test_the_files_of_a_write(remote: Work, clone: Work) -> None:
     assert json.loads(gzip.decompress(files[answers]))["findings"][0]["title"] == "Overflow"
     raw = remote.git("cat-file", "commit", REF).decode()
     assert "author claude-batch <claude-batch@users.noreply.github.com>" in raw
+
+
+def test_every_commit_message_ends_with_skip_ci(remote: Work, clone: Work) -> None:
+    ledger = open_ledger(clone)
+    ledger.transact(always(plan("p1")))
+    ledger.transact(lambda state: Write(fold_before=START + timedelta(days=40)))
+    for number, messages in (("2", 2), ("1", 1)):
+        assert remote.git("rev-list", "--count", REF).decode().strip() == number
+        raw = remote.git("log", "--format=%B%x00", REF).decode().split("\0")[:-1]
+        assert len(raw) == messages
+        assert all(message.rstrip("\n").endswith("\n\n[skip ci]") for message in raw)
+        ledger.squash(lambda tip: None)
 
 
 def test_log_files_are_never_touched_again(remote: Work, clone: Work) -> None:
@@ -253,17 +271,71 @@ def test_a_damaged_file_is_named_ignored_and_left_alone(
     assert tree(remote)[path] == broken
 
 
-def test_a_line_that_does_not_parse_is_left_out_alone(remote: Work, clone: Work) -> None:
+def add_log(remote: Work, content: bytes, more: dict[str, bytes | None] | None = None) -> str:
+    """Commit a log file by hand, and return its path."""
+    path = f"log/2026/11/22/100000-x-y-{checksum(content)}.jsonl"
+    rewrite(remote, {path: content, **(more or {})})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "is_money"),
+    [(b'{"type":"seen","pr":7}\n', False), (b'{"type":"answer","n":0}\n', True), (b"{\n", True)],
+)
+def test_a_line_that_does_not_parse_is_left_out_alone(
+    remote: Work, clone: Work, line: bytes, is_money: bool
+) -> None:
     ledger = open_ledger(clone)
     ledger.transact(always(plan("p1")))
     good = next(raw for name, raw in tree(remote).items() if name.startswith("log/"))
-    newer = good.replace(b'"p1"', b'"p2"') + b'{"type":"from_the_future"}\n'
-    path = f"log/2026/11/22/100000-x-y-{checksum(newer)}.jsonl"
-    rewrite(remote, {path: newer, "notes.txt": b"hello\n"})
-    view = ledger.view()
-    assert [p.id for p in view.plans] == ["p1", "p2"]
-    assert view.damaged[0].startswith(f"{path}: line 2: Input tag 'from_the_future'")
-    assert view.damaged[1:] == ("notes.txt: not a file of the ledger",)
+    path = add_log(remote, good.replace(b'"p1"', b'"p2"') + line, {"notes.txt": b"hello\n"})
+    state = ledger.view()
+    assert [p.id for p in state.plans] == ["p1", "p2"]
+    assert state.damaged[0].startswith(f"{path}: line 2: ")
+    assert state.damaged[1:] == ("notes.txt: not a file of the ledger",)
+    assert state.money_damage == ((path,) if is_money else ())
+
+
+def test_what_a_newer_version_wrote_survives_prune_and_fold(remote: Work, clone: Work) -> None:
+    ledger = open_ledger(clone)
+    shard = Shard(intent("i1").id, 0, (finding("1"),))
+    ledger.transact(always(intent("i1"), asked("i1", 0, "t1"), answered("i1"), shards=(shard,)))
+    unknown = golden_line("held").replace(b'"held"', b'"from_the_future"')
+    key = golden_line("signal").replace(b"}", b',"later":["1"]}')
+    add_log(remote, unknown + b"\n" + key + b"\n")
+    before = ledger.view()
+    assert [event.type for event in before.unknown] == ["from_the_future"]
+    assert before.damaged == before.money_damage == ()
+    after = ledger.transact(
+        lambda state: Write(drops=tuple(state.shards), fold_before=START + timedelta(days=40))
+    )
+    files = tree(remote)
+    assert not any(path.startswith("log/") for path in files)
+    lines = [line for raw in files.values() for line in raw.splitlines()]
+    assert {unknown, key} <= set(lines)
+    assert open_ledger(clone).view() == after
+    assert (after.unknown, after.feedback) == (before.unknown, before.feedback)
+
+
+@pytest.mark.parametrize(
+    ("verb", "gaps"),
+    [
+        ("intent", ("batch batch-i1: its intent is missing",)),
+        ("request", ("intent i1: 2 of its requests are missing",)),
+        ("submitted", ()),
+    ],
+)
+def test_a_missing_file_is_found_where_other_events_refer_to_it(
+    remote: Work, clone: Work, verb: str, gaps: tuple[str, ...]
+) -> None:
+    ledger = open_ledger(clone)
+    ledger.transact(always(intent("i1", requests=2)))
+    ledger.transact(always(asked("i1", 0, "t1"), asked("i1", 1, "t2")))
+    ledger.transact(always(submitted("i1")))
+    assert ledger.view().damaged == ()
+    rewrite(remote, {next(path for path in tree(remote) if f"-{verb}-" in path): None})
+    state = ledger.view()
+    assert state.damaged == state.money_damage == gaps
 
 
 def test_a_damaged_shard_is_skipped(remote: Work, clone: Work) -> None:
@@ -277,29 +349,29 @@ def test_a_damaged_shard_is_skipped(remote: Work, clone: Work) -> None:
     assert list(ledger.findings([answer])) == []
 
 
-def test_a_newer_reader_or_writer_is_asked_for(remote: Work, clone: Work) -> None:
+def test_a_newer_version_is_asked_for(remote: Work, clone: Work) -> None:
     ledger = open_ledger(clone)
     ledger.transact(always(plan("p1")))
-    rewrite(remote, {"meta.json": b'{"schema": 1, "min_reader": 1, "min_writer": 2, "new": 1}'})
+    rewrite(remote, {"format.json": b'{"format": 3, "min_reader": 2, "new": 1}'})
     assert len(ledger.view().plans) == 1
-    with pytest.raises(LedgerIsNewer, match="needs writer 2"):
+    with pytest.raises(LedgerIsNewer, match="has format 3"):
         ledger.transact(always(plan("p2")))
-    rewrite(remote, {"meta.json": b'{"schema": 2, "min_reader": 2, "min_writer": 2}'})
-    with pytest.raises(LedgerIsNewer, match="needs reader 2"):
+    rewrite(remote, {"format.json": b'{"format": 3, "min_reader": 3}'})
+    with pytest.raises(LedgerIsNewer, match="needs reader 3"):
         ledger.view()
 
 
-@pytest.mark.parametrize("meta", [None, b"garbage", b"{}", b'{"schema": 1, "min_reader": "x"}'])
-def test_without_a_readable_meta_nothing_is_written(
-    remote: Work, clone: Work, meta: bytes | None
+@pytest.mark.parametrize("version", [None, b"garbage", b"{}", b'{"format": 2, "min_reader": "2"}'])
+def test_without_a_readable_version_nothing_is_written(
+    remote: Work, clone: Work, version: bytes | None
 ) -> None:
     ledger = open_ledger(clone)
     ledger.transact(always(plan("p1")))
-    tip = rewrite(remote, {"meta.json": meta})
+    tip = rewrite(remote, {"format.json": version})
     view = ledger.view()
     assert len(view.plans) == 1
-    assert view.damaged == ("meta.json: not readable, so nothing is written there",)
-    with pytest.raises(CannotRecord, match=r"no readable meta\.json"):
+    assert view.damaged == ("format.json: not readable, so nothing is written there",)
+    with pytest.raises(CannotRecord, match=r"no readable format\.json"):
         ledger.transact(always(plan("p2")))
     assert ledger.tip() == tip
 
@@ -307,9 +379,9 @@ def test_without_a_readable_meta_nothing_is_written(
 def test_a_branch_of_somebody_else_is_not_written_to(remote: Work, clone: Work) -> None:
     remote.git("update-ref", REF, "main")
     ledger = open_ledger(clone)
-    with pytest.raises(CannotRecord, match=r"no readable meta\.json"):
+    with pytest.raises(CannotRecord, match=r"no readable format\.json"):
         ledger.transact(always(plan("p1")))
-    assert ledger.view().damaged == ("meta.json: not readable, so nothing is written there",)
+    assert ledger.view().damaged == ("format.json: not readable, so nothing is written there",)
 
 
 def test_a_deleted_branch_is_not_made_anew(remote: Work, clone: Work) -> None:

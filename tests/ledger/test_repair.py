@@ -88,7 +88,7 @@ DAMAGE: dict[str, Callable[[Patient, str], None]] = {
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-@pytest.mark.parametrize("what", ["log/", "answers/", "meta.json"])
+@pytest.mark.parametrize("what", ["log/", "answers/", "format.json"])
 def test_what_the_history_has_is_put_back(patient: Patient, what: str, how: str) -> None:
     whole = patient.ledger.view()
     path = patient.paths(what)[0]
@@ -192,10 +192,10 @@ def test_what_cannot_be_repaired_is_told_in_money(tmp_path: Path) -> None:
 
 
 def test_a_later_ledger_is_left_to_a_later_version(patient: Patient) -> None:
-    patient.edit(write={"meta.json": b'{"schema": 2, "min_reader": 1, "min_writer": 2}'})
-    patient.edit(write={"meta.json": b"garbage"})
+    patient.edit(write={"format.json": b'{"format": 3, "min_reader": 2}'})
+    patient.edit(write={"format.json": b"garbage"})
     tip = patient.ledger.tip()
-    with pytest.raises(LedgerIsNewer, match="needs writer 2"):
+    with pytest.raises(LedgerIsNewer, match="has format 3"):
         patient.repaired()
     assert patient.ledger.tip() == tip
 
