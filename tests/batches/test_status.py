@@ -13,8 +13,11 @@ from claude_batch.cli.output.status_result import (
     status_text,
 )
 from claude_batch.errors import BadUsage, CannotSubmit
+from claude_batch.ledger.events import UnknownEvent
+from claude_batch.ledger.store import Write
 from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.sandbox.http_messages import Fault, fail_calls
+from ledger_events import head
 from rig import Reviewer, Rig, find, open_rig
 from scratch import Work
 
@@ -72,6 +75,20 @@ def test_a_batch_that_is_late_is_warned_of(work: Work) -> None:
         ] == [warning]
         rig.clock.forward(hours=3)
         assert rig.collect().notes == ()
+
+
+def test_events_of_a_newer_version_are_warned_of(rig: Rig) -> None:
+    new = [
+        UnknownEvent(**head(number), type=name, n=number)
+        for number, name in enumerate(("mended", "mended", "dyed"))
+    ]
+    rig.ledger.transact(lambda state: Write(tuple(new)))
+    found = status(rig.ledger, rig.clock())
+    assert found.warnings == (
+        "1 event of the unknown type 'dyed' was written by a newer claude-batch",
+        "2 events of the unknown type 'mended' were written by a newer claude-batch",
+    )
+    assert found.damaged == ()
 
 
 def test_an_empty_ledger_is_no_error(rig: Rig) -> None:

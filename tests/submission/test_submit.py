@@ -13,7 +13,14 @@ from claude_batch.batches.batching import PlannedBatch
 from claude_batch.cli.output.json_writer import write_json
 from claude_batch.cli.output.submit_result import submit_document
 from claude_batch.config.model import Budget, Config
-from claude_batch.errors import BadConfig, BudgetExceeded, CannotSubmit, SubmitUnclear
+from claude_batch.errors import (
+    BadConfig,
+    BudgetExceeded,
+    CannotSubmit,
+    LedgerDamaged,
+    SubmitUnclear,
+)
+from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.http_messages import Fault, fail_calls
@@ -21,6 +28,7 @@ from claude_batch.submission import token_counting
 from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.send import BatchSender
 from claude_batch.submission.submit import estimate, submit
+from ledger_events import answered
 from rig import NOTHING, PRICES, Clock, Rig, content, ledger_in, open_rig
 from scratch import Work
 
@@ -54,6 +62,26 @@ def test_the_document_of_scripts(rig: Rig) -> None:
     assert said["batches"] == [{"id": done.sent[0].id, "requests": 1, "tasks": 1}]
     assert said["requests"] == 1
     assert said["estimate"]["usd"] < said["estimate"]["usd_standard"] < said["estimate"]["usd_max"]
+
+
+def test_nothing_is_sent_while_a_payment_may_be_unreadable(rig: Rig) -> None:
+    scope = rig.given({"path": "a.py", "text": "a = 1\n"})
+    lost = (answered("i1"), answered("i2"))
+    rig.ledger.transact(lambda state: Write(lost))
+    with pytest.raises(LedgerDamaged) as caught:
+        rig.submit(scope)
+    assert (caught.value.problem, caught.value.exit_code) == (
+        "nothing was sent, because the ledger is damaged: intent i1: answered, but not readable "
+        "(1 more problem of this kind)",
+        3,
+    )
+    assert "`claude-batch doctor --repair`" in caught.value.remedy
+    assert "`--despite-damage`" in caught.value.remedy
+    assert (rig.sent(), rig.view.batch_records, rig.view.plans) == ([], {}, [])
+    assert estimate(scope, rig.claimant(), rig.ledger, rig.claude).plan.new == 1
+    done = submit(scope, rig.claimant(), rig.ledger, rig.claude, rig.clock, despite_damage=True)
+    assert len(done.sent) == len(rig.sent()) == 1
+    assert rig.submit(scope).sent == (), "all of it is known, so the damage does not matter"
 
 
 def test_twice_is_once(rig: Rig) -> None:

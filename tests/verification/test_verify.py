@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+import ledger_events
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
+from claude_batch.ledger.store import Write
 from claude_batch.pull_requests.outcomes import list_findings
 from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.sandbox.http_messages import Fault, fail_calls
@@ -94,6 +96,19 @@ def looked(pull: PullRig) -> PullRig:
 
 def outcomes(pull: PullRig) -> dict[str, str]:
     return {row.finding.title: row.outcome for row in list_findings([pull.rig.ledger])}
+
+
+def test_no_second_look_while_a_payment_may_be_unreadable(shop_open: Open) -> None:
+    with shop_open(Judge((TEN, ADDED))) as pull:
+        answered(pull)
+        lost = ledger_events.answered("lost")
+        pull.rig.ledger.transact(lambda state: Write((lost,)))
+        found = follow(pull)
+        assert found.sent == ()
+        assert found.notes == (
+            "no second look: nothing was sent, because the ledger is damaged: intent lost: "
+            "answered, but not readable",
+        )
 
 
 def test_two_findings_one_of_them_wrong(shop_open: Open) -> None:
