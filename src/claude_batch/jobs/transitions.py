@@ -80,7 +80,8 @@ class JobManager:
         ledger, job_id = locate_job(self.ledgers, prefix)
 
         def decide(state: LedgerState, job: Job) -> tuple[AnyEvent, ...]:
-            if job.status is JobStatus.DELETED and self._unneeded(state, job):
+            is_unfinished = self._unneeded(state, job) or deletable_batches(state)
+            if job.status is JobStatus.DELETED and is_unfinished:
                 return ()
             _check(job, job.status is not JobStatus.DELETED, "deleted")
             return (self._change(state, job, "deleted"),)
