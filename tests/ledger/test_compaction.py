@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ledger_events as ev
-from claude_batch.anthropic_api.results import Outcome
+from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.batches.recovery import claimed_batch_ids, unconfirmed_batches
 from claude_batch.batches.retry import retry
 from claude_batch.batches.status import list_batches, status
@@ -22,16 +22,23 @@ from claude_batch.ledger.events import (
     AnswerRecorded,
     AnyEvent,
     BatchLookup,
+    Estimate,
     FeedbackRecorded,
     FoldedRequest,
+    Held,
+    Installed,
     Intent,
     IntentId,
+    JobChanged,
     Lease,
     Plan,
     Post,
     PullRequestClosed,
+    PullRequestSeen,
     RequestRecorded,
     Stamp,
+    UnknownEvent,
+    Unsent,
     to_line,
 )
 from claude_batch.ledger.files import LARGE, ParsedLog, checksum, parse_log
@@ -156,7 +163,10 @@ def questions(view: LedgerState) -> dict[str, object]:
         "origins": recent_findings(view, NOW),
         "history": UsageHistory.from_state(view),
         "plans": [view.latest_plan(7), view.latest_plan(8)],
-        "waiting": [(plan, read_plan(view, plan, SETTINGS, NOW)) for plan in current_plans(view, NOW)],
+        "waiting": {
+            plan.id: (plan, read_plan(view, plan, SETTINGS, NOW))
+            for plan in current_plans(view, NOW)
+        },
         "refactorings": refactoring_plans(view),
         "posts": view.posts,
         "signals": view.feedback,
@@ -361,6 +371,62 @@ def test_each_month_has_one_snapshot() -> None:
 def test_a_request_with_more_to_say_stays_as_it_is(more: dict[str, object], why: str) -> None:
     files = old(*SENT, ev.answered("i1", **more))
     assert kinds(folded(files, {SHARD})) == ["answer", "intent", "request", "submitted"], why
+
+
+LATER = {"later": {"a": ["0.10"]}}  # a key of a newer version
+
+
+@pytest.mark.parametrize("newer", ["request", "estimate", "answer"])
+def test_a_request_with_keys_of_a_newer_version_stays_as_it_is(newer: str) -> None:
+    request, answer = SENT[2], ev.answered("i1")
+    assert isinstance(request, RequestRecorded)
+    if newer == "request":
+        request = RequestRecorded(**{**dict(request), **LATER})
+    if newer == "estimate":
+        estimate = Estimate(**{**dict(request.estimate), **LATER})
+        request = request.model_copy(update={"estimate": estimate})
+    if newer == "answer":
+        answer = AnswerRecorded(**{**dict(answer), **LATER})
+    done = folded(old(*SENT[:2], request, answer))
+    assert kinds(done) == ["answer", "intent", "request", "submitted"]
+    assert sum(b"later" in to_line(event) for log in done.values() for event in log.events) == 1
+
+
+def test_usage_of_a_newer_version_is_folded_along() -> None:
+    answer = ev.answered("i1", usage=Usage(input=100, output=40, later=7))
+    [row] = events(folded(old(*SENT, answer)), FoldedRequest)
+    assert row.usage.model_extra == {"later": 7}
+
+
+def test_what_people_and_newer_versions_recorded_stays() -> None:
+    said = ev.head(0)
+    unknown = UnknownEvent(**said, type="from_the_future", **LATER)
+    kept = (
+        *(Held(**said, target="all", on=True, by="octocat"), unknown),
+        *(JobChanged(**said, id="p1", action="cancelled"), Installed(**said, heads={7: "c" * 40})),
+    )
+    done = folded(old(*kept))
+    assert {path[:5] for path in done} == {"snap/"}
+    assert view_of(done) == view_of(old(*kept))
+    assert view_of(done).unknown == [unknown.model_copy(update={"at": ev.at(OLD * DAY)})]
+    assert kinds(done) == ["from_the_future", "held", "installed", "job"]
+
+
+def test_the_reasons_of_a_plan_go_with_it() -> None:
+    plans = [ev.plan("p1"), ev.plan("p2", 5).model_copy(update={"head": "d" * 40})]
+    unsent = [
+        Unsent(**ev.head(9), plan=plan, reason="budget", problem="no money")
+        for plan in ("p1", "p2")
+    ]
+    seen = [
+        PullRequestSeen(**ev.head(n), pr=7, head="c" * 40, base_ref="main", updated_at=ev.at(n))
+        for n in (0, 5)
+    ]
+    files = old(*plans, *unsent, *seen, PullRequestClosed(**ev.head(9), pr=7, merged=True))
+    done = folded(files)
+    assert {e.id for e in events(done, Plan)} == {e.plan for e in events(done, Unsent)} == {"p2"}
+    assert kinds(done).count("seen") == 1
+    assert view_of(done).seen == view_of(files).seen
 
 
 def test_without_its_shard_it_says_no_more() -> None:
