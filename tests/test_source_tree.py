@@ -35,7 +35,7 @@ ORDER = (
         "pull_requests",
         "jobs",
     ),
-    *("exports", "setup", "github_actions", "benchmark", "sandbox", "cli", "claude_batch_app"),
+    *("exports", "reconcile", "setup", "github_actions", "benchmark", "sandbox", "cli", "claude_batch_app"),
 )
 
 # Only these files do I/O: all others are functions of their arguments. "*" is a whole package.

@@ -14,7 +14,7 @@ from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.sandbox.http_messages import Fault, HttpRequest, fail_calls
-from claude_batch.submission.planner import SubmissionPlan
+from claude_batch.submission.flush import FlushPlan, Submission, plan_flush
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import BatchSender
 from rig import PRICES, REPO, Clock, Rig, content, open_answered, open_rig
@@ -49,14 +49,15 @@ class Runner:
     def of(cls, rig: Rig, hours: int) -> "Runner":
         return cls(rig, Skewed(rig.clock, hours))
 
-    def claim(self, subject: ReviewScope) -> SubmissionPlan:
+    def claim(self, subject: ReviewScope) -> FlushPlan:
         claimant = replace(self.rig.claimant(), now=self.now())
-        return self.sender().claim(lambda view: claimant.plan(view, subject))
+        submission = Submission(claimant, subject)
+        return self.sender().claim(lambda state: plan_flush(state, [submission]))
 
     def sender(self) -> BatchSender:
         return BatchSender(self.rig.ledger, self.rig.claude, PRICES, self.now)
 
-    def send(self, claim: SubmissionPlan) -> None:
+    def send(self, claim: FlushPlan) -> None:
         list(self.sender().send(claim.batches))
 
     def collect(self) -> None:

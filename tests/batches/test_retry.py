@@ -43,7 +43,7 @@ def test_all_that_failed(rig: Rig) -> None:
     assert standings(rig, subject) == [TaskStatus.FAILED, TaskStatus.ANSWERED]
     assert free(rig) == [subject.tasks[0].id]
     assert standings(rig, subject) == [TaskStatus.NEW, TaskStatus.ANSWERED]
-    assert rig.submit(subject).plan.plan.new == 1
+    assert rig.submit(subject).plan.new == 1
 
 
 def test_twice_is_once(rig: Rig) -> None:

@@ -68,13 +68,14 @@ def test_an_instruction_applies_to_the_files_of_its_rule() -> None:
 
 def test_each_model_gets_requests_of_its_own_in_one_batch() -> None:
     made = claimant(rules=[{"below": 2_000, "model": HAIKU}]).plan(LedgerState(), subject(*ALL))
-    (parcel,) = made.batches
-    asked = {draft.event.model: draft.event for draft in parcel.requests}
+    asked = {row.request.model: row.request for row in made.requests}
     assert {model: len(one.tasks) for model, one in asked.items()} == {HAIKU: 1, SONNET: 3}
-    for draft in parcel.requests:
-        assert f'"model":"{draft.event.model}"'.encode() in draft.body.read()
-    dear = claimant().plan(LedgerState(), subject(SMALL)).batches[0].requests[0].estimate
-    cheap = next(one for one in parcel.requests if one.event.model == HAIKU).estimate
+    for row in made.requests:
+        assert f'"model":"{row.request.model}"'.encode() in row.body.read()
+    dear = claimant().plan(LedgerState(), subject(SMALL)).estimates[0]
+    (cheap,) = (
+        row.expected.estimate for row in made.requests if row.request.model == HAIKU
+    )
     assert cheap.usd_max < dear.usd_max / 10
 
 
@@ -85,7 +86,7 @@ def test_a_cheaper_step_of_the_ladder_leaves_what_a_rule_names() -> None:
         budget={"pull_request": 0.1, "month": False},
     ).plan(LedgerState(), subject(*ALL))
     assert made.ladder_steps
-    assert {draft.event.model for draft in made.batches[0].requests} == {HAIKU, OPUS}
+    assert {row.request.model for row in made.requests} == {HAIKU, OPUS}
 
 
 def test_a_model_without_a_price_is_refused_before_anything_is_read() -> None:

@@ -111,7 +111,7 @@ def plan_apart(rig: Rig, *paths: str) -> list[PlannedBatch]:
     batches: list[PlannedBatch] = []
     for path in paths:
         scope = rig.apart(path)
-        plan = sender.claim(lambda state, scope=scope: rig.claimant().plan(state, scope))
+        plan = sender.claim(lambda state, scope=scope: rig.plan(scope))
         batches += plan.batches
     return batches
 

@@ -5,7 +5,7 @@ from claude_batch.jobs.feed import job_events
 from claude_batch.ledger.events import AnyEvent, Post, Unsent
 from claude_batch.ledger.view import LedgerState
 from job_ledgers import closed, held, job_changed, planned, sent
-from ledger_events import answered, at, failed, forgotten, head, settled
+from ledger_events import answered, asked, at, failed, forgotten, head, intent, settled, submitted
 
 
 def feed(*events: AnyEvent, minute: float = 60) -> list[str]:
@@ -42,6 +42,25 @@ def test_the_life_of_a_job() -> None:
         "20 job.status_changed completed 2/2",
         "20 job.completed completed 2/2",
         "21 review.published completed 2/2",
+    ]
+
+
+def test_the_answers_that_one_run_recorded_for_a_batch_are_one_step() -> None:
+    assert feed(
+        planned("plan-1", "t1", "t2", "t3"),
+        intent("i1", 1, 3),
+        submitted("i1", 1),
+        *(asked("i1", n, f"t{n + 1}", minute=1) for n in range(3)),
+        answered("i1", 0, minute=10),
+        answered("i1", 1, minute=11),
+        answered("i1", 2, minute=20).model_copy(update={"run": "run-2"}),
+    ) == [
+        "0 job.created queued 0/3",
+        "1 job.status_changed processing 0/3",
+        "11 job.progress processing 2/3",
+        "20 job.progress completed 3/3",
+        "20 job.status_changed completed 3/3",
+        "20 job.completed completed 3/3",
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 from claude_batch.cli.connections import open_repository
 from claude_batch.cli.source_options import SubmitInput, prepare
 from claude_batch.ledger.view import LedgerState
+from claude_batch.submission.flush import Submission, plan_flush
 from claude_batch.tasks.sources import PullRequestSource, RangeSource
 from rig import content
 from scratch import Work
@@ -38,9 +39,8 @@ HEAD: dict[str, str | bytes] = {
 
 
 def sent(ready: SubmitInput, view: LedgerState | None = None) -> list[str]:
-    claim = ready.planner.plan(view or LedgerState.from_events(()), ready.scope)
-    drafts = [draft for parcel in claim.batches for draft in parcel.requests]
-    return [content(json.loads(draft.body.read())) for draft in drafts]
+    requests = ready.planner.plan(view or LedgerState.from_events(()), ready.scope).requests
+    return [content(json.loads(request.body.read())) for request in requests]
 
 
 def without_anchors(text: str) -> list[str]:
@@ -94,7 +94,7 @@ def test_nothing_is_read_for_known_tasks(work: Work) -> None:
     work.git("checkout", "-q", "-b", "feature")
     work.commit(HEAD)
     ready = prepare(open_repository(work.path, environ()), RangeSource("main", "feature"), {})
-    first = ready.planner.plan(LedgerState.from_events(()), ready.scope)
+    first = plan_flush(LedgerState.from_events(()), [Submission(ready.planner, ready.scope)])
     reads: list[str] = []
     material = ready.scope.context_source
     watched = replace(
@@ -106,7 +106,7 @@ def test_nothing_is_read_for_known_tasks(work: Work) -> None:
         LedgerState.from_events(first.write.events), replace(ready.scope, context_source=watched)
     )
     assert first.batches
-    assert not again.batches
+    assert not again.requests
     assert reads == []
 
 

@@ -42,7 +42,7 @@ def chosen(sample: Sample, look: DiscoveredChanges) -> Selection:
     tasks = look.tasks([review_kind])
     said = []
     for number, packed in enumerate(group_tasks(tasks, [])):
-        request = build_request(review_kind, packed, config, 4096)
+        request = build_request(review_kind, packed, config, 4096, {})
         text = review(json.loads(request.body.read())).text
         said += parse_review(text, f"r{number}", request.tasks, "review")
     head = sample.path.joinpath

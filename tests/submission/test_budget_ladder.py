@@ -12,7 +12,7 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.submission.budget_ladder import OVER_BUDGET
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.task import Task
-from submissions import SubmissionPlan, asked_for, claimant, subject, task
+from submissions import Claim, asked_for, claim_scope, claimant, subject, task
 
 LADDER = ["claude-haiku-5-5", "effort=low", "risky-only"]
 
@@ -30,9 +30,11 @@ FILES = [
 ]
 
 
-def claim(usd: str | float, *tasks: Task, steps: list[str] = LADDER) -> SubmissionPlan:
+def claim(usd: str | float, *tasks: Task, steps: list[str] = LADDER) -> Claim:
     budget = {"pull_request": Decimal(str(usd)), "month": False}
-    return claimant(ladder=steps, budget=budget).plan(LedgerState(), subject(*(tasks or FILES)))
+    return claim_scope(
+        claimant(ladder=steps, budget=budget), LedgerState(), subject(*(tasks or FILES))
+    )
 
 
 def most(steps: list[str], *tasks: Task) -> Decimal:
@@ -70,7 +72,7 @@ def test_then_the_riskiest_files_and_the_others_are_named() -> None:
     two = most(LADDER, FILES[2], FILES[3])
     made = claim(two)
     assert made.ladder_steps[2] == "only the riskiest files"
-    assert asked_for(made) == ["src/a.py", "src/auth.py"]
+    assert asked_for(made.batches) == ["src/a.py", "src/auth.py"]
     assert (made.plan.new, made.plan.reused) == (2, 0)
     assert [(one.path, one.reason) for one in made.plan.left_out[1:]] == [
         ("docs.md", OVER_BUDGET),
@@ -83,7 +85,7 @@ def test_then_the_riskiest_files_and_the_others_are_named() -> None:
 def test_a_risky_file_that_is_too_large_does_not_keep_the_next_from_being_sent() -> None:
     huge = file("src/login.py", 30_000)
     made = claim(most(LADDER, FILES[2]), huge, FILES[2])
-    assert asked_for(made) == ["src/a.py"]
+    assert asked_for(made.batches) == ["src/a.py"]
 
 
 def test_in_the_end_nothing_is_sent() -> None:
@@ -119,7 +121,7 @@ def test_once_narrow_it_stays_narrow() -> None:
         "only the riskiest files",
         "claude-haiku-5-5 instead of claude-sonnet-5-5",
     )
-    assert asked_for(made) == ["src/auth.py"]
+    assert asked_for(made.batches) == ["src/auth.py"]
 
 
 def test_a_model_of_the_ladder_without_a_price_is_found_before_it_is_needed() -> None:
@@ -128,7 +130,7 @@ def test_a_model_of_the_ladder_without_a_price_is_found_before_it_is_needed() ->
 
 
 def test_what_was_given_up_is_said() -> None:
-    done = SubmitResult(claim(most(LADDER[:2])), "batch")
+    done = SubmitResult(claim(most(LADDER[:2])).part, "batch")
     said = estimate_text(done).splitlines()
     assert said[1:3] == [
         "over budget, reduced by: claude-haiku-5-5 instead of claude-sonnet-5-5",

@@ -22,7 +22,7 @@ TEN = "line_10 = 'ten'"
 def test_nothing_is_sent_under_a_claim_that_has_run_out(work: Work) -> None:
     with open_rig(work.path) as rig:
         subject = rig.given({"path": "a.py", "text": "a = 1\n"})
-        claim = rig.claimant().plan(rig.view, subject)
+        claim = rig.plan(subject)
         rig.ledger.transact(lambda view: claim.write)
         rig.clock.forward(minutes=30)
         with pytest.raises(CannotSubmit, match="claim expired"):

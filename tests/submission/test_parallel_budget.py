@@ -15,7 +15,8 @@ from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import find_kind
-from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
+from claude_batch.submission.flush import FlushPlan, Submission, plan_flush
+from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.task import DiffOrigin, Task, TaskId
 from ledger_events import START
@@ -56,12 +57,13 @@ def test_twenty_jobs_never_exceed_one_budget_together(make_work: Callable[..., W
     (one,) = claimant(0, Budget(month=None)).plan(LedgerState(), subject(0)).estimates
     month = one.usd_max * ROOM + one.usd_max / 2
     budget = Budget(pull_request=None, month=month)
-    claims: dict[int, SubmissionPlan] = {}
+    claims: dict[int, FlushPlan] = {}
     start = threading.Barrier(JOBS)
 
     def submit(job: int) -> None:
         def decide(view: LedgerState) -> Write:
-            claims[job] = claimant(job, budget).plan(view, subject(job))
+            submission = Submission(claimant(job, budget), subject(job))
+            claims[job] = plan_flush(view, [submission])
             return claims[job].write
 
         start.wait()
@@ -80,7 +82,7 @@ def test_twenty_jobs_never_exceed_one_budget_together(make_work: Callable[..., W
     assert reserved == one.usd_max * ROOM <= month
     sent = {job for job, made in claims.items() if made.batches}
     assert {row.request.pr for row in view.requests} == {job + 1 for job in sent}
-    assert sum(made.refused is not None for made in claims.values()) == JOBS - ROOM
+    assert sum(made.parts[0].refused is not None for made in claims.values()) == JOBS - ROOM
 
 
 def make_reader(make_work: Callable[..., Work], bare: Work) -> Path:

@@ -15,20 +15,20 @@ from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import FileOrigin, TaskFileOrigin
 from ledger_events import answered, asked, at, intent, plan
-from submissions import CHANGED, COMPARISON, asked_for, claim, claimant, subject, task
+from submissions import CHANGED, COMPARISON, asked_for, claim, claim_scope, claimant, subject, task
 
 
 def test_only_what_is_new_is_asked() -> None:
     known: list[AnyEvent] = [intent("i1"), asked("i1", 0, "t1", "t2"), answered("i1")]
     made = claim(known, task("t1"), task("t2"), task("t3-is-longer"))
-    assert asked_for(made) == ["t3-is-longer"]
+    assert asked_for(made.batches) == ["t3-is-longer"]
     assert (made.plan.new, made.plan.reused) == (1, 2)
     assert b"\\n+t1\\n" in made.batches[0].requests[0].body.read(), "known code goes along unasked"
 
 
 def test_equal_hunks_are_one_question_and_two_places() -> None:
     made = claim([], task("t1"), task("t1"))
-    assert asked_for(made) == ["t1"]
+    assert asked_for(made.batches) == ["t1"]
     assert len(made.plan.files[0].tasks) == 2
 
 
@@ -86,29 +86,29 @@ def test_who_decides_again_about_the_same_builds_nothing_again(waits: bool) -> N
 
     mine = replace(claimant(), store_body=keep, waits_for_primers=waits)
     looked_at = subject(task("t1"), task("t2", "b.py"))
-    first = mine.plan(LedgerState(), looked_at)
+    first = claim_scope(mine, LedgerState(), looked_at)
     counted = replace(mine, token_ratios={"claude-sonnet-5-5": (9, 10)})
-    again = counted.plan(LedgerState.from_events([plan("p1")]), looked_at)
+    again = claim_scope(counted, LedgerState.from_events([plan("p1")]), looked_at)
     assert len(kept) == 1 + waits, "what is marked for the cache depends on what was counted"
-    assert asked_for(again) == asked_for(first) == ["t1", "t2"]
-    assert [again.input_basis, first.input_basis] == ["counted", "length"]
-    rest = counted.plan(LedgerState.from_events([intent("i1"), asked("i1", 0, "t1")]), looked_at)
-    assert asked_for(rest) == ["t2"]
+    assert asked_for(again.batches) == asked_for(first.batches) == ["t1", "t2"]
+    assert [again.part.input_basis, first.part.input_basis] == ["counted", "length"]
+    sent = LedgerState.from_events([intent("i1"), asked("i1", 0, "t1")])
+    rest = claim_scope(counted, sent, looked_at)
+    assert asked_for(rest.batches) == ["t2"]
     cheaper = replace(counted, config=Config(model="claude-haiku-5-5")).plan(
         LedgerState(), looked_at
     )
-    assert {draft.event.model for draft in cheaper.requests()} == {"claude-haiku-5-5"}
+    assert {row.request.model for row in cheaper.requests} == {"claude-haiku-5-5"}
 
 
 def test_what_the_ledger_knows_already_is_not_written_again() -> None:
     first = claim([], task("t1"))
     events = [*first.write.events]
-    again = claimant(5).plan(LedgerState.from_events(events), subject(task("t1")))
+    again = claim(events, task("t1"), minute=5)
     assert again.write == Write()
     moved = replace(subject(task("t1")), comparison=replace(COMPARISON, head="d" * 40))
-    assert [
-        one.type for one in claimant(5).plan(LedgerState.from_events(events), moved).write.events
-    ] == ["plan"]
+    pushed = claim_scope(claimant(5), LedgerState.from_events(events), moved)
+    assert [event.type for event in pushed.write.events] == ["plan"]
 
 
 class TestBudgets:

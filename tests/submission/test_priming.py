@@ -164,9 +164,10 @@ class TestNotPrimed:
 
     def test_where_only_the_plain_requests_are_within_the_budget(self, rig: Rig) -> None:
         subject = parts_of(rig)
-        plain = sum(one.usd_max for one in rig.claimant().plan(rig.view, subject).estimates)
-        primed = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
-        assert sum(one.usd_max for one in primed.estimates) > plain
+        (part,) = rig.plan(subject).parts
+        (primed,) = rig.plan(subject, waits_for_primers=True).parts
+        plain = part.candidate.max_usd
+        assert primed.candidate.max_usd > plain
         rig.config = rig.config.model_copy(update={"budget": Budget(pull_request=plain)})
         assert [one.requests for one in rig.submit_and_go_on(subject).sent] == [10]
 
@@ -174,7 +175,7 @@ class TestNotPrimed:
 class TestEndedEarly:
     def test_killed_in_between_the_rest_is_free_in_the_end(self, rig: Rig) -> None:
         subject = parts_of(rig)
-        claim = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
+        claim = rig.plan(subject, waits_for_primers=True)
         rig.ledger.transact(lambda view: claim.write)
         sending = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock)
         list(sending.send(claim.batches[:1]))  # and then the process is gone
@@ -194,7 +195,7 @@ class TestEndedEarly:
             raise KeyboardInterrupt
 
         subject = parts_of(rig)
-        claim = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
+        claim = rig.plan(subject, waits_for_primers=True)
         rig.ledger.transact(lambda view: claim.write)
         hold = replace(rig.hold(), sleep=interrupt)
         sender = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, hold)
@@ -208,7 +209,7 @@ class TestEndedEarly:
         """A laptop that was shut: somebody else may have sent it since."""
         subject = parts_of(rig)
         slow = replace(rig.hold(), sleep=lambda seconds: rig.clock.forward(hours=1))
-        claim = replace(rig.claimant(), waits_for_primers=True).plan(rig.view, subject)
+        claim = rig.plan(subject, waits_for_primers=True)
         rig.ledger.transact(lambda view: claim.write)
         sender = BatchSender(rig.ledger, rig.claude, rig.collector().prices, rig.clock, slow)
         with pytest.raises(CannotSubmit, match="another run may have sent them"):

@@ -78,7 +78,7 @@ def test_the_params_in_full() -> None:
     config = Config(
         rules=(PathRule(path="*.py", instruction="No print."), PathRule(instruction="All."))
     )
-    request = build_request(REVIEW, ONE, config, 5000)
+    request = build_request(REVIEW, ONE, config, 5000, {})
     params = json.loads(request.body.read())
     shared, own = params["messages"][0].pop("content")
     assert shared == {
@@ -169,13 +169,13 @@ def test_the_params_in_full() -> None:
 
 
 def test_the_same_input_is_the_same_bytes() -> None:
-    one, other = (build_request(REVIEW, ONE, Config(), 5000) for _ in range(2))
+    one, other = (build_request(REVIEW, ONE, Config(), 5000, {}) for _ in range(2))
     assert one.body == other.body
-    assert build_request(REVIEW, ONE, Config(), 5001).body.sha != one.body.sha
+    assert build_request(REVIEW, ONE, Config(), 5001, {}).body.sha != one.body.sha
 
 
 def test_an_effort_that_is_off_is_not_sent() -> None:
-    params = json.loads(build_request(REVIEW, ONE, Config(effort=None), 5000).body.read())
+    params = json.loads(build_request(REVIEW, ONE, Config(effort=None), 5000, {}).body.read())
     assert params["output_config"].keys() == {"format"}
 
 
@@ -185,11 +185,11 @@ def test_an_effort_that_is_off_is_not_sent() -> None:
 )
 def test_a_rule_is_for_the_files_that_it_names(pattern: str, applies: bool) -> None:
     config = Config(rules=(PathRule(path=pattern, instruction="Mind this."),))
-    assert (b"Mind this." in build_request(REVIEW, ONE, config, 5000).body.read()) is applies
+    assert (b"Mind this." in build_request(REVIEW, ONE, config, 5000, {}).body.read()) is applies
 
 
 def test_what_the_ledger_keeps_of_a_task_holds_no_code() -> None:
-    (kept,) = build_request(REVIEW, ONE, Config(), 5000).tasks
+    (kept,) = build_request(REVIEW, ONE, Config(), 5000, {}).tasks
     assert (kept.id, kept.path, kept.signs, len(kept.hashes)) == ("t", "src/a.py", " -+", 24)
     assert "zwei" not in repr(kept)
 

@@ -89,7 +89,7 @@ def test_twice_is_once(rig: Rig) -> None:
     rig.submit(subject)
     again = rig.submit(subject)
     assert again.sent == ()
-    assert (again.plan.plan.new, again.plan.plan.reused) == (0, 1)
+    assert (again.plan.new, again.plan.known, again.plan.waiting) == (0, 1, 0)
     assert len(rig.sent()) == 1
     assert len(rig.view.plans) == 1, "the second one would say nothing new"
 
@@ -165,8 +165,8 @@ def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> No
     ]
     rig.config = Config(ladder=("claude-haiku-5-5",))
     then = rig.submit(subject)
-    assert (then.plan.plan.new, then.plan.plan.reused, then.plan.ladder_steps) == (1, 1, ())
-    assert then.plan.plan.left_out == ()
+    assert (then.plan.new, then.plan.known, then.plan.ladder_steps) == (1, 1, ())
+    assert then.plan.waiting == 0
 
 
 def test_four_at_once_stay_within_one_budget(work: Work, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_batches_after_one_that_failed_are_free_at_once(work: Work) -> None:
         parcels: list[PlannedBatch] = []
         for path in ("a.py", "b.py", "c.py"):
             subject = rig.apart(path)
-            claim = sender.claim(lambda view, subject=subject: rig.claimant().plan(view, subject))
+            claim = sender.claim(lambda state, subject=subject: rig.plan(subject))
             parcels += claim.batches
         with pytest.raises(SubmitUnclear):
             list(sender.send(parcels))
@@ -276,7 +276,7 @@ class TestLaneNow:
                     rig.submit(subject)
             standings = [rig.view.task_status(task.id) for task in subject.tasks]
             assert standings == [TaskStatus.ANSWERED, TaskStatus.NEW, TaskStatus.NEW]
-            assert rig.submit(subject).plan.plan.new == 2, "a refusal is no attempt"
+            assert rig.submit(subject).plan.new == 2, "a refusal is no attempt"
             assert {rig.view.task_status(task.id) for task in subject.tasks} == {
                 TaskStatus.ANSWERED
             }

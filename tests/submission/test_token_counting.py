@@ -5,21 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from claude_batch.batches.batching import PreparedRequest
+from claude_batch.submission.request_builder import PricedRequest
 from claude_batch.diff.model import Hunk
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import token_counting
 from submissions import claim, claimant, subject, task
 
 
-def drafts(*lengths: int) -> list[PreparedRequest]:
+def drafts(*lengths: int) -> list[PricedRequest]:
     """Requests of about so many bytes, each of one large file."""
     files = [
         replace(task(f"t{n}"), hunk=Hunk(1, 1, b"+" + b"x" * length))
         for n, length in enumerate(lengths)
     ]
     made = [claimant().plan(LedgerState(), subject(file)) for file in files]
-    return [draft for one in made for draft in one.requests()]
+    return [draft for one in made for draft in one.requests]
 
 
 @pytest.mark.parametrize("number", [1, 2, 7, 8, 9, 100])

@@ -27,6 +27,7 @@ from claude_batch.pull_requests.review_input import PullRequestState
 from claude_batch.sandbox.anthropic_server.reviewer import ModelReply, review
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.http_messages import FindFault
+from claude_batch.submission.flush import FlushPlan, Submission, plan_flush
 from claude_batch.submission.planner import SubmissionPlanner, SubmitResult
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import PrimerWait
@@ -152,6 +153,11 @@ class Rig:
 
     def submit(self, subject: ReviewScope) -> SubmitResult:
         return submit(subject, self.claimant(), self.ledger, self.claude, self.clock)
+
+    def plan(self, scope: ReviewScope, *, waits_for_primers: bool = False) -> FlushPlan:
+        """The batches of a submission, not recorded yet."""
+        planner = replace(self.claimant(), waits_for_primers=waits_for_primers)
+        return plan_flush(self.view, [Submission(planner, scope)])
 
     def submit_and_go_on(self, subject: ReviewScope) -> SubmitResult:
         """What follows a primer waits for it; a second of waiting takes none."""

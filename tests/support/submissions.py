@@ -1,10 +1,17 @@
 """Values for tests: submissions."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from claude_batch.batches.batching import PlannedBatch
 from claude_batch.config.model import Config
 from claude_batch.diff.model import Comparison, Hunk, SkippedFile
-from claude_batch.ledger.events import AnyEvent
+from claude_batch.errors import BudgetExceeded
+from claude_batch.ledger.events import AnyEvent, Estimate, Plan
+from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import find_kind
+from claude_batch.submission.flush import FlushPlan, Submission, plan_flush
 from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.task import DiffOrigin, Task, TaskId, TaskOrigin
@@ -34,14 +41,55 @@ def claimant(minute: float = 0, **settings: object) -> SubmissionPlanner:
     return SubmissionPlanner(config, kinds, PRICES, at(minute), lambda: next(ids))
 
 
-def claim(events: list[AnyEvent], *tasks: Task, **settings: object) -> SubmissionPlan:
-    return claimant(**settings).plan(LedgerState.from_events(events), subject(*tasks))
+@dataclass(frozen=True)
+class Claim:
+    """The flush of one submission."""
+
+    flush: FlushPlan
+
+    @property
+    def part(self) -> SubmissionPlan:
+        (part,) = self.flush.parts
+        return part
+
+    @property
+    def plan(self) -> Plan:
+        return self.part.plan
+
+    @property
+    def batches(self) -> tuple[PlannedBatch, ...]:
+        return self.flush.batches
+
+    @property
+    def write(self) -> Write:
+        return self.flush.write
+
+    @property
+    def refused(self) -> BudgetExceeded | None:
+        return self.part.refused
+
+    @property
+    def estimates(self) -> list[Estimate]:
+        return self.part.estimates
+
+    @property
+    def ladder_steps(self) -> tuple[str, ...]:
+        return self.part.ladder_steps
 
 
-def asked_for(made: SubmissionPlan) -> list[str]:
+def claim_scope(planner: SubmissionPlanner, state: LedgerState, scope: ReviewScope) -> Claim:
+    return Claim(plan_flush(state, [Submission(planner, scope)]))
+
+
+def claim(events: Sequence[AnyEvent], *tasks: Task, minute: float = 0, **settings: object) -> Claim:
+    state = LedgerState.from_events(events)
+    return claim_scope(claimant(minute, **settings), state, subject(*tasks))
+
+
+def asked_for(batches: Iterable[PlannedBatch]) -> list[str]:
     return [
-        str(one.id)
-        for parcel in made.batches
-        for draft in parcel.requests
-        for one in draft.event.tasks
+        str(task.id)
+        for batch in batches
+        for request in batch.requests
+        for task in request.event.tasks
     ]

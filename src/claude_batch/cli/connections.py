@@ -22,6 +22,7 @@ from claude_batch.github_actions.runner import Runner
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.git_store import GitLedger
+from claude_batch.reconcile.reconciler import Reconciler
 from claude_batch.submission.inputs import new_id
 from claude_batch.tasks.task import TaskId
 
@@ -141,6 +142,21 @@ def find_shared_tasks(
     except CannotRecord as error:
         print_status(f"note: the shared ledger could not be read: {error.problem}")
         return frozenset()
+
+
+def open_reconciler(
+    repository: Repository, config: Config, ledger: GitLedger, label: str = ""
+) -> Reconciler:
+    return Reconciler(
+        repository,
+        github_client(repository),
+        anthropic_client(repository),
+        ledger,
+        config,
+        lambda commit: load_config(repository, commit),
+        event_stamp(repository),
+        label,
+    )
 
 
 def patch_folder(repository: Repository) -> Path:

@@ -1,28 +1,20 @@
-"""Choose the action for a pull request event. `claude-batch ci` carries it out."""
+"""Read the event of a CI run. It says where to look first, and nothing else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from claude_batch.config.model import Lane
 from claude_batch.errors import CannotRead
 from claude_batch.formatting import first_error
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitPullRequest:
-    pr: int
-    lane: Lane | None = None  # None: as configured
-
-
-@dataclass(frozen=True, slots=True)
-class ClosePullRequest:
-    """Cancel the batches that hold requests of this closed pull request only."""
+class PullRequestHint:
+    """A pull request that the event names. What it is now decides what is done."""
 
     pr: int
-    merged: bool
+    is_labelled: bool = False  # somebody has just set the label that asks for answers at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +23,7 @@ class SkipEvent:
 
 
 PULL_REQUEST_EVENTS = ("pull_request", "pull_request_target")
-SUBMIT_ACTIONS = ("opened", "synchronize", "reopened", "ready_for_review")
+ACTIONS = ("opened", "synchronize", "reopened", "ready_for_review", "closed")
 DEPENDABOT = "dependabot[bot]"
 
 
@@ -44,11 +36,6 @@ class EventPart(BaseModel):
 
 class EventAccount(EventPart):
     login: str
-    type: str = "User"
-
-    @property
-    def is_bot(self) -> bool:
-        return self.type == "Bot" or self.login.endswith("[bot]")
 
 
 class EventRepository(EventPart):
@@ -62,10 +49,6 @@ class EventBranch(EventPart):
 
 class EventPullRequest(EventPart):
     number: int
-    state: str = "open"
-    draft: bool = False
-    merged: bool = False
-    user: EventAccount | None  # None: the account was deleted
     base: EventBranch
     head: EventBranch
 
@@ -82,6 +65,7 @@ class PullRequestEvent(EventPart):
     action: str
     pull_request: EventPullRequest
     label: EventLabel | None = None
+    changes: Mapping[str, object] = {}  # of `edited`
     sender: EventAccount | None = None
 
 
@@ -102,25 +86,20 @@ def _parse(event: str, payload: Mapping[str, object]) -> PullRequestEvent:
         ) from error
 
 
-def decide_action(
-    event: str,
-    payload: Mapping[str, object],
-    label: str,
-    forks: Literal["skip", "label"] = "skip",
-) -> SubmitPullRequest | ClosePullRequest | SkipEvent:
-    """Choose the action. Setting `label` submits at once. Raises CannotRead."""
+def read_event(
+    event: str, payload: Mapping[str, object], label: str
+) -> PullRequestHint | SkipEvent:
+    """The pull request that the event is about. Raises CannotRead."""
     parsed = _parse(event, payload)
-    pull, action = parsed.pull_request, parsed.action
-    labelled = action == "labeled" and parsed.label is not None and parsed.label.name == label
-    if action not in (*SUBMIT_ACTIONS, "closed") and not labelled:
+    number, action = parsed.pull_request.number, parsed.action
+    is_labelled = action == "labeled" and parsed.label is not None and parsed.label.name == label
+    has_new_base = action == "edited" and "base" in parsed.changes
+    if not (action in ACTIONS or is_labelled or has_new_base):
         return SkipEvent(f"nothing to do for {event} {action}")
     reason = _missing_rights(event, parsed)
-    if not reason and action == "closed":
-        return ClosePullRequest(pull.number, pull.merged)
-    reason = reason or _skip_reason(pull, label, labelled, forks)
     if reason:
-        return SkipEvent(f"pull request {pull.number} is left alone: {reason}")
-    return SubmitPullRequest(pull.number, "now" if labelled else None)
+        return SkipEvent(f"pull request {number} is left alone: {reason}")
+    return PullRequestHint(number, is_labelled)
 
 
 def _missing_rights(event: str, payload: PullRequestEvent) -> str:
@@ -134,24 +113,4 @@ def _missing_rights(event: str, payload: PullRequestEvent) -> str:
         )
     if payload.sender is not None and payload.sender.login == DEPENDABOT:
         return "Dependabot started this run, so it gets no secrets"
-    return ""
-
-
-def _skip_reason(pull: EventPullRequest, label: str, labelled: bool, forks: str) -> str:
-    """The reason why the pull request is not submitted. Empty: it is submitted."""
-    if pull.state != "open":
-        return "it is closed"
-    if pull.from_fork and forks == "skip":
-        return (
-            'it comes from a fork; `forks = "label"` in the configuration allows reviews by label'
-        )
-    if pull.from_fork and not labelled:
-        # The label stays on while the fork's author pushes more, so each push needs it set anew.
-        return f"it comes from a fork; setting the label {label} again submits its current head"
-    if labelled:
-        return ""
-    if pull.draft:
-        return f"it is a draft; marking it ready for review, or the label {label}, submits it"
-    if pull.user is not None and pull.user.is_bot:
-        return f"its author is the bot {pull.user.login}; the label {label} submits it"
     return ""

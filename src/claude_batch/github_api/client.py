@@ -12,6 +12,7 @@ from claude_batch.github_api import threads
 from claude_batch.github_api.connection import RepositoryConnection
 from claude_batch.github_api.errors import suppress_statuses
 from claude_batch.github_api.models import (
+    Account,
     CommentResponse,
     CompareResponse,
     DraftCheck,
@@ -24,7 +25,6 @@ from claude_batch.github_api.models import (
     RemoteComment,
     RepositoryResponse,
     ReviewThread,
-    UserResponse,
 )
 from claude_batch.http_headers import parse_date
 
@@ -44,7 +44,7 @@ class GitHubClient(RepositoryConnection):
         with self._reading("read the account of the token", "metadata: read"):
             # The token of a workflow may not read /user.
             with suppress_statuses(403):
-                return UserResponse.model_validate(self._github.get_user().raw_data).login
+                return Account.model_validate(self._github.get_user().raw_data).login
             return ACTIONS_BOT
 
     def has_push_access(self) -> bool | None:

@@ -6,9 +6,21 @@ Other fields are ignored: GitHub adds some every month.
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, Field
+from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, Field
 
 from claude_batch.diff.model import Side
+
+
+class Account(BaseModel, frozen=True):
+    login: str
+    type: str = "User"
+
+    @property
+    def is_bot(self) -> bool:
+        return self.type == "Bot" or self.login.endswith("[bot]")
+
+
+GHOST = Account(login="ghost")  # how GitHub shows a deleted account
 
 
 class PullRequest(BaseModel, frozen=True):
@@ -24,6 +36,19 @@ class PullRequest(BaseModel, frozen=True):
     head_ref: str = Field(validation_alias=AliasPath("head", "ref"))
     title: str
     body: Annotated[str, BeforeValidator(lambda body: body or "")]
+    updated_at: AwareDatetime
+    author: Annotated[Account, BeforeValidator(lambda user: user or GHOST)] = Field(
+        validation_alias="user"
+    )
+    base_repository: str = Field(validation_alias=AliasPath("base", "repo", "full_name"))
+    # None: the fork was deleted.
+    head_repository: Annotated[
+        str | None, BeforeValidator(lambda repo: repo["full_name"] if repo else None)
+    ] = Field(validation_alias=AliasPath("head", "repo"))
+
+    @property
+    def from_fork(self) -> bool:
+        return self.head_repository != self.base_repository
 
     @property
     def merged(self) -> bool:
@@ -87,13 +112,6 @@ class IdResponse(BaseModel):
     id: int
 
 
-class UserResponse(BaseModel):
-    login: str
-
-
-GHOST = UserResponse(login="ghost")  # how GitHub shows a deleted account
-
-
 class RepositoryResponse(BaseModel):
     permissions: dict[str, bool] = {}
 
@@ -115,7 +133,7 @@ class ReactionCountsResponse(BaseModel):
 
 class CommentResponse(BaseModel):
     id: int
-    user: UserResponse | None
+    user: Account | None
     body: str | None = None
     path: str | None = None
     line: int | None = None
@@ -138,7 +156,7 @@ class CommentResponse(BaseModel):
 
 
 class ReactionResponse(BaseModel):
-    user: UserResponse | None
+    user: Account | None
     content: str
 
     def to_reaction(self, comment_id: int) -> Reaction:
@@ -148,7 +166,7 @@ class ReactionResponse(BaseModel):
 class ThreadResponse(BaseModel):
     id: str
     isResolved: bool
-    resolvedBy: UserResponse | None
+    resolvedBy: Account | None
     # None: the comments are hidden from us.
     first_comment_id: int | None = Field(
         None, validation_alias=AliasPath("comments", "nodes", 0, "databaseId")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 
 from claude_batch.jobs.job import JobProgress, JobStatus
 from claude_batch.jobs.moments import Change, Moment, moments_by_plan
@@ -75,14 +76,15 @@ class _JobFeed:
                 later.append(moment)
         yield self._event("job.created", created_at)
         yield from self._status_events(None, created_at)
-        for moment in later:
-            yield from self._step(moment)
+        for (at, change), step in groupby(later, key=lambda moment: (moment.at, moment.change)):
+            yield from self._step(max(at, created_at), change, list(step))
 
-    def _step(self, moment: Moment) -> Iterator[JobEvent]:
+    def _step(self, at: datetime, change: Change, moments: list[Moment]) -> Iterator[JobEvent]:
+        """The events of all changes of one sort at one time."""
         status, progress = self._replay.status, self._replay.progress
-        self._replay.apply(moment)
-        at = max(moment.at, self._plan.at)
-        is_end = moment.change in (Change.CANCELLED, Change.DELETED)
+        for moment in moments:
+            self._replay.apply(moment)
+        is_end = change in (Change.CANCELLED, Change.DELETED)
         if is_end and self._replay.progress.processing:
             yield self._event("job.cancel_requested", at)
         if _ended_tasks(progress) != _ended_tasks(self._replay.progress):
@@ -90,9 +92,10 @@ class _JobFeed:
         if status is not self._replay.status:
             yield self._event("job.status_changed", at)
         yield from self._status_events(status, at)
-        if moment.change is Change.PUBLISHED:
+        if change is Change.PUBLISHED:
             yield self._event("review.published", at)
-        yield from self._budget_events(moment, at)
+        is_sent = any(moment.change is Change.SENT and moment.is_own for moment in moments)
+        yield from self._budget_events(change, at, is_sent=is_sent)
 
     def _status_events(self, before: JobStatus | None, at: datetime) -> Iterator[JobEvent]:
         status = self._replay.status
@@ -107,12 +110,12 @@ class _JobFeed:
             yield self._event("job.cancelled", at)
         self._is_cancelled = self._is_cancelled and is_cancelled
 
-    def _budget_events(self, moment: Moment, at: datetime) -> Iterator[JobEvent]:
+    def _budget_events(self, change: Change, at: datetime, *, is_sent: bool) -> Iterator[JobEvent]:
         """One event until something of the job was sent, however often it is refused."""
-        if moment.change is Change.BUDGET_REACHED and not self._is_over_budget:
+        if change is Change.BUDGET_REACHED and not self._is_over_budget:
             self._is_over_budget = True
             yield self._event("budget.reached", at)
-        elif moment.change is Change.SENT and moment.is_own:
+        elif is_sent:
             self._is_over_budget = False
 
     def _event(self, name: str, at: datetime) -> JobEvent:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from claude_batch.errors import CannotRecord
-from claude_batch.ledger.events import FeedbackRecorded, Lease, Post, Stamp, next_timestamp
+from claude_batch.ledger.events import (
+    FeedbackRecorded,
+    Lease,
+    Post,
+    PullRequestSeen,
+    Stamp,
+    next_timestamp,
+)
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 
@@ -39,7 +46,10 @@ class PublishLease:
         return (state, state.leases[self._scope].until) if is_acquired else None
 
     def release(
-        self, events: Sequence[Post | FeedbackRecorded] = (), *, patient: bool = True
+        self,
+        events: Sequence[Post | FeedbackRecorded | PullRequestSeen] = (),
+        *,
+        patient: bool = True,
     ) -> None:
         """Record the events, and release the lease if this run still holds it."""
 

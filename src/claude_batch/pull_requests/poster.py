@@ -8,7 +8,7 @@ from typing import Literal
 from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import DraftCheck, PullRequest
-from claude_batch.ledger.events import FeedbackRecorded, Post, Stamp
+from claude_batch.ledger.events import FeedbackRecorded, Post, PullRequestSeen, Stamp
 from claude_batch.pull_requests.comment import SUMMARY, read_marker
 from claude_batch.pull_requests.feedback import FeedbackKind, FixedThread
 from claude_batch.pull_requests.review_plan import (
@@ -33,7 +33,8 @@ class ReviewPoster:
     github: GitHubClient
     pull: PullRequest
     stamp: Stamp
-    events: list[Post | FeedbackRecorded]  # grows with each post, so that a failure loses none
+    # It grows with each post, so that a failure loses none.
+    events: list[Post | FeedbackRecorded | PullRequestSeen]
     until: datetime
 
     def record_feedback(self, fingerprint: str, what: FeedbackKind) -> None:

@@ -14,10 +14,12 @@ from claude_batch.ledger.events import (
     FeedbackRecorded,
     Post,
     PullRequestClosed,
+    PullRequestSeen,
     Stamp,
     next_timestamp,
 )
 from claude_batch.ledger.store import Ledger, Write
+from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.lease import PublishLease
 from claude_batch.pull_requests.poster import ReviewPoster
 from claude_batch.pull_requests.record import PullRequestRecord
@@ -68,21 +70,29 @@ class Publisher:
         state = self.ledger.view()
         if state.latest_plan(number) is None:
             return PublishResult(number, note=f"nothing was submitted for pull request {number}")
+        review = self._loader.load(pull_request, state)
+        plan = review.plan()
         if dry_run:
-            review = self._loader.load(pull_request, state)
-            plan = review.plan()
             return replace(_build_result(review, plan), preview=plan)
+        if not review.is_due(plan):
+            seen = _seen(pull_request.pull, Stamp(self.run, self.repo, self.now))
+            is_known = is_seen(state, pull_request.pull)
+            self.ledger.transact(lambda state: Write() if is_known else Write((seen,)))
+            return _build_result(review, plan)
         stamp = Stamp(self.run, self.repo, self.github.get_clock(self.now))
         lease = PublishLease(self.ledger, stamp, number)
         acquired = lease.acquire()
         if acquired is None:
             return PublishResult(number, note=f"another run is publishing on pull request {number}")
         leased_state, until = acquired
-        events: list[Post | FeedbackRecorded] = []
+        events: list[Post | FeedbackRecorded | PullRequestSeen] = []
         poster = ReviewPoster(self.github, pull_request.pull, stamp, events, until)
         try:
-            # Loaded under the lease: otherwise another run may post in between.
-            return _post(self._loader.load(pull_request, leased_state), poster)
+            if leased_state.posts != state.posts:  # another run has posted in between
+                review = self._loader.load(pull_request, leased_state)
+            result = _post(review, poster)
+            events.append(_seen(pull_request.pull, stamp))
+            return result
         finally:
             # After a failure too: what was posted is recorded, and the next run need not wait.
             lease.release(events)
@@ -104,6 +114,26 @@ class Publisher:
             receipt=record.receipt(),
             note=f"pull request {pull.number} is {'merged' if pull.merged else 'closed'}",
         )
+
+
+def is_seen(state: LedgerState, pull: PullRequest) -> bool:
+    """True if the pull request is as it was when it was last read in full."""
+    seen = state.seen.get(pull.number)
+    return seen is not None and (seen.head, seen.base_ref, seen.updated_at) == (
+        pull.head_sha,
+        pull.base_ref,
+        pull.updated_at,
+    )
+
+
+def _seen(pull: PullRequest, stamp: Stamp) -> PullRequestSeen:
+    return stamp.event(
+        PullRequestSeen,
+        pr=pull.number,
+        head=pull.head_sha,
+        base_ref=pull.base_ref,
+        updated_at=pull.updated_at,
+    )
 
 
 def _post(review: ReviewInput, poster: ReviewPoster) -> PublishResult:

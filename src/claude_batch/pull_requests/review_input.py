@@ -38,6 +38,7 @@ from claude_batch.pull_requests.review_plan import (
 from claude_batch.pull_requests.selection import Selection, select_findings
 from claude_batch.pull_requests.summary import ReviewCoverage
 from claude_batch.submission.inputs import kinds_including
+from claude_batch.submission.plan_record import pinned_kinds
 from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.task import Task
 from claude_batch.verification.outcomes import (
@@ -69,12 +70,16 @@ def load_pull_request(
     """Load a pull request. `config` is that of its base branch."""
     finder = ChangeFinder(repository)
     changes = finder.find_changes(comparison, config.exclude)
-    recorded = (kind for plan in state.plans if plan.pr == pull.number for kind in plan.kinds)
     head = comparison.head or pull.head_sha
+    recorded = (kind for plan in state.plans if plan.pr == pull.number for kind in plan.kinds)
+    kinds = kinds_including(config, recorded)
+    plan = state.latest_plan(pull.number)
+    # A new release or configuration does not change what was planned for this head.
+    is_planned = plan is not None and plan.head == head
     return PullRequestState(
         pull,
         changes.diff,
-        changes.tasks(kinds_including(config, recorded)),
+        changes.tasks(pinned_kinds(plan, kinds) if plan and is_planned else kinds),
         finder.file_reader(head),
         config,
         finder.earlier_readers(head),
@@ -106,6 +111,11 @@ class ReviewInput:
             fail_on=self.pull_request.config.fail_on,
             unverified=self.verification.unverified,
         )
+
+    def is_due(self, plan: ReviewPlan) -> bool:
+        """True if anything is to be posted, edited, resolved or recorded."""
+        posts = (plan.create, plan.edit, plan.unrecorded, self.feedback, self.fixed_threads)
+        return any(posts) or plan.summary_due or plan.check_due
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 
 from claude_batch.costs.receipts import MonthToDate, Receipt, describe_double_payment
@@ -87,18 +86,19 @@ def render_check_summary(
 
 
 def render_submit_summary(
-    coverage: ReviewCoverage,
-    batches: Sequence[str],
+    source: str,
+    *,
+    new: int,
+    known: int,
+    waiting: int,
+    left_out: Iterable[SkippedFile],
     estimate: Estimate | None,
-    expires_at: datetime | None,
     steps: Sequence[str] = (),
 ) -> str:
-    """The step summary of a submit. `batches` are ids, `steps` the steps of the budget ladder."""
-    new = count(coverage.pending, "task")
-    known = f"{coverage.answered:,} already known"
-    parts = ["## claude-batch", f"{new} sent for review, {known}."]
-    if not batches:
-        parts[-1] = f"Nothing to send: {count(coverage.answered, 'task')} already known, none new."
+    """The step summary of one plan. Counts of tasks; `steps` of the budget ladder."""
+    sent = f"{count(new, 'task')} sent for review" if new else "nothing sent"
+    wait = f", {waiting:,} waiting" if waiting else ""
+    parts = [f"**{escape_line(source)}**: {sent}, {known:,} already known{wait}."]
     if steps:
         parts.append("Over budget, reduced by: " + "; ".join(map(code_span, steps)) + ".")
     if estimate:
@@ -106,16 +106,7 @@ def render_submit_summary(
             f"Estimated: {dollars(estimate.usd)} ({dollars(estimate.usd_standard)} without "
             f"batching), at most {dollars(estimate.usd_max)}."
         )
-    if expires_at:
-        parts.append(
-            "Most batches end within an hour; this one ends or expires by "
-            f"{expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. The first collecting run after that "
-            "posts the findings."
-        )
-    if batches:
-        commands = "\n".join(f"    claude-batch cancel {batch}" for batch in batches)
-        parts.append(f"To cancel:\n\n{commands}")
-    return "\n\n".join([*parts, *_not_reviewed(coverage.left_out)])
+    return "\n\n".join([*parts, *_not_reviewed(left_out)])
 
 
 def _parts(outcome: FindingOutcome, coverage: ReviewCoverage, receipt: Receipt) -> list[str]:

@@ -8,15 +8,13 @@ from functools import cached_property
 
 import typer
 
-from claude_batch.batches.cancel import CanceledBatches, close_pull_request
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli import clock
-from claude_batch.cli.commands import collect, publish, submit
+from claude_batch.cli.commands import collect, publish
 from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import (
-    anthropic_client,
     ci_runner,
-    event_stamp,
+    open_reconciler,
     open_repository,
     open_shared_ledger,
 )
@@ -24,7 +22,7 @@ from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, comman
 from claude_batch.cli.output import ci_result
 from claude_batch.cli.output.ci_result import CiResult
 from claude_batch.cli.output.json_writer import write_json
-from claude_batch.config.model import Config, Lane
+from claude_batch.config.model import Config
 from claude_batch.errors import (
     BadUsage,
     BudgetExceeded,
@@ -37,18 +35,16 @@ from claude_batch.errors import (
 from claude_batch.git.repository import Repository
 from claude_batch.github_actions.annotations import render_annotations
 from claude_batch.github_actions.events import (
-    ClosePullRequest,
+    PullRequestHint,
     SkipEvent,
-    SubmitPullRequest,
     base_commit,
-    decide_action,
+    read_event,
 )
 from claude_batch.github_actions.runner import Runner, stop_commands
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.prune import prune
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.submission.planner import SubmitResult
-from claude_batch.tasks.sources import PullRequestSource
+from claude_batch.reconcile.reconciler import Reconciler, ReconcileResult
 
 app = command_app()
 LABEL = "claude-batch-now"
@@ -73,7 +69,7 @@ def ci(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> 
     print_safely(result, output_format)
     for line in render_annotations(ci_result.annotations(result)):
         sys.stderr.write(line + "\n")
-    if any(publication.failing for publication in result.publications or ()):
+    if any(publication.failing for publication in result.publications):
         raise typer.Exit(1)
 
 
@@ -88,7 +84,7 @@ def handle_event(repository: Repository, runner: Runner) -> CiResult:
         config = load_config(repository, base)
     except CannotFetch as error:
         return CiResult(runner.event, warnings=[error])
-    return CiRun(repository, config, CiResult(runner.event)).run(payload, label)
+    return CiRun(repository, config, label, CiResult(runner.event)).run(payload)
 
 
 @dataclass(frozen=True)
@@ -100,23 +96,24 @@ class CiRun:
 
     repository: Repository
     config: Config
+    label: str
     result: CiResult
 
-    def run(self, payload: Mapping[str, object], label: str) -> CiResult:
+    def run(self, payload: Mapping[str, object]) -> CiResult:
         """Run the steps for the event."""
         event = self.result.event
         match event:
             case "pull_request" | "pull_request_target":
                 with self.outages_as_warnings():
-                    self.handle_pull_request(payload, label)
+                    self.handle_pull_request(payload)
             case "schedule" | "workflow_dispatch":
                 # Each step runs after an outage of an earlier one: paid answers are published.
                 with self.outages_as_warnings():
                     self.result.collection = self.collect()
                 with self.outages_as_warnings():
-                    self.result.publications = self.publish()
-                    errors = [publication.error for publication in self.result.publications]
-                    self.result.warnings += filter(None, errors)
+                    self.add(self.reconciler.reconcile_all())
+                with self.outages_as_warnings():
+                    self.result.publications += self.publish_refactorings()
                 with self.outages_as_warnings():
                     folded = self.compact()
                     if folded:
@@ -128,15 +125,10 @@ class CiRun:
                 self.result.notes.append(f"nothing to do for {event or 'a run without an event'}")
         return self.result
 
-    def handle_pull_request(self, payload: Mapping[str, object], label: str) -> None:
-        match decide_action(self.result.event, payload, label, self.config.forks):
-            case SubmitPullRequest(pr, lane):
-                self.result.submission = self.submit(pr, lane)
-            case ClosePullRequest(pr, merged):
-                canceled = [f"batch {batch}: {status}" for batch, status in self.close(pr, merged)]
-                self.result.notes += canceled or [
-                    f"no open batch belongs to pull request {pr} alone"
-                ]
+    def handle_pull_request(self, payload: Mapping[str, object]) -> None:
+        match read_event(self.result.event, payload, self.label):
+            case PullRequestHint(pr, is_labelled):
+                self.add(self.reconciler.reconcile_pull_request(pr, is_labelled=is_labelled))
             case SkipEvent(reason):
                 self.result.notes.append(reason)
 
@@ -148,24 +140,28 @@ class CiRun:
         except OUTAGES as error:
             self.result.warnings.append(error)
 
+    def add(self, reconciled: ReconcileResult) -> None:
+        self.result.flush = reconciled.flush
+        self.result.publications += reconciled.publications
+        self.result.warnings += reconciled.problems
+        self.result.notes += reconciled.notes
+        self.result.notes += [f"batch {batch}: {status}" for batch, status in reconciled.canceled]
+
     @cached_property
     def ledger(self) -> GitLedger:
         """The shared ledger. A later step need not read again what an earlier one has read."""
         return open_shared_ledger(self.repository, self.config)
 
-    def submit(self, pr: int, lane: Lane | None) -> SubmitResult:
-        return submit.run(self.repository, PullRequestSource(pr), {"lane": lane}, share=True)
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        return open_reconciler(self.repository, self.config, self.ledger, self.label)
 
     def collect(self) -> CollectResult:
-        return collect.run(self.repository, self.config, [self.ledger])
+        # What failed is sent again by the reconciler, with all that waits.
+        return collect.run(self.repository, self.config, [self.ledger], resubmit=False)
 
-    def publish(self) -> list[PublishResult]:
-        """Publish on all open pull requests with news."""
-        return publish.run(self.repository, None, {}, self.ledger)
-
-    def close(self, pr: int, merged: bool) -> CanceledBatches:
-        client, stamp = anthropic_client(self.repository), event_stamp(self.repository)
-        return close_pull_request(self.ledger, client, pr, merged, stamp)
+    def publish_refactorings(self) -> list[PublishResult]:
+        return publish.publish_refactorings(self.repository, self.reconciler.github, self.ledger)
 
     def compact(self) -> int:
         """Compact the ledger if that is due. Return the number of folded log files."""

@@ -57,9 +57,11 @@ def run(
     *,
     wait: bool = False,
     submit: bool = True,
+    resubmit: bool = True,
 ) -> CollectResult:
     return merge_results(
-        collect_ledger(repository, config, ledger, wait=wait, submit=submit) for ledger in ledgers
+        collect_ledger(repository, config, ledger, wait=wait, submit=submit, resubmit=resubmit)
+        for ledger in ledgers
     )
 
 
@@ -70,6 +72,7 @@ def collect_ledger(
     *,
     wait: bool,
     submit: bool = True,
+    resubmit: bool = True,
     tasks: AbstractSet[TaskId] | None = None,
 ) -> CollectResult:
     """Collect, then send retries and second looks. `tasks`: wait for these only."""
@@ -82,14 +85,16 @@ def collect_ledger(
             return collector.wait(clock.sleep, progress_printer(), tasks)
         return collector.collect()
 
-    def resubmit() -> CollectResult:
+    def send_again() -> CollectResult:
         flusher = build_flusher(repository, config, ledger)
         result = flusher.flush(FlushOptions(only_tried=True))
         notes = [f"{label} is not sent again: {error.problem}" for label, error in result.problems]
         return CollectResult(sent=result.sent, notes=tuple(notes))
 
     verifier = Verifier(ledger, anthropic, repository, config, prices, run, clock.utc_now, new_id)
-    steps = (fetch, resubmit, verifier.send) if submit else (fetch,)
+    steps: list[Callable[[], CollectResult]] = [fetch]
+    if submit:
+        steps += [send_again, verifier.send] if resubmit else [verifier.send]
     return run_steps(steps, wait=wait)
 
 

@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli.output.collect_result import collect_document, collect_text
+from claude_batch.cli.output.flush_result import flush_document, flush_text
 from claude_batch.cli.output.json_writer import Json, select
 from claude_batch.cli.output.publish_result import publish_document, publish_text
-from claude_batch.cli.output.submit_result import submit_document, submit_text
 from claude_batch.costs.estimates import sum_estimates
 from claude_batch.diff.model import SkippedFile
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.github_actions.annotations import Annotation, Level
 from claude_batch.markdown import escape_block
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.pull_requests.summary import ReviewCoverage, render_submit_summary
-from claude_batch.submission.planner import SubmitResult
+from claude_batch.pull_requests.summary import render_submit_summary
+from claude_batch.submission.flush import FlushResult
+from claude_batch.submission.planner import SubmissionPlan
 
 LEVELS: dict[str, Level] = {"critical": "error", "high": "warning"}
 
@@ -27,9 +28,9 @@ class CiResult:
     event: str
     notes: list[str] = field(default_factory=list)
     warnings: list[ClaudeBatchError] = field(default_factory=list)
-    submission: SubmitResult | None = None
+    flush: FlushResult = field(default_factory=FlushResult)
     collection: CollectResult | None = None
-    publications: list[PublishResult] | None = None
+    publications: list[PublishResult] = field(default_factory=list)
 
 
 def ci_document(result: CiResult) -> Json:
@@ -39,20 +40,20 @@ def ci_document(result: CiResult) -> Json:
         "notes": result.notes,
         "warnings": [select(warning, "problem", "remedy") for warning in result.warnings],
     }
-    if result.submission:
-        document["submit"] = submit_document(result.submission)
+    if result.flush.parts:
+        document["flush"] = flush_document(result.flush)
     if result.collection:
         document["collect"] = collect_document(result.collection)
-    if result.publications is not None:
+    if result.publications:
         document["publish"] = publish_document(result.publications)
     return document
 
 
 def ci_text(result: CiResult) -> str:
     lines = [*result.notes]
-    lines += [submit_text(result.submission)] if result.submission else []
+    lines += [flush_text(result.flush)] if result.flush.parts else []
     lines += [collect_text(result.collection)] if result.collection else []
-    lines += [publish_text(result.publications)] if result.publications is not None else []
+    lines += [publish_text(result.publications)] if result.publications else []
     lines += [
         f"warning: {warning.problem}\n   help: {warning.remedy}" for warning in result.warnings
     ]
@@ -63,9 +64,9 @@ def action_outputs(result: CiResult) -> dict[str, str]:
     """The action's outputs: counts and dollars of this run."""
     tally = (result.collection or CollectResult()).tally
     return {
-        "batches": str(len(result.submission.sent) if result.submission else 0),
+        "batches": str(len(result.flush.sent)),
         "findings": str(tally.findings),
-        "posted": str(sum(publication.posted for publication in result.publications or ())),
+        "posted": str(sum(publication.posted for publication in result.publications)),
         "usd": format(tally.receipt.usd, "f"),
         "saved-usd": format(tally.receipt.saved_usd, "f"),
     }
@@ -73,10 +74,10 @@ def action_outputs(result: CiResult) -> dict[str, str]:
 
 def step_summary(result: CiResult) -> str:
     """The Markdown of the step summary."""
-    parts = [_submit_summary(result.submission)] if result.submission else ["## claude-batch"]
+    parts = ["## claude-batch", *map(_part_summary, result.flush.parts)]
     if result.collection:
         parts.append(_code_block(collect_text(result.collection)))
-    if result.publications is not None:
+    if result.publications:
         parts.append(_code_block(publish_text(result.publications)))
     parts += [escape_block(note) for note in result.notes]
     parts += [
@@ -86,22 +87,15 @@ def step_summary(result: CiResult) -> str:
     return "\n\n".join(parts)
 
 
-def _submit_summary(result: SubmitResult) -> str:
-    plan = result.plan.plan
-    coverage = ReviewCoverage(
-        head=plan.head or "",
-        answered=plan.reused,
-        pending=plan.new,
-        left_out=tuple(SkippedFile(file.path, file.reason) for file in plan.left_out),
-    )
-    ends = [batch.expires_at for batch in result.sent if batch.expires_at]
-    estimates = result.plan.estimates
+def _part_summary(part: SubmissionPlan) -> str:
     return render_submit_summary(
-        coverage,
-        [batch.id for batch in result.sent if batch.id],
-        sum_estimates(estimates) if estimates else None,
-        max(ends, default=None),
-        result.plan.ladder_steps,
+        part.plan.label,
+        new=part.new,
+        known=part.known,
+        waiting=part.waiting,
+        left_out=[SkippedFile(file.path, file.reason) for file in part.plan.left_out],
+        estimate=sum_estimates(part.estimates) if part.estimates else None,
+        steps=part.ladder_steps,
     )
 
 
@@ -114,7 +108,7 @@ def annotations(result: CiResult) -> Iterator[Annotation]:
     """Outages as warnings, findings at their lines."""
     for error in result.warnings:
         yield Annotation("warning", f"{error.problem}: {error.remedy}", title="claude-batch")
-    for publication in result.publications or ():
+    for publication in result.publications:
         for placed in publication.placed:
             finding = placed.finding
             yield Annotation(
