@@ -215,17 +215,18 @@ def _usage(raw: object) -> tuple[Usage | None, str | None]:
         if type(value) is not int or not 0 <= value <= ABSURD_TOKENS:
             return None, f"the usage is unusable: {name} is {printable_excerpt(repr(value), 40)}"
         counts.append(value)
-    cache_read, cache_write, write_5m, write_1h = counts[2:6]
+    prompt, output, cache_read, cache_write, write_5m, write_1h, thinking = counts
     # Older answers have the total only. The rest of the total belongs to the default class, 5m.
     write_5m += max(0, cache_write - write_5m - write_1h)
-    return Usage(
-        input=counts[0],
-        output=counts[1],
+    usage = Usage(
+        input=prompt,
+        output=output,
         cache_read=cache_read,
         cache_write_5m=write_5m,
         cache_write_1h=write_1h,
-        thinking=counts[6],
-    ), None
+        thinking=thinking,
+    )
+    return usage, None
 
 
 def _json(raw: bytes) -> object:
