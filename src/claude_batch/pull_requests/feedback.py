@@ -132,7 +132,8 @@ class CurrentFindings:
                 yield changed[key]
 
     def _is_fixed(self, finding: Finding) -> bool:
-        paths = self._paths_of(finding)
+        renamed = {file.path for file in self.diff.files if file.old_path == finding.path}
+        paths = renamed | {finding.path}
         if paths & {skipped.path for skipped in self.diff.skipped}:
             return False
         tasks = [task for task in self.tasks if task.path in paths] or self.tasks
@@ -144,10 +145,6 @@ class CurrentFindings:
         return all(self.state.task_status(task) is TaskStatus.ANSWERED for task in new) and all(
             other.category != finding.category for other in new_findings
         )
-
-    def _paths_of(self, finding: Finding) -> set[str]:
-        renamed = {file.path for file in self.diff.files if file.old_path == finding.path}
-        return renamed | {finding.path}
 
     def _planned_together(self, finding: Finding) -> set[TaskId]:
         """The tasks of the plans that contain the finding's task: they are about other lines."""
