@@ -118,8 +118,8 @@ class CurrentFindings:
     placed: Sequence[PlacedFinding]
     dropped: Sequence[DroppedFinding]  # of placing, not of choosing
 
-    def fixed_findings(self, keys: Iterable[str]) -> Iterator[Finding]:
-        """The findings of `keys` whose lines changed and that the new answers no longer have."""
+    def fixed_findings(self, keys: Iterable[str]) -> dict[str, Finding]:
+        """The findings of `keys` whose lines changed and that no new answer repeats."""
         present = {placed.finding.fingerprint for placed in self.placed}
         changed: dict[str, Finding] = {}
         for dropped in self.dropped:
@@ -127,9 +127,8 @@ class CurrentFindings:
                 changed[dropped.finding.fingerprint] = dropped.finding
             else:
                 present.add(dropped.finding.fingerprint)
-        for key in sorted(set(keys) & (changed.keys() - present)):
-            if self._is_fixed(changed[key]):
-                yield changed[key]
+        gone = sorted(set(keys) & (changed.keys() - present))
+        return {key: changed[key] for key in gone if self._is_fixed(changed[key])}
 
     def _is_fixed(self, finding: Finding) -> bool:
         renamed = {file.path for file in self.diff.files if file.old_path == finding.path}
