@@ -181,3 +181,11 @@ def find_token(request: HttpRequest) -> str | None:
         return None
     user, _, password = credentials.partition(":")
     return password or user or None
+
+
+def parse_json(body: object) -> Any:
+    """Return None for a body that is streamed, empty or not JSON."""
+    try:
+        return json.loads(body) if isinstance(body, bytes) and body else None
+    except ValueError:
+        return None

@@ -4,14 +4,12 @@ The git data is a real bare repository. Reviews follow GitHub's rules about diff
 beside the repository is in memory.
 """
 
-import json
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from claude_batch.sandbox.demo.conversation import ConversationItem, build_conversation
 from claude_batch.sandbox.github_server import checks, comments, pulls, repository, reviews, threads
@@ -32,6 +30,7 @@ from claude_batch.sandbox.github_server.messages import (
     dispatch,
     error_response,
     find_token,
+    parse_json,
     route,
 )
 from claude_batch.sandbox.github_server.state import GitHubSettings, GitHubState
@@ -207,7 +206,7 @@ class GitHubServer(SandboxServer):
         entry = replace(entry, query=request.query, headers=headers)
         if GIT_PATH.fullmatch(request.path) or response is None:
             return entry
-        return replace(entry, body=_parse_json(request.body), answer=_parse_json(response.body))
+        return replace(entry, body=parse_json(request.body), answer=parse_json(response.body))
 
     def _account(self, request: HttpRequest) -> Account | None:
         token = find_token(request)
@@ -246,11 +245,3 @@ class GitHubServer(SandboxServer):
 
     def _refuse_git(self, request: HttpRequest) -> HttpResponse | None:
         return find_refusal(request, self._account(request), self.settings)
-
-
-def _parse_json(body: object) -> Any:
-    """Return None for a body that is streamed, empty or not JSON."""
-    try:
-        return json.loads(body) if isinstance(body, bytes) and body else None
-    except ValueError:
-        return None
