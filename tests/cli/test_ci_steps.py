@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli.commands.ci import CiRun
-from claude_batch.cli.output.ci_result import CiResult, ci_document
+from claude_batch.cli.output.ci_result import CiResult, action_outputs, ci_document
 from claude_batch.cli.output.json_writer import write_json
 from claude_batch.config.model import Config, Lane
 from claude_batch.errors import (
@@ -27,6 +28,7 @@ from claude_batch.git.repository import Repository
 from claude_batch.ledger.events import BatchId, Plan
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.submission.planner import SubmissionPlan, SubmitResult
+from ledger_events import answered
 
 LABEL = "claude-batch-now"
 OURS = {"repo": {"full_name": "o/r"}}
@@ -144,6 +146,22 @@ def test_the_result_is_one_document() -> None:
     assert document.keys() >= {"event", "notes", "warnings", "collect", "publish"}
     assert "submit" not in document
     assert document["publish"]["pull_request"] == 7
+
+
+def test_each_output_has_its_own_number() -> None:
+    answer = answered("i1", usd=Decimal("0.02"), usd_standard=Decimal("0.05"), findings=4)
+    result = CiResult(
+        "schedule",
+        collection=CollectResult(answers=(answer,)),
+        publications=[PublishResult(7, posted=5, updated=6, unchanged=7)],
+    )
+    assert action_outputs(result) == {
+        "batches": "0",
+        "findings": "4",
+        "posted": "5",
+        "usd": "0.02",
+        "saved-usd": "0.03",
+    }
 
 
 def test_canceled_batches_are_named() -> None:
