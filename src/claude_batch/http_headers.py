@@ -9,12 +9,12 @@ MAX_DELAY = 60.0  # seconds; a server that asks for a longer delay is not retrie
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the delay in seconds that a response asks for. Header names are in lower case."""
-    millis = _number(headers.get("retry-after-ms"))
+    millis = _parse_number(headers.get("retry-after-ms"))
     if millis is not None:
         return millis / 1000
     text = headers.get("retry-after")
-    seconds = _number(text)
-    return seconds if seconds is not None else _until(text, headers.get("date"))
+    seconds = _parse_number(text)
+    return seconds if seconds is not None else _seconds_until(text, headers.get("date"))
 
 
 def should_retry(headers: Mapping[str, str], is_retryable: bool) -> bool:
@@ -33,7 +33,7 @@ def backoff(attempt: int, retry_after: float | None, jitter: float) -> float:
     return min(2.0 ** (attempt - 1), MAX_DELAY) * (1 - jitter / 2)
 
 
-def _number(text: str | None) -> float | None:
+def _parse_number(text: str | None) -> float | None:
     try:
         seconds = float(text or "")
     except ValueError:
@@ -41,7 +41,7 @@ def _number(text: str | None) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def _until(text: str | None, date: str | None) -> float | None:
+def _seconds_until(text: str | None, date: str | None) -> float | None:
     """Return the seconds between two dates of the server, whose clock may differ from ours."""
     if not (text and date):
         return None

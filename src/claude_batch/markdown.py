@@ -46,12 +46,12 @@ def truncate(text: str, limit: int) -> str:
 def escape_block(text: str, limit: int = 8_000) -> str:
     """Escape several lines of Markdown. The result has at most five times `limit` characters."""
     lines = iter(truncate(strip_hidden(text), limit).strip("\n").split("\n"))
-    return "\n".join(_blocks(lines))
+    return "\n".join(_escape_blocks(lines))
 
 
 def escape_line(text: str, limit: int = 200) -> str:
     """Escape a text as one line without emphasis, to be set inside another line."""
-    return _inline(truncate(" ".join(strip_hidden(text).split()), limit), PLAIN)
+    return _escape_inline(truncate(" ".join(strip_hidden(text).split()), limit), PLAIN)
 
 
 def code_span(text: str) -> str:
@@ -59,7 +59,7 @@ def code_span(text: str) -> str:
     shown = strip_hidden(text).replace("\n", " ").replace("<!--", "<! --")
     # A table splits its rows at a bar before it looks for code. The text after it would be live.
     if "|" in shown and re.search(r"[<@\[#]|//|www\.", shown):
-        return f"<code>{_escaped(shown, PLAIN)}</code>"
+        return f"<code>{_escape(shown, PLAIN)}</code>"
     ticks = "`" * (_longest_run(shown) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") or not shown.strip() else ""
     return f"{ticks}{pad}{shown}{pad}{ticks}"
@@ -76,16 +76,16 @@ def _longest_run(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-def _blocks(lines: Iterator[str]) -> Iterator[str]:
+def _escape_blocks(lines: Iterator[str]) -> Iterator[str]:
     for line in lines:
         if opened := FENCE.fullmatch(line):
             info = "" if opened[3].lower().startswith(RENDERED) else opened[3]
-            yield code_block("\n".join(_fenced(lines, opened[1], opened[2])), info)
+            yield code_block("\n".join(_iter_fenced_lines(lines, opened[1], opened[2])), info)
         else:
-            yield _prose(line)
+            yield _escape_prose(line)
 
 
-def _fenced(lines: Iterator[str], indent: str, mark: str) -> Iterator[str]:
+def _iter_fenced_lines(lines: Iterator[str], indent: str, mark: str) -> Iterator[str]:
     for line in lines:
         bare = line.strip()
         if len(bare) >= len(mark) and set(bare) == {mark[0]}:
@@ -94,33 +94,33 @@ def _fenced(lines: Iterator[str], indent: str, mark: str) -> Iterator[str]:
         yield " " + shown if COMMAND.match(shown) else shown
 
 
-def _prose(line: str) -> str:
-    quoted = _inline(line)
+def _escape_prose(line: str) -> str:
+    quoted = _escape_inline(line)
     quoted = re.sub(r"^(\s*)(#{1,6}(?:\s|$)|=+\s*$|-+\s*$)", r"\1\\\2", quoted)
     return "\\" + quoted if COMMAND.match(quoted) else quoted
 
 
-def _inline(line: str, escapes: dict[int, str] = ESCAPES) -> str:
+def _escape_inline(line: str, escapes: dict[int, str] = ESCAPES) -> str:
     parts, position = [], 0
     for match in CODE.finditer(line):
         parts += [
-            *_linkless(line[position : match.start()], escapes),
+            *_escape_without_links(line[position : match.start()], escapes),
             code_span(match[2].strip() or match[2]),
         ]
         position = match.end()
-    return _joined([*parts, *_linkless(line[position:], escapes)])
+    return _join_parts([*parts, *_escape_without_links(line[position:], escapes)])
 
 
-def _linkless(text: str, escapes: dict[int, str]) -> Iterator[str]:
+def _escape_without_links(text: str, escapes: dict[int, str]) -> Iterator[str]:
     text, position = LINK.sub(r"\1", text), 0
     for match in ADDRESS.finditer(text):
-        yield _escaped(text[position : match.start()], escapes)
+        yield _escape(text[position : match.start()], escapes)
         yield code_span(match[0])
         position = match.end()
-    yield _escaped(text[position:], escapes)
+    yield _escape(text[position:], escapes)
 
 
-def _joined(parts: Iterable[str]) -> str:
+def _join_parts(parts: Iterable[str]) -> str:
     """Join parts, with a zero-width space between code spans, which would run together."""
     whole = ""
     for part in parts:
@@ -128,5 +128,5 @@ def _joined(parts: Iterable[str]) -> str:
     return whole
 
 
-def _escaped(text: str, escapes: dict[int, str]) -> str:
+def _escape(text: str, escapes: dict[int, str]) -> str:
     return AUTOLINKED.sub(rf"\g<0>{ZERO_WIDTH}", text.translate(escapes))

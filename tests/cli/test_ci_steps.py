@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli.commands.ci import CiRun
-from claude_batch.cli.output.ci_result import CiResult, ci_document
+from claude_batch.cli.output.ci_result import CiResult, action_outputs, ci_document
 from claude_batch.cli.output.json_writer import write_json
 from claude_batch.config.model import Config, Lane
 from claude_batch.errors import (
@@ -27,6 +28,7 @@ from claude_batch.git.repository import Repository
 from claude_batch.ledger.events import BatchId, Plan
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.submission.planner import SubmissionPlan, SubmitResult
+from ledger_events import answered
 
 LABEL = "claude-batch-now"
 OURS = {"repo": {"full_name": "o/r"}}
@@ -52,12 +54,12 @@ class Calls:
     """The steps that ran, the errors they raise and the values they return."""
 
     failing: dict[str, Exception] = field(default_factory=dict)
-    made: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     open: list[tuple[str, str]] = field(default_factory=list)
     folded: int = 0
 
     def note(self, name: str, *args: object) -> None:
-        self.made.append(" ".join([name, *map(str, args)]))
+        self.names.append(" ".join([name, *map(str, args)]))
         if name in self.failing:
             raise self.failing[name]
 
@@ -90,17 +92,17 @@ class RecordingRun(CiRun):
 
 
 def payload(action: str, **pull: Any) -> dict[str, Any]:
-    made = {"number": 7, "user": {"login": "ann"}, "base": OURS, "head": OURS}
-    return {"action": action, "pull_request": made | pull, "label": {"name": LABEL}}
+    pull_request = {"number": 7, "user": {"login": "ann"}, "base": OURS, "head": OURS}
+    return {"action": action, "pull_request": pull_request | pull, "label": {"name": LABEL}}
 
 
-def run(event: str, said: dict[str, Any], calls: Calls) -> CiResult:
+def run(event: str, event_payload: dict[str, Any], calls: Calls) -> CiResult:
     unused = cast(Repository, None)
-    return RecordingRun(unused, Config(), CiResult(event), calls).run(said, LABEL)
+    return RecordingRun(unused, Config(), CiResult(event), calls).run(event_payload, LABEL)
 
 
 @pytest.mark.parametrize(
-    ("event", "said", "expected"),
+    ("event", "event_payload", "expected"),
     [
         ("pull_request", payload("opened"), ["submit 7 None"]),
         ("pull_request", payload("synchronize"), ["submit 7 None"]),
@@ -117,12 +119,14 @@ def run(event: str, said: dict[str, Any], calls: Calls) -> CiResult:
         ("", {}, []),
     ],
 )
-def test_what_an_event_runs(event: str, said: dict[str, Any], expected: list[str]) -> None:
+def test_an_event_runs_its_steps(
+    event: str, event_payload: dict[str, Any], expected: list[str]
+) -> None:
     calls = Calls()
-    done = run(event, said, calls)
-    assert calls.made == expected
-    assert done.warnings == []
-    assert bool(done.notes) is (not expected or expected[0].startswith("close"))
+    result = run(event, event_payload, calls)
+    assert calls.names == expected
+    assert result.warnings == []
+    assert bool(result.notes) is (not expected or expected[0].startswith("close"))
 
 
 @pytest.mark.parametrize(
@@ -136,12 +140,28 @@ def test_an_event_without_steps_is_noted(event: str, note: str) -> None:
     assert run(event, {}, Calls()).notes == [note]
 
 
-def test_what_it_did_is_one_document() -> None:
-    done = run("schedule", {}, Calls())
-    said = json.loads(write_json(ci_document(done)))
-    assert said.keys() >= {"event", "notes", "warnings", "collect", "publish"}
-    assert "submit" not in said
-    assert said["publish"]["pull_request"] == 7
+def test_the_result_is_one_document() -> None:
+    result = run("schedule", {}, Calls())
+    document = json.loads(write_json(ci_document(result)))
+    assert document.keys() >= {"event", "notes", "warnings", "collect", "publish"}
+    assert "submit" not in document
+    assert document["publish"]["pull_request"] == 7
+
+
+def test_each_output_has_its_own_number() -> None:
+    answer = answered("i1", usd=Decimal("0.02"), usd_standard=Decimal("0.05"), findings=4)
+    result = CiResult(
+        "schedule",
+        collection=CollectResult(answers=(answer,)),
+        publications=[PublishResult(7, posted=5, updated=6, unchanged=7)],
+    )
+    assert action_outputs(result) == {
+        "batches": "0",
+        "findings": "4",
+        "posted": "5",
+        "usd": "0.02",
+        "saved-usd": "0.03",
+    }
 
 
 def test_canceled_batches_are_named() -> None:
@@ -149,12 +169,12 @@ def test_canceled_batches_are_named() -> None:
     assert run("pull_request", payload("closed"), calls).notes == ["batch msgbatch_1: canceling"]
 
 
-def test_what_was_folded_is_said_and_an_outage_there_is_a_warning() -> None:
-    done = run("schedule", {}, Calls(folded=1_200))
-    assert done.notes == ["1,200 old files of the ledger were folded"]
+def test_folded_files_are_noted_and_an_outage_is_a_warning() -> None:
+    result = run("schedule", {}, Calls(folded=1_200))
+    assert result.notes == ["1,200 old files of the ledger were folded"]
     outage = CannotRecord("no", "wait")
-    done = run("schedule", {}, Calls({"compact": outage}))
-    assert (done.warnings, done.notes) == ([outage], [])
+    result = run("schedule", {}, Calls({"compact": outage}))
+    assert (result.warnings, result.notes) == ([outage], [])
 
 
 OUTAGES = [
@@ -170,18 +190,18 @@ OUTAGES = [
 
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda error: type(error).__name__)
 def test_an_outage_is_a_warning(outage: ClaudeBatchError) -> None:
-    done = run("pull_request", payload("opened"), Calls({"submit": outage}))
-    assert done.warnings == [outage]
-    assert done.submission is None
-    said = json.loads(write_json(ci_document(done)))["warnings"]
-    assert said == [{"problem": outage.problem, "remedy": outage.remedy}]
+    result = run("pull_request", payload("opened"), Calls({"submit": outage}))
+    assert result.warnings == [outage]
+    assert result.submission is None
+    document = json.loads(write_json(ci_document(result)))["warnings"]
+    assert document == [{"problem": outage.problem, "remedy": outage.remedy}]
 
 
-def test_what_is_recorded_is_published_although_collecting_failed() -> None:
+def test_recorded_findings_are_published_although_collecting_failed() -> None:
     calls = Calls({"collect": CannotCollect("no", "wait"), "publish": CannotPublish("no", "wait")})
-    done = run("schedule", {}, calls)
-    assert calls.made == ["collect", "publish", "compact"]
-    assert len(done.warnings) == 2
+    result = run("schedule", {}, calls)
+    assert calls.names == ["collect", "publish", "compact"]
+    assert len(result.warnings) == 2
 
 
 @pytest.mark.parametrize(
@@ -189,6 +209,6 @@ def test_what_is_recorded_is_published_although_collecting_failed() -> None:
     [BadConfig("unknown key", "did you mean"), CannotRead("no commit", "fetch"), ValueError("bug")],
     ids=lambda error: type(error).__name__,
 )
-def test_what_somebody_must_mend_is_red(error: Exception) -> None:
+def test_an_error_that_somebody_must_fix_fails_the_run(error: Exception) -> None:
     with pytest.raises(type(error)):
         run("pull_request", payload("opened"), Calls({"submit": error}))

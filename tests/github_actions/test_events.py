@@ -21,8 +21,8 @@ BOT = {"login": "renovate[bot]", "type": "Bot"}
 def payload(
     action: str, label: str | None = None, sender: str = "ann", **pull: Any
 ) -> dict[str, Any]:
-    """As GitHub sends it, with keys that nobody here reads."""
-    made: dict[str, Any] = {
+    """As GitHub sends it, with keys that the program does not read."""
+    event_payload: dict[str, Any] = {
         "action": action,
         "number": 7,
         "sender": {"login": sender, "type": "User"},
@@ -38,29 +38,29 @@ def payload(
         }
         | pull,
     }
-    return made | ({"label": {"name": label, "color": "fff"}} if label else {})
+    return event_payload | ({"label": {"name": label, "color": "fff"}} if label else {})
 
 
-def after(
-    said: Mapping[str, Any],
+def decide(
+    event_payload: Mapping[str, Any],
     event: str = "pull_request",
     forks: Literal["skip", "label"] = "skip",
 ) -> SubmitPullRequest | ClosePullRequest | SkipEvent:
-    return decide_action(event, said, LABEL, forks)
+    return decide_action(event, event_payload, LABEL, forks)
 
 
 @pytest.mark.parametrize("action", ["opened", "synchronize", "reopened", "ready_for_review"])
 def test_new_code_is_submitted_as_configured(action: str) -> None:
-    assert after(payload(action)) == SubmitPullRequest(7, lane=None)
+    assert decide(payload(action)) == SubmitPullRequest(7, lane=None)
 
 
 def test_our_label_submits_at_once() -> None:
-    assert after(payload("labeled", LABEL)) == SubmitPullRequest(7, lane="now")
+    assert decide(payload("labeled", LABEL)) == SubmitPullRequest(7, lane="now")
 
 
 @pytest.mark.parametrize("pull", [{"draft": True}, {"user": BOT}])
 def test_our_label_is_a_persons_word_for_drafts_and_bots_too(pull: dict[str, Any]) -> None:
-    assert after(payload("labeled", LABEL, **pull)) == SubmitPullRequest(7, lane="now")
+    assert decide(payload("labeled", LABEL, **pull)) == SubmitPullRequest(7, lane="now")
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_our_label_is_a_persons_word_for_drafts_and_bots_too(pull: dict[str, Any
     ],
 )
 def test_what_nobody_asked_for_is_skipped_and_says_why(pull: dict[str, Any], reason: str) -> None:
-    assert after(payload("synchronize", **pull)) == SkipEvent(LEFT_ALONE + reason)
+    assert decide(payload("synchronize", **pull)) == SkipEvent(LEFT_ALONE + reason)
 
 
 def test_a_label_on_a_closed_pull_request_submits_nothing() -> None:
-    assert after(payload("labeled", LABEL, state="closed")) == SkipEvent(
+    assert decide(payload("labeled", LABEL, state="closed")) == SkipEvent(
         LEFT_ALONE + "it is closed"
     )
 
@@ -95,30 +95,30 @@ def test_a_label_on_a_closed_pull_request_submits_nothing() -> None:
 @pytest.mark.parametrize("head", [FORK, {"repo": None}])
 @pytest.mark.parametrize("action", ["opened", "closed"])
 def test_a_fork_has_no_secrets_in_a_run_of_its_own(head: dict[str, Any], action: str) -> None:
-    trip = after(payload(action, head=head), forks="label")
-    assert isinstance(trip, SkipEvent)
-    assert trip.reason.startswith(
+    decision = decide(payload(action, head=head), forks="label")
+    assert isinstance(decision, SkipEvent)
+    assert decision.reason.startswith(
         LEFT_ALONE + "it comes from a fork, whose pull_request runs get no secrets"
     )
 
 
 def test_what_dependabot_starts_has_no_secrets_either() -> None:
-    trip = after(payload("closed", sender="dependabot[bot]"))
-    assert trip == SkipEvent(LEFT_ALONE + "Dependabot started this run, so it gets no secrets")
+    decision = decide(payload("closed", sender="dependabot[bot]"))
+    assert decision == SkipEvent(LEFT_ALONE + "Dependabot started this run, so it gets no secrets")
 
 
 def test_a_fork_where_there_are_secrets_is_skipped_by_default() -> None:
-    trip = after(payload("labeled", LABEL, head=FORK), "pull_request_target")
-    assert trip == SkipEvent(
+    decision = decide(payload("labeled", LABEL, head=FORK), "pull_request_target")
+    assert decision == SkipEvent(
         LEFT_ALONE
         + 'it comes from a fork; `forks = "label"` in the configuration allows reviews by label'
     )
 
 
 def test_a_fork_needs_the_label_anew_for_what_is_pushed_later() -> None:
-    labelled = after(payload("labeled", LABEL, head=FORK), "pull_request_target", "label")
+    labelled = decide(payload("labeled", LABEL, head=FORK), "pull_request_target", "label")
     assert labelled == SubmitPullRequest(7, lane="now")
-    pushed = after(payload("synchronize", head=FORK), "pull_request_target", "label")
+    pushed = decide(payload("synchronize", head=FORK), "pull_request_target", "label")
     assert pushed == SkipEvent(
         LEFT_ALONE
         + "it comes from a fork; setting the label claude-batch: now again submits its current head"
@@ -127,27 +127,29 @@ def test_a_fork_needs_the_label_anew_for_what_is_pushed_later() -> None:
 
 @pytest.mark.parametrize("merged", [True, False])
 def test_a_closed_pull_request_cancels(merged: bool) -> None:
-    assert after(payload("closed", state="closed", merged=merged)) == ClosePullRequest(7, merged)
+    assert decide(payload("closed", state="closed", merged=merged)) == ClosePullRequest(7, merged)
 
 
 @pytest.mark.parametrize(
-    ("event", "said", "reason"),
+    ("event", "event_payload", "reason"),
     [
         ("pull_request", payload("edited"), "nothing to do for pull_request edited"),
         ("pull_request", payload("labeled", "bug"), "nothing to do for pull_request labeled"),
         ("pull_request", payload("labeled"), "nothing to do for pull_request labeled"),
     ],
 )
-def test_anything_else_is_nothing(event: str, said: Mapping[str, Any], reason: str) -> None:
-    assert after(said, event) == SkipEvent(reason)
+def test_anything_else_is_nothing(
+    event: str, event_payload: Mapping[str, Any], reason: str
+) -> None:
+    assert decide(event_payload, event) == SkipEvent(reason)
 
 
 def test_the_account_of_an_author_may_be_gone() -> None:
-    assert after(payload("opened", user=None)) == SubmitPullRequest(7)
+    assert decide(payload("opened", user=None)) == SubmitPullRequest(7)
 
 
 @pytest.mark.parametrize(
-    ("said", "where"),
+    ("event_payload", "where"),
     [
         ({}, "action"),
         ({"action": "opened"}, "pull_request"),
@@ -155,9 +157,11 @@ def test_the_account_of_an_author_may_be_gone() -> None:
         (payload("opened", head={}), "pull_request.head.repo"),
     ],
 )
-def test_a_payload_without_what_we_need_is_an_error(said: Mapping[str, Any], where: str) -> None:
+def test_a_payload_without_what_we_need_is_an_error(
+    event_payload: Mapping[str, Any], where: str
+) -> None:
     with pytest.raises(CannotRead) as caught:
-        after(said)
+        decide(event_payload)
     assert caught.value.problem.startswith(
         f"the payload of the pull_request event cannot be used: {where}: "
     )

@@ -207,6 +207,15 @@ def test_an_answer_whose_intent_is_unreadable_is_counted_and_named() -> None:
     assert (folded.spent(at(0)), folded.damaged) == (Decimal("0.02"), ())
 
 
+def test_an_answer_whose_request_is_unreadable_is_counted_and_named() -> None:
+    view = LedgerState.from_events(
+        [*SENT[:2], submitted("i1"), answered("i1", 0), answered("i1", 1)]
+    )
+    assert view.damaged == ("intent i1: answered, but not readable",)
+    assert view.spent(at(0)) == Decimal("0.04")
+    assert view.spent(at(0), pr=7) == Decimal("0.02")
+
+
 def test_a_folded_request_has_the_model_of_its_answer() -> None:
     row = FoldedRequest.from_request(
         asked("i1", 0, "t1", model="claude-opus-5"),

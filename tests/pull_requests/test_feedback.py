@@ -259,7 +259,7 @@ def at(said: Finding, line: int = 2) -> PlacedFinding:
 
 
 def fixed(seen: CurrentFindings) -> bool:
-    return [each.fingerprint for each in seen.fixed_findings([KEY, OTHER])] == [KEY]
+    return list(seen.fixed_findings([KEY, OTHER])) == [KEY]
 
 
 FIRST = plan(1, OLD, BESIDE)

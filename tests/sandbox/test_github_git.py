@@ -49,7 +49,7 @@ def test_clone_and_push(shop: Shop, tmp_path: Path) -> None:
     assert git("commit", "-qm", "new", where=there).returncode == 0
     assert git("push", "-q", "origin", "HEAD:main", where=there).returncode == 0
     head = git("rev-parse", "HEAD", where=there).stdout.strip()
-    assert shop.ask("GET", "/git/ref/heads/main").body["object"]["sha"] == head
+    assert git("rev-parse", "main", where=shop.bare).stdout.strip() == head
 
 
 def test_a_pull_requests_head_can_be_fetched(shop: Shop, tmp_path: Path) -> None:

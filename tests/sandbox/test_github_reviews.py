@@ -13,9 +13,9 @@ from claude_batch.sandbox.github_server.comment_rules import (
     MALFORMED,
     NOT_A_LINE,
     OTHER_HUNK,
+    START_AFTER_END,
     TOO_LONG,
     TOO_QUICK,
-    TURNED,
 )
 from shop import Shop, open_shop
 
@@ -61,9 +61,9 @@ REFUSED = {
     "a binary file": (remark(1, "logo.png"), NOT_A_LINE),
     "a start in another hunk": (remark(51, start_line=10), OTHER_HUNK),
     "a start between the hunks": (remark(51, start_line=30), OTHER_HUNK),
-    "a start on the line": (remark(10, start_line=10), TURNED),
-    "a start after the line": (remark(10, start_line=12), TURNED),
-    "a start far after the line": (remark(10, start_line=51), TURNED),
+    "a start on the line": (remark(10, start_line=10), START_AFTER_END),
+    "a start after the line": (remark(10, start_line=12), START_AFTER_END),
+    "a start far after the line": (remark(10, start_line=51), START_AFTER_END),
     "a side in small letters": (remark(10, side="right"), BAD_SIDE),
     "a line that is text": (remark(10, start_line="9"), MALFORMED),
     "an empty body": (remark(10, body=" "), BLANK),

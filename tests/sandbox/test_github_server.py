@@ -1,6 +1,5 @@
 """The rest of the look-alike's API: pages, tokens, pull requests, checks, refs, files."""
 
-import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account, GitHubErrorResponse
 from claude_batch.sandbox.github_server.state import GitHubSettings
 from github_faults import Script, expired_token
-from shop import BASE, TOKEN, Shop, open_shop
+from shop import TOKEN, Shop, open_shop
 
 TOKENS = {
     TOKEN: Account(ACTIONS_BOT),
@@ -25,7 +24,6 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     setup = GitHubSettings(
         tokens=TOKENS,
         collaborators={"mona": "write"},
-        refused_refs=("refs/heads/release/*",),
     )
     with open_shop(tmp_path, setup) as made:
         yield made
@@ -43,7 +41,6 @@ class TestTokens:
         for method, path in (
             ("POST", "/pulls/1/reviews"),
             ("POST", "/check-runs"),
-            ("POST", "/git/refs"),
             ("PATCH", "/pulls/1"),
         ):
             answer = shop.ask(method, path, {}, token="reader")
@@ -217,44 +214,6 @@ class TestChecks:
 
 
 class TestRepository:
-    def test_refs_are_compare_and_swap(self, shop: Shop) -> None:
-        _, head = shop.feature()
-        main = shop.ask("GET", "/git/ref/heads/main").body["object"]["sha"]
-        new = {"ref": "refs/heads/state/one", "sha": main}
-        assert shop.ask("POST", "/git/refs", new).status == 201
-        twice = shop.ask("POST", "/git/refs", new)
-        assert (twice.status, twice.body["message"]) == (422, "Reference already exists")
-        path = "/git/refs/heads/state/one"
-        assert shop.ask("PATCH", path, {"sha": head, "force": False}).status == 200
-        back = shop.ask("PATCH", path, {"sha": main, "force": False})
-        assert (back.status, back.body["message"]) == (422, "Update is not a fast forward")
-        assert shop.ask("PATCH", path, {"sha": main, "force": True}).status == 200
-        names = [each["ref"] for each in shop.ask("GET", "/git/matching-refs/heads").body]
-        assert names == ["refs/heads/feature", "refs/heads/main", "refs/heads/state/one"]
-        assert shop.ask("DELETE", path).status == 204
-        assert shop.ask("DELETE", path).status == 422
-        assert shop.ask("GET", "/git/ref/heads/state/one").status == 404
-        assert shop.ask("PATCH", path, {"sha": main}).status == 422
-        assert shop.ask("PATCH", "/git/refs/heads/main", {"sha": "1" * 40}).status == 422
-
-    def test_a_ruleset(self, shop: Shop) -> None:
-        _, head = shop.feature()
-        answer = shop.ask("POST", "/git/refs", {"ref": "refs/heads/release/1", "sha": head})
-        assert answer.status == 422
-        assert "rule violations" in answer.body["message"]
-
-    def test_files(self, shop: Shop) -> None:
-        shop.feature()
-        found = shop.ask("GET", "/contents/cart.py?ref=main").body
-        assert base64.b64decode(found["content"]).decode() == BASE["cart.py"]
-        assert (
-            "'ten'"
-            in base64.b64decode(
-                shop.ask("GET", "/contents/cart.py?ref=feature").body["content"]
-            ).decode()
-        )
-        assert shop.ask("GET", "/contents/added.py").status == 404
-
     def test_commits_and_comparisons(self, shop: Shop) -> None:
         _, head = shop.feature()
         commit = shop.ask("GET", f"/commits/{head}").body

@@ -239,10 +239,10 @@ class AnthropicClient:
         )
 
 
-def _parse_accepted(raw: bytes, model: type[ResponseModel]) -> ResponseModel:
+def _parse_accepted(content: bytes, model: type[ResponseModel]) -> ResponseModel:
     """Parse the answer to a request that is paid for. Raises SubmitUnclear."""
     try:
-        return model.model_validate_json(raw)
+        return model.model_validate_json(content)
     except ValidationError as error:
         problem = (
             "the answer of the Anthropic API cannot be read, so the request may have been accepted"

@@ -99,7 +99,7 @@ def parse_result_line(line: bytes, validate: Validator | None) -> BatchResult:
 
     `validate` checks a complete text; None accepts every text.
     """
-    fields = _mapping(_json(line))
+    fields = _as_mapping(_parse_json(line))
     custom_id, result = fields.get("custom_id"), fields.get("result")
     if not isinstance(custom_id, str) or not isinstance(result, dict):
         raise InvalidResponse("the line has no custom_id or no result")
@@ -121,19 +121,19 @@ def parse_result_line(line: bytes, validate: Validator | None) -> BatchResult:
 
 def parse_message(custom_id: str, message: bytes, validate: Validator | None) -> BatchResult:
     """Parse an answer of the Messages API (lane `now`). Raises InvalidResponse."""
-    return _parse_message(custom_id, _json(message), validate)
+    return _parse_message(custom_id, _parse_json(message), validate)
 
 
-def _parse_message(custom_id: str, raw: object, validate: Validator | None) -> BatchResult:
-    if not isinstance(raw, dict):
+def _parse_message(custom_id: str, message: object, validate: Validator | None) -> BatchResult:
+    if not isinstance(message, dict):
         reason = "a success without a message"
         return BatchResult(custom_id, Outcome.UNREADABLE, error=reason, retriable=True)
-    model, stop = raw.get("model"), raw.get("stop_reason")
-    usage, remark = _usage(raw.get("usage"))
-    text = _text(raw.get("content"))
+    model, stop = message.get("model"), message.get("stop_reason")
+    usage, remark = _parse_usage(message.get("usage"))
+    text = _join_text(message.get("content"))
     outcome, error, findings = Outcome.SUCCEEDED, None, 0
     if stop == "refusal":
-        outcome, error = Outcome.REFUSED, _refusal(raw.get("stop_details"))
+        outcome, error = Outcome.REFUSED, _refusal_reason(message.get("stop_details"))
     elif stop not in COMPLETE:
         shown = printable_excerpt(str(stop or "no reason given"), 40)
         outcome, error = Outcome.TRUNCATED, f"the answer stopped early: {shown}"
@@ -164,8 +164,8 @@ def validate_json(text: str, model: type[ResponseModel]) -> ResponseModel:
 
 
 def _parse_error(custom_id: str, envelope: object) -> BatchResult:
-    outer = _mapping(envelope)  # the type is at error.error.type
-    error = _mapping(outer.get("error")) or outer
+    outer = _as_mapping(envelope)  # the type is at error.error.type
+    error = _as_mapping(outer.get("error")) or outer
     kind, message = error.get("type"), error.get("message")
     problem = f"{kind}: {message}" if message else f"{kind or 'no reason given'}"
     return BatchResult(
@@ -176,7 +176,7 @@ def _parse_error(custom_id: str, envelope: object) -> BatchResult:
     )
 
 
-def _text(content: object) -> str | None:
+def _join_text(content: object) -> str | None:
     """The text of a message. Thinking blocks may come first, and citations split a text."""
     blocks = content if isinstance(content, list) else []
     texts = [
@@ -189,19 +189,19 @@ def _text(content: object) -> str | None:
     return "".join(texts) if texts else None
 
 
-def _refusal(details: object) -> str:
-    fields = _mapping(details)
+def _refusal_reason(details: object) -> str:
+    fields = _as_mapping(details)
     parts = [str(fields[key]) for key in ("category", "explanation") if fields.get(key)]
     return printable_excerpt("refused: " + (", ".join(parts) or "no reason given"), MAX_ERROR)
 
 
-def _usage(raw: object) -> tuple[Usage | None, str | None]:
+def _parse_usage(usage: object) -> tuple[Usage | None, str | None]:
     """Return the tokens by class, or None and a remark: costs are not computed from a guess."""
-    if raw is None:
+    if usage is None:
         return None, None
-    fields = _mapping(raw)
-    writes = _mapping(fields.get("cache_creation"))
-    thinking = _mapping(fields.get("output_tokens_details")).get("thinking_tokens")
+    fields = _as_mapping(usage)
+    writes = _as_mapping(fields.get("cache_creation"))
+    thinking = _as_mapping(fields.get("output_tokens_details")).get("thinking_tokens")
     numbers = {
         "input_tokens": fields.get("input_tokens"),
         "output_tokens": fields.get("output_tokens"),
@@ -216,28 +216,29 @@ def _usage(raw: object) -> tuple[Usage | None, str | None]:
         if type(value) is not int or not 0 <= value <= ABSURD_TOKENS:
             return None, f"the usage is unusable: {name} is {printable_excerpt(repr(value), 40)}"
         counts.append(value)
-    cache_read, cache_write, write_5m, write_1h = counts[2:6]
+    prompt, output, cache_read, cache_write, write_5m, write_1h, thinking = counts
     # Older answers have the total only. The rest of the total belongs to the default class, 5m.
     write_5m += max(0, cache_write - write_5m - write_1h)
-    return Usage(
-        input=counts[0],
-        output=counts[1],
+    parsed = Usage(
+        input=prompt,
+        output=output,
         cache_read=cache_read,
         cache_write_5m=write_5m,
         cache_write_1h=write_1h,
-        thinking=counts[6],
-    ), None
+        thinking=thinking,
+    )
+    return parsed, None
 
 
-def _json(raw: bytes) -> object:
+def _parse_json(content: bytes) -> object:
     try:
-        value: object = from_json(raw)
+        value: object = from_json(content)
     except ValueError as error:
         raise InvalidResponse(f"not JSON: {error}") from error
     return value
 
 
-def _mapping(value: object) -> dict[str, object]:
+def _as_mapping(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 

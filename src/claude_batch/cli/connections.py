@@ -1,4 +1,4 @@
-"""Open what a command works on: the repository, its ledgers and the two APIs.
+"""Open the repository, the ledgers and the two APIs that a command uses.
 
 Nothing connects before its first call.
 """
@@ -32,13 +32,13 @@ REMOTE_NAME = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 def open_repository(directory: Path, environ: Mapping[str, str] | None = None) -> Repository:
     """The repository of a directory. Every function below takes its environment."""
-    given = environment() if environ is None else environ
-    repository = Repository.open(directory, given)
+    environ = environment() if environ is None else environ
+    repository = Repository.open(directory, environ)
     token, url = _git_token(repository), repository.remote_url("origin")
     if not token or not url:
         return repository
     # In CI with the job's token, because a checkout need not keep credentials.
-    return Repository.open(directory, given, config=plumbing.token_config(url, token))
+    return Repository.open(directory, environ, config=plumbing.token_config(url, token))
 
 
 def open_with_ledgers(directory: Path) -> tuple[Repository, Config, list[GitLedger]]:

@@ -92,9 +92,9 @@ class LazyCommands(TyperGroup):
         return code
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        rows = [*COMMANDS.items(), *((entry.name, "From an add-on.") for entry in _plugins())]
+        commands = [*COMMANDS.items(), *((entry.name, "From an add-on.") for entry in _plugins())]
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl(commands)
 
 
 def _plugins() -> Iterable[EntryPoint]:

@@ -2,9 +2,8 @@
 
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
@@ -12,11 +11,7 @@ from claude_batch.cli.output.json_writer import write_json
 from claude_batch.errors import CannotRecord, file_errors
 
 Result = TypeVar("Result")
-
-
-class Format(StrEnum):
-    text = "text"
-    json = "json"
+Format = Literal["text", "json"]
 
 
 Directory = Annotated[
@@ -39,7 +34,7 @@ def print_result(
     output_format: Format,
 ) -> None:
     """Print a result on stdout: its JSON document, or its text."""
-    is_json = output_format is Format.json
+    is_json = output_format == "json"
     print_output(write_json(document(result)) if is_json else text(result))
 
 

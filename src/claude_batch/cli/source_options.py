@@ -93,9 +93,9 @@ class SourceOptions:
 
 
 def with_source_options(
-    act: Callable[[SourceOptions], None], *, waits: bool = False
+    run: Callable[[SourceOptions], None], *, waits: bool = False
 ) -> Callable[..., None]:
-    """A command with the flags of every source, which passes them to `act` as one value."""
+    """A command with the flags of every source, which passes them to `run` as one value."""
 
     def command(
         range_: RangeFlag = None,
@@ -109,7 +109,7 @@ def with_source_options(
         at_once: NowFlag = False,
         share: ShareFlag = False,
         wait: WaitFlag = False,
-        output_format: FormatFlag = Format.text,
+        output_format: FormatFlag = "text",
         directory: Directory = HERE,
     ) -> None:
         repository = open_repository(directory)
@@ -120,9 +120,9 @@ def with_source_options(
             "lane": "now" if at_once else None,
         }
         source = choose_source(repository, range_, pr, staged, queued, paths)
-        act(SourceOptions(repository, source, flags, share, wait, output_format))
+        run(SourceOptions(repository, source, flags, share, wait, output_format))
 
-    command.__doc__ = act.__doc__
+    command.__doc__ = run.__doc__
     if not waits:  # Typer reads the flags from the signature
         signature = inspect.signature(command)
         flags = [flag for name, flag in signature.parameters.items() if name != "wait"]

@@ -34,7 +34,7 @@ def _false_as_none(value: object) -> object:
     return None if value is False else value
 
 
-def _number(value: object) -> object:
+def _check_number(value: object) -> object:
     # pydantic would accept quoted amounts and truth values as numbers.
     if isinstance(value, str) or value is True:
         raise ValueError("must be a number")
@@ -50,7 +50,7 @@ def _json_number_or_false(low: float, high: float) -> WithJsonSchema:
 
 
 OFF = BeforeValidator(_false_as_none)
-NUMBER = BeforeValidator(_number)
+NUMBER = BeforeValidator(_check_number)
 ModelName = Annotated[str, Field(min_length=1, max_length=100)]
 Pattern = Annotated[str, Field(min_length=1, max_length=1_000)]
 Prose = Annotated[str, Field(min_length=1, max_length=20_000)]

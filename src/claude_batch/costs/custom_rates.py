@@ -12,14 +12,15 @@ def apply_custom_rates(prices: Prices, custom_rates: Mapping[str, CustomRates]) 
 
     Raises BadConfig for a model that is not in the table and not priced in full.
     """
-    models = dict(prices.models)
-    for name, custom in custom_rates.items():
-        key = prices.canonical_name(name)
-        models[key or name] = (
-            _apply_to_model(models[key], custom) if key else _new_model(name, custom, prices)
-        )
     if not custom_rates:
         return prices
+    models = dict(prices.models)
+    for name, custom in custom_rates.items():
+        if key := prices.canonical_name(name):
+            periods = tuple(_apply_to_period(period, custom) for period in models[key].periods)
+            models[key] = models[key].model_copy(update={"periods": periods})
+        else:
+            models[name] = _new_model(name, custom, prices)
     # model_copy would keep the cached names of the old table.
     return Prices(as_of=prices.as_of, source=prices.source, models=models)
 
@@ -32,12 +33,6 @@ def apply_to(rates: Rates, base: Rates, custom: CustomRates) -> Rates:
         # The surcharge of long prompts stays in proportion to the list price.
         amounts[name] = listed * (1 - custom.discount) if own is None else own * listed / short
     return Rates(**amounts)
-
-
-def _apply_to_model(listed: ModelPrice, custom: CustomRates) -> ModelPrice:
-    return listed.model_copy(
-        update={"periods": tuple(_apply_to_period(period, custom) for period in listed.periods)}
-    )
 
 
 def _apply_to_period(period: Period, custom: CustomRates) -> Period:

@@ -138,7 +138,11 @@ class Prices(BaseModel):
     def _period(self, model: str, day: date) -> Period:
         entry = self._by_name.get(model)
         if entry is None:
-            raise self._unknown(model)
+            listed = ", ".join(sorted(self.models))
+            raise UnknownModel(
+                f"no price is known for the model {model!r} (prices as of {self.as_of})",
+                self.suggest(model) or f"name one of {listed}, or upgrade claude-batch",
+            )
         started = [item for item in entry.periods if item.since is None or item.since <= day]
         return started[-1] if started else entry.periods[0]
 
@@ -153,13 +157,6 @@ class Prices(BaseModel):
         cached = rates.cost(usage)
         usd = cached * BATCH_FACTOR if batch else cached
         return Cost(usd=usd, usd_standard=rates.uncached_cost(usage), saved_by_batch=cached - usd)
-
-    def _unknown(self, model: str) -> UnknownModel:
-        listed = ", ".join(sorted(self.models))
-        return UnknownModel(
-            f"no price is known for the model {model!r} (prices as of {self.as_of})",
-            self.suggest(model) or f"name one of {listed}, or upgrade claude-batch",
-        )
 
 
 def _utc_day(at: date) -> date:

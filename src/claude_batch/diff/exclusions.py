@@ -88,7 +88,7 @@ def exclude_files(diff: Diff, attributes: Mapping[str, bytes], exclude: Sequence
         elif match.include is False:
             reason = None
         else:
-            reason = _reason(change, attributes_by_path.states_for(change.path))
+            reason = _find_reason(change, attributes_by_path.states_for(change.path))
         if reason:
             skipped.append(SkippedFile(printable(change.path.encode()), reason))
         else:
@@ -96,7 +96,7 @@ def exclude_files(diff: Diff, attributes: Mapping[str, bytes], exclude: Sequence
     return replace(diff, files=tuple(kept), skipped=diff.skipped + tuple(skipped))
 
 
-def _reason(change: FileChange, states: Mapping[str, State]) -> str | None:
+def _find_reason(change: FileChange, states: Mapping[str, State]) -> str | None:
     if states.get("diff") is False:
         return "marked `-diff` in .gitattributes"
     generated, vendored = states.get("linguist-generated"), states.get("linguist-vendored")
@@ -118,12 +118,13 @@ def _generated_reason(change: FileChange) -> str | None:
 
 
 def _has_header(change: FileChange) -> bool:
-    """A mark that this very change adds to an existing file does not count: it hides the rest."""
+    """True if a comment near the top marks the file as generated."""
     if not change.hunks or change.hunks[0].new_start != 1:
         return False
     top = change.hunks[0].body[:8000]
     if b"generated" not in top.lower():
         return False
+    # In an existing file, a mark that the change itself adds would hide the change.
     sign = b"+" if change.status == "added" else b" "
     lines = top.split(b"\n")[:HEADER_LINES]
     return any(line.startswith(sign) and HEADER.match(line) for line in lines)

@@ -1,4 +1,4 @@
-"""Read the objects of a repository: through libgit2 where it can, else by `git cat-file`."""
+"""Read the objects of a repository: through libgit2 where possible, else by `git cat-file`."""
 
 import threading
 import weakref

@@ -77,7 +77,7 @@ class LedgerState:
     damaged: tuple[str, ...] = ()  # "path: reason" for everything that could not be read
     # The part of `damaged` that may hide a payment.
     money_damage: tuple[str, ...] = ()
-    # Answers whose intent could not be read.
+    # Answers whose intent or request could not be read.
     orphans: dict[RequestKey, AnswerRecorded] = field(default_factory=dict)
     shards: frozenset[str] = frozenset()  # paths of the stored files of findings
     log_sizes: Mapping[str, int] = field(default_factory=dict, compare=False)  # bytes by path
@@ -97,10 +97,9 @@ class LedgerState:
         records = build_batch_records(index, answers)
         folded = index.latest(FoldedRequest, lambda row: (row.intent, row.n))
         orphans = {
-            (intent, n): answer
+            (intent, n): rows[n]
             for intent, rows in answers.items()
-            if intent not in records
-            for n, answer in rows.items()
+            for n in rows.keys() - (records[intent].requests.keys() if intent in records else ())
             if (intent, n) not in folded
         }
         for intent, n in [key for key in folded if key[0] in records]:
@@ -234,7 +233,7 @@ class LedgerState:
     def spent(self, since: datetime, pr: int | None = None) -> Decimal:
         """Dollars paid at or after `since`, and dollars reserved for requests without an answer.
 
-        Answers whose intent could not be read count only if `pr` is None.
+        Answers whose request could not be read count only if `pr` is None.
         """
         charges = [
             usd

@@ -70,17 +70,17 @@ class SnippetCandidate:
 
 
 def select_snippets(
-    asked: Sequence[Task], shown: Iterable[Task], files: ReviewedFiles
+    tasks: Sequence[Task], shown: Iterable[Task], files: ReviewedFiles
 ) -> tuple[CodeSnippet, ...]:
     """Select snippets for one request. No line of its tasks `shown` is repeated."""
-    if not any(map(files.contains, asked)):
+    if not any(map(files.contains, tasks)):
         return ()
     seen: dict[str, set[int]] = {}
     for task in shown:
         seen.setdefault(task.path, set()).update(_visible_lines(task))
-    room = context_budget(sum(len(task.hunk.body) for task in asked))
+    room = context_budget(sum(len(task.hunk.body) for task in tasks))
     selected: dict[str, set[int]] = {}
-    for candidate in _candidates(asked, files):
+    for candidate in _candidates(tasks, files):
         path, lines = candidate.path, files.lines(candidate.path)
         known = seen.setdefault(path, set())
         fresh = {
@@ -109,11 +109,10 @@ def _visible_lines(task: Task) -> Iterator[int]:
     return (line.new for line in task.hunk.iter_lines() if line.new is not None)
 
 
-def _candidates(asked: Sequence[Task], files: ReviewedFiles) -> Iterator[SnippetCandidate]:
+def _candidates(tasks: Sequence[Task], files: ReviewedFiles) -> Iterator[SnippetCandidate]:
     # The most important kind of context comes first, for all tasks.
-    tasks = [task for task in asked if files.contains(task)]
     for find in (_signatures, _imports, _used_definitions, _function_rest, _nearby_lines):
-        for task in tasks:
+        for task in filter(files.contains, tasks):
             yield from find(task, files)
 
 
@@ -121,8 +120,12 @@ def _signatures(task: Task, files: ReviewedFiles) -> Iterator[SnippetCandidate]:
     # The outermost block comes first because it tells most about the place.
     outline = files.outline(task.path)
     for block in _enclosing_blocks(outline, changed_lines(task)) if outline else []:
-        end = min(block.signature_end, block.first + MAX_SIGNATURE_LINES - 1)
-        yield SnippetCandidate(task.path, tuple(range(block.first, end + 1)))
+        yield SnippetCandidate(task.path, _signature_lines(block))
+
+
+def _signature_lines(block: Block) -> tuple[int, ...]:
+    end = min(block.signature_end, block.first + MAX_SIGNATURE_LINES - 1)
+    return tuple(range(block.first, end + 1))
 
 
 def _imports(task: Task, files: ReviewedFiles) -> Iterator[SnippetCandidate]:
@@ -144,12 +147,8 @@ def _used_definitions(task: Task, files: ReviewedFiles) -> Iterator[SnippetCandi
     for definition in files.find_definitions(_used_words(task), task.path):
         block = definition.block
         is_small = block.last - block.first < SMALL_DEFINITION_LINES
-        end = (
-            block.last
-            if is_small
-            else min(block.signature_end, block.first + MAX_SIGNATURE_LINES - 1)
-        )
-        yield SnippetCandidate(definition.path, tuple(range(block.first, end + 1)))
+        whole = tuple(range(block.first, block.last + 1))
+        yield SnippetCandidate(definition.path, whole if is_small else _signature_lines(block))
 
 
 def _function_rest(task: Task, files: ReviewedFiles) -> Iterator[SnippetCandidate]:

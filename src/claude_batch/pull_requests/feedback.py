@@ -118,8 +118,8 @@ class CurrentFindings:
     placed: Sequence[PlacedFinding]
     dropped: Sequence[DroppedFinding]  # of placing, not of choosing
 
-    def fixed_findings(self, keys: Iterable[str]) -> Iterator[Finding]:
-        """The findings of `keys` whose lines changed and that the new answers no longer have."""
+    def fixed_findings(self, keys: Iterable[str]) -> dict[str, Finding]:
+        """The findings of `keys` whose lines changed and that no new answer repeats."""
         present = {placed.finding.fingerprint for placed in self.placed}
         changed: dict[str, Finding] = {}
         for dropped in self.dropped:
@@ -127,12 +127,12 @@ class CurrentFindings:
                 changed[dropped.finding.fingerprint] = dropped.finding
             else:
                 present.add(dropped.finding.fingerprint)
-        for key in sorted(set(keys) & (changed.keys() - present)):
-            if self._is_fixed(changed[key]):
-                yield changed[key]
+        gone = sorted(set(keys) & (changed.keys() - present))
+        return {key: changed[key] for key in gone if self._is_fixed(changed[key])}
 
     def _is_fixed(self, finding: Finding) -> bool:
-        paths = self._paths_of(finding)
+        renamed = {file.path for file in self.diff.files if file.old_path == finding.path}
+        paths = renamed | {finding.path}
         if paths & {skipped.path for skipped in self.diff.skipped}:
             return False
         tasks = [task for task in self.tasks if task.path in paths] or self.tasks
@@ -144,10 +144,6 @@ class CurrentFindings:
         return all(self.state.task_status(task) is TaskStatus.ANSWERED for task in new) and all(
             other.category != finding.category for other in new_findings
         )
-
-    def _paths_of(self, finding: Finding) -> set[str]:
-        renamed = {file.path for file in self.diff.files if file.old_path == finding.path}
-        return renamed | {finding.path}
 
     def _planned_together(self, finding: Finding) -> set[TaskId]:
         """The tasks of the plans that contain the finding's task: they are about other lines."""

@@ -17,7 +17,7 @@ from claude_batch.diff.model import Diff, SkippedFile
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.earlier_commits import HistoryReaders
-from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, RequestRecorded
+from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, Plan, RequestRecorded
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.pull_requests.summary import ReviewCoverage
 from claude_batch.tasks.task import TaskId
@@ -59,9 +59,12 @@ class PullRequestRecord:
     current_tasks: frozenset[TaskId]
 
     @property
+    def plans(self) -> list[Plan]:
+        return [plan for plan in self.state.plans if plan.pr == self.pr]
+
+    @property
     def planned_tasks(self) -> frozenset[TaskId]:
-        plans = [plan for plan in self.state.plans if plan.pr == self.pr]
-        return frozenset(task for plan in plans for task in plan.task_ids)
+        return frozenset(task for plan in self.plans for task in plan.task_ids)
 
     def answers(self) -> list[tuple[RequestRecorded, AnswerRecorded]]:
         """The answers for any task of this pull request, also those that others paid for."""
@@ -81,14 +84,13 @@ class PullRequestRecord:
 
     def previous_plans(self, diff: Diff, readers: HistoryReaders) -> PreviousPlans:
         """The plans that locate findings whose tasks are not in `diff`."""
-        plans = [plan for plan in self.state.plans if plan.pr == self.pr]
         tasks = {
             task.id: task
             for request, _ in self.answers()
             for task in request.tasks
             if task.signs  # a folded request has ids only
         }
-        return PreviousPlans(plans, tasks, diff, readers)
+        return PreviousPlans(self.plans, tasks, diff, readers)
 
     def own_requests(self) -> list[tuple[RequestRecorded, AnswerRecorded | FoldedRequest]]:
         """Its own requests with their answers."""

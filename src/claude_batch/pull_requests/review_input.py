@@ -11,7 +11,7 @@ from claude_batch.costs.receipts import Receipt
 from claude_batch.diff.model import Comparison, Diff
 from claude_batch.errors import ThreadsRefused
 from claude_batch.findings.finding import Finding
-from claude_batch.findings.placement import place_findings
+from claude_batch.findings.placement import DroppedFinding, PlacedFinding, place_findings
 from claude_batch.git.earlier_commits import HistoryReaders
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
@@ -126,28 +126,13 @@ class ReviewInputLoader:
     now: Callable[[], datetime]
 
     def load(self, pull_request: PullRequestState, state: LedgerState) -> ReviewInput:
-        number, config = pull_request.pull.number, pull_request.config
-        record = PullRequestRecord(state, number, frozenset(task.id for task in pull_request.tasks))
-        readers = pull_request.readers
-        placed, dropped = place_findings(
-            self.load_findings(record),
-            pull_request.tasks,
-            pull_request.read_head,
-            record.previous_plans(pull_request.diff, readers) if readers else None,
-        )
-        existing = ExistingComments(
-            [*self.github.list_review_comments(number), *self.github.list_comments(number)],
-            {key: post for (pr, key), post in state.posts.items() if pr == number},
-            self.github.get_login(),
-        )
+        number, config, tasks = pull_request.pull.number, pull_request.config, pull_request.tasks
+        record = PullRequestRecord(state, number, frozenset(task.id for task in tasks))
+        placed, dropped = self._place_findings(pull_request, record)
+        existing = self._load_comments(number, state)
         conversation, note = self._load_conversation(number, existing)
-        current = CurrentFindings(
-            state, number, pull_request.diff, pull_request.tasks, placed, dropped
-        )
-        fixed = {
-            finding.fingerprint: finding
-            for finding in current.fixed_findings(conversation.ours.values())
-        }
+        current = CurrentFindings(state, number, pull_request.diff, tasks, placed, dropped)
+        fixed = current.fixed_findings(conversation.ours.values())
         feedback = new_feedback(
             conversation.feedback(fixed), state, number, self.github.has_write_access
         )
@@ -187,6 +172,24 @@ class ReviewInputLoader:
             )
         )
         return list({finding.id: finding for finding in findings}.values())
+
+    def _place_findings(
+        self, pull_request: PullRequestState, record: PullRequestRecord
+    ) -> tuple[list[PlacedFinding], list[DroppedFinding]]:
+        readers = pull_request.readers
+        return place_findings(
+            self.load_findings(record),
+            pull_request.tasks,
+            pull_request.read_head,
+            record.previous_plans(pull_request.diff, readers) if readers else None,
+        )
+
+    def _load_comments(self, number: int, state: LedgerState) -> ExistingComments:
+        return ExistingComments(
+            [*self.github.list_review_comments(number), *self.github.list_comments(number)],
+            {key: post for (pr, key), post in state.posts.items() if pr == number},
+            self.github.get_login(),
+        )
 
     def _load_conversation(
         self, number: int, existing: ExistingComments

@@ -16,8 +16,6 @@ from claude_batch.pull_requests.comment import MAX_BODY, SUMMARY, read_marker, r
 from claude_batch.pull_requests.selection import Selection
 from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage
 
-CHECK = "claude-batch"
-
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
@@ -78,10 +76,11 @@ def plan_review(
     summary_comment = ours.get(SUMMARY)
     wanted = (outcome.shown or summary_comment) and SUMMARY not in deleted
     text = summary.render_summary(outcome, coverage, receipt) if wanted else None
+    failing = _has_failing_finding(selection, deleted, fail_on)
     check = DraftCheck(
-        name=CHECK,
+        name="claude-batch",
         head_sha=coverage.head,
-        conclusion="failure" if _has_failing_finding(selection, deleted, fail_on) else "neutral",
+        conclusion="failure" if failing else "neutral",
         title=summary.render_check_title(outcome, coverage),
         summary=summary.render_check_summary(outcome, coverage, receipt, whole=text is None),
     )

@@ -1,1 +1,1 @@
-"""sandbox/__init__."""
+"""Test servers of both APIs, and the demo that runs against them."""

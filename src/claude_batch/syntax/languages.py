@@ -10,33 +10,25 @@ from tree_sitter import Language, Parser, Tree
 Grammar = NewType("Grammar", str)
 CHUNK_BYTES = 65_536  # bytes
 
-# suffix -> module and the function in it that gives the language
+# The suffixes of each language, the module of its grammar, and the function that returns it.
+LANGUAGES = (
+    ((".py", ".pyi"), "tree_sitter_python", "language"),
+    ((".js", ".jsx", ".mjs", ".cjs"), "tree_sitter_javascript", "language"),
+    ((".ts", ".mts", ".cts"), "tree_sitter_typescript", "language_typescript"),
+    ((".tsx",), "tree_sitter_typescript", "language_tsx"),
+    ((".go",), "tree_sitter_go", "language"),
+    ((".rs",), "tree_sitter_rust", "language"),
+    ((".java",), "tree_sitter_java", "language"),
+    ((".c",), "tree_sitter_c", "language"),
+    ((".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp"), "tree_sitter_cpp", "language"),
+    ((".rb",), "tree_sitter_ruby", "language"),
+    ((".json",), "tree_sitter_json", "language"),
+    ((".yml", ".yaml"), "tree_sitter_yaml", "language"),
+    ((".toml",), "tree_sitter_toml", "language"),
+)
+
 GRAMMARS = {
-    ".py": ("tree_sitter_python", "language"),
-    ".pyi": ("tree_sitter_python", "language"),
-    ".js": ("tree_sitter_javascript", "language"),
-    ".jsx": ("tree_sitter_javascript", "language"),
-    ".mjs": ("tree_sitter_javascript", "language"),
-    ".cjs": ("tree_sitter_javascript", "language"),
-    ".ts": ("tree_sitter_typescript", "language_typescript"),
-    ".mts": ("tree_sitter_typescript", "language_typescript"),
-    ".cts": ("tree_sitter_typescript", "language_typescript"),
-    ".tsx": ("tree_sitter_typescript", "language_tsx"),
-    ".go": ("tree_sitter_go", "language"),
-    ".rs": ("tree_sitter_rust", "language"),
-    ".java": ("tree_sitter_java", "language"),
-    ".c": ("tree_sitter_c", "language"),
-    ".h": ("tree_sitter_cpp", "language"),
-    ".cc": ("tree_sitter_cpp", "language"),
-    ".cpp": ("tree_sitter_cpp", "language"),
-    ".cxx": ("tree_sitter_cpp", "language"),
-    ".hh": ("tree_sitter_cpp", "language"),
-    ".hpp": ("tree_sitter_cpp", "language"),
-    ".rb": ("tree_sitter_ruby", "language"),
-    ".json": ("tree_sitter_json", "language"),
-    ".yml": ("tree_sitter_yaml", "language"),
-    ".yaml": ("tree_sitter_yaml", "language"),
-    ".toml": ("tree_sitter_toml", "language"),
+    suffix: (module, function) for suffixes, module, function in LANGUAGES for suffix in suffixes
 }
 
 

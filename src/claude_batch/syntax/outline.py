@@ -141,10 +141,10 @@ def build_outline(grammar: Grammar, content: bytes, lines: Iterable[int]) -> Out
     for point in points:
         for depth, node in enumerate(_enclosing_nodes(tree, point, node_types)):
             if node.id not in blocks:
-                blocks[node.id] = _block(node, code, depth)
+                blocks[node.id] = _build_block(node, code, depth)
     return Outline(
         tuple(sorted(blocks.values(), key=lambda block: (block.first, -block.last))),
-        tuple(_imports(tree.root_node, code)),
+        tuple(_iter_imports(tree.root_node, code)),
     )
 
 
@@ -167,13 +167,13 @@ def _enclosing_nodes(tree: Tree, point: Point, node_types: AbstractSet[str]) -> 
     return nodes
 
 
-def _block(node: Node, code: SourceText, depth: int) -> Block:
+def _build_block(node: Node, code: SourceText, depth: int) -> Block:
     outer = node.parent if node.parent and node.parent.type in WRAPPERS else node
     return Block(
         first=outer.start_point.row + 1,
         signature_end=_signature_end(node, code.lines),
         last=max(_last_row(outer), outer.start_point.row) + 1,
-        name=_name(node, code),
+        name=_find_name(node, code),
         is_function=node.type in FUNCTIONS,
         depth=depth,
     )
@@ -197,7 +197,7 @@ def _signature_end(node: Node, code_lines: list[bytes]) -> int:
     return max(first, body_start.row if shares_line else body_start.row - 1) + 1
 
 
-def _name(node: Node, code: SourceText) -> str:
+def _find_name(node: Node, code: SourceText) -> str:
     """The name, through the declarators of C; a function value is named after its variable."""
     current: Node | None = node
     if node.type in {"arrow_function", "function_expression", "generator_function"}:
@@ -211,7 +211,7 @@ def _name(node: Node, code: SourceText) -> str:
     return text if re.fullmatch(r"[\w$?!]+", text) else ""
 
 
-def _imports(root: Node, code: SourceText) -> Iterator[tuple[int, int]]:
+def _iter_imports(root: Node, code: SourceText) -> Iterator[tuple[int, int]]:
     for node in root.children:
         if node.type in IMPORTS or _is_import_call(node, code):
             yield node.start_point.row + 1, max(_last_row(node), node.start_point.row) + 1

@@ -87,7 +87,8 @@ def build_request(claims: Sequence[Claim], model: str) -> VerificationRequest:
     """Build the request of at least one claim."""
     # A second look is worth its price only without long thinking. So thinking is disabled where
     # the model allows it, and the effort is low elsewhere.
-    output: dict[str, object] = {"format": {"type": "json_schema", "schema": _schema()}}
+    schema = json.loads(load_template("verdict.schema.json"))
+    output: dict[str, object] = {"format": {"type": "json_schema", "schema": schema}}
     thinking: dict[str, object] = {}
     limit = LIMIT_BASE + LIMIT_PER_CLAIM * len(claims)
     if _can_disable_thinking(model):
@@ -112,26 +113,22 @@ def _can_disable_thinking(model: str) -> bool:
     return model.startswith("claude-haiku-")
 
 
-def _schema() -> object:
-    return json.loads(load_template("verdict.schema.json"))
-
-
 def render_user_message(claims: Sequence[Claim]) -> str:
     """The file with the code of the claims, then the claims."""
-    # Every row starts with a number, a bar, an angle bracket or a tag of ours, so that neither
+    # Every line starts with a number, a bar, an angle bracket or a tag of ours, so that neither
     # code nor a claim can imitate one.
     path = json.dumps(decode_line(claims[0].finding.path.encode()), ensure_ascii=False)
-    rows = [f"<file path={path}>"]
+    lines = [f"<file path={path}>"]
     numbers: dict[tuple[TaskId, int], int] = {}
     by_task: dict[TaskId, list[Claim]] = {}
     for claim in claims:
         by_task.setdefault(claim.task.id, []).append(claim)
     for group in by_task.values():
-        rows += ["@@", *_render_evidence(group, numbers)]
-    rows.append("</file>")
+        lines += ["@@", *_render_evidence(group, numbers)]
+    lines.append("</file>")
     for claim in claims:
-        rows += _render_claim(claim, numbers)
-    return "\n".join(rows)
+        lines += _render_claim(claim, numbers)
+    return "\n".join(lines)
 
 
 def _render_evidence(
@@ -167,6 +164,6 @@ def _render_claim(claim: Claim, numbers: dict[tuple[TaskId, int], int]) -> Itera
         f'<claim id="{claim_label(finding.id)}" rows="{first}-{last}" kind="{finding.kind}" '
         f'severity="{finding.severity}">'
     )
-    for row in [finding.title, *finding.body.split("\n")]:
-        yield f"> {decode_line(row.encode('utf-8', 'replace'))}"
+    for line in [finding.title, *finding.body.split("\n")]:
+        yield f"> {decode_line(line.encode('utf-8', 'replace'))}"
     yield "</claim>"

@@ -9,7 +9,6 @@ from claude_batch.cli.connections import open_with_ledgers, open_work_tree
 from claude_batch.cli.options import (
     HERE,
     Directory,
-    Format,
     FormatFlag,
     command_app,
     print_result,
@@ -31,7 +30,7 @@ def apply(
     patch: Annotated[
         bool, typer.Option("--patch", help="Print a patch instead of writing.")
     ] = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Apply suggestions to the work tree."""
@@ -40,7 +39,7 @@ def apply(
     result = apply_suggestions(ledgers, work_tree, prefix, write=not patch)
     for finding, reason in result.rejected:
         print_status(f"not applied: {finding_line(finding)}: {reason}")
-    if patch and output_format is Format.text:
+    if patch and output_format == "text":
         sys.stdout.buffer.write(result.patch)
     else:
         print_result(result, _document, _text, output_format)

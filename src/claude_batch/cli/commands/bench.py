@@ -17,7 +17,7 @@ from claude_batch.benchmark.recorded_answers import AnswerFile
 from claude_batch.benchmark.replay import BenchmarkRunner, OpenedCase
 from claude_batch.cli import clock
 from claude_batch.cli.connections import open_repository, run_id
-from claude_batch.cli.options import Format, FormatFlag, command_app, print_result, print_status
+from claude_batch.cli.options import FormatFlag, command_app, print_result, print_status
 from claude_batch.cli.output.json_writer import Json, select
 from claude_batch.cli.source_options import KindFlag, ModelFlag
 from claude_batch.config.loader import override_config
@@ -46,7 +46,7 @@ def bench(
     ] = False,
     kind: KindFlag = None,
     model: ModelFlag = None,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
 ) -> None:
     """Replay pull requests with known findings."""
     if produce and answers is None:

@@ -8,7 +8,7 @@ from claude_batch.batches import cancel as batches
 from claude_batch.batches.cancel import CanceledBatches
 from claude_batch.cli import clock
 from claude_batch.cli.connections import anthropic_client, open_with_ledgers, run_id
-from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.json_writer import Json, item_list
 from claude_batch.errors import BadUsage
 
@@ -21,7 +21,7 @@ def cancel(
         list[str] | None, typer.Argument(metavar="[ID]...", help="The batches to cancel.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every open batch.")] = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Cancel open batches."""

@@ -54,7 +54,7 @@ OUTAGES = (BudgetExceeded, CannotCollect, CannotFetch, CannotPublish, CannotReco
 
 
 @app.command()
-def ci(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
+def ci(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Handle the current CI event."""
     repository = open_repository(directory)
     runner = ci_runner(repository)
@@ -170,7 +170,7 @@ class CiRun:
 
 def print_safely(result: CiResult, output_format: Format) -> None:
     """Print the result so that the CI runner obeys no command in untrusted text."""
-    if output_format is Format.json:
+    if output_format == "json":
         # The old command form, "##[", works anywhere in a line; a line of JSON never starts with
         # "::", the new one.
         output = write_json(ci_result.ci_document(result)).replace("##[", "#\\u0023[")

@@ -18,7 +18,7 @@ from claude_batch.cli.connections import (
     open_with_ledgers,
     run_id,
 )
-from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.collect_result import collect_document, collect_text
 from claude_batch.config.model import Config
 from claude_batch.git.repository import Repository
@@ -41,7 +41,7 @@ def collect(
     no_submit: Annotated[
         bool, typer.Option("--no-submit", help="Send nothing: no second looks, no retries.")
     ] = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Fetch ended batches into the ledger."""

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,7 +23,12 @@ from claude_batch.costs.entries import CostEntry, list_cost_entries
 from claude_batch.costs.forecast import forecast_month
 from claude_batch.costs.invoice_check import InvoiceCheck, check_invoice, render_invoice_csv
 from claude_batch.costs.pages.cost_page import render_cost_page
-from claude_batch.costs.spending import build_spending_report, measure_accuracy, render_spending_csv
+from claude_batch.costs.spending import (
+    GroupBy,
+    build_spending_report,
+    measure_accuracy,
+    render_spending_csv,
+)
 from claude_batch.costs.usage_report import parse_usage_report
 from claude_batch.errors import BadUsage, CannotRead, file_errors
 from claude_batch.ledger.view import LedgerState
@@ -32,32 +36,18 @@ from claude_batch.submission.inputs import load_prices
 
 app = command_app()
 PAGE = Path("claude-batch-cost.html")
-
-
-class Grouping(StrEnum):
-    day = "day"
-    repository = "repository"
-    pull_request = "pull_request"
-    kind = "kind"
-    model = "model"
-
-
-class CostFormat(StrEnum):
-    text = "text"
-    json = "json"
-    csv = "csv"
-    html = "html"
+CostFormat = Literal["text", "json", "csv", "html"]
 
 
 @app.command()
 def cost(
-    by: Annotated[Grouping, typer.Option("--by", help="What to group by.")] = Grouping.day,
+    by: Annotated[GroupBy, typer.Option("--by", help="What to group by.")] = "day",
     since: Annotated[
         str | None, typer.Option("--since", help="First day, as 2026-11-01 (UTC).")
     ] = None,
     output_format: Annotated[
         CostFormat, typer.Option("--format", help="The output format.")
-    ] = CostFormat.text,
+    ] = "text",
     out: Annotated[
         Path | None, typer.Option("--out", help=f"The path of the HTML page (./{PAGE}).")
     ] = None,
@@ -69,9 +59,9 @@ def cost(
 ) -> None:
     """Show costs, grouped by day or another key."""
     first = _day(since)
-    if output_format is not CostFormat.html and out:
+    if output_format != "html" and out:
         raise BadUsage("--out is for the HTML page", "add --format html or remove --out")
-    if output_format is CostFormat.html and report:
+    if output_format == "html" and report:
         raise BadUsage("there is no page for --reconcile", "choose text, json or csv")
     exported = parse_usage_report(str(report), _read(report)) if report else None
     _, config, ledgers = open_with_ledgers(directory)
@@ -79,7 +69,7 @@ def cost(
     if exported:
         check = check_invoice(list_cost_entries(states), exported, load_prices(config))
         print_output(_render_invoice(check, output_format))
-    elif output_format is CostFormat.html:
+    elif output_format == "html":
         target = out or PAGE
         write_page(_render_page(states, by, first, config), target)
         print_output(f"page: {target}")
@@ -89,27 +79,27 @@ def cost(
 
 def _render_costs(
     states: Sequence[LedgerState],
-    by: Grouping,
+    by: GroupBy,
     since: datetime | None,
     config: Config,
     output_format: CostFormat,
 ) -> str:
-    spending = build_spending_report(states, by.value, since)
-    if output_format is CostFormat.csv:
+    spending = build_spending_report(states, by, since)
+    if output_format == "csv":
         return render_spending_csv(spending)
     month = forecast_month(states, clock.utc_now(), config.budget.month)
     report = CostReport(spending, month, measure_accuracy(_entries_since(states, since)))
-    if output_format is CostFormat.json:
+    if output_format == "json":
         return write_json(cost_document(report))
     return cost_text(report)
 
 
 def _render_page(
-    states: Sequence[LedgerState], by: Grouping, since: datetime | None, config: Config
+    states: Sequence[LedgerState], by: GroupBy, since: datetime | None, config: Config
 ) -> str:
     now = clock.utc_now()
     return render_cost_page(
-        build_spending_report(states, by.value, since),
+        build_spending_report(states, by, since),
         build_spending_report(states, "day", since),
         _entries_since(states, since),
         forecast_month(states, now, config.budget.month),
@@ -125,9 +115,9 @@ def _entries_since(states: Sequence[LedgerState], since: datetime | None) -> lis
 
 def _render_invoice(check: InvoiceCheck, output_format: CostFormat) -> str:
     match output_format:
-        case CostFormat.json:
+        case "json":
             return write_json(invoice_document(check))
-        case CostFormat.csv:
+        case "csv":
             return render_invoice_csv(check)
         case _:
             return invoice_text(check)

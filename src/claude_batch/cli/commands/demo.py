@@ -11,7 +11,6 @@ from claude_batch.cli.commands import collect, publish, submit
 from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import open_ledgers, open_repository
 from claude_batch.cli.options import (
-    Format,
     FormatFlag,
     command_app,
     print_result,
@@ -52,7 +51,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="The path of the HTML page.")] = Path(
         "claude-batch-demo.html"
     ),
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
 ) -> None:
     """Try it locally, without an API key."""
     if range_ and repo is None:

@@ -18,7 +18,6 @@ from claude_batch.cli.connections import (
 from claude_batch.cli.options import (
     HERE,
     Directory,
-    Format,
     FormatFlag,
     command_app,
     print_result,
@@ -39,7 +38,7 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Restore lost files of the ledger.")
     ] = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Check set-up, rights and ledger."""

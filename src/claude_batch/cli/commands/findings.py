@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from claude_batch.cli.connections import open_with_ledgers
-from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.json_writer import Json, item_list, select
 from claude_batch.cli.output.text import finding_line, table
 from claude_batch.pull_requests.outcomes import (
@@ -17,7 +17,7 @@ app = command_app()
 
 
 @app.command()
-def findings(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
+def findings(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """List findings with their outcomes."""
     _, _, ledgers = open_with_ledgers(directory)
     print_result(list_findings(ledgers), findings_document, _text, output_format)
@@ -46,12 +46,15 @@ def _text(rows: Sequence[FindingOutcomeRow]) -> str:
 
 def precision_table(precisions: Sequence[Precision]) -> str:
     """A table of posted findings by kind and severity, with the opinions of people."""
-    rows = [
+    lines = [
         (
-            f"{row.kind}, {row.severity}",
-            *(f"{number:,}" for number in (row.posted, row.accepted, row.rejected)),
-            "-" if row.share is None else f"{row.share:.0%}",
+            f"{precision.kind}, {precision.severity}",
+            *(
+                f"{number:,}"
+                for number in (precision.posted, precision.accepted, precision.rejected)
+            ),
+            "-" if precision.share is None else f"{precision.share:.0%}",
         )
-        for row in precisions
+        for precision in precisions
     ]
-    return table([("kind, severity", "posted", "accepted", "rejected", "precision"), *rows])
+    return table([("kind, severity", "posted", "accepted", "rejected", "precision"), *lines])

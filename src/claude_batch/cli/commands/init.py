@@ -9,7 +9,6 @@ from claude_batch.cli.connections import open_repository, open_work_tree
 from claude_batch.cli.options import (
     HERE,
     Directory,
-    Format,
     FormatFlag,
     command_app,
     print_result,
@@ -30,7 +29,7 @@ def init(
         str, typer.Option("--action", help="The action to use, as OWNER/REPO@REF.")
     ] = DEFAULT_ACTION,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Set up config, workflows and hook in a repository."""

@@ -8,7 +8,7 @@ import typer
 
 from claude_batch.cli import clock
 from claude_batch.cli.connections import open_with_ledgers
-from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.formatting import count
 from claude_batch.ledger import compaction
 from claude_batch.ledger import prune as ledger_prune
@@ -26,7 +26,7 @@ def prune(
     squash: Annotated[
         bool, typer.Option("--squash", help="Also squash the history to one commit.")
     ] = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Delete old data from the ledger."""

@@ -18,7 +18,7 @@ from claude_batch.cli.connections import (
     repository_name,
     run_id,
 )
-from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.publish_result import publish_document, publish_text
 from claude_batch.cli.source_options import PrFlag, event_pull_request
 from claude_batch.errors import BadUsage, CannotCollect, CannotFetch, CannotPublish, CannotRead
@@ -46,7 +46,7 @@ def publish(
     fail_on: Annotated[
         str | None, typer.Option("--fail-on", help="Exit 1 on findings of this severity or above.")
     ] = None,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Post recorded findings on pull requests."""

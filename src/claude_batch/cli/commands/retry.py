@@ -6,7 +6,7 @@ import typer
 
 from claude_batch.batches import retry as batches
 from claude_batch.cli.connections import event_stamp, open_with_ledgers
-from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.json_writer import item_list
 from claude_batch.formatting import count
 
@@ -22,7 +22,7 @@ def retry(
     reanswer: Annotated[
         bool, typer.Option("--reanswer", help="Also answered tasks, which costs again.")
     ] = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Retry failed tasks."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from claude_batch.cli.options import Format, FormatFlag, command_app, print_result, print_status
+from claude_batch.cli.options import FormatFlag, command_app, print_result, print_status
 from claude_batch.environment import environment
 from claude_batch.git.process import Git
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
@@ -35,7 +35,7 @@ def sandbox(
     github_port: Annotated[
         int, typer.Option("--github-port", help="The port; 0 is any free one.")
     ] = 0,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
 ) -> None:
     """Serve local test servers for both APIs."""
     environ = environment()
@@ -49,16 +49,16 @@ def sandbox(
             BatchesServer(seconds=seconds, port=batches_port) as batches,
             GitHubServer(
                 path, environ, GitHubSettings(repository=repository), port=github_port
-            ) as hub,
+            ) as github,
         ):
             variables = {
                 "ANTHROPIC_API_KEY": "sandbox",
                 "ANTHROPIC_BASE_URL": batches.url,
                 "GITHUB_TOKEN": "sandbox",
-                "GITHUB_API_URL": hub.url,
+                "GITHUB_API_URL": github.url,
                 "GITHUB_REPOSITORY": repository,
             }
-            clone = hub.clone_url.replace("://", "://x-access-token:sandbox@")
+            clone = github.clone_url.replace("://", "://x-access-token:sandbox@")
             document = {"environment": variables, "clone_url": clone}
             text = _text(variables, clone)
             print_result(document, dict, lambda _: text, output_format)

@@ -7,7 +7,7 @@ import typer
 from claude_batch.batches import status as batches
 from claude_batch.cli import clock
 from claude_batch.cli.connections import open_with_ledgers
-from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.json_writer import item_list
 from claude_batch.cli.output.status_result import (
     batches_text,
@@ -23,7 +23,7 @@ show_app = command_app()
 
 
 @app.command()
-def status(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
+def status(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Show pending and failed tasks, and costs."""
     _, _, ledgers = open_with_ledgers(directory)
     statuses = [batches.status(ledger, clock.utc_now()) for ledger in ledgers]
@@ -31,7 +31,7 @@ def status(output_format: FormatFlag = Format.text, directory: Directory = HERE)
 
 
 @list_app.command("list")
-def list_batches(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
+def list_batches(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """List all batches."""
     _, _, ledgers = open_with_ledgers(directory)
     now = clock.utc_now()
@@ -42,7 +42,7 @@ def list_batches(output_format: FormatFlag = Format.text, directory: Directory =
 @show_app.command("show")
 def show_one(
     prefix: Annotated[str, typer.Argument(metavar="ID", help="An id, or its first 6 characters.")],
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Show one batch, task or finding."""

@@ -25,8 +25,10 @@ from claude_batch.cli.source_options import (
 )
 from claude_batch.git.hook_queue import HookQueue
 from claude_batch.git.repository import Repository
+from claude_batch.ledger.git_store import GitLedger
 from claude_batch.submission import submit as submission
 from claude_batch.submission.planner import SubmitResult
+from claude_batch.submission.scope import ReviewScope
 from claude_batch.submission.send import PrimerWait
 from claude_batch.tasks.sources import Source
 
@@ -60,12 +62,7 @@ def submit_and_wait(options: SourceOptions) -> tuple[SubmitResult, CollectResult
     repository = options.repository
     prepared = prepare(repository, options.source, options.flags)
     ledger, scope = choose_ledger(repository, prepared, share=options.share)
-    anthropic = anthropic_client(repository)
-    # This process stays, so it can send shared prefixes first where that is cheaper.
-    planner = replace(prepared.planner, waits_for_primers=True)
-    primer_wait = PrimerWait(anthropic, clock.utc_now, clock.sleep, print_status)
-    result = submission.submit(scope, planner, ledger, anthropic, clock.utc_now, primer_wait)
-    forget_notes(repository, prepared)
+    result = _send(repository, prepared, ledger, scope, waits=True)
     tasks = {task.id for task in scope.tasks}
     return result, collect_ledger(repository, prepared.config, ledger, wait=True, tasks=tasks)
 
@@ -74,17 +71,27 @@ def run(
     repository: Repository, source: Source, flags: Mapping[str, object], *, share: bool
 ) -> SubmitResult:
     prepared = prepare(repository, source, flags)
-    ledger, scope = choose_ledger(repository, prepared, share=share)
-    anthropic = anthropic_client(repository)
-    result = submission.submit(scope, prepared.planner, ledger, anthropic, clock.utc_now)
-    forget_notes(repository, prepared)
-    return result
+    return _send(repository, prepared, *choose_ledger(repository, prepared, share=share))
 
 
-def forget_notes(repository: Repository, prepared: SubmitInput) -> None:
+def _send(
+    repository: Repository,
+    prepared: SubmitInput,
+    ledger: GitLedger,
+    scope: ReviewScope,
+    *,
+    waits: bool = False,
+) -> SubmitResult:
+    client, planner, primer_wait = anthropic_client(repository), prepared.planner, None
+    if waits:
+        # This process stays, so it can send shared prefixes first where that is cheaper.
+        planner = replace(planner, waits_for_primers=True)
+        primer_wait = PrimerWait(client, clock.utc_now, clock.sleep, print_status)
+    result = submission.submit(scope, planner, ledger, client, clock.utc_now, primer_wait)
     # After sending: handling a note twice costs nothing, losing one loses its changes.
     if prepared.notes:
         HookQueue(repository.common_dir).drop(prepared.notes)
+    return result
 
 
 def estimate(options: SourceOptions) -> None:

@@ -16,7 +16,7 @@ from claude_batch.cli.connections import (
     repository_name,
     run_id,
 )
-from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, command_app, print_result
+from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.json_writer import Json, item_list, select
 from claude_batch.cli.output.submit_result import submit_document, submit_text
 from claude_batch.cli.source_options import BudgetFlag, ModelFlag, NowFlag, ShareFlag
@@ -41,9 +41,7 @@ def root() -> None:
 
 
 @app.command()
-def validate(
-    file: File, output_format: FormatFlag = Format.text, directory: Directory = HERE
-) -> None:
+def validate(file: File, output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Check a tasks file, send nothing."""
     tasks = _read(file, all_kinds(load_config(open_repository(directory))))
     print_result(tasks, _document, _text, output_format)
@@ -64,7 +62,7 @@ def submit(
     budget: BudgetFlag = None,
     at_once: NowFlag = False,
     share: ShareFlag = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Send the tasks of a file that are not yet known."""

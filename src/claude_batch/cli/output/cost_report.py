@@ -102,19 +102,20 @@ def _tokens_document(tokens: TokenCounts) -> Json:
     return {f"{name}_tokens": getattr(tokens, name) for name in TOKEN_CLASSES}
 
 
+def _difference_row(difference: InvoiceDifference) -> tuple[str, ...]:
+    tokens = difference.token_differences().values()
+    return (
+        f"{difference.day} {difference.model} {difference.tier}",
+        *(f"{number:+,}" if number else "0" for number in tokens),
+        "unknown" if difference.usd is None else dollars(difference.usd),
+    )
+
+
 def invoice_text(check: InvoiceCheck) -> str:
     differing = [difference for difference in check.differences if not difference.agrees]
     agreeing = len(check.differences) - len(differing)
     header = ("ledger less report", *(name.replace("_", " ") for name in TOKEN_CLASSES), "dollars")
-    rows = [
-        (
-            f"{row.day} {row.model} {row.tier}",
-            *(f"{number:+,}" if number else "0" for number in row.token_differences().values()),
-            "unknown" if row.usd is None else dollars(row.usd),
-        )
-        for row in differing
-    ]
-    lines = [table([header, *rows])] if rows else []
+    lines = [table([header, *map(_difference_row, differing)])] if differing else []
     lines.append(
         f"{agreeing:,} of {count(len(check.differences), 'row')} by day, model and tier agree"
     )

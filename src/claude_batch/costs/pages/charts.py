@@ -43,9 +43,21 @@ class Chart:
     limit: Limit | None = None
     is_count: bool = False  # the scale has no fractions
     is_line: bool = False  # lines instead of bars
+    note: str = ""  # shown below the title
 
     def show(self, value: Amount) -> str:
         return "unknown" if value is None else self.format(value)
+
+    @property
+    def table_head(self) -> list[str]:
+        return ["", *(series.name for series in self.series)]
+
+    @property
+    def table_rows(self) -> list[list[str]]:
+        return [
+            [label, *(self.show(series.values[index]) for series in self.series)]
+            for index, label in enumerate(self.labels)
+        ]
 
     @property
     def limit_label(self) -> str:

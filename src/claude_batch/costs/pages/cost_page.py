@@ -1,7 +1,6 @@
 """The cost page: what was spent, as one HTML file that works offline."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -21,29 +20,6 @@ AMOUNT_COLUMNS = ("paid", "standard", "saved", "estimated", "requests")
 DailyGroups = dict[str, SpendingGroup | None]  # by day; None: a day without an answer
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A chart with a note, and its amounts as a table."""
-
-    chart: Chart
-    note: str
-
-    @property
-    def svg(self) -> str:
-        return render_chart(self.chart)
-
-    @property
-    def head(self) -> list[str]:
-        return ["", *(series.name for series in self.chart.series)]
-
-    @property
-    def rows(self) -> list[list[str]]:
-        return [
-            [label, *(self.chart.show(series.values[index]) for series in self.chart.series)]
-            for index, label in enumerate(self.chart.labels)
-        ]
-
-
 def render_cost_page(
     report: SpendingReport,
     daily: SpendingReport,
@@ -59,29 +35,25 @@ def render_cost_page(
         since=report.since,
         now=now,
         sentences=describe_month(month),
-        figures=list(_figures(daily, entries, month, budget)),
+        charts=list(_charts(daily, entries, month, budget)),
+        render_chart=render_chart,
         group_by=group_by,
         group_head=[group_by, *AMOUNT_COLUMNS],
         group_rows=[_group_row(group) for group in (*report.groups, report.total)],
     )
 
 
-def _figures(
+def _charts(
     daily: SpendingReport, entries: Sequence[CostEntry], month: MonthForecast, budget: Budget
-) -> Iterator[Figure]:
+) -> Iterator[Chart]:
     if not daily.groups:
         return
     days = _last_days(daily)
-    yield Figure(_spend_chart(days, month, budget), "A ? is a day without a known price.")
-    yield Figure(_savings_chart(daily.total.receipt), "Below zero, it cost more than it saved.")
-    yield Figure(_accuracy_chart(entries), "Requests that were billed at a known price.")
-    note = "Share of prompt tokens that were read from a cache."
-    yield Figure(_hit_rate_chart(days), note)
-    yield Figure(
-        _wait_chart(entries),
-        "Requests, from the creation of their batch to the record of their answer. Unknown: the "
-        "ledger is compacted there, or a clock went backwards.",
-    )
+    yield _spend_chart(days, month, budget)
+    yield _savings_chart(daily.total.receipt)
+    yield _accuracy_chart(entries)
+    yield _hit_rate_chart(days)
+    yield _wait_chart(entries)
 
 
 def _last_days(daily: SpendingReport) -> DailyGroups:
@@ -102,7 +74,8 @@ def _spend_chart(days: DailyGroups, month: MonthForecast, budget: Budget) -> Cha
         days_in_month = (month.end - month.start).days
         name = "budget of the month, spread over its days"
         limit = Limit(name, budget.month / days_in_month)
-    return Chart("Spend per day", list(days), [Series("paid", values)], dollars, limit)
+    note = "A ? is a day without a known price."
+    return Chart("Spend per day", list(days), [Series("paid", values)], dollars, limit, note=note)
 
 
 def _paid(group: SpendingGroup) -> Amount:
@@ -115,7 +88,9 @@ def _savings_chart(receipt: Receipt) -> Chart:
         "cache": receipt.saved_by_cache,
         "dedupe": receipt.saved_by_dedupe,
     }
-    return Chart("Saved by cause", list(causes), [Series("saved", list(causes.values()))], dollars)
+    series = Series("saved", list(causes.values()))
+    note = "Below zero, it cost more than it saved."
+    return Chart("Saved by cause", list(causes), [series], dollars, note=note)
 
 
 def _accuracy_chart(entries: Sequence[CostEntry]) -> Chart:
@@ -128,13 +103,15 @@ def _accuracy_chart(entries: Sequence[CostEntry]) -> Chart:
             Series("paid", [accuracy.usd for accuracy in accuracies]),
         ],
         dollars,
+        note="Requests that were billed at a known price.",
     )
 
 
 def _hit_rate_chart(days: DailyGroups) -> Chart:
     values = [None if group is None else _hit_rate(group.receipt) for group in days.values()]
     series = Series("hit rate", values)
-    return Chart("Cache hit rate", list(days), [series], "{:.0%}".format, is_line=True)
+    note = "Share of prompt tokens that were read from a cache."
+    return Chart("Cache hit rate", list(days), [series], "{:.0%}".format, is_line=True, note=note)
 
 
 def _hit_rate(receipt: Receipt) -> Amount:
@@ -148,7 +125,13 @@ def _wait_chart(entries: Sequence[CostEntry]) -> Chart:
         counts[_wait_label(entry.wait)] += 1
     series = Series("requests", [Decimal(count) for count in counts.values()])
     return Chart(
-        "Time from submit to answer", list(counts), [series], "{:,.0f}".format, is_count=True
+        "Time from submit to answer",
+        list(counts),
+        [series],
+        "{:,.0f}".format,
+        is_count=True,
+        note="Requests, from the creation of their batch to the record of their answer. Unknown: "
+        "the ledger is compacted there, or a clock went backwards.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's reviewer: what it answers to the params of a request, by its plain rules."""
+"""The model of the sandbox: it answers the params of a request by plain rules."""
 
 import json
 import math
@@ -33,7 +33,7 @@ class ModelReply:
 
 
 def review(params: Mapping[str, object]) -> ModelReply:
-    """Pure: the same request gets the same answer."""
+    """Return the reply to a request: the same reply to the same params."""
     shape = _schema(params)
     fields = _mapping(shape.get("properties"))
     if "verdicts" in fields:
@@ -53,7 +53,7 @@ def count_tokens(text: str) -> int:
 
 
 def texts(content: object) -> Iterator[str]:
-    """The texts of a string or of a list of blocks."""
+    """Yield a string itself, or the texts of a list of blocks."""
     if isinstance(content, str):
         yield content
     for block in content if isinstance(content, list) else []:
@@ -112,7 +112,7 @@ def _schema(params: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _least(schema: Mapping[str, object]) -> object:
-    """The smallest value that fits a schema of another question than a review."""
+    """Return the smallest value that fits a schema other than a review's."""
     if "enum" in schema:
         return next(iter(schema["enum"])) if isinstance(schema["enum"], list) else None
     match schema.get("type"):

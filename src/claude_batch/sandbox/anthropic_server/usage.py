@@ -73,7 +73,7 @@ class PrefixCache:
 
 
 def count_input_tokens(params: Mapping[str, object]) -> int:
-    """Without caching: what count_tokens says."""
+    """Return the input tokens without caching, as count_tokens does."""
     return sum(count_tokens(_shown(block)) for block in prefix_blocks(params))
 
 

@@ -29,7 +29,10 @@ ParamsError = tuple[str, str]  # kind, message
 
 
 def find_params_error(params: object, version: str, *, batch: bool) -> ParamsError | None:
-    """Why these params are refused, or None. `version` is the request's anthropic-version."""
+    """Return the first error of params, None if they are valid.
+
+    `version` is the request's anthropic-version.
+    """
     if not isinstance(params, dict):
         return _invalid("params: Input should be a valid dictionary")
     name = params.get("model")
@@ -158,14 +161,14 @@ def _caching(params: Params) -> Iterator[str]:
 
 
 def breakpoints(params: Params) -> Iterator[dict[str, dict[str, str]]]:
-    """The blocks that carry cache_control, in the order of the prefix."""
+    """Yield the blocks with cache_control, in the order of the prefix."""
     for block in prefix_blocks(params):
         if isinstance(block, dict) and isinstance(block.get("cache_control"), dict):
             yield block
 
 
 def prefix_blocks(params: Params) -> Iterator[object]:
-    """Tools, system, messages: what a prefix is made of, in its order."""
+    """Yield the blocks of the prefix in order: tools, system, messages."""
     tools = params.get("tools")
     yield from tools if isinstance(tools, list) else ()
     yield from _texts(params.get("system"))

@@ -1,7 +1,6 @@
-"""The sandbox's second look: which claims of its own reviewer it refutes, by rules as plain.
+"""The verification of the sandbox's own findings, by plain rules.
 
-It sees what a model would see, the claims and the rows around them, and upholds what no rule
-here disproves.
+The input is a model's: the claims and the lines around them. A claim holds if no rule refutes it.
 """
 
 import json
@@ -26,7 +25,7 @@ class ShownCode:
 
 
 def render_verdicts(shown: str) -> str:
-    """The answer, as JSON."""
+    """Return the verdicts on all claims as JSON."""
     scene = _scene(shown)
     said = [_verdict(*claim, scene) for claim in _claims(shown)]
     return json.dumps({"verdicts": said}, ensure_ascii=False)

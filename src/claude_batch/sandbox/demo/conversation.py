@@ -1,26 +1,19 @@
-"""A pull request's conversation as values, for a page that shows it to people."""
+"""A pull request's comments, reviews and checks as values for the demo's page."""
 
 from dataclasses import dataclass
 
-from claude_batch.sandbox.github_server.state import (
-    CheckRun,
-    GitHubState,
-    IssueComment,
-    ReviewComment,
-)
+from claude_batch.sandbox.github_server.state import CheckRun, GitHubState, ReviewComment
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationItem:
-    """One thing on a pull request."""
-
     kind: str  # review, review comment, comment, check
     id: int
     login: str
     body: str
     created_at: str
     edited: bool = False
-    review: int | None = None  # on a review comment: the review that holds it
+    review: int | None = None  # on a review comment: its review's id
     in_reply_to: int | None = None
     path: str | None = None
     line: int | None = None  # None on a review comment: outdated, or on the whole file
@@ -32,52 +25,61 @@ class ConversationItem:
     resolved_by: str | None = None  # on the first comment of a thread
 
 
-def build_conversation(desk: GitHubState, number: int) -> tuple[ConversationItem, ...]:
-    """In the order in which it was said. Reviews without words are left to their comments."""
-    pull = desk.pull(number)
-    heads = {*desk.commits(pull), pull.head_sha}
-    said = [
-        ConversationItem("review", each.id, each.login, each.body, each.submitted_at)
-        for each in desk.reviews.values()
-        if each.pull == number and each.body
+def build_conversation(state: GitHubState, number: int) -> tuple[ConversationItem, ...]:
+    """Return the items of a pull request, oldest first. Reviews without a body are left out."""
+    pull = state.pull(number)
+    commits = {*state.commits(pull), pull.head_sha}
+    reviews = [
+        ConversationItem("review", review.id, review.login, review.body, review.submitted_at)
+        for review in state.reviews.values()
+        if review.pull == number and review.body
     ]
-    said += [_remark(desk, each) for each in desk.review_comments.values() if each.pull == number]
-    said += [_comment(each) for each in desk.issue_comments.values() if each.pull == number]
-    said += [_check(each) for each in desk.check_runs.values() if each.head_sha in heads]
-    return tuple(sorted(said, key=lambda each: each.id))
+    review_comments = [
+        _review_comment_item(state, comment)
+        for comment in state.review_comments.values()
+        if comment.pull == number
+    ]
+    comments = [
+        ConversationItem(
+            "comment", comment.id, comment.login, comment.body, comment.created_at, comment.edited
+        )
+        for comment in state.issue_comments.values()
+        if comment.pull == number
+    ]
+    checks = [
+        _check_item(check) for check in state.check_runs.values() if check.head_sha in commits
+    ]
+    items = [*reviews, *review_comments, *comments, *checks]
+    return tuple(sorted(items, key=lambda item: item.id))
 
 
-def _remark(desk: GitHubState, made: ReviewComment) -> ConversationItem:
-    start, line = desk.current_lines(made)
+def _review_comment_item(state: GitHubState, comment: ReviewComment) -> ConversationItem:
+    start, line = state.current_lines(comment)
     return ConversationItem(
-        "review comment",
-        made.id,
-        made.login,
-        made.body,
-        made.created_at,
-        made.edited,
-        made.review,
-        made.in_reply_to,
-        made.path,
-        line,
-        start,
-        str(made.side),
-        made.diff_hunk,
-        resolved_by=desk.resolved.get(made.id),
+        kind="review comment",
+        id=comment.id,
+        login=comment.login,
+        body=comment.body,
+        created_at=comment.created_at,
+        edited=comment.edited,
+        review=comment.review,
+        in_reply_to=comment.in_reply_to,
+        path=comment.path,
+        line=line,
+        start_line=start,
+        side=str(comment.side),
+        diff_hunk=comment.diff_hunk,
+        resolved_by=state.resolved.get(comment.id),
     )
 
 
-def _comment(made: IssueComment) -> ConversationItem:
-    return ConversationItem("comment", made.id, made.login, made.body, made.created_at, made.edited)
-
-
-def _check(made: CheckRun) -> ConversationItem:
+def _check_item(check: CheckRun) -> ConversationItem:
     return ConversationItem(
-        "check",
-        made.id,
-        made.login,
-        made.summary or "",
-        made.started_at,
-        title=made.title or made.name,
-        conclusion=made.conclusion,
+        kind="check",
+        id=check.id,
+        login=check.login,
+        body=check.summary or "",
+        created_at=check.started_at,
+        title=check.title or check.name,
+        conclusion=check.conclusion,
     )

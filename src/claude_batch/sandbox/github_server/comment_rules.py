@@ -1,7 +1,7 @@
-"""GitHub's rules for review comments, computed from the diff. Pure.
+"""GitHub's rules for review comments, computed from the diff.
 
-The words are those that GitHub answers with, as clients have recorded them; it does not publish
-the rules. https://github.com/parkerbxyz/suggest-changes/issues/28
+GitHub does not publish the rules. The messages are those that clients have recorded.
+https://github.com/parkerbxyz/suggest-changes/issues/28
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +11,22 @@ from claude_batch.diff.model import Hunk, Side
 from claude_batch.sandbox.github_server.git_repository import ChangedFile
 
 THREAD = "Pull request review thread"
-MOST_CHARACTERS = 65_536
-MOST_COMMENTS = 32
-TOO_LONG = f"Body is too long (maximum is {MOST_CHARACTERS} characters)"
+MAX_CHARACTERS = 65_536
+MAX_COMMENTS = 32
+TOO_LONG = f"Body is too long (maximum is {MAX_CHARACTERS} characters)"
 TOO_QUICK = "was submitted too quickly"
 BLANK = "Body can't be blank"
 NOT_A_LINE = f"{THREAD} line must be part of the diff"
 NO_HUNK = f"{THREAD} diff hunk can't be blank"
 OTHER_HUNK = f"{THREAD} start line must be part of the same hunk as the line."
-TURNED = f"{THREAD} start line must precede the end line."
+START_AFTER_END = f"{THREAD} start line must precede the end line."
 MALFORMED = "Review comments is invalid"
 BAD_PATH = f"{THREAD} path is invalid"
 BAD_SIDE = f"{THREAD} side is not included in the list"
 
 
 def line_numbers(hunk: Hunk, side: Side) -> list[int | None]:
-    """The number of each line of the hunk on that side; lines of context are on both."""
+    """Return each line's number on that side, None if the line is on the other side only."""
     return [line.new if side is Side.RIGHT else line.old for line in hunk.lines]
 
 
@@ -37,7 +37,7 @@ def find_hunk(hunks: Iterable[Hunk], side: Side, line: int) -> Hunk | None:
 def find_body_errors(body: Any) -> list[str]:
     if not isinstance(body, str) or not body.strip():
         return [BLANK]
-    return [TOO_LONG] if len(body) > MOST_CHARACTERS else []
+    return [TOO_LONG] if len(body) > MAX_CHARACTERS else []
 
 
 def is_malformed(draft: object) -> bool:
@@ -51,8 +51,8 @@ def is_malformed(draft: object) -> bool:
 
 def find_anchor_errors(draft: Mapping[str, Any], changes: Sequence[ChangedFile]) -> list[str]:
     """Return the errors of a comment's position; none for a good one."""
-    touched = next((each for each in changes if each.path == draft.get("path")), None)
-    if touched is None:
+    file = next((file for file in changes if file.path == draft.get("path")), None)
+    if file is None:
         return [BAD_PATH]
     if draft.get("subject_type") == "file":
         return []
@@ -61,42 +61,42 @@ def find_anchor_errors(draft: Mapping[str, Any], changes: Sequence[ChangedFile])
         return [BAD_SIDE]
     line = draft.get("line")
     side = Side(draft.get("side", "RIGHT"))
-    hunk = None if line is None else find_hunk(touched.hunks, side, line)
+    hunk = None if line is None else find_hunk(file.hunks, side, line)
     if line is None or hunk is None:
         return [NOT_A_LINE, NO_HUNK]
-    return _start_faults(draft, hunk, line, side)
+    return _find_start_errors(draft, hunk, line, side)
 
 
-def _start_faults(draft: Mapping[str, Any], hunk: Hunk, line: int, side: Side) -> list[str]:
+def _find_start_errors(draft: Mapping[str, Any], hunk: Hunk, line: int, side: Side) -> list[str]:
     start = draft.get("start_line")
     if start is None:
         return []
     start_side = Side(draft.get("start_side", side))
     if start not in line_numbers(hunk, start_side):
-        late = start_side is side and start >= line
-        return [TURNED] if late else [OTHER_HUNK]
+        is_late = start_side is side and start >= line
+        return [START_AFTER_END] if is_late else [OTHER_HUNK]
     precedes = line_numbers(hunk, start_side).index(start) < line_numbers(hunk, side).index(line)
-    return [] if precedes else [TURNED]
+    return [] if precedes else [START_AFTER_END]
 
 
 def quote_hunk(hunk: Hunk, side: Side, line: int) -> str:
-    """The part of the hunk that GitHub shows above a comment: its header to the line."""
-    at = line_numbers(hunk, side).index(line)
-    olds = sum(each.old is not None for each in hunk.lines)
-    news = sum(each.new is not None for each in hunk.lines)
-    head = f"@@ -{hunk.old_start},{olds} +{hunk.new_start},{news} @@"
-    rows = [each.sign + each.text.decode("utf-8", "replace") for each in hunk.lines[: at + 1]]
-    return "\n".join([head, *rows])
+    """Return the part of the hunk above a comment: its header and the lines up to `line`."""
+    index = line_numbers(hunk, side).index(line)
+    old_count = sum(row.old is not None for row in hunk.lines)
+    new_count = sum(row.new is not None for row in hunk.lines)
+    header = f"@@ -{hunk.old_start},{old_count} +{hunk.new_start},{new_count} @@"
+    shown = hunk.lines[: index + 1]
+    return "\n".join([header, *(row.sign + row.text.decode("utf-8", "replace") for row in shown)])
 
 
 def shift_line(line: int, hunks: Sequence[Hunk]) -> int | None:
     """Return the line number after these hunks without context, None if it was changed."""
     shift = 0
     for hunk in hunks:
-        olds = [each.old for each in hunk.lines if each.old is not None]
-        if line in olds:
+        removed = [row.old for row in hunk.lines if row.old is not None]
+        if line in removed:
             return None
         # A hunk that only adds stands after the line that its header names.
-        if (olds and olds[-1] < line) or (not olds and hunk.old_start < line):
-            shift += len(hunk.lines) - 2 * len(olds)
+        if (removed and removed[-1] < line) or (not removed and hunk.old_start < line):
+            shift += len(hunk.lines) - 2 * len(removed)
     return line + shift

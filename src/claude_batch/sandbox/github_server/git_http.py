@@ -1,4 +1,4 @@
-"""git over HTTP: `git http-backend` as CGI, streamed in both directions."""
+"""Git over HTTP: `git http-backend` as CGI, streamed in both directions."""
 
 import re
 import subprocess
@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, cast
+from urllib.parse import unquote
 
 from claude_batch.git.process import Git
+from claude_batch.sandbox.github_server.messages import Account
+from claude_batch.sandbox.github_server.state import GitHubSettings
 from claude_batch.sandbox.http_messages import CHUNK, BodySource, HttpRequest, HttpResponse
 
 RECEIVE_PACK = "git-receive-pack"
+GIT_PATH = re.compile(r"/([^/]+/[^/]+?)(?:\.git)?(/(?:info/refs|git-upload-pack|git-receive-pack))")
 
-# What GitHub allows and git does not by itself; and no work that outlives the request.
+# GitHub allows the first three. The last three start no work that outlives a request.
 SETTINGS = (
     ("uploadpack.allowFilter", "true"),
     ("uploadpack.allowAnySHA1InWant", "true"),
@@ -25,7 +29,7 @@ SETTINGS = (
     ("maintenance.auto", "false"),
 )
 
-PATTERN = re.compile(r"[A-Za-z0-9_./*?\[\]-]+")
+REF_PATTERN = re.compile(r"[A-Za-z0-9_./*?\[\]-]+")
 
 HOOK = """\
 #!/bin/sh
@@ -41,9 +45,12 @@ done
 
 
 def write_hook(folder: Path, patterns: Sequence[str], repository: str) -> None:
-    """A pre-receive hook that refuses the refs that match, in the words of a ruleset."""
+    """Write a pre-receive hook that refuses matching refs with the messages of a ruleset.
+
+    Raises ValueError.
+    """
     for pattern in patterns:
-        if not PATTERN.fullmatch(pattern):
+        if not REF_PATTERN.fullmatch(pattern):
             raise ValueError(f"not a pattern of refs: {pattern!r}")
     hook = folder / "pre-receive"
     if not patterns:
@@ -55,6 +62,8 @@ def write_hook(folder: Path, patterns: Sequence[str], repository: str) -> None:
 
 @dataclass(frozen=True)
 class GitServer:
+    """Serve the repository `bare`. `hooks` is the folder of its hooks."""
+
     bare: Path
     environ: Mapping[str, str]
     hooks: Path
@@ -77,11 +86,11 @@ class GitServer:
             stderr=subprocess.DEVNULL,
             env=variables,
         )
-        into, out = cast("IO[bytes]", process.stdin), cast("BufferedReader", process.stdout)
-        feeder = threading.Thread(target=_feed, args=(into, request.source), daemon=True)
+        stdin, out = cast("IO[bytes]", process.stdin), cast("BufferedReader", process.stdout)
+        feeder = threading.Thread(target=_feed, args=(stdin, request.source), daemon=True)
         feeder.start()
-        status, headers = _head(out)
-        return HttpResponse(status, _rest(process, out, feeder), headers)
+        status, headers = _read_headers(out)
+        return HttpResponse(status, _stream(process, out, feeder), headers)
 
 
 def _cgi_variables(request: HttpRequest) -> dict[str, str]:
@@ -104,21 +113,20 @@ def _cgi_variables(request: HttpRequest) -> dict[str, str]:
 
 
 def _feed(pipe: IO[bytes], body: BodySource) -> None:
-    """git may stop reading when it has seen enough to refuse; the rest is read all the same,
-    because a client that still sends does not look at an answer."""
     try:
         with pipe:
             while chunk := body.read(CHUNK):
                 pipe.write(chunk)
     except BrokenPipeError:
+        # git has refused the request, but the client reads no response before it has sent all.
         while body.read(CHUNK):
             pass
 
 
-def _head(out: IO[bytes]) -> tuple[int, dict[str, str]]:
+def _read_headers(out: IO[bytes]) -> tuple[int, dict[str, str]]:
     status, headers = 200, dict[str, str]()
-    for raw in iter(out.readline, b""):
-        name, colon, value = raw.decode("latin-1").strip().partition(":")
+    for line in iter(out.readline, b""):
+        name, colon, value = line.decode("latin-1").strip().partition(":")
         if not colon:
             break
         if name.lower() == "status":
@@ -128,7 +136,7 @@ def _head(out: IO[bytes]) -> tuple[int, dict[str, str]]:
     return status, headers
 
 
-def _rest(
+def _stream(
     process: subprocess.Popen[bytes], out: BufferedReader, feeder: threading.Thread
 ) -> Iterator[bytes]:
     try:
@@ -138,3 +146,28 @@ def _rest(
         out.close()
         process.wait()
         feeder.join()
+
+
+def find_refusal(
+    request: HttpRequest, account: Account | None, settings: GitHubSettings
+) -> HttpResponse | None:
+    """Return the error response to a git request; None if it is allowed, or is not git's."""
+    match = GIT_PATH.fullmatch(request.path)
+    if match is None:
+        return None
+    name = unquote(match[1])
+    if name.lower() != settings.repository.lower():
+        return _plain_text(404, "Repository not found.")
+    if account is None and not settings.anonymous_git:
+        challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
+        return _plain_text(401, "Authentication required.", challenge)
+    is_push = RECEIVE_PACK in (match[2].strip("/"), request.parameters.get("service"))
+    if is_push and account and "contents" not in account.can_write:
+        return _plain_text(403, f"Permission to {name}.git denied to {account.login}.")
+    return None
+
+
+def _plain_text(status: int, text: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return an error response whose text git shows: it must be plain."""
+    content_type = {"Content-Type": "text/plain"}
+    return HttpResponse(status, f"{text}\n".encode(), content_type | dict(headers or {}))

@@ -1,4 +1,4 @@
-"""The bare repository behind the GitHub look-alike, as the questions that its API asks of it."""
+"""The bare repository of the GitHub test server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class CommitDetails:
 
 
 class BareRepository:
-    """Object ids do not change, so answers about them are kept."""
+    """The repository. Diffs and merge bases are cached by their commits' ids."""
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
@@ -53,10 +53,10 @@ class BareRepository:
 
     def refs(self) -> dict[str, str]:
         out = self.git.run("for-each-ref", "--format=%(objectname) %(refname)").out.decode()
-        return {name: sha for sha, name in (row.split(" ", 1) for row in out.splitlines())}
+        return {name: sha for sha, name in (line.split(" ", 1) for line in out.splitlines())}
 
     def commit_id(self, revision: str) -> str | None:
-        """The full id of a branch, tag or commit that is here."""
+        """Return the full id of a branch, tag or commit; None if there is none."""
         for candidate in (f"refs/heads/{revision}", f"refs/tags/{revision}", revision):
             spec = f"{candidate}^{{commit}}"
             done = self.git.run(
@@ -77,23 +77,17 @@ class BareRepository:
             self._bases[key] = done.out.decode().strip() if done.code == 0 else None
         return self._bases[key]
 
-    def is_ancestor(self, old: str, new: str) -> bool:
-        return self.git.run("merge-base", "--is-ancestor", old, new, check=False).code == 0
-
     def commits_between(self, base: str, head: str) -> list[str]:
-        """The commits of head that base has not, oldest first."""
+        """Return the commits of `head` that `base` lacks, oldest first."""
         out = self.git.run("rev-list", "--reverse", "--topo-order", f"{base}..{head}").out
         return out.decode().split()
 
     def update_ref(self, ref: str, new: str, old: str) -> bool:
-        """Compare and swap. `old` of zeros: the ref must not exist."""
+        """Compare and swap, and return if that worked. NO_COMMIT for a ref that must not exist."""
         return self.git.run("update-ref", ref, new, old, check=False).code == 0
 
-    def delete_ref(self, ref: str, old: str) -> bool:
-        return self.git.run("update-ref", "-d", ref, old, check=False).code == 0
-
     def changes(self, base: str, head: str) -> tuple[ChangedFile, ...]:
-        """`git diff base...head`: from their merge base to head."""
+        """Return the changes of `git diff base...head`."""
         key = (self.merge_base(base, head) or base, head)
         if key not in self._diffs:
             self._diffs[key] = self._read_changes(*key)
@@ -101,34 +95,34 @@ class BareRepository:
 
     def _read_changes(self, old: str, new: str) -> tuple[ChangedFile, ...]:
         raw = self.git.run(*DIFF, "--raw", "-z", old, new).out.decode("utf-8", "replace")
-        found = []
-        cells = iter(raw.split("\0"))
-        for row in cells:
-            if not row.startswith(":"):
+        files = []
+        fields = iter(raw.split("\0"))
+        for field in fields:
+            if not field.startswith(":"):
                 continue
-            *_, blob, status = row.split(" ")
-            old_path = next(cells)
-            path = next(cells) if status[0] in "RC" else old_path
+            *_, blob, letter = field.split(" ")
+            old_path = next(fields)
+            path = next(fields) if letter[0] in "RC" else old_path
             patch = self._patch(old, new, old_path, path)
-            word = STATUSES.get(status[0], "changed")
-            shown = patch.decode("utf-8", "replace")
-            found.append(ChangedFile(path, old_path, word, blob, shown, parse_hunks(patch)))
-        return tuple(found)
+            status = STATUSES.get(letter[0], "changed")
+            text = patch.decode("utf-8", "replace")
+            files.append(ChangedFile(path, old_path, status, blob, text, parse_hunks(patch)))
+        return tuple(files)
 
     def _patch(self, old: str, new: str, *paths: str) -> bytes:
-        named = [f":(literal){path}" for path in dict.fromkeys(paths)]
-        whole = self.git.run(*DIFF, "-p", "-U3", old, new, "--", *named).out
-        start = whole.find(b"\n@@ ") + 1
-        return whole[start:] if start else b""
+        pathspecs = [f":(literal){path}" for path in dict.fromkeys(paths)]
+        diff = self.git.run(*DIFF, "-p", "-U3", old, new, "--", *pathspecs).out
+        start = diff.find(b"\n@@ ") + 1
+        return diff[start:] if start else b""
 
     def edits(self, old: str, new: str, path: str) -> tuple[Hunk, ...]:
-        """The hunks without context between two commits' versions of a file."""
+        """Return the hunks, without context, between two commits' versions of a file."""
         args = (*DIFF, "-p", "-U0", old, new, "--", f":(literal){path}")
         return parse_hunks(self.git.run(*args).out)
 
     def commit(self, sha: str) -> CommitDetails:
-        form = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
-        out = self.git.run("show", "-s", f"--format={form}", sha).out.decode("utf-8", "replace")
+        layout = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
+        out = self.git.run("show", "-s", f"--format={layout}", sha).out.decode("utf-8", "replace")
         full, tree, parents, *people, message = out.split("\0")
         return CommitDetails(
             full,
@@ -139,22 +133,13 @@ class BareRepository:
             message.strip("\n"),
         )
 
-    def file(self, revision: str, path: str) -> tuple[str, bytes] | None:
-        """Blob id and bytes, or None for what is not a file there."""
-        spec = f"{revision}:{path}"
-        done = self.git.run("rev-parse", "--verify", "--quiet", spec, check=False)
-        sha = done.out.decode().strip()
-        if done.code or self.object_type(sha) != "blob":
-            return None
-        return sha, self.git.run("cat-file", "blob", sha).out
-
     def merge(self, base: str, head: str, message: str) -> str | None:
-        """The id of a new merge commit, or None on a conflict."""
+        """Return the id of a new merge commit, None on a conflict."""
         merged = self.git.run("merge-tree", "--write-tree", base, head, check=False)
         if merged.code:
             return None
         tree = merged.out.decode().splitlines()[0]
-        who = {"GIT_AUTHOR_NAME": "GitHub", "GIT_AUTHOR_EMAIL": "noreply@github.com"}
-        who |= {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.com"}
+        identity = {"GIT_AUTHOR_NAME": "GitHub", "GIT_AUTHOR_EMAIL": "noreply@github.com"}
+        identity |= {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.com"}
         args = ("commit-tree", tree, "-p", base, "-p", head, "-m", message)
-        return self.git.run(*args, extra_environ=who).out.decode().strip()
+        return self.git.run(*args, extra_environ=identity).out.decode().strip()

@@ -1,8 +1,9 @@
-"""HTTP messages of the GitHub test server: requests, replies, refusals, pages."""
+"""Requests, responses and errors of the GitHub test server's API."""
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,14 +13,14 @@ DOCS = "https://docs.github.com/rest"
 WRITES = frozenset({"contents", "pull_requests", "issues", "checks"})
 ACTIONS_BOT = "github-actions[bot]"
 PER_PAGE = 30
-MOST_PER_PAGE = 100
+MAX_PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The owner of a token, and the permissions with which it may write.
+    """The owner of a token, and the token's write permissions.
 
-    An account whose name ends in [bot] is an installation: `GET /user` refuses it.
+    A login that ends in [bot] is an app's. `GET /user` refuses it.
     """
 
     login: str
@@ -40,6 +41,10 @@ class ApiRequest:
     body: Any  # JSON
     account: Account | None
 
+    @property
+    def login(self) -> str:
+        return self.account.login if self.account else "ghost"
+
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
@@ -55,7 +60,7 @@ class ApiResponse:
 
 
 class GitHubErrorResponse(Exception):
-    """An answer that is an error."""
+    """A response with an error status."""
 
     def __init__(self, response: ApiResponse) -> None:
         super().__init__(response.body["message"])
@@ -91,47 +96,80 @@ def unprocessable(*errors: str) -> GitHubErrorResponse:
 
 
 def require_fields(
-    incoming: ApiRequest, required: Mapping[str, type], resource: str
+    request: ApiRequest, required: Mapping[str, type], resource: str
 ) -> dict[str, Any]:
-    """The body as an object that has these fields."""
-    if not isinstance(incoming.body, dict):
+    """Return the body, an object with these fields. Raises GitHubErrorResponse."""
+    if not isinstance(request.body, dict):
         raise error_response(400, "Problems parsing JSON")
     for name, kind in required.items():
-        if name not in incoming.body:
+        if name not in request.body:
             raise invalid_field(resource, name, f"{name} wasn't supplied", "missing_field")
-        if not isinstance(incoming.body[name], kind):
+        if not isinstance(request.body[name], kind):
             raise invalid_field(resource, name, f"{name} is not a {kind.__name__}", "invalid")
-    return incoming.body
+    return request.body
 
 
 def paginate(
-    incoming: ApiRequest, items: Sequence[Any], base_url: str, key: str = ""
+    request: ApiRequest, items: Sequence[Any], base_url: str, key: str = ""
 ) -> ApiResponse:
-    """One page of `items` with GitHub's Link header; under `key` with a count where it has one."""
-    size = _whole(incoming.query.get("per_page"), PER_PAGE, MOST_PER_PAGE)
-    number = _whole(incoming.query.get("page"), 1, 1_000_000)
+    """Return one page of `items` with GitHub's Link header.
+
+    The body is a list, or with `key` an object with the list and the total count.
+    """
+    size = _parse_number(request.query.get("per_page"), PER_PAGE, MAX_PER_PAGE)
+    number = _parse_number(request.query.get("page"), 1, 1_000_000)
     last = max(1, -(-len(items) // size))
-    shown = list(items[(number - 1) * size : number * size])
-    targets = {"prev": number - 1, "next": number + 1, "last": last, "first": 1}
-    if number <= 1:
-        targets = {name: at for name, at in targets.items() if name not in ("prev", "first")}
-    if number >= last:
-        targets = {name: at for name, at in targets.items() if name not in ("next", "last")}
-    kept = "".join(f"{k}={v}&" for k, v in incoming.query.items() if k not in ("page", "per_page"))
+    pages: dict[str, int] = {}
+    if number > 1:
+        pages |= {"prev": number - 1, "first": 1}
+    if number < last:
+        pages |= {"next": number + 1, "last": last}
+    query = "".join(f"{k}={v}&" for k, v in request.query.items() if k not in ("page", "per_page"))
     links = ", ".join(
-        f'<{base_url}{incoming.path}?{kept}per_page={size}&page={at}>; rel="{name}"'
-        for name, at in targets.items()
+        f'<{base_url}{request.path}?{query}per_page={size}&page={page}>; rel="{name}"'
+        for name, page in pages.items()
     )
-    body = {"total_count": len(items), key: shown} if key else shown
+    page_items = list(items[(number - 1) * size : number * size])
+    body = {"total_count": len(items), key: page_items} if key else page_items
     return ApiResponse(200, body, {"Link": links} if links else {})
 
 
-def _whole(text: str | None, default: int, most: int) -> int:
-    return min(int(text), most) if text and text.isdigit() and int(text) else default
+def _parse_number(text: str | None, default: int, maximum: int) -> int:
+    return min(int(text), maximum) if text and text.isdigit() and int(text) else default
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: re.Pattern[str]
+    endpoint: Callable[..., ApiResponse]  # (state, request, a str for each group of the path)
+    permissions: tuple[str, ...]  # one of these is needed; none for reading
+
+
+def route(target: str, endpoint: Callable[..., ApiResponse], *permissions: str) -> Route:
+    """Return the route of `METHOD /path`.
+
+    In the path `#` stands for a number, `*` for one segment and `**` for the rest.
+    """
+    method, path = target.split()
+    pattern = path.replace("**", "(.+)").replace("/*", "/([^/]+)").replace("#", "([0-9]{1,15})")
+    return Route(method, re.compile(pattern), endpoint, permissions)
+
+
+def dispatch(routes: Sequence[Route], path: str, state: object, request: ApiRequest) -> ApiResponse:
+    """Call the endpoint of the first route that matches. Raises GitHubErrorResponse."""
+    held = request.account.can_write if request.account else frozenset()
+    for candidate in routes:
+        match = candidate.path.fullmatch(path)
+        if match and candidate.method == request.method:
+            if candidate.permissions and not held.intersection(candidate.permissions):
+                raise forbidden()
+            return candidate.endpoint(state, request, *match.groups())
+    raise not_found()
 
 
 def find_token(request: HttpRequest) -> str | None:
-    """Return the token of `token X`, of `Bearer X`, or the password of basic authentication."""
+    """Return the token of `token X` or `Bearer X`, or the password of basic authentication."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() in ("token", "bearer"):
         return value.strip() or None
@@ -143,3 +181,11 @@ def find_token(request: HttpRequest) -> str | None:
         return None
     user, _, password = credentials.partition(":")
     return password or user or None
+
+
+def parse_json(body: object) -> Any:
+    """Return None for a body that is streamed, empty or not JSON."""
+    try:
+        return json.loads(body) if isinstance(body, bytes) and body else None
+    except ValueError:
+        return None

@@ -1,189 +1,222 @@
-"""Endpoints on the repository itself: refs, commits, files, comparisons, who may do what."""
+"""The repository, its commits and its users: their JSON and their endpoints."""
 
 import base64
-from fnmatch import fnmatchcase
+import hashlib
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from claude_batch.sandbox.github_server import serializers
-from claude_batch.sandbox.github_server.git_repository import NO_COMMIT
+from claude_batch.sandbox.github_server.git_repository import ChangedFile
 from claude_batch.sandbox.github_server.messages import (
     ApiRequest,
     ApiResponse,
-    GitHubErrorResponse,
     error_response,
     forbidden,
     not_found,
     paginate,
-    require_fields,
 )
 from claude_batch.sandbox.github_server.state import GitHubState
 
-WINDOW = {"limit": 1000, "remaining": 999, "reset": 4_102_444_800, "used": 1}
+Json = dict[str, Any]
+EPOCH = "2020-01-01T00:00:00Z"  # the creation of users, the repository and apps
+RATE_LIMIT = {"limit": 1000, "remaining": 999, "reset": 4_102_444_800, "used": 1}
+COMPARISONS = {
+    (False, False): "identical",
+    (True, False): "ahead",
+    (False, True): "behind",
+    (True, True): "diverged",
+}
+
+USER_LINKS = (
+    "followers following gists starred subscriptions organizations repos events received_events"
+)
+USER_COUNTS = ("followers", "following", "public_gists", "public_repos")
+USER_NULLS = ("bio", "blog", "company", "email", "hireable", "location", "name")
+
+REPOSITORY_LINKS = (
+    "archive assignees blobs branches collaborators comments commits compare contents "
+    "contributors deployments downloads events forks git_commits git_refs git_tags hooks "
+    "issue_comment issue_events issues keys labels languages merges milestones notifications "
+    "pulls releases stargazers statuses subscribers subscription tags teams trees"
+)
+REPOSITORY_COUNTS = (
+    *("forks", "forks_count", "open_issues", "open_issues_count", "size", "stargazers_count"),
+    *("watchers", "watchers_count", "network_count", "subscribers_count"),
+)
+REPOSITORY_FEATURES = ("has_issues", "has_projects", "has_wiki", "has_downloads")
+REPOSITORY_DENIALS = ("private", "has_pages", "has_discussions", "archived", "disabled")
+REPOSITORY_NULLS = ("description", "homepage", "language", "mirror_url", "license")
 
 
-def user(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
-    if incoming.account is None or incoming.account.is_bot:
+def node_id(*parts: object) -> str:
+    return base64.b64encode(":".join(map(str, parts)).encode()).decode()
+
+
+def stable_id(text: str) -> int:
+    """Return a number that is the same in every run."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) or 1
+
+
+def pick_fields(record: object, *names: str) -> Json:
+    """Return the fields of a record whose JSON has the same names."""
+    return {name: getattr(record, name) for name in names}
+
+
+def user_json(state: GitHubState, login: str) -> Json:
+    url = f"{state.url}/users/{quote(login)}"
+    return {
+        "login": login,
+        "id": stable_id(login),
+        "node_id": node_id("User", login),
+        "avatar_url": f"{state.url}/avatars/{stable_id(login)}",
+        "gravatar_id": "",
+        "url": url,
+        "html_url": url,
+        **{f"{name}_url": f"{url}/{name}" for name in USER_LINKS.split()},
+        "type": "Bot" if login.endswith("[bot]") else "User",
+        "site_admin": False,
+    }
+
+
+def repository_json(state: GitHubState, owner: str) -> Json:
+    """Return the repository of `owner`; those of others are forks."""
+    full_name = f"{owner}/{state.name}"
+    url, site = f"{state.url}/repos/{full_name}", f"{state.url}/{full_name}"
+    return {
+        "id": stable_id(full_name),
+        "node_id": node_id("Repository", full_name),
+        "name": state.name,
+        "full_name": full_name,
+        "owner": user_json(state, owner),
+        "url": url,
+        "html_url": site,
+        **{f"{name}_url": f"{url}/{name}" for name in REPOSITORY_LINKS.split()},
+        **dict.fromkeys(("clone_url", "git_url", "ssh_url"), f"{site}.git"),
+        "svn_url": site,
+        "fork": owner != state.owner,
+        "default_branch": state.settings.default_branch,
+        **dict.fromkeys(REPOSITORY_FEATURES, True),
+        **dict.fromkeys(REPOSITORY_DENIALS, False),
+        **dict.fromkeys(REPOSITORY_NULLS),
+        **dict.fromkeys(REPOSITORY_COUNTS, 0),
+        **dict.fromkeys(("pushed_at", "created_at", "updated_at"), EPOCH),
+    }
+
+
+def file_json(state: GitHubState, file: ChangedFile, head: str) -> Json:
+    signs = [line.sign for hunk in file.hunks for line in hunk.lines]
+    path = f"{head}/{file.path}".replace(" ", "%20")
+    fields: Json = {
+        "sha": file.blob,
+        "filename": file.path,
+        "status": file.status,
+        "additions": signs.count("+"),
+        "deletions": signs.count("-"),
+        "changes": signs.count("+") + signs.count("-"),
+        "blob_url": f"{state.site_url}/blob/{path}",
+        "raw_url": f"{state.site_url}/raw/{path}",
+        "contents_url": f"{state.api_url}/contents/{path}",
+    }
+    if file.patch:
+        fields["patch"] = file.patch
+    if file.old_path != file.path:
+        fields["previous_filename"] = file.old_path
+    return fields
+
+
+def commit_json(state: GitHubState, sha: str) -> Json:
+    commit = state.bare.commit(sha)
+    api, site = state.api_url, state.site_url
+    unsigned = dict.fromkeys(("signature", "payload", "verified_at"))
+    return {
+        "sha": sha,
+        "node_id": node_id("Commit", sha),
+        "url": f"{api}/commits/{sha}",
+        "html_url": f"{site}/commit/{sha}",
+        "comments_url": f"{api}/commits/{sha}/comments",
+        "commit": {
+            "url": f"{api}/git/commits/{sha}",
+            "author": pick_fields(commit.author, "name", "email", "date"),
+            "committer": pick_fields(commit.committer, "name", "email", "date"),
+            "message": commit.message,
+            "comment_count": 0,
+            "tree": {"sha": commit.tree, "url": f"{api}/git/trees/{commit.tree}"},
+            "verification": {"verified": False, "reason": "unsigned", **unsigned},
+        },
+        # No account has the address.
+        "author": {},
+        "committer": {},
+        "parents": [
+            {"sha": parent, "url": f"{api}/commits/{parent}", "html_url": f"{site}/commit/{parent}"}
+            for parent in commit.parents
+        ],
+    }
+
+
+def get_user(state: GitHubState, request: ApiRequest) -> ApiResponse:
+    if request.account is None or request.account.is_bot:
         raise forbidden()
-    return ApiResponse(200, serializers.whole_user(desk, incoming.account.login))
+    fields = user_json(state, request.account.login)
+    fields |= dict.fromkeys(USER_NULLS) | dict.fromkeys(USER_COUNTS, 0)
+    fields |= {"created_at": EPOCH, "updated_at": EPOCH, "user_view_type": "public"}
+    return ApiResponse(200, fields)
 
 
-def rate_limit(_: GitHubState, __: ApiRequest) -> ApiResponse:
-    return ApiResponse(200, {"resources": {"core": WINDOW, "search": WINDOW}, "rate": WINDOW})
+def get_rate_limit(_: GitHubState, __: ApiRequest) -> ApiResponse:
+    limits = {"core": RATE_LIMIT, "search": RATE_LIMIT}
+    return ApiResponse(200, {"resources": limits, "rate": RATE_LIMIT})
 
 
-def get(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
-    push = bool(incoming.account and "contents" in incoming.account.can_write)
+def get_repository(state: GitHubState, request: ApiRequest) -> ApiResponse:
+    push = bool(request.account and "contents" in request.account.can_write)
     rights = {"admin": False, "maintain": False, "push": push, "triage": push, "pull": True}
-    return ApiResponse(200, serializers.repository(desk) | {"permissions": rights})
+    return ApiResponse(200, repository_json(state, state.owner) | {"permissions": rights})
 
 
-def permission(desk: GitHubState, _: ApiRequest, login: str) -> ApiResponse:
-    """The owner is an admin; nobody who is not named as a collaborator may write."""
-    known = {desk.owner: "admin", **desk.settings.collaborators}
-    role = known.get(unquote(login), "read")
-    word = {"maintain": "write", "triage": "read"}.get(role, role)
-    shape = {"permission": word, "role_name": role, "user": serializers.user(desk, unquote(login))}
-    return ApiResponse(200, shape)
+def get_permission(state: GitHubState, _: ApiRequest, login: str) -> ApiResponse:
+    """The owner is an admin. Accounts that are not collaborators may read."""
+    login = unquote(login)
+    roles = {state.owner: "admin", **state.settings.collaborators}
+    role = roles.get(login, "read")
+    permission = {"maintain": "write", "triage": "read"}.get(role, role)
+    user = user_json(state, login)
+    return ApiResponse(200, {"permission": permission, "role_name": role, "user": user})
 
 
-def commit(desk: GitHubState, _: ApiRequest, revision: str) -> ApiResponse:
-    sha = desk.bare.commit_id(unquote(revision))
+def get_commit(state: GitHubState, _: ApiRequest, revision: str) -> ApiResponse:
+    sha = state.bare.commit_id(unquote(revision))
     if sha is None:
         raise error_response(422, f"No commit found for SHA: {revision}")
-    parents = desk.bare.commit(sha).parents
-    files = desk.bare.changes(parents[0], sha) if parents else ()
-    entries = [serializers.changed_file(desk, each, sha) for each in files]
-    return ApiResponse(200, serializers.commit(desk, sha) | {"files": entries})
+    parents = state.bare.commit(sha).parents
+    files = state.bare.changes(parents[0], sha) if parents else ()
+    entries = [file_json(state, file, sha) for file in files]
+    return ApiResponse(200, commit_json(state, sha) | {"files": entries})
 
 
-def contents(desk: GitHubState, incoming: ApiRequest, path: str) -> ApiResponse:
-    """Files only."""
-    path, revision = unquote(path), incoming.query.get("ref", desk.settings.default_branch)
-    sha = desk.bare.commit_id(revision)
-    found = desk.bare.file(sha, path) if sha else None
-    if found is None:
-        raise not_found()
-    blob, text = found
-    api, site = f"{desk.url}/repos/{desk.repository}", f"{desk.url}/{desk.repository}"
-    url = f"{api}/contents/{path.replace(' ', '%20')}?ref={revision}"
-    links = {"self": url, "git": f"{api}/git/blobs/{blob}", "html": f"{site}/blob/{sha}"}
-    body = {
-        "type": "file",
-        "encoding": "base64",
-        "size": len(text),
-        "name": path.rpartition("/")[2],
-        "path": path,
-        "content": base64.encodebytes(text).decode(),
-        "sha": blob,
-        "url": url,
-        "git_url": links["git"],
-        "html_url": links["html"],
-        "download_url": f"{site}/raw/{sha}",
-        "_links": links,
-    }
-    return ApiResponse(200, body)
-
-
-def compare(desk: GitHubState, incoming: ApiRequest, basehead: str) -> ApiResponse:
+def compare_commits(state: GitHubState, request: ApiRequest, basehead: str) -> ApiResponse:
+    """`basehead` is BASE...HEAD."""
     base, dots, head = unquote(basehead).partition("...")
-    old, new = (desk.bare.commit_id(each) if each else None for each in (base, head))
+    old, new = (state.bare.commit_id(name) if name else None for name in (base, head))
     if not dots or old is None or new is None:
         raise not_found()
-    middle = desk.bare.merge_base(old, new)
-    if middle is None:
+    merge_base = state.bare.merge_base(old, new)
+    if merge_base is None:
         raise error_response(404, f"No common ancestor between {base} and {head}.")
-    ahead, behind = desk.bare.commits_between(old, new), desk.bare.commits_between(new, old)
-    words = {(0, 0): "identical", (1, 0): "ahead", (0, 1): "behind", (1, 1): "diverged"}
-    shown = paginate(incoming, [serializers.commit(desk, sha) for sha in ahead], desk.url)
-    url = f"{desk.url}/{desk.repository}/compare/{old}...{new}"
+    ahead, behind = state.bare.commits_between(old, new), state.bare.commits_between(new, old)
+    page = paginate(request, [commit_json(state, sha) for sha in ahead], state.url)
+    url = f"{state.site_url}/compare/{old}...{new}"
     body = {
-        "url": f"{desk.url}/repos/{desk.repository}/compare/{old}...{new}",
+        "url": f"{state.api_url}/compare/{old}...{new}",
         "html_url": url,
         "permalink_url": url,
         "diff_url": f"{url}.diff",
         "patch_url": f"{url}.patch",
-        "base_commit": serializers.commit(desk, old),
-        "merge_base_commit": serializers.commit(desk, middle),
-        "status": words[bool(ahead), bool(behind)],
+        "base_commit": commit_json(state, old),
+        "merge_base_commit": commit_json(state, merge_base),
+        "status": COMPARISONS[bool(ahead), bool(behind)],
         "ahead_by": len(ahead),
         "behind_by": len(behind),
         "total_commits": len(ahead),
-        "commits": shown.body,
-        "files": [
-            serializers.changed_file(desk, each, new) for each in desk.bare.changes(old, new)
-        ],
+        "commits": page.body,
+        "files": [file_json(state, file, new) for file in state.bare.changes(old, new)],
     }
-    return ApiResponse(200, body, shown.headers)
-
-
-def _ref(desk: GitHubState, name: str) -> str:
-    sha = desk.bare.refs().get(name)
-    if sha is None:
-        raise not_found()
-    return sha
-
-
-def _refuse_ruled(desk: GitHubState, name: str) -> None:
-    if any(fnmatchcase(name, pattern) for pattern in desk.settings.refused_refs):
-        raise error_response(
-            422, "Repository rule violations found\n\nCannot update this protected ref."
-        )
-
-
-def get_ref(desk: GitHubState, _: ApiRequest, name: str) -> ApiResponse:
-    full = f"refs/{unquote(name)}"
-    return ApiResponse(200, serializers.git_ref(desk, full, _ref(desk, full)))
-
-
-def matching_refs(desk: GitHubState, incoming: ApiRequest, name: str) -> ApiResponse:
-    start = f"refs/{unquote(name)}"
-    found = {each: sha for each, sha in desk.bare.refs().items() if each.startswith(start)}
-    return paginate(
-        incoming, [serializers.git_ref(desk, *each) for each in found.items()], desk.url
-    )
-
-
-def _known_object(desk: GitHubState, body: dict[str, Any]) -> str:
-    sha: str = body["sha"]
-    if desk.bare.object_type(sha) is None:
-        raise error_response(422, "Object does not exist")
-    return sha
-
-
-def create_ref(desk: GitHubState, incoming: ApiRequest) -> ApiResponse:
-    body = require_fields(incoming, {"ref": str, "sha": str}, "Reference")
-    name, sha = body["ref"], _known_object(desk, body)
-    _refuse_ruled(desk, name)
-    if not name.startswith("refs/") or name.count("/") < 2:
-        raise error_response(
-            422, "Reference name must start with 'refs' and have at least two slashes"
-        )
-    if not desk.bare.update_ref(name, sha, NO_COMMIT):
-        raise error_response(422, "Reference already exists")
-    return ApiResponse(201, serializers.git_ref(desk, name, sha))
-
-
-def edit_ref(desk: GitHubState, incoming: ApiRequest, name: str) -> ApiResponse:
-    """Compare and swap on ancestry, unless forced."""
-    full = f"refs/{unquote(name)}"
-    body = require_fields(incoming, {"sha": str}, "Reference")
-    sha = _known_object(desk, body)
-    _refuse_ruled(desk, full)
-    try:
-        old = _ref(desk, full)
-    except GitHubErrorResponse as error:
-        raise error_response(422, "Reference does not exist") from error
-    forward = body.get("force") is True or desk.bare.is_ancestor(old, sha)
-    if not forward or not desk.bare.update_ref(full, sha, old):
-        raise error_response(422, "Update is not a fast forward")
-    return ApiResponse(200, serializers.git_ref(desk, full, sha))
-
-
-def delete_ref(desk: GitHubState, _: ApiRequest, name: str) -> ApiResponse:
-    full = f"refs/{unquote(name)}"
-    _refuse_ruled(desk, full)
-    sha = desk.bare.refs().get(full)
-    if sha is None or not desk.bare.delete_ref(full, sha):
-        raise error_response(422, "Reference does not exist")
-    return ApiResponse(204)
+    return ApiResponse(200, body, page.headers)

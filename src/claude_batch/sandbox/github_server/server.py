@@ -1,23 +1,24 @@
-"""A look-alike of GitHub on this machine: its REST API and git over HTTP on one port.
+"""A test server with GitHub's REST API, two GraphQL documents, and git over HTTP on one port.
 
-The git data is a real bare repository, so pushes, pull requests and diffs are what they are;
-reviews are held to GitHub's rules about diffs. Nothing is kept on disk but that repository.
+The git data is a real bare repository. Reviews follow GitHub's rules about diffs. Everything
+beside the repository is in memory.
 """
 
-import json
-import re
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 from claude_batch.sandbox.demo.conversation import ConversationItem, build_conversation
-from claude_batch.sandbox.github_server import comments, pulls, threads
-from claude_batch.sandbox.github_server.git_http import RECEIVE_PACK, GitServer, write_hook
+from claude_batch.sandbox.github_server import checks, comments, pulls, repository, reviews, threads
+from claude_batch.sandbox.github_server.git_http import (
+    GIT_PATH,
+    GitServer,
+    find_refusal,
+    write_hook,
+)
 from claude_batch.sandbox.github_server.git_repository import BareRepository
 from claude_batch.sandbox.github_server.messages import (
     ACTIONS_BOT,
@@ -25,10 +26,13 @@ from claude_batch.sandbox.github_server.messages import (
     ApiRequest,
     ApiResponse,
     GitHubErrorResponse,
+    Route,
+    dispatch,
     error_response,
     find_token,
+    parse_json,
+    route,
 )
-from claude_batch.sandbox.github_server.routes import answer
 from claude_batch.sandbox.github_server.state import GitHubSettings, GitHubState
 from claude_batch.sandbox.http_messages import (
     Fault,
@@ -40,10 +44,46 @@ from claude_batch.sandbox.http_messages import (
 )
 from claude_batch.sandbox.http_server import SandboxServer, utc_now
 
-ENTERPRISE_ROOT = "/api/v3"  # also taken, because clients of GHES put it before every path
+# The paths of GitHub Enterprise Server are accepted too.
+ENTERPRISE_ROOT = "/api/v3"
 ENTERPRISE_GRAPHQL = "/api/graphql"
-GIT_PATH = re.compile(r"/([^/]+/[^/]+?)(?:\.git)?(/(?:info/refs|git-upload-pack|git-receive-pack))")
 BOT = Account(ACTIONS_BOT)
+COMMENTING = ("pull_requests", "issues")
+
+GLOBAL_ROUTES: tuple[Route, ...] = (
+    route("GET /user", repository.get_user),
+    route("GET /rate_limit", repository.get_rate_limit),
+    route("POST /graphql", threads.answer_graphql),
+)
+REPOSITORY_ROUTES = (
+    route("GET /", repository.get_repository),
+    route("GET /collaborators/*/permission", repository.get_permission),
+    route("GET /pulls", pulls.list_pulls),
+    route("POST /pulls", pulls.create_pull, "pull_requests"),
+    route("GET /pulls/#", pulls.get_pull),
+    route("PATCH /pulls/#", pulls.edit_pull, "pull_requests"),
+    route("GET /pulls/#/files", pulls.list_files),
+    route("GET /pulls/#/commits", pulls.list_commits),
+    route("GET /pulls/#/reviews", reviews.list_reviews),
+    route("POST /pulls/#/reviews", reviews.create_review, "pull_requests"),
+    route("GET /pulls/#/comments", comments.list_review_comments),
+    route("POST /pulls/#/comments", reviews.create_review_comment, "pull_requests"),
+    route("POST /pulls/#/comments/#/replies", comments.create_reply, "pull_requests"),
+    route("GET /pulls/comments/#", comments.get_review_comment),
+    route("PATCH /pulls/comments/#", comments.edit_review_comment, "pull_requests"),
+    route("GET /pulls/comments/#/reactions", comments.list_reactions),
+    route("GET /issues/#/comments", comments.list_issue_comments),
+    route("POST /issues/#/comments", comments.create_issue_comment, *COMMENTING),
+    route("GET /issues/comments/#", comments.get_issue_comment),
+    route("PATCH /issues/comments/#", comments.edit_issue_comment, *COMMENTING),
+    route("POST /check-runs", checks.create_check, "checks"),
+    route("GET /check-runs/#", checks.get_check),
+    route("PATCH /check-runs/#", checks.edit_check, "checks"),
+    route("GET /check-runs/#/annotations", checks.list_annotations),
+    route("GET /commits/**/check-runs", checks.list_checks),
+    route("GET /commits/**", repository.get_commit),
+    route("GET /compare/**", repository.compare_commits),
+)
 
 
 class GitHubServer(SandboxServer):
@@ -97,12 +137,15 @@ class GitHubServer(SandboxServer):
         draft: bool = False,
         labels: Sequence[str] = (),
     ) -> int:
-        """The new pull request's number. `head` is a branch, or owner:branch: that one is a
-        fork's, and lives here under refs/forks/OWNER/heads/BRANCH. Raises GitHubErrorResponse."""
+        """Return the number of the new pull request. Raises GitHubErrorResponse.
+
+        `head` is a branch, or owner:branch of a fork. The fork's branch is in this repository
+        as refs/forks/OWNER/heads/BRANCH.
+        """
         with self._lock:
-            record = pulls.blank_pull(self._state, title, head, base, author)
-            record = replace(record, body=body, draft=draft, labels=tuple(labels))
-            return pulls.open_pull(self._state, record).number
+            pull = pulls.new_pull(self._state, title, head, base, author)
+            pull = replace(pull, body=body, draft=draft, labels=tuple(labels))
+            return pulls.open_pull(self._state, pull).number
 
     def merge(self, number: int) -> str:
         """Merge a pull request and return the id of the merge commit.
@@ -111,38 +154,38 @@ class GitHubServer(SandboxServer):
         """
         with self._lock:
             self._state.follow_refs()
-            return pulls.merge(self._state, number).merge_commit or ""
+            return pulls.merge_pull(self._state, number)
 
     def close(self, number: int) -> None:
-        """Without merging."""
+        """Close a pull request without merging it."""
         with self._lock:
             pull = self._state.pull(number)
             pull.closed_at = pull.closed_at or self._state.timestamp()
 
     def conversation(self, number: int) -> tuple[ConversationItem, ...]:
-        """Everything on a pull request, in the order in which it was said."""
+        """Return the comments and checks of a pull request, oldest first."""
         with self._lock:
             self._state.follow_refs()
             return build_conversation(self._state, number)
 
     def react(self, comment_id: int, login: str, content: str) -> None:
-        """A person's reaction to a review comment: +1, -1, laugh, … Raises GitHubErrorResponse."""
+        """React to a review comment with +1, -1, laugh, … Raises GitHubErrorResponse."""
         with self._lock:
             threads.react(self._state, comment_id, login, content)
 
     def reply(self, comment_id: int, login: str, body: str) -> int:
-        """A person's reply to a review comment; its id. Raises GitHubErrorResponse."""
+        """Reply to a review comment and return the reply's id. Raises GitHubErrorResponse."""
         with self._lock:
             first = self._state.review_comment(comment_id)
-            return comments.say_in_thread(self._state, first, login, body).id
+            return comments.add_reply(self._state, first, login, body).id
 
     def resolve(self, comment_id: int, login: str) -> None:
-        """A person resolves the thread of a review comment. Raises GitHubErrorResponse."""
+        """Resolve the thread of a review comment. Raises GitHubErrorResponse."""
         with self._lock:
             threads.resolve(self._state, comment_id, login)
 
     def find_fault(self, request: HttpRequest) -> Fault | None:
-        # git sends each first request without its token. Such a request uses up no fault.
+        # git sends each first request without its token. No fault is spent on it.
         return None if self._refuse_git(request) else super().find_fault(request)
 
     def respond(self, request: HttpRequest) -> HttpResponse:
@@ -163,12 +206,7 @@ class GitHubServer(SandboxServer):
         entry = replace(entry, query=request.query, headers=headers)
         if GIT_PATH.fullmatch(request.path) or response is None:
             return entry
-        answer = (
-            json.loads(response.body)
-            if response.body and isinstance(response.body, bytes)
-            else None
-        )
-        return replace(entry, body=_parse_body(request), answer=answer)
+        return replace(entry, body=parse_json(request.body), answer=parse_json(response.body))
 
     def _account(self, request: HttpRequest) -> Account | None:
         token = find_token(request)
@@ -188,8 +226,13 @@ class GitHubServer(SandboxServer):
         path = "/graphql" if path == ENTERPRISE_GRAPHQL else path
         with self._lock:
             self._state.follow_refs()
-            call = ApiRequest(request.method, path, request.parameters, body, account)
-            return answer(self._state, call)
+            return self._route(ApiRequest(request.method, path, request.parameters, body, account))
+
+    def _route(self, request: ApiRequest) -> ApiResponse:
+        routes, path, prefix = GLOBAL_ROUTES, request.path, f"/repos/{self.repository}"
+        if path.lower().startswith(prefix.lower()):
+            routes, path = REPOSITORY_ROUTES, path[len(prefix) :] or "/"
+        return dispatch(routes, path, self._state, request)
 
     def _respond_to_git(self, request: HttpRequest, path: str) -> HttpResponse:
         refusal = self._refuse_git(request)
@@ -201,32 +244,4 @@ class GitHubServer(SandboxServer):
         return self._git.serve(request, path, account.login if account else "anonymous")
 
     def _refuse_git(self, request: HttpRequest) -> HttpResponse | None:
-        """Return the error response to a request of git, None if it is allowed or another one."""
-        match = GIT_PATH.fullmatch(request.path)
-        if match is None:
-            return None
-        account, repository = self._account(request), unquote(match[1])
-        if repository.lower() != self.repository.lower():
-            return _plain_text(404, "Repository not found.")
-        if account is None and not self.settings.anonymous_git:
-            challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
-            return _plain_text(401, "Authentication required.", challenge)
-        is_push = RECEIVE_PACK in (match[2].strip("/"), request.parameters.get("service"))
-        if is_push and account and "contents" not in account.can_write:
-            denied = f"Permission to {repository}.git denied to {account.login}."
-            return _plain_text(403, denied)
-        return None
-
-
-def _parse_body(request: HttpRequest) -> Any:
-    try:
-        return request.json()
-    except ValueError:
-        return None
-
-
-def _plain_text(status: int, text: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    # git shows its user the text of an error only if it is plain.
-    return HttpResponse(
-        status, f"{text}\n".encode(), {"Content-Type": "text/plain", **(headers or {})}
-    )
+        return find_refusal(request, self._account(request), self.settings)

@@ -14,11 +14,11 @@ from claude_batch.sandbox.github_server.messages import Account, not_found
 
 @dataclass(frozen=True, slots=True)
 class GitHubSettings:
-    """Settings that an administrator would make.
+    """The settings of the repository and its accounts.
 
-    `tokens` maps each token to its account; None takes every token for GITHUB_TOKEN's.
+    `tokens` maps each token to its account; None accepts every token as GITHUB_TOKEN's.
     `collaborators` maps logins to admin, maintain, write, triage or read; the owner is an admin.
-    `refused_refs` are patterns of full refs that a ruleset protects: no push, no API write.
+    `refused_refs` are patterns of full refs that a ruleset protects from pushes.
     """
 
     repository: str = "acme/shop"
@@ -120,14 +120,14 @@ class CheckRun:
 
 
 class GitHubState:
-    """Everything that the endpoints share. Whoever calls it holds the hub's lock."""
+    """The records that the endpoints share. A caller holds the server's lock."""
 
     def __init__(
-        self, bare: BareRepository, setup: GitHubSettings, url: str, now: Callable[[], datetime]
+        self, bare: BareRepository, settings: GitHubSettings, url: str, now: Callable[[], datetime]
     ) -> None:
         self.bare = bare
-        self.settings = setup
-        self.owner, self.name = setup.repository.split("/")
+        self.settings = settings
+        self.owner, self.name = settings.repository.split("/")
         self.url = url
         self.now = now
         self.pulls: dict[int, PullRecord] = {}
@@ -136,12 +136,22 @@ class GitHubState:
         self.issue_comments: dict[int, IssueComment] = {}
         self.check_runs: dict[int, CheckRun] = {}
         self.reactions: dict[int, list[CommentReaction]] = {}  # by review comment
-        self.resolved: dict[int, str] = {}  # by the first comment of a thread: who resolved it
+        self.resolved: dict[int, str] = {}  # login by the first comment of a thread
         self._ids = itertools.count(1001)
 
     @property
     def repository(self) -> str:
         return self.settings.repository
+
+    @property
+    def api_url(self) -> str:
+        """The URL of the repository's API."""
+        return f"{self.url}/repos/{self.repository}"
+
+    @property
+    def site_url(self) -> str:
+        """The URL of the repository's web page."""
+        return f"{self.url}/{self.repository}"
 
     def timestamp(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -165,11 +175,11 @@ class GitHubState:
         return self.issue_comments[int(number)]
 
     def branch_ref(self, owner: str, ref: str) -> str:
-        """The ref of a branch here. Branches of forks have a namespace of their own."""
+        """Return the ref of a branch. A fork's branches have their own namespace."""
         return f"refs/heads/{ref}" if owner == self.owner else f"refs/forks/{owner}/heads/{ref}"
 
     def follow_refs(self) -> None:
-        """Open pull requests follow their branches; one whose head is gone is closed."""
+        """Move open pull requests to their branches' commits; close those without a head."""
         refs = self.bare.refs()
         for pull in self.pulls.values():
             if pull.closed_at is None:
@@ -193,20 +203,24 @@ class GitHubState:
     def changes(self, pull: PullRecord) -> tuple[ChangedFile, ...]:
         return self.bare.changes(pull.base_sha, pull.head_sha)
 
-    def current_lines(self, remark: ReviewComment) -> tuple[int | None, int | None]:
-        """First and last line at the head of today; the last is None when it is outdated."""
-        pull = self.pulls[remark.pull]
-        if remark.line is None or remark.commit_id == pull.head_sha:
-            return remark.start_line, remark.line
-        touched = next((each for each in self.changes(pull) if each.path == remark.path), None)
-        if touched is None:
-            return None, None
-        start, line = self._carried(remark, remark.start_line), self._carried(remark, remark.line)
-        gone = line is None or find_hunk(touched.hunks, remark.side, line) is None
-        return (None, None) if gone else (start, line)
+    def current_lines(self, comment: ReviewComment) -> tuple[int | None, int | None]:
+        """Return the first and last line at the current head, None twice for an outdated comment.
 
-    def _carried(self, remark: ReviewComment, line: int | None) -> int | None:
-        head = self.pulls[remark.pull].head_sha
-        if line is None or remark.side is Side.LEFT:
+        On a whole file, the last is None too.
+        """
+        pull = self.pulls[comment.pull]
+        if comment.line is None or comment.commit_id == pull.head_sha:
+            return comment.start_line, comment.line
+        file = next((file for file in self.changes(pull) if file.path == comment.path), None)
+        if file is None:
+            return None, None
+        start = self._shift(comment, comment.start_line)
+        line = self._shift(comment, comment.line)
+        is_outdated = line is None or find_hunk(file.hunks, comment.side, line) is None
+        return (None, None) if is_outdated else (start, line)
+
+    def _shift(self, comment: ReviewComment, line: int | None) -> int | None:
+        head = self.pulls[comment.pull].head_sha
+        if line is None or comment.side is Side.LEFT:
             return line
-        return shift_line(line, self.bare.edits(remark.commit_id, head, remark.path))
+        return shift_line(line, self.bare.edits(comment.commit_id, head, comment.path))
