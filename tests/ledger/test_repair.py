@@ -188,7 +188,9 @@ def test_what_cannot_be_repaired_is_told_in_money(tmp_path: Path) -> None:
         "lost as well: intent",
     ]
     assert said[nobody_knows] == "none of its lines can be read, so nobody can say what they were"
-    assert "findings of intent i2 cannot be posted" in said[f"answers/i2/0-{'0' * 16}.jsonl.gz"]
+    assert said[f"answers/i2/0-{'0' * 16}.jsonl.gz"] == (
+        "findings of intent i2 cannot be posted; its tasks may be sent again"
+    )
 
 
 def test_a_later_ledger_is_left_to_a_later_version(patient: Patient) -> None:

@@ -1,6 +1,7 @@
 """`prune`: delete findings of closed pull requests, fold old log files, and squash the history.
 
-Ids, costs and statuses stay, so receipts and deduplication do not change.
+Ids, costs and statuses stay, so receipts do not change. A task whose findings are gone is sent
+again if it is submitted again.
 """
 
 from collections.abc import Iterator

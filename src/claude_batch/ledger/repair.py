@@ -150,7 +150,7 @@ def describe_lost_file(path: str, content: bytes) -> LostFile:
     if SHARD.fullmatch(path):
         _, intent, _ = path.split("/")
         return LostFile(
-            path, f"findings of intent {intent} cannot be posted; nothing is paid again"
+            path, f"findings of intent {intent} cannot be posted; its tasks may be sent again"
         )
     consequence = "; ".join(_describe_loss(list(_readable_events(content))))
     return LostFile(
