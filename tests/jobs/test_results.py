@@ -47,7 +47,7 @@ def test_one_item_for_each_task(rig: Rig) -> None:
     assert (document["succeeded"], document["failed"], document["total"]) == (2, 0, 2)
     first, second = document["items"]
     assert first["id"] in job.readings
-    assert first["custom_id"] == second["custom_id"] == rig.server.requests()[0][1]
+    assert first["custom_id"] == second["custom_id"] == next(rig.server.submitted())[1]
     assert [finding["title"] for finding in first["findings"]] == ["About a = 1"]
     assert [finding["outcome"] for finding in first["findings"]] == ["unposted"]
     assert (second["findings"], "error" in second) == ([], False)

@@ -14,8 +14,6 @@ from claude_batch.waiting.settings import WaitingSettings
 from rig import REPO, Reviewer, Rig, open_rig
 from scratch import Work
 
-NEVER = "0" * 16
-
 
 @pytest.fixture
 def rig(work: Work) -> Iterator[Rig]:

@@ -77,7 +77,7 @@ def list_command(
     limit: Annotated[int, typer.Option(min=1, help="Show so many at most.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="Skip so many.")] = 0,
     everything: Annotated[bool, typer.Option("--all", help="Deleted jobs too.")] = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """List jobs, the newest first."""
@@ -98,9 +98,7 @@ def list_command(
 
 
 @app.command()
-def show(
-    job_id: JobId, output_format: FormatFlag = Format.text, directory: Directory = HERE
-) -> None:
+def show(job_id: JobId, output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Show one job and its progress."""
     _, config, ledgers = open_with_ledgers(directory)
     ledger, found = locate_job(ledgers, job_id)
@@ -110,9 +108,7 @@ def show(
 
 
 @app.command()
-def results(
-    job_id: JobId, output_format: FormatFlag = Format.text, directory: Directory = HERE
-) -> None:
+def results(job_id: JobId, output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Show the answer to each task of a job."""
     _, config, ledgers = open_with_ledgers(directory)
     ledger, found = locate_job(ledgers, job_id)
@@ -126,7 +122,7 @@ def wait(
     job_id: JobId,
     interval: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = 30,
     deadline: Annotated[float | None, typer.Option(min=0, help="Seconds to wait.")] = None,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Collect until a job has ended."""
@@ -147,9 +143,7 @@ def wait(
 
 
 @app.command()
-def cancel(
-    job_id: JobId, output_format: FormatFlag = Format.text, directory: Directory = HERE
-) -> None:
+def cancel(job_id: JobId, output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Cancel a job and the batches only it needs."""
     manager, anthropic = _open_manager(directory)
     result = manager.cancel(job_id, anthropic)
@@ -157,9 +151,7 @@ def cancel(
 
 
 @app.command()
-def retry(
-    job_id: JobId, output_format: FormatFlag = Format.text, directory: Directory = HERE
-) -> None:
+def retry(job_id: JobId, output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Re-open a job that failed or was cancelled."""
     manager, _ = _open_manager(directory)
     result = manager.retry(job_id)
@@ -172,7 +164,7 @@ def pause(
     job_id: OptionalId = None,
     kind: KindFlag = None,
     everything: EverythingFlag = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Hold waiting tasks; what is in flight goes on."""
@@ -184,7 +176,7 @@ def resume(
     job_id: OptionalId = None,
     kind: KindFlag = None,
     everything: EverythingFlag = False,
-    output_format: FormatFlag = Format.text,
+    output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """End a hold."""
@@ -192,9 +184,7 @@ def resume(
 
 
 @app.command()
-def delete(
-    job_id: JobId, output_format: FormatFlag = Format.text, directory: Directory = HERE
-) -> None:
+def delete(job_id: JobId, output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Cancel a job and delete its results at the API."""
     manager, anthropic = _open_manager(directory)
     result = manager.delete(job_id, anthropic)
@@ -204,7 +194,7 @@ def delete(
 
 
 @app.command()
-def stats(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
+def stats(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Show counts of jobs, waits and costs."""
     _, config, ledgers = open_with_ledgers(directory)
     settings, now = WaitingSettings.from_config(config), clock.utc_now()
@@ -215,7 +205,7 @@ def stats(output_format: FormatFlag = Format.text, directory: Directory = HERE) 
 
 
 @app.command()
-def events(output_format: FormatFlag = Format.text, directory: Directory = HERE) -> None:
+def events(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """List what happened to jobs, the oldest first."""
     repository, _, ledgers = open_with_ledgers(directory)
     server = repository.git.environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
