@@ -321,7 +321,7 @@ def test_what_a_newer_version_wrote_survives_prune_and_fold(remote: Work, clone:
     ("verb", "gaps"),
     [
         ("intent", ("batch batch-i1: its intent is missing",)),
-        ("request", ("intent i1: 2 of its requests are missing",)),
+        ("request", ("intent i1: 2 of 2 requests missing",)),
         ("submitted", ()),
     ],
 )

@@ -211,7 +211,11 @@ def test_an_answer_whose_request_is_unreadable_is_counted_and_named() -> None:
     view = LedgerState.from_events(
         [*SENT[:2], submitted("i1"), answered("i1", 0), answered("i1", 1)]
     )
-    assert view.damaged == ("intent i1: answered, but not readable",)
+    assert view.damaged == view.money_damage
+    assert view.damaged == (
+        "intent i1: answered, but not readable",
+        "intent i1: 1 of 2 requests missing",
+    )
     assert view.spent(at(0)) == Decimal("0.04")
     assert view.spent(at(0), pr=7) == Decimal("0.02")
 

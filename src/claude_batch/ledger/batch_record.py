@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from typing import overload
 
 from claude_batch.anthropic_api.models import BatchId
+from claude_batch.formatting import count
 from claude_batch.ledger.event_index import EventIndex, LazyRows
 from claude_batch.ledger.events import (
     AnswerRecorded,
@@ -183,7 +184,8 @@ def find_gaps(
     for record in records.values():
         missing = record.intent.requests - len(record.requests)
         if missing > 0:
-            yield f"intent {record.intent.id}: {missing:,} of its requests are missing"
+            total = record.intent.requests
+            yield f"intent {record.intent.id}: {missing:,} of {count(total, 'request')} missing"
 
 
 def _add_batches(records: dict[IntentId, BatchRecord], index: EventIndex) -> None:
