@@ -1,11 +1,29 @@
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.cli.output.jobs_result import event_document
 from claude_batch.cli.output.json_writer import write_json
+from claude_batch.jobs.derivation import derive_jobs
 from claude_batch.jobs.feed import job_events
+from claude_batch.jobs.job import JobProgress, JobStatus
 from claude_batch.ledger.events import AnyEvent, Post, Unsent
 from claude_batch.ledger.view import LedgerState
-from job_ledgers import closed, held, job_changed, planned, sent
-from ledger_events import answered, asked, at, failed, forgotten, head, intent, settled, submitted
+from job_ledgers import SETTINGS, closed, held, job_changed, planned, sent
+from ledger_events import (
+    answered,
+    asked,
+    at,
+    failed,
+    forgotten,
+    head,
+    intent,
+    settled,
+    submitted,
+    voided,
+)
 
 
 def feed(*events: AnyEvent, minute: float = 60) -> list[str]:
@@ -220,3 +238,50 @@ def test_a_folded_request_keeps_the_end() -> None:
     assert feed(planned("plan-1", "t1"), settled("i1", 0, "t1"))[-1] == (
         "10 job.completed completed 1/1"
     )
+
+
+def _ended_tasks(progress: JobProgress) -> tuple[int, int, int, int]:
+    return progress.total, progress.completed, progress.failed, progress.cancelled
+
+
+CHANGES = (
+    *sent("i1", "t1", "t2"),
+    answered("i1", minute=10),
+    *sent("i2", "t3", minute=3),
+    failed("i2", minute=11),
+    *sent("i3", "t4", minute=4),
+    failed("i3", minute=12, outcome=Outcome.REFUSED, retriable=False),
+    *sent("i4", "t3", minute=13),
+    voided("i4", minute=14),
+    forgotten("t4", minute=40),
+    held("all", 5),
+    held("plan-1", 6),
+    held("all", 50, on=False),
+    job_changed("plan-1", "cancelled", 20),
+    job_changed("plan-1", "reopened", 21),
+    job_changed("plan-2", "deleted", 22),
+    closed(55),
+)
+
+
+@given(
+    st.lists(st.sampled_from(CHANGES)),
+    st.timedeltas(min_value=timedelta(minutes=56), max_value=timedelta(days=20)),
+    st.sampled_from([None, at(25)]),
+)
+def test_the_last_event_of_a_job_has_its_present_status(
+    changes: list[AnyEvent], age: timedelta, deadline: object
+) -> None:
+    plans = [
+        planned("plan-1", "t1", "t2", "t3", deadline=deadline),
+        planned("plan-2", "t3", "t4", minute=2, pr=8),
+        planned("plan-3", "t1", pr=None, minute=2),
+    ]
+    state = LedgerState.from_events([*plans, *changes])
+    last = {event.data.job: event.data for event in job_events(state, at(0) + age)}
+    for job in derive_jobs(state, SETTINGS, at(0) + age):
+        status = last[job.id].status
+        is_due = {JobStatus.QUEUED, JobStatus.PENDING}  # a pause after a failure has no event
+        assert status == job.status or {status, job.status} == is_due
+        # What is in flight may change without an event.
+        assert _ended_tasks(last[job.id].progress) == _ended_tasks(job.progress)

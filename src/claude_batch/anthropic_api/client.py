@@ -198,13 +198,11 @@ class AnthropicClient:
         import httpx2
 
         def fetch_once() -> httpx2.Response:
-            calls = {
-                "get": self._client.get,
-                "post": self._client.post,
-                "delete": self._client.delete,
-            }
-            call = calls[method]
-            return call(path, cast_to=httpx2.Response, options={"follow_redirects": False})
+            options: anthropic.RequestOptions = {"follow_redirects": False}
+            if method == "delete":
+                return self._client.delete(path, cast_to=httpx2.Response, options=options)
+            call = self._client.get if method == "get" else self._client.post
+            return call(path, cast_to=httpx2.Response, options=options)
 
         return self._with_retries(fetch_once, retry_missing=retry_missing)
 

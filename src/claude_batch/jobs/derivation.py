@@ -8,6 +8,7 @@ from functools import cached_property
 from claude_batch.batches.status import check_prefix
 from claude_batch.errors import BadUsage, ClaudeBatchError
 from claude_batch.jobs.job import Job, JobProgress, JobStatus
+from claude_batch.jobs.moments import find_successors
 from claude_batch.jobs.request_index import RequestIndex, asking, total_usd
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
@@ -16,7 +17,6 @@ from claude_batch.waiting.current_plans import (
     is_closed,
     is_superseded,
     is_too_old,
-    plan_subject,
 )
 from claude_batch.waiting.queue import waiting_tasks
 from claude_batch.waiting.settings import WaitingSettings
@@ -67,7 +67,8 @@ class _JobReader:
     now: datetime
 
     def job(self, plan: Plan) -> Job:
-        read = self._with_flush(plan, read_plan(self.state, plan, self.settings, self.now))
+        raw = read_plan(self.state, plan, self.settings, self.now)
+        read = self._with_flush(plan, self._without_late_timeout(plan, raw))
         readings = self._with_ends(plan, read)
         own = self._index.own.get(plan.id, [])
         usd, usd_standard = total_usd(own)
@@ -93,6 +94,25 @@ class _JobReader:
 
     # Readings
 
+    def _without_late_timeout(self, plan: Plan, read: Readings) -> Readings:
+        """A timeout that passed after the end of the job changed nothing."""
+        end = self._ended_at(plan)
+        if end is None or plan.deadline is None or plan.deadline <= end:
+            return read
+        return {
+            task: TaskReading(TaskState.WAITING) if reading.state is TaskState.EXPIRED else reading
+            for task, reading in read.items()
+        }
+
+    def _ended_at(self, plan: Plan) -> datetime | None:
+        """The time from which on nothing of it was sent, whatever was waiting."""
+        times = [self._successors[plan.id].at] if plan.id in self._successors else []
+        if self._last_action(plan):
+            times.append(self.state.job_changes[plan.id][-1].at)
+        if is_closed(self.state, plan) and plan.pr is not None:
+            times.append(self.state.closed[plan.pr].at)
+        return min(times, default=None)
+
     def _with_flush(self, plan: Plan, read: Readings) -> Readings:
         """Tasks of lane `later` wait for a flush, which depends on all that wait."""
         if plan.lane != "later":
@@ -113,7 +133,7 @@ class _JobReader:
 
     def _with_ends(self, plan: Plan, read: Readings) -> Readings:
         """Waiting tasks that nobody will send have been cancelled, or have expired."""
-        if self._last_action(plan) or self._is_replaced(plan) or is_closed(self.state, plan):
+        if self._ended_at(plan):
             end = TaskReading(TaskState.CANCELLED)
         elif is_too_old(self.state, plan, self.now):
             end = TaskReading(TaskState.EXPIRED, problem="it has waited for 14 days")
@@ -130,7 +150,7 @@ class _JobReader:
         was_waiting = any(map(_is_waiting, read.values()))
         if is_closed(self.state, plan) and was_waiting:
             return JobStatus.CANCELLED
-        if is_superseded(self.state, plan) or (was_waiting and self._is_replaced(plan)):
+        if is_superseded(self.state, plan) or (was_waiting and plan.id in self._successors):
             return JobStatus.SUPERSEDED
         return next(self._task_statuses(readings), JobStatus.COMPLETED)
 
@@ -159,12 +179,9 @@ class _JobReader:
         changes = self.state.job_changes.get(plan.id, [])
         return "" if not changes or changes[-1].action == "reopened" else changes[-1].action
 
-    def _is_replaced(self, plan: Plan) -> bool:
-        return self._latest_plans[plan_subject(plan)].id != plan.id
-
     @cached_property
-    def _latest_plans(self) -> dict[tuple[str, int | None, str], Plan]:
-        return {plan_subject(plan): plan for plan in self.state.plans}
+    def _successors(self) -> dict[str, Plan]:
+        return find_successors(self.state.plans)
 
     # Times
 
@@ -181,7 +198,7 @@ class _JobReader:
                 closed = self.state.closed.get(plan.pr) if plan.pr is not None else None
                 times += [closed.at] if closed else []
             case JobStatus.SUPERSEDED:
-                times += [self._latest_plans[plan_subject(plan)].at]
+                times += [self._successors[plan.id].at]
             case JobStatus.EXPIRED if plan.deadline:
                 times += [min(plan.deadline, self.now)]
             case _:

@@ -58,7 +58,7 @@ def moments_by_plan(state: LedgerState, now: datetime) -> dict[str, list[Moment]
     moments: dict[str, list[Moment]] = {plan.id: [] for plan in state.plans}
     for plan_id, moment in _request_moments(state):
         moments[plan_id].append(moment)
-    successors = _successors(state.plans)
+    successors = find_successors(state.plans)
     for plan in state.plans:
         moments[plan.id] += _plan_moments(state, plan, successors.get(plan.id))
         moments[plan.id] = sorted(
@@ -184,7 +184,7 @@ def _ends(state: LedgerState, plan: Plan, successor: Plan | None) -> Iterator[Mo
         yield Moment(min(published), Change.PUBLISHED)
 
 
-def _successors(plans: Iterable[Plan]) -> dict[str, Plan]:
+def find_successors(plans: Iterable[Plan]) -> dict[str, Plan]:
     """The next plan of the same subject, by plan."""
     successors: dict[str, Plan] = {}
     latest: dict[tuple[str, int | None, str], Plan] = {}

@@ -101,7 +101,7 @@ def total_usd(requests: Iterable[OwnRequest]) -> tuple[Decimal, Decimal]:
 
 
 def asking(requests: Iterable[OwnRequest]) -> Iterator[OwnRequest]:
-    """Those that are not second looks."""
+    """The requests that are not second looks."""
     return (request for request in requests if not request.is_verification)
 
 
