@@ -10,7 +10,7 @@ from itertools import zip_longest
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.jobs.request_index import PlanOwners, share_of
 from claude_batch.ledger.batch_record import ZERO, RequestKey, RequestRecord
-from claude_batch.ledger.events import IntentId, Plan
+from claude_batch.ledger.events import TICK, IntentId, Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import TIME_TO_LIVE, plan_subject
@@ -172,7 +172,8 @@ def _ends(state: LedgerState, plan: Plan, successor: Plan | None) -> Iterator[Mo
     starts = [plan.at, *(change.at for change in changes if change.action == "reopened")]
     for start, next_start in zip_longest(starts, starts[1:]):
         if next_start is None or next_start - start > TIME_TO_LIVE:
-            yield Moment(start + TIME_TO_LIVE, Change.EXPIRED)
+            # At the end of that time it is still wanted.
+            yield Moment(start + TIME_TO_LIVE + TICK, Change.EXPIRED)
     published = [
         post.at
         for post in state.posts.values()
