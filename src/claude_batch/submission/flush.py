@@ -1,7 +1,7 @@
 """Send the tasks of several plans together: in order of priority, within the budgets."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from claude_batch.anthropic_api.client import AnthropicClient
@@ -27,8 +27,9 @@ from claude_batch.errors import (
 from claude_batch.ledger.events import IntentId, Stamp, Unsent
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
+from claude_batch.submission.budget_ladder import OVER_BUDGET
 from claude_batch.submission.planner import (
-    NOTHING_RESERVED,
+    LedgerSums,
     SubmissionPlan,
     SubmissionPlanner,
 )
@@ -72,18 +73,25 @@ class FlushPlan:
         return Write((*plans, *batch_events(self.batches), *self.unsent))
 
 
-def plan_flush(state: LedgerState, submissions: Iterable[Submission]) -> FlushPlan:
-    """Plan in the given order. The budget that an earlier one reserves is not there for later ones.
+def plan_flush(state: LedgerState, submissions: Sequence[Submission]) -> FlushPlan:
+    """Plan at least one submission, in the given order.
 
+    A later one has what the budgets leave, and tasks that an earlier one sends are known to it.
     Runs again on every new tip of the ledger. Pure but for new ids.
     """
     parts: list[SubmissionPlan] = []
-    reserved = NOTHING_RESERVED
+    sums = LedgerSums(state, submissions[0].planner.now)
+    sent: frozenset[TaskId] = frozenset()
     for submission in submissions:
-        part = submission.planner.plan(state, submission.scope, reserved)
+        scope = submission.scope
+        own = sent & {task.id for task in scope.tasks}
+        if own:
+            scope = replace(scope, known_elsewhere=scope.known_elsewhere | own)
+        part = submission.planner.plan(state, scope, sums)
         parts.append(part)
         if not part.refused:
-            reserved = reserved.plus(submission.scope.pr, part.candidate.max_usd)
+            sums.reserve(scope.pr, part.candidate.max_usd)
+            sent |= {task.id for task in part.candidate.tasks}
     unsent = (event for part in parts for event in _unsent(state, part))
     return FlushPlan(tuple(parts), tuple(_join(parts)), tuple(unsent))
 
@@ -95,7 +103,7 @@ def _unsent(state: LedgerState, part: SubmissionPlan) -> Iterator[Unsent]:
         return
     planner, scope = part.candidate.planner, part.work.scope
     earlier = len(state.unsent.get(part.plan.id, ()))
-    problem = part.refused.problem if part.refused else "; ".join(part.ladder_steps)
+    problem = part.refused.problem if part.refused else OVER_BUDGET
     yield Stamp(scope.run, scope.repo, lambda: planner.now).event(
         Unsent,
         plan=part.plan.id,

@@ -1,7 +1,7 @@
 """Build the plan that the ledger records for a submission."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import starmap
 
@@ -27,6 +27,7 @@ def build_plan(
     if closed:  # a later plan opens the pull request again
         times.append(closed.at)
     names = {task.kind for task in scope.tasks}
+    files = tuple(starmap(_plan_file, tasks_by_path(scope.tasks).items()))
     plan = Plan(
         at=events.next_timestamp(times, now),
         run=scope.run,
@@ -36,12 +37,7 @@ def build_plan(
         label=comparison.label,
         base=comparison.base,
         head=comparison.head,
-        files=tuple(
-            starmap(
-                lambda path, tasks: _plan_file(path, tasks, scope.definitions),
-                tasks_by_path(scope.tasks).items(),
-            )
-        ),
+        files=files,
         left_out=tuple(SkippedPath(path=file.path, reason=file.reason) for file in scope.skipped),
         new=0,
         reused=0,
@@ -50,7 +46,9 @@ def build_plan(
     )
     last = earlier[-1] if earlier else None
     is_over = last and (is_cancelled(state, last) or (closed and closed.at >= last.at))
-    return last if last and not is_over and _content(last) == _content(plan) else plan
+    if last and not is_over and _content(last) == _content(plan):
+        return last
+    return plan.model_copy(update={"files": _with_definitions(files, scope.definitions)})
 
 
 def pinned_kinds(plan: Plan, configured: Sequence[Kind]) -> tuple[Kind, ...]:
@@ -78,13 +76,28 @@ def _pin(kind: Kind) -> PinnedKind:
 
 
 def _content(plan: Plan) -> object:
+    # The definitions follow from the blobs, which are not read for a plan that is recorded.
     return (
-        *(plan.base, plan.head, plan.files, plan.left_out, plan.base_ref),
+        *(plan.base, plan.head, _with_definitions(plan.files, {}), plan.left_out, plan.base_ref),
         *(plan.priority, plan.lane, plan.not_before, plan.deadline, plan.tags),
     )
 
 
-def _plan_file(path: str, tasks: Sequence[Task], definitions: dict[TaskId, str]) -> PlannedFile:
+def _with_definitions(
+    files: Sequence[PlannedFile], definitions: Mapping[TaskId, str]
+) -> tuple[PlannedFile, ...]:
+    return tuple(
+        replace(
+            file,
+            tasks=tuple(
+                replace(task, definition=definitions.get(task.id, "")) for task in file.tasks
+            ),
+        )
+        for file in files
+    )
+
+
+def _plan_file(path: str, tasks: Sequence[Task]) -> PlannedFile:
     match tasks[0].origin:
         case DiffOrigin(old_path, old_blob, new_blob):
             pass
@@ -98,8 +111,7 @@ def _plan_file(path: str, tasks: Sequence[Task], definitions: dict[TaskId, str])
             task.kind,
             task.hunk.old_start,
             task.hunk.new_start,
-            definitions.get(task.id, ""),
-            len(task.hunk.body),
+            size=len(task.hunk.body),
         )
         for task in tasks
     )

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from claude_batch.batches.batching import SentBatch
 from claude_batch.config import rules
@@ -11,7 +13,7 @@ from claude_batch.costs import budgets, prompt_cache
 from claude_batch.costs.budgets import SpentDollars
 from claude_batch.errors import BadConfig, BudgetExceeded
 from claude_batch.ledger.events import Estimate, Plan
-from claude_batch.ledger.usage_history import Basis, InputBasis, Pair
+from claude_batch.ledger.usage_history import Basis, InputBasis, Pair, UsageHistory
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import budget_ladder
 from claude_batch.submission.budget_ladder import rank_by_risk
@@ -89,22 +91,41 @@ class SubmitResult:
     sent: tuple[SentBatch, ...] = ()
 
 
-@dataclass(frozen=True)
-class Spending:
-    """Dollars that are spent or reserved, also by plans of the same write."""
+@dataclass
+class LedgerSums:
+    """Sums over the ledger, and the dollars that earlier plans of the same write reserve.
 
-    pull_requests: Mapping[int, Decimal]
-    day: Decimal
-    month: Decimal
+    They are computed once for all plans of a write, because each reads every request.
+    """
 
-    def plus(self, pr: int | None, usd: Decimal) -> "Spending":
-        pulls = dict(self.pull_requests)
-        if pr is not None:
-            pulls[pr] = pulls.get(pr, Decimal(0)) + usd
-        return Spending(pulls, self.day + usd, self.month + usd)
+    state: LedgerState
+    now: datetime
+    _reserved: dict[int | None, Decimal] = field(default_factory=dict, init=False)
 
+    @cached_property
+    def history(self) -> UsageHistory:
+        return UsageHistory.from_state(self.state)
 
-NOTHING_RESERVED = Spending({}, Decimal(0), Decimal(0))
+    @cached_property
+    def cache_hit_rate(self) -> Decimal:
+        return prompt_cache.measure_hit_rate(self.state, self.now)
+
+    @cached_property
+    def _spent(self) -> SpentDollars:
+        return budgets.sum_spent(self.state, self.now)
+
+    def reserve(self, pr: int | None, usd: Decimal) -> None:
+        self._reserved[pr] = self._reserved.get(pr, Decimal(0)) + usd
+
+    def spent(self, pr: int | None) -> SpentDollars:
+        """Dollars that are spent or reserved."""
+        on_pull = budgets.sum_spent_on(self.state, pr)
+        reserved = sum(self._reserved.values(), Decimal(0))
+        return SpentDollars(
+            spent_pr=None if on_pull is None else on_pull + self._reserved.get(pr, Decimal(0)),
+            spent_day=self._spent["spent_day"] + reserved,
+            spent_month=self._spent["spent_month"] + reserved,
+        )
 
 
 @dataclass(frozen=True)
@@ -114,33 +135,40 @@ class SubmissionPlanner(RequestBuilder):
     token_ratios: Mapping[str, Pair] = field(default_factory=dict)  # of token_counting
 
     def plan(
-        self, state: LedgerState, scope: ReviewScope, reserved: Spending = NOTHING_RESERVED
+        self, state: LedgerState, scope: ReviewScope, sums: LedgerSums | None = None
     ) -> SubmissionPlan:
         """Plan the submission; runs again on every new tip of the ledger. Pure but for new ids.
 
-        `reserved` are dollars of other plans in the same write.
+        `sums` is shared by the plans of one write.
         """
         self._check_settings()
-        hits = (
-            prompt_cache.measure_hit_rate(state, self.now)
-            if self.waits_for_primers
-            else prompt_cache.ASSUMED_HIT_RATE
-        )
+        sums = sums or LedgerSums(state, self.now)
         if scope.resubmission:
             plan = scope.resubmission.plan
         else:
             plan = build_plan(state, scope, self.kinds, self.new_id(), self.now)
         is_recorded = any(other.id == plan.id for other in state.plans)
-        settings = WaitingSettings.from_config(self.config)
-        work = PendingWork.from_state(
-            state, scope, plan, settings, self.now, self.token_ratios, hits
-        )
-        candidate, steps = self._apply_ladder(work, self._spent(state, scope.pr, reserved))
-        submission = SubmissionPlan(plan, work, candidate, settings.digest, steps, is_recorded)
+        work = self._pending_work(state, scope, plan, sums)
+        candidate, steps = self._apply_ladder(work, sums.spent(scope.pr))
+        submission = SubmissionPlan(plan, work, candidate, self.settings.digest, steps, is_recorded)
         if is_recorded:
             return submission
         counts = {"new": submission.new, "reused": submission.known}
         return replace(submission, plan=plan.model_copy(update=counts))
+
+    @cached_property
+    def settings(self) -> WaitingSettings:
+        return WaitingSettings.from_config(self.config)
+
+    def _pending_work(
+        self, state: LedgerState, scope: ReviewScope, plan: Plan, sums: LedgerSums
+    ) -> PendingWork:
+        history = replace(sums.history, counted=self.token_ratios)
+        if not self.waits_for_primers:
+            return PendingWork.from_state(state, scope, plan, self.settings, self.now, history)
+        return PendingWork.from_state(
+            state, scope, plan, self.settings, self.now, history, sums.cache_hit_rate
+        )
 
     def _check_settings(self) -> None:
         if self.config.lane == "now" and self.config.retention == "ids":
@@ -223,14 +251,6 @@ class SubmissionPlanner(RequestBuilder):
             else:
                 low, best = middle, candidate
         return best or self._candidate(work, work.new, spent)
-
-    def _spent(self, state: LedgerState, pr: int | None, reserved: Spending) -> SpentDollars:
-        spent = budgets.sum_spent(state, self.now, pr)
-        if pr is not None and spent["spent_pr"] is not None:
-            spent["spent_pr"] += reserved.pull_requests.get(pr, Decimal(0))
-        spent["spent_day"] += reserved.day
-        spent["spent_month"] += reserved.month
-        return spent
 
 
 @dataclass(frozen=True)

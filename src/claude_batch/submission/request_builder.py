@@ -71,7 +71,7 @@ class RequestBuilder:
             self.kinds,
             tuple(new),
             work.known,
-            work.solo_task_ids,
+            work.readings,
             work.scope,
             cached_by,
         )
@@ -142,7 +142,7 @@ class RequestBuilder:
         size = total_size((*tasks.asked, *tasks.context))
         limit = max_tokens(size, len(tasks.asked), config.effort, work.limit_factor(tasks.asked))
         return build_request(
-            kind, tasks, config, limit, work.scope.definitions, self.store_body, cached_prefix
+            kind, tasks, config, limit, work.definitions, self.store_body, cached_prefix
         )
 
     def _estimate(self, request: Request, history: UsageHistory) -> RequestEstimate:

@@ -1,7 +1,7 @@
 """The changes under review, split into tasks to send and tasks that are known already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -10,7 +10,7 @@ from typing import Literal
 from claude_batch.costs import prompt_cache
 from claude_batch.diff.model import Comparison, SkippedFile
 from claude_batch.ledger.events import NORMAL_PRIORITY, Plan, PlanSource
-from claude_batch.ledger.usage_history import Pair, UsageHistory
+from claude_batch.ledger.usage_history import UsageHistory
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.context import NO_CONTEXT_SOURCE, ContextSource
 from claude_batch.prompts.definitions import digest_definitions
@@ -92,7 +92,7 @@ class PendingWork:
         plan: Plan,
         settings: WaitingSettings,
         now: datetime,
-        token_ratios: Mapping[str, Pair] | None = None,
+        history: UsageHistory,
         cache_hit_rate: Decimal = prompt_cache.ASSUMED_HIT_RATE,
     ) -> "PendingWork":
         readings = read_plan(state, plan, settings, now)
@@ -102,9 +102,14 @@ class PendingWork:
             readings,
             tuple(task for task in scope.unique_tasks if _is_sent(scope, readings, task.id)),
             tuple(task for task in scope.unique_tasks if _is_known(scope, readings, task.id)),
-            replace(UsageHistory.from_state(state), counted=token_ratios or {}),
+            history,
             cache_hit_rate,
         )
+
+    @cached_property
+    def definitions(self) -> dict[TaskId, str]:
+        """The digest of the definition around each task, as it is recorded in the plan."""
+        return {task.id: task.definition for task in self.plan.tasks}
 
     @property
     def solo_task_ids(self) -> frozenset[TaskId]:
