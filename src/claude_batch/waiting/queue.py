@@ -16,7 +16,7 @@ from claude_batch.waiting.task_states import (
     TaskReading,
     TaskState,
     WaitingReason,
-    read_plan,
+    read_plans,
 )
 
 # Waits that no flush ends.
@@ -35,14 +35,21 @@ class WaitingTask:
 def waiting_tasks(
     state: LedgerState, settings: WaitingSettings, now: datetime
 ) -> list[WaitingTask]:
-    """Each task once: of the plan with the highest priority, then of the oldest."""
-    found: dict[TaskId, WaitingTask] = {}
-    for plan in sorted(current_plans(state, now), key=_order):
-        readings = read_plan(state, plan, settings, now)
-        for task in plan.tasks:
-            if readings[task.id].state is TaskState.WAITING:
-                found.setdefault(task.id, WaitingTask(plan, task, readings[task.id]))
-    return _hold_until_flush(list(found.values()), settings.thresholds, now)
+    """Each task once: of a plan for which it is due, with the highest priority, then the oldest."""
+    waiting: list[WaitingTask] = []
+    plans = sorted(current_plans(state, now), key=_order)
+    for plan, readings in read_plans(state, plans, settings, now):
+        waiting += (
+            WaitingTask(plan, task, readings[task.id])
+            for task in plan.tasks
+            if readings[task.id].state is TaskState.WAITING
+        )
+    tasks: dict[TaskId, WaitingTask] = {}
+    for item in _hold_until_flush(waiting, settings.thresholds, now):
+        other = tasks.setdefault(item.task.id, item)
+        if item.reading.is_due(now) and not other.reading.is_due(now):
+            tasks[item.task.id] = item
+    return sorted(tasks.values(), key=lambda item: _order(item.plan))
 
 
 def due_by_plan(
@@ -77,21 +84,20 @@ def _hold_until_flush(
     ]
     if not later or _is_reached(later, thresholds, now):
         return list(waiting)
-    held = {item.task.id for item in later}
+    held = {(item.plan.id, item.task.id) for item in later}
     return [
         replace(item, reading=replace(item.reading, reason=WaitingReason.FLUSH, due_at=NEVER))
-        if item.task.id in held
+        if (item.plan.id, item.task.id) in held
         else item
         for item in waiting
     ]
 
 
 def _is_reached(later: Sequence[WaitingTask], thresholds: FlushThresholds, now: datetime) -> bool:
-    oldest = min(item.plan.at for item in later)
+    sizes = {item.task.id: item.task.size for item in later}
+    age = now - min(item.plan.at for item in later)
     return (
-        (thresholds.count is not None and len(later) >= thresholds.count)
-        or (thresholds.age is not None and now - oldest >= thresholds.age)
-        or (
-            thresholds.size is not None and sum(item.task.size for item in later) >= thresholds.size
-        )
+        (thresholds.count is not None and len(sizes) >= thresholds.count)
+        or (thresholds.age is not None and age >= thresholds.age)
+        or (thresholds.size is not None and sum(sizes.values()) >= thresholds.size)
     )

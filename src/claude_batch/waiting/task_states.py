@@ -4,7 +4,7 @@ Everything follows from the ledger, the settings of today and the time. A task t
 neither in flight nor validly answered is waiting, unless it failed for good.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ from functools import cached_property
 
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.ledger.batch_record import RequestRecord
-from claude_batch.ledger.events import BILLED, AnswerRecorded, Plan, Unsent
+from claude_batch.ledger.events import BILLED, AnswerRecorded, Plan, Unsent, is_lost
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.plan import PlannedTask
 from claude_batch.tasks.task import TaskId
@@ -20,6 +20,7 @@ from claude_batch.waiting.current_plans import reopened_at
 from claude_batch.waiting.settings import WaitingSettings
 
 MAX_ATTEMPTS = 3  # paid ones, for a task on one head
+MAX_LOST = 2  # of lane `now`: each may have been paid, and nothing can find it again
 RESULTS_AVAILABLE = timedelta(days=29)  # as of 2026-11, from the batch's creation
 REASK_INTERVAL = timedelta(days=1)  # for a task whose surroundings changed
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -64,6 +65,9 @@ class TaskReading:
         return self.state is TaskState.WAITING and (self.due_at is None or self.due_at <= now)
 
 
+# Repository, pull request, label of a plan without a pull request, and head.
+PlannedHead = tuple[str, int | None, str, str | None]
+
 ANSWERED = TaskReading(TaskState.ANSWERED)
 IN_FLIGHT = TaskReading(TaskState.IN_FLIGHT)
 
@@ -77,8 +81,20 @@ def read_plan(
     state: LedgerState, plan: Plan, settings: WaitingSettings, now: datetime
 ) -> dict[TaskId, TaskReading]:
     """Each task of the plan once. Whether the plan is still wanted is not asked here."""
-    reader = _PlanReader(state, plan, settings, now)
-    return {task.id: reader.read(task) for task in plan.tasks}
+    ((_, readings),) = read_plans(state, [plan], settings, now)
+    return readings
+
+
+def read_plans(
+    state: LedgerState, plans: Iterable[Plan], settings: WaitingSettings, now: datetime
+) -> Iterator[tuple[Plan, dict[TaskId, TaskReading]]]:
+    """Each plan with the readings of its tasks."""
+    first_planned: dict[PlannedHead, datetime] = {}
+    for plan in state.plans:  # oldest first
+        first_planned.setdefault(_planned_head(plan), plan.at)
+    for plan in plans:
+        reader = _PlanReader(state, plan, settings, now, first_planned)
+        yield plan, {task.id: reader.read(task) for task in plan.tasks}
 
 
 @dataclass(frozen=True)
@@ -87,20 +103,18 @@ class _PlanReader:
     plan: Plan
     settings: WaitingSettings
     now: datetime
+    first_planned: Mapping[PlannedHead, datetime]
 
     def read(self, task: PlannedTask) -> TaskReading:
-        records = [
-            row for row in self.state.requests.of_task(task.id) if row.request.purpose != "verify"
-        ]
+        records = self._records(task.id)
         current = [row for row in records if self._is_current(task, row)]
         answers = [row for row in current if self._is_success(row)]
-        valid = [row for row in answers if self._has_same_definition(task, row)]
-        if valid:
+        if any(self._has_same_definition(task, row) for row in answers):
             return ANSWERED
         if any(row.is_open and not row.answer for row in records):
             return IN_FLIGHT
-        if answers and not self._may_be_asked_again(task, answers):
-            return ANSWERED  # the old answer stays for now
+        if answers and not self._is_reask_due(task, answers):
+            return ANSWERED
         if self._was_cancelled(current):
             return TaskReading(TaskState.CANCELLED)
         if self._deadline and self.now >= self._deadline:
@@ -124,32 +138,31 @@ class _PlanReader:
         asked = _definition(task.id, row)
         return not asked or not task.definition or asked == task.definition
 
-    def _may_be_asked_again(self, task: PlannedTask, answers: Sequence[RequestRecord]) -> bool:
-        """False if the change around it is asked as a task of this plan, with it as context, or if
-        it was asked less than a day ago."""
-        newest = max(row.answer.at for row in answers if row.answer)
-        if self.now - newest < REASK_INTERVAL:
+    def _is_reask_due(self, task: PlannedTask, answers: Sequence[RequestRecord]) -> bool:
+        """True if a task is to be asked again because the definition around it has changed."""
+        newest = max(_answered_at(row) for row in answers)
+        is_reasked = len(answers) > 1
+        if is_reasked and self.now - newest < REASK_INTERVAL:
             return False
-        return not any(
-            other.id != task.id and other.definition == task.definition and self._is_fresh(other)
-            for other in self._tasks_by_kind.get(task.kind, ())
-        )
-
-    def _is_fresh(self, task: PlannedTask) -> bool:
-        """True if it has no answer yet, or one that was given with its present surroundings."""
-        rows = [
-            row for row in self.state.requests.of_task(task.id) if row.request.purpose != "verify"
-        ]
-        return not any(row.answer for row in rows) or any(
-            _definition(task.id, row) == task.definition for row in rows
-        )
+        # The change may be a task of this plan, and that is asked with this one as its context.
+        return (task.kind, task.definition) not in self._changed_definitions
 
     @cached_property
-    def _tasks_by_kind(self) -> dict[str, list[PlannedTask]]:
-        groups: dict[str, list[PlannedTask]] = {}
-        for task in self.plan.tasks:
-            groups.setdefault(task.kind, []).append(task)
-        return groups
+    def _changed_definitions(self) -> frozenset[tuple[str, str]]:
+        """By kind, the definitions with a task that never had an answer for another text of it."""
+        return frozenset(
+            (task.kind, task.definition)
+            for task in self.plan.tasks
+            if task.definition and self._is_about_present_definition(task)
+        )
+
+    def _is_about_present_definition(self, task: PlannedTask) -> bool:
+        asked = [_definition(task.id, row) for row in self._records(task.id)]
+        return not asked or task.definition in asked
+
+    def _records(self, task: TaskId) -> list[RequestRecord]:
+        # A second look is about findings: it does not answer its tasks.
+        return [row for row in self.state.requests.of_task(task) if row.request.purpose != "verify"]
 
     # Failures
 
@@ -181,7 +194,7 @@ class _PlanReader:
         alone = [
             row for row in cut if _outcome(row) is Outcome.TRUNCATED and len(row.request.tasks) == 1
         ]
-        reason, problem, due_at = self._reason(task, rows)
+        reason, problem, due_at = self._reason(task, tried)
         factor = min(4, 2 ** len(alone))
         return TaskReading(TaskState.WAITING, reason, problem, due_at, bool(cut), factor, is_reask)
 
@@ -196,58 +209,67 @@ class _PlanReader:
     @cached_property
     def _since(self) -> datetime:
         """The first plan of the same head: attempts before it do not count."""
-        plan = self.plan
-        return min(
-            other.at
-            for other in (*self.state.plans, plan)
-            if (other.repo, other.pr, other.head) == (plan.repo, plan.pr, plan.head)
-            and (plan.pr is not None or other.label == plan.label)
-        )
+        return min(self.plan.at, self.first_planned.get(_planned_head(self.plan), self.plan.at))
 
     # Reasons to wait
 
     def _reason(
-        self, task: PlannedTask, rows: Sequence[RequestRecord]
+        self, task: PlannedTask, tried: Sequence[RequestRecord]
     ) -> tuple[WaitingReason, str, datetime | None]:
-        for target in ("all", f"kind:{task.kind}", self.plan.id):
-            if target in self.state.holds:
-                return WaitingReason.PAUSED, "", NEVER
+        if {"all", f"kind:{task.kind}", self.plan.id} & self.state.holds.keys():
+            return WaitingReason.PAUSED, "", NEVER
         if self.plan.head is None:
             return WaitingReason.SUBMIT, "", NEVER
         if self.plan.not_before and self.now < self.plan.not_before:
             return WaitingReason.NOT_BEFORE, "", self.plan.not_before
-        refusals = [*self._unpaid_failures(rows), *self._refused_intents(rows)]
-        unsent = [event for event in self.state.unsent.get(self.plan.id, ()) if self._holds(event)]
-        if unsent and unsent[-1].at >= max((at for at, _ in refusals), default=unsent[-1].at):
-            event = unsent[-1]
-            is_budget = event.reason == "budget"
+        failures = self._unpaid_failures(task.id, tried)
+        unsent = self._last_unsent(task.id)
+        if unsent and all(unsent.at >= failure.at for failure in failures):
+            is_budget = unsent.reason == "budget"
             reason = WaitingReason.BUDGET if is_budget else WaitingReason.NEXT_RUN
-            return reason, event.problem, event.retry_at
-        if refusals:
-            at, problem = max(refusals)
-            return WaitingReason.REFUSED, problem, at + back_off(len(refusals))
+            return reason, unsent.problem, unsent.retry_at
+        if failures:
+            last = max(failures, key=lambda failure: failure.at)
+            # The first answer that failed is asked again at once, a refused batch is not sent so.
+            steps = len(failures) + last.is_batch
+            return WaitingReason.REFUSED, last.problem, last.at + back_off(steps)
         return WaitingReason.NEXT_RUN, "", None
 
-    def _holds(self, event: Unsent) -> bool:
-        return event.settings in ("", self.settings.digest)
+    def _last_unsent(self, task: TaskId) -> Unsent | None:
+        """The last attempt to send the plan, if its wait is not over."""
+        reset_at = self.state.reset_times.get(task)
+        for event in reversed(self.state.unsent.get(self.plan.id, ())):
+            is_over = event.settings not in ("", self.settings.digest)
+            return None if is_over or (reset_at and event.at <= reset_at) else event
+        return None
 
-    def _unpaid_failures(self, rows: Iterable[RequestRecord]) -> Iterator[tuple[datetime, str]]:
-        """Times and reasons since the last answer that was paid for."""
-        answers = sorted(
-            (row.answer for row in rows if row.answer), key=lambda answer: answer.at, reverse=True
-        )
-        for answer in answers:
-            if answer.outcome in BILLED:
-                return
-            if answer.outcome is not Outcome.CANCELED:
-                yield answer.at, _problem(answer)
+    def _unpaid_failures(
+        self, task: TaskId, tried: Iterable[RequestRecord]
+    ) -> list["_UnpaidFailure"]:
+        """Those since the last answer that was paid for, and since a person reset the task."""
+        rows = list(tried)
+        paid = (row.answer.at for row in rows if row.answer and row.answer.outcome in BILLED)
+        ends = [*paid, *filter(None, [self.state.reset_times.get(task)])]
+        failures = filter(None, map(self._unpaid_failure, rows))
+        return [failure for failure in failures if all(failure.at > end for end in ends)]
 
-    def _refused_intents(self, rows: Iterable[RequestRecord]) -> Iterator[tuple[datetime, str]]:
-        for row in rows:
-            record = self.state.batch_records.get(row.request.intent)
-            refused = record.abandoned if record and not row.answer else None
-            if refused and refused.is_refusal:
-                yield refused.at, refused.reason
+    def _unpaid_failure(self, row: RequestRecord) -> "_UnpaidFailure | None":
+        answer = row.answer
+        if answer:
+            is_free = answer.outcome not in (*BILLED, Outcome.CANCELED)
+            return _UnpaidFailure(answer.at, _problem(answer), is_batch=False) if is_free else None
+        record = self.state.batch_records.get(row.request.intent)
+        abandoned = record.abandoned if record else None
+        if abandoned and abandoned.is_refusal:
+            return _UnpaidFailure(abandoned.at, abandoned.reason, is_batch=True)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _UnpaidFailure:
+    at: datetime
+    problem: str
+    is_batch: bool  # the API did not take the batch, so there is no answer
 
 
 def final_failure(tried: Sequence[RequestRecord]) -> str:
@@ -255,16 +277,18 @@ def final_failure(tried: Sequence[RequestRecord]) -> str:
     answers = [row.answer for row in tried if row.answer]
     last = max(answers, key=lambda answer: answer.at, default=None)
     for row in tried:
-        answer = row.answer
-        if answer is None:
-            continue
-        is_alone = len(row.request.tasks) == 1
-        if answer.outcome is Outcome.ERRORED and not answer.retriable:
-            return _problem(answer)
-        if answer.outcome is Outcome.REFUSED and is_alone:
-            return _problem(answer)
-    paid = [a for a in answers if a.outcome in BILLED and a.outcome is not Outcome.SUCCEEDED]
-    return _problem(last) if last and len(paid) >= MAX_ATTEMPTS else ""
+        if row.answer and _is_final(row.answer, is_alone=len(row.request.tasks) == 1):
+            return _problem(row.answer)
+    paid = sum(a.outcome in BILLED and a.outcome is not Outcome.SUCCEEDED for a in answers)
+    is_over = paid >= MAX_ATTEMPTS or sum(map(is_lost, answers)) >= MAX_LOST
+    return _problem(last) if last and is_over else ""
+
+
+def _is_final(answer: AnswerRecorded, *, is_alone: bool) -> bool:
+    """True if the same request would fail again."""
+    if answer.outcome is Outcome.ERRORED:
+        return not answer.retriable
+    return answer.outcome is Outcome.REFUSED and is_alone
 
 
 def is_readable(state: LedgerState, answer: AnswerRecorded, now: datetime) -> bool:
@@ -274,6 +298,10 @@ def is_readable(state: LedgerState, answer: AnswerRecorded, now: datetime) -> bo
     record = state.batch_records.get(answer.intent)
     batch = record.submitted if record and not answer.shard else None
     return batch is not None and now < batch.created_at + RESULTS_AVAILABLE
+
+
+def _planned_head(plan: Plan) -> PlannedHead:
+    return plan.repo, plan.pr, "" if plan.pr is not None else plan.label, plan.head
 
 
 def _definition(task: TaskId, row: RequestRecord) -> str:
