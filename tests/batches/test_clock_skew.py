@@ -138,7 +138,7 @@ def test_the_latest_push_is_the_latest_plan(work: Work, hours: int) -> None:
     with open_rig(work.path) as rig:
         Runner.of(rig, -hours).claim(subject_of(rig))
         latest = Runner.of(rig, hours).claim(rig.given({"path": "b.py", "text": "b = 1\n"}))
-        assert rig.view.latest_plan(7) == latest.plan
+        assert rig.view.latest_plan(7) == latest.parts[0].plan
 
 
 @pytest.mark.parametrize("hours", [-2, 2])

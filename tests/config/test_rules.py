@@ -73,9 +73,7 @@ def test_each_model_gets_requests_of_its_own_in_one_batch() -> None:
     for row in made.requests:
         assert f'"model":"{row.request.model}"'.encode() in row.body.read()
     dear = claimant().plan(LedgerState(), subject(SMALL)).estimates[0]
-    (cheap,) = (
-        row.expected.estimate for row in made.requests if row.request.model == HAIKU
-    )
+    (cheap,) = (row.expected.estimate for row in made.requests if row.request.model == HAIKU)
     assert cheap.usd_max < dear.usd_max / 10
 
 

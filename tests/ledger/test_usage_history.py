@@ -7,7 +7,7 @@ from claude_batch.ledger.events import AnyEvent, Estimate
 from claude_batch.ledger.usage_history import MAX_SAMPLES, MIN_SAMPLES, UsageHistory
 from claude_batch.ledger.view import LedgerState
 from ledger_events import answered, asked, failed, intent, settled
-from submissions import SubmissionPlan, claim, subject, task
+from submissions import Claim, claim, subject, task
 
 MODEL = "claude-sonnet-5-5"
 ESTIMATE = Estimate(
@@ -77,7 +77,7 @@ def test_a_primer_asks_as_others_do() -> None:
     assert history(primers).output_tokens("review", MODEL, "medium", 2) == 300
 
 
-def estimated(past: list[AnyEvent]) -> SubmissionPlan:
+def estimated(past: list[AnyEvent]) -> Claim:
     return claim(past, task("t1"), budget={"pull_request": False, "month": False})
 
 

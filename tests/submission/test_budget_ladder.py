@@ -12,6 +12,7 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.submission.budget_ladder import OVER_BUDGET
 from claude_batch.submission.planner import SubmitResult
 from claude_batch.tasks.task import Task
+from ledger_events import at
 from submissions import Claim, asked_for, claim_scope, claimant, subject, task
 
 LADDER = ["claude-haiku-5-5", "effort=low", "risky-only"]
@@ -68,16 +69,17 @@ def test_then_less_effort() -> None:
     assert b'"effort":"low"' in draft.body.read()
 
 
-def test_then_the_riskiest_files_and_the_others_are_named() -> None:
+def test_then_the_riskiest_files_and_the_others_wait() -> None:
     two = most(LADDER, FILES[2], FILES[3])
     made = claim(two)
     assert made.ladder_steps[2] == "only the riskiest files"
     assert asked_for(made.batches) == ["src/a.py", "src/auth.py"]
     assert (made.plan.new, made.plan.reused) == (2, 0)
-    assert [(one.path, one.reason) for one in made.plan.left_out[1:]] == [
-        ("docs.md", OVER_BUDGET),
-        ("tests/test_a.py", OVER_BUDGET),
-    ]
+    assert made.plan.left_out[1:] == ()
+    assert made.part.waiting == 2
+    (unsent,) = made.flush.unsent
+    assert (unsent.plan, unsent.reason, unsent.retry_at) == (made.plan.id, "budget", at(15))
+    assert unsent.problem == OVER_BUDGET
     assert len(made.plan.files) == 4, "publish joins them when they are answered one day"
     assert sum((one.usd_max for one in made.estimates), Decimal(0)) <= two
 
@@ -97,7 +99,7 @@ def test_in_the_end_nothing_is_sent() -> None:
         ", also with: claude-haiku-5-5 instead of claude-sonnet-5-5; effort low instead of medium; "
         "only the riskiest files"
     )
-    assert [event.type for event in made.write.events] == ["plan"]
+    assert [event.type for event in made.write.events] == ["plan", "unsent"]
     assert made.plan.new == 0
 
 

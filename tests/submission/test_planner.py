@@ -117,9 +117,13 @@ class TestBudgets:
         made = claim([], task("t1"), budget=scarce)
         assert isinstance(made.refused, BudgetExceeded)
         assert (made.batches, made.plan.new) == ((), 0)
-        assert [event.type for event in made.write.events] == ["plan"]
-        again = claim([*made.write.events], task("t1"), budget=scarce)
-        assert again.write == Write()
+        assert [event.type for event in made.write.events] == ["plan", "unsent"]
+        again = claim([*made.write.events], task("t1"), minute=5, budget=scarce)
+        assert [event.type for event in again.write.events] == ["unsent"]
+        assert [event.retry_at for event in (*made.flush.unsent, *again.flush.unsent)] == [
+            at(15),
+            at(5 + 60),
+        ]
 
     def test_what_is_open_is_reserved_at_its_most(self) -> None:
         most = claim([], task("t2")).estimates[0].usd_max
@@ -192,5 +196,3 @@ def test_a_request_that_was_cut_short_is_split_once(outcome: Outcome) -> None:
     (parcel,) = claim(once, task("t1"), task("t2"), task("t3"), task("t4")).batches
     asks = [[str(one.id) for one in draft.event.tasks] for draft in parcel.requests]
     assert asks == [["t1"], ["t2"], ["t3", "t4"]]
-    twice = [*once, intent("i2"), asked("i2", 0, "t1"), answered("i2", outcome=outcome)]
-    assert asked_for(claim(twice, task("t1"))) == []

@@ -58,7 +58,8 @@ def test_what_is_claimed_sent_and_recorded(rig: Rig) -> None:
 def test_the_document_of_scripts(rig: Rig) -> None:
     done = rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
     said = json.loads(write_json(submit_document(done)))
-    assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
+    assert said["job"] == rig.view.latest_plan(7).id
+    assert said["tasks"] == {"planned": 1, "known": 0, "new": 1, "waiting": 0}
     assert said["batches"] == [{"id": done.sent[0].id, "requests": 1, "tasks": 1}]
     assert said["requests"] == 1
     assert said["estimate"]["usd"] < said["estimate"]["usd_standard"] < said["estimate"]["usd_max"]
@@ -159,10 +160,14 @@ def test_what_the_ladder_left_behind_is_sent_when_there_is_money(rig: Rig) -> No
     assert params["output_config"]["effort"] == "medium", "more effort saves nothing"
     assert first.plan.ladder_steps == ("only the riskiest files",)
     said = json.loads(write_json(submit_document(first)))
-    assert said["tasks"] == {"planned": 1, "known": 0, "new": 1}
-    assert said["left_out"] == [
-        {"path": "src/view.py", "reason": "over budget: only the riskiest files are sent"}
-    ]
+    assert said["tasks"] == {"planned": 2, "known": 0, "new": 1, "waiting": 1}
+    assert said["left_out"] == []
+    ((unsent,),) = rig.view.unsent.values()
+    assert (unsent.plan, unsent.reason, unsent.problem) == (
+        first.plan.plan.id,
+        "budget",
+        "over budget: only the riskiest files are sent",
+    )
     rig.config = Config(ladder=("claude-haiku-5-5",))
     then = rig.submit(subject)
     assert (then.plan.new, then.plan.known, then.plan.ladder_steps) == (1, 1, ())

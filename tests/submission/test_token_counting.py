@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from claude_batch.submission.request_builder import PricedRequest
 from claude_batch.diff.model import Hunk
 from claude_batch.ledger.view import LedgerState
 from claude_batch.submission import token_counting
+from claude_batch.submission.request_builder import PricedRequest
 from submissions import claim, claimant, subject, task
 
 

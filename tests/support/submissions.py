@@ -9,6 +9,7 @@ from claude_batch.diff.model import Comparison, Hunk, SkippedFile
 from claude_batch.errors import BudgetExceeded
 from claude_batch.ledger.events import AnyEvent, Estimate, Plan
 from claude_batch.ledger.store import Write
+from claude_batch.ledger.usage_history import Basis, InputBasis
 from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import find_kind
 from claude_batch.submission.flush import FlushPlan, Submission, plan_flush
@@ -36,7 +37,7 @@ def subject(*tasks: Task, pr: int | None = 7) -> ReviewScope:
 
 def claimant(minute: float = 0, **settings: object) -> SubmissionPlanner:
     config = Config.model_validate(settings)
-    ids = iter(f"{n:016x}" for n in range(1000))
+    ids = iter(f"{int(minute):08x}{n:08x}" for n in range(1000))
     kinds = tuple(find_kind(kind) for kind in ("review", "security"))
     return SubmissionPlanner(config, kinds, PRICES, at(minute), lambda: next(ids))
 
@@ -71,6 +72,14 @@ class Claim:
     @property
     def estimates(self) -> list[Estimate]:
         return self.part.estimates
+
+    @property
+    def basis(self) -> Basis:
+        return self.part.basis
+
+    @property
+    def input_basis(self) -> InputBasis:
+        return self.part.input_basis
 
     @property
     def ladder_steps(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ INPUT_BASIS = {"history": "", "counted": " (counted)", "length": " (± 15 %)"}
 
 def submit_document(result: SubmitResult) -> Json:
     batches = [select(batch, "id", "requests", "tasks") for batch in result.sent]
-    return {"batches": batches, **estimate_document(result)}
+    return {"job": result.plan.plan.id, "batches": batches, **estimate_document(result)}
 
 
 def submit_text(result: SubmitResult) -> str:
@@ -33,7 +33,10 @@ def submit_text(result: SubmitResult) -> str:
 def estimate_document(result: SubmitResult) -> Json:
     plan, estimates = result.plan.plan, result.plan.estimates
     return {
-        "tasks": {"planned": plan.new + plan.reused, "known": plan.reused, "new": plan.new},
+        "tasks": {
+            "planned": len(plan.task_ids),
+            **select(result.plan, "known", "new", "waiting"),
+        },
         "requests": len(estimates),
         "estimate": {
             **sum_estimates(estimates).model_dump(),
@@ -47,14 +50,15 @@ def estimate_document(result: SubmitResult) -> Json:
 
 
 def estimate_text(result: SubmitResult) -> str:
-    plan, cost = result.plan.plan, sum_estimates(result.plan.estimates)
+    part, cost = result.plan, sum_estimates(result.plan.estimates)
+    waiting = f", {part.waiting:,} waiting" if part.waiting else ""
     lines = [
-        f"{plan.label}: {count(plan.new + plan.reused, 'task')}, {plan.reused:,} already known, "
-        f"{plan.new:,} new",
+        f"{part.plan.label}: {count(len(part.plan.task_ids), 'task')}, "
+        f"{part.known:,} already known, {part.new:,} new{waiting}",
         *(f"over budget, reduced by: {step}" for step in result.plan.ladder_steps),
         *_left_out(result),
     ]
-    if plan.new:
+    if part.new:
         lines.append(
             f"estimate from {result.plan.basis}: {count(len(result.plan.estimates), 'request')}, "
             f"about {cost.input_tokens:,} tokens in{INPUT_BASIS[result.plan.input_basis]} and "
