@@ -1,10 +1,13 @@
 import os
 import resource
+import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from claude_batch.errors import CannotRecord
+from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.git.errors import is_unreachable
 from claude_batch.git.objects import ObjectSpool
 from claude_batch.git.process import Git, GitFailed, without_credentials
 from scratch import Work
@@ -144,3 +147,40 @@ class TestPrinted:
         for place, row in (*rows[::500], *more[second].lines()):
             assert printed.line_at(place) == row + b"\n"
         assert printed.objects([]) == {}
+
+
+def test_a_config_count_that_is_not_a_number_is_named(work: Work) -> None:
+    with pytest.raises(CannotRead) as caught:
+        Git({**os.environ, "GIT_CONFIG_COUNT": "x"}, work.path / ".git").run("status")
+    assert caught.value.problem == "GIT_CONFIG_COUNT is not a number: 'x'"
+
+
+@pytest.mark.parametrize("scope", ["--global", "--local"])
+def test_hooks_of_the_user_never_run(work: Work, scope: str, tmp_path: Path) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    work.commit({"a.py": "1\n"})
+    for name in ("reference-transaction", "post-index-change", "pre-push"):
+        hook = hooks / name
+        hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran-{name}\nexit 1\n")
+        hook.chmod(0o755)
+    work.git("config", scope, "core.hooksPath", str(hooks))
+    server = tmp_path / "server.git"  # its hooks are not the user's
+    work.git("init", "-q", "--bare", str(server))
+    work.git("--git-dir", str(server), "config", "core.hooksPath", "/dev/null")
+    git = Git(dict(os.environ), work.path / ".git")
+    git.run("update-ref", "refs/x/y", "HEAD")
+    git.run("read-tree", "HEAD")
+    git.run("push", str(server), "HEAD:refs/x/z")
+    assert not list(tmp_path.glob("ran-*"))
+
+
+def test_a_server_that_stalls_ends_by_itself(work: Work) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stalled:  # connects and never answers
+        url = f"http://127.0.0.1:{stalled.getsockname()[1]}/o/r"
+        # Shorter than our own time, but useless without our own limit.
+        git = Git({**os.environ, "GIT_HTTP_LOW_SPEED_TIME": "1"}, work.path / ".git")
+        result = git.run("ls-remote", url, check=False)
+    assert "Operation too slow" in result.err
+    assert is_unreachable(result.err)
+    assert git.text("config", "http.lowSpeedTime") == "60"

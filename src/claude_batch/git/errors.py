@@ -30,7 +30,7 @@ UNKNOWN = re.compile(r"Authentication failed|Invalid username|\b401\b|Permission
 
 UNREACHABLE = re.compile(
     r"Could not resolve host|Failed to connect|Couldn't connect|Connection (refused|reset)"
-    r"|timed out|Network is unreachable|No route to host|hung up|early EOF|error: 50\d\b",
+    r"|timed out|too slow|Network is unreachable|No route to host|hung up|early EOF|error: 50\d\b",
     re.IGNORECASE,
 )
 

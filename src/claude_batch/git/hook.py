@@ -9,6 +9,9 @@ import os
 import sys
 import time
 
+# A write of the index would run the hook `post-index-change`.
+NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+
 TYPE_CHECKING = False  # that of `typing`, without its import
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +99,9 @@ if sys.platform != "win32":
         reading, writing = os.pipe()
         to_us = [(os.POSIX_SPAWN_DUP2, writing, 1)]
         try:
-            return os.posix_spawnp("git", ["git", *arguments], environ, file_actions=to_us), reading
+            return os.posix_spawnp(
+                "git", ["git", *NO_HOOKS, *arguments], environ, file_actions=to_us
+            ), reading
         finally:
             os.close(writing)
 
@@ -112,7 +117,7 @@ else:
 
     def _start(environ: "Mapping[str, str]", *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            ["git", *arguments], env=environ, stdout=subprocess.PIPE, encoding="utf-8"
+            ["git", *NO_HOOKS, *arguments], env=environ, stdout=subprocess.PIPE, encoding="utf-8"
         )
 
     def _finish(started: "subprocess.Popen[str]") -> "list[str]":

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import IO
@@ -28,6 +29,15 @@ SCRUBBED = (
 CHUNK = 1 << 18
 POLL_SECONDS = 0.02  # seconds, for git to print more
 FIXED = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+SETTINGS = {
+    # The user's hooks never run, and `reference-transaction` would run at each write of a ref.
+    "core.hooksPath": os.devnull,
+    # A transfer of fewer bytes a second than this limit ends after so many seconds. Git's default
+    # is to wait for a stalled server without end.
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+}
 
 # cat-file prints the second one for a large object when the disk that it writes to is full.
 FULL = re.compile(r"No space left|unable to stream \S+ to stdout")
@@ -134,18 +144,32 @@ class Git:
         location = (
             [f"--git-dir={self.directory}"] if self.is_git_dir else ["-C", str(self.directory)]
         )
-        return ["git", *location]
+        settings = (("-c", f"{key}={value}") for key, value in SETTINGS.items())
+        return ["git", *location, *chain.from_iterable(settings)]
 
     def environment(self) -> dict[str, str]:
-        """The environment of git. Config goes there, so that no token is ever an argument."""
+        """The environment of git. Config goes there, so that no token is ever an argument.
+
+        Raises CannotRead if the config that is there already cannot be read.
+        """
         environ = {key: value for key, value in self.environ.items() if key not in SCRUBBED}
-        start = int(environ.get("GIT_CONFIG_COUNT", "0") or 0)
+        start = _config_count(environ)
         for index, (key, value) in enumerate(self.config, start):
             environ[f"GIT_CONFIG_KEY_{index}"] = key
             environ[f"GIT_CONFIG_VALUE_{index}"] = value
         if self.config:
             environ["GIT_CONFIG_COUNT"] = str(start + len(self.config))
         return environ | FIXED
+
+
+def _config_count(environ: Mapping[str, str]) -> int:
+    count = environ.get("GIT_CONFIG_COUNT", "").strip() or "0"
+    if not count.isdecimal():
+        raise CannotRead(
+            f"GIT_CONFIG_COUNT is not a number: {count!r}",
+            "unset it, or set it to the number of GIT_CONFIG_KEY_<n> variables",
+        )
+    return int(count)
 
 
 def _run_to_end(
