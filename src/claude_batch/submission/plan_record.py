@@ -79,7 +79,7 @@ def _content(plan: Plan) -> object:
     # The definitions follow from the blobs, which are not read for a plan that is recorded.
     return (
         *(plan.base, plan.head, _with_definitions(plan.files, {}), plan.left_out, plan.base_ref),
-        *(plan.priority, plan.lane, plan.not_before, plan.deadline, plan.tags),
+        *(plan.priority, plan.not_before, plan.deadline, plan.tags),
     )
 
 

@@ -130,6 +130,8 @@ def _is_sent(scope: ReviewScope, readings: Mapping[TaskId, TaskReading], task: T
         return False
     if scope.resubmission:
         return task in scope.resubmission.tasks and reading.state is TaskState.WAITING
+    if scope.options.lane == "now" and reading.is_batched:
+        return True
     # A person or an event asks for it, which ends every wait but a hold and a later time.
     is_held = reading.reason in (WaitingReason.PAUSED, WaitingReason.NOT_BEFORE)
     return reading.state in SENDABLE and not is_held and scope.options.lane != "later"
@@ -137,5 +139,7 @@ def _is_sent(scope: ReviewScope, readings: Mapping[TaskId, TaskReading], task: T
 
 def _is_known(scope: ReviewScope, readings: Mapping[TaskId, TaskReading], task: TaskId) -> bool:
     reading = readings.get(task)
-    is_known = reading is not None and reading.state in (TaskState.ANSWERED, TaskState.IN_FLIGHT)
+    known_states = (TaskState.ANSWERED, TaskState.IN_FLIGHT)
+    is_known = reading is not None and reading.state in known_states
+    is_known = is_known and not _is_sent(scope, readings, task)
     return is_known or task in scope.known_elsewhere

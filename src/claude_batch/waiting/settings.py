@@ -36,3 +36,7 @@ class WaitingSettings:
             frozenset({config.effort, *efforts}),
             hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16],
         )
+
+
+# For readings in which earlier attempts do not matter.
+NO_SETTINGS = WaitingSettings(frozenset(), frozenset(), "")

@@ -60,6 +60,7 @@ class TaskReading:
     is_solo: bool = False  # it needs a request of its own: a shared one was refused or truncated
     limit_factor: int = 1  # by which its `max_tokens` is larger than usual
     is_reask: bool = False  # it has an answer, but the code around it has changed
+    is_batched: bool = False  # in flight, and only in a batch: lane `now` may overtake it
 
     def is_due(self, now: datetime) -> bool:
         return self.state is TaskState.WAITING and (self.due_at is None or self.due_at <= now)
@@ -69,7 +70,6 @@ class TaskReading:
 PlannedHead = tuple[str, int | None, str, str | None]
 
 ANSWERED = TaskReading(TaskState.ANSWERED)
-IN_FLIGHT = TaskReading(TaskState.IN_FLIGHT)
 
 
 def back_off(failures: int) -> timedelta:
@@ -111,8 +111,10 @@ class _PlanReader:
         answers = [row for row in current if self._is_success(row)]
         if any(self._has_same_definition(task, row) for row in answers):
             return ANSWERED
-        if any(row.is_open and not row.answer for row in records):
-            return IN_FLIGHT
+        in_flight = [row for row in records if row.is_open and not row.answer]
+        if in_flight:
+            lanes = {self.state.batch_records[row.request.intent].intent.lane for row in in_flight}
+            return TaskReading(TaskState.IN_FLIGHT, is_batched=lanes == {"batch"})
         if answers and not self._is_reask_due(task, answers):
             return ANSWERED
         if self._was_cancelled(current):

@@ -6,11 +6,18 @@ from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import current_plans
+from claude_batch.waiting.settings import NO_SETTINGS
+from claude_batch.waiting.task_states import TaskState, read_plans
 
 
 def unneeded_batches(state: LedgerState, now: datetime) -> list[BatchRecord]:
-    """Open batches without an unanswered task of a current plan. Oldest first."""
-    needed = {task for plan in current_plans(state, now) for task in plan.task_ids}
+    """Open batches without a task that a current plan still waits for. Oldest first."""
+    needed = {
+        task
+        for _, readings in read_plans(state, current_plans(state, now), NO_SETTINGS, now)
+        for task, reading in readings.items()
+        if reading.state is TaskState.IN_FLIGHT
+    }
     return [
         record
         for record in state.open_batches()

@@ -162,6 +162,17 @@ class GitHubServer(SandboxServer):
             pull = self._state.pull(number)
             pull.closed_at = pull.closed_at or self._state.timestamp()
 
+    def reopen(self, number: int) -> None:
+        with self._lock:
+            self._state.pull(number).closed_at = None
+
+    def change_base(self, number: int, base: str) -> None:
+        """Let the pull request be merged into another branch."""
+        with self._lock:
+            pull = self._state.pull(number)
+            pull.base_ref, pull.updated_at = base, self._state.timestamp()
+            self._state.follow_refs()
+
     def conversation(self, number: int) -> tuple[ConversationItem, ...]:
         """Return the comments and checks of a pull request, oldest first."""
         with self._lock:
