@@ -3,18 +3,24 @@
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from claude_batch.diff.whole_files import parse_tree
 from claude_batch.errors import CannotPublish
 from claude_batch.git.plumbing import identity
 from claude_batch.git.process import Git
+from claude_batch.git.remotes import Remote, open_remote
 
 
 @dataclass(frozen=True)
 class Branches:
     git: Git
     remote: str
+
+    @cached_property
+    def _transport(self) -> Remote:
+        return open_remote(self.git, self.remote)
 
     def has(self, name: str) -> bool:
         return bool(self._tip(f"refs/heads/{name}"))
@@ -27,9 +33,9 @@ class Branches:
         """
         commit = self._commit(parent, files, message)
         ref = f"refs/heads/{name}"
-        result = self.git.run(
+        result = self._transport.git.run(
             *("push", "--porcelain", "--no-verify", "--no-recurse-submodules"),
-            *(f"--force-with-lease={ref}:", self.remote, f"{commit}:{ref}"),
+            *(f"--force-with-lease={ref}:", self._transport.name, f"{commit}:{ref}"),
             check=False,
         )
         if result.code and self._tip(ref) != commit:
@@ -40,7 +46,8 @@ class Branches:
         return commit
 
     def _tip(self, ref: str) -> str:
-        output = self.git.run("ls-remote", self.remote, ref, check=False).out.decode()
+        args = ("ls-remote", self._transport.name, ref)
+        output = self._transport.git.run(*args, check=False).out.decode()
         return output.partition("\t")[0]
 
     def _commit(self, parent: str, files: Mapping[str, bytes], message: str) -> str:

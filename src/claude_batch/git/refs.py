@@ -10,6 +10,7 @@ from functools import cached_property
 from claude_batch.errors import CannotRecord
 from claude_batch.git import errors, plumbing
 from claude_batch.git.process import Completed, Git, GitFailed
+from claude_batch.git.remotes import Remote, open_remote
 
 PRIVATE = "refs/claude-batch"
 ALL = "--depth=1000000000"  # `--unshallow` would bring all of the code's history too
@@ -78,7 +79,7 @@ class RemoteRef:
     marker_seen: Callable[[], bool]
 
     def tip(self) -> str | None:
-        result = self._authenticated_git.run("ls-remote", self.remote, self.ref, check=False)
+        result = self._run("ls-remote", self._transport.name, self.ref)
         if result.code:
             raise self._error(result)
         refs = (line.split("\t") for line in result.out.decode().splitlines())
@@ -117,7 +118,7 @@ class RemoteRef:
     def deepen(self) -> None:
         """Fetch the whole history of this ref, and of no other ref, into a shallow clone."""
         if self.fetch_tip() and self._is_shallow:
-            result = self._authenticated_git.run(*FETCH, ALL, self.remote, self.ref, check=False)
+            result = self._run(*FETCH, ALL, self._transport.name, self.ref)
             if result.code:
                 raise self._error(result)
 
@@ -125,9 +126,7 @@ class RemoteRef:
         # The ref must stand at `parent`, or must not exist where that is empty.
         is_leased = rewrites or not parent
         lease = (f"--force-with-lease={self.ref}:{parent or ''}",) if is_leased else ()
-        result = self._authenticated_git.run(
-            *PUSH, *lease, self.remote, f"{commit}:{self.ref}", check=False
-        )
+        result = self._run(*PUSH, *lease, self._transport.name, f"{commit}:{self.ref}")
         if result.code == 0:
             self._remember(commit)
             return
@@ -147,13 +146,17 @@ class RemoteRef:
         raise self._error(result)
 
     @cached_property
-    def _authenticated_git(self) -> Git:
-        """git with the explicit token, if there is one."""
+    def _transport(self) -> Remote:
+        """The remote by one URL, and with the explicit token if there is one."""
+        remote = open_remote(self.git, self.remote)
         if not self.token:
-            return self.git
-        url = self.git.text("ls-remote", "--get-url", self.remote)
+            return remote
+        url = remote.git.text("ls-remote", "--get-url", remote.name)
         config = plumbing.token_config(url, self.token)
-        return replace(self.git, config=(*self.git.config, *config))
+        return replace(remote, git=replace(remote.git, config=(*remote.git.config, *config)))
+
+    def _run(self, *args: str, stdin: bytes = b"") -> Completed:
+        return self._transport.git.run(*args, stdin=stdin, check=False)
 
     @property
     def _tracking_ref(self) -> str:
@@ -165,7 +168,7 @@ class RemoteRef:
         # In a full clone `--depth` would make all of it shallow.
         is_first = self._is_shallow and self._seen_tip() is None
         depth = ("--depth=1",) if is_first else ()
-        return self._authenticated_git.run(*FETCH, *depth, self.remote, refspec, check=False)
+        return self._run(*FETCH, *depth, self._transport.name, refspec)
 
     def _fetch_unverified(self) -> str:
         """Fetch the tip without recording it as seen."""
@@ -188,9 +191,7 @@ class RemoteRef:
             missing = [line[1:] for line in lines if line.startswith(b"?")]
             if missing:
                 stdin = b"\n".join(missing) + b"\n"
-                self._authenticated_git.run(
-                    *FETCH, "--stdin", self.remote, stdin=stdin, check=False
-                )
+                self._run(*FETCH, "--stdin", self._transport.name, stdin=stdin)
 
     @cached_property
     def _is_partial(self) -> bool:
