@@ -32,6 +32,10 @@ class Clock:
         self.at += timedelta(milliseconds=1)
         return self.at
 
+    def forward(self, seconds: float) -> None:
+        """Sleep."""
+        self.at += timedelta(seconds=seconds)
+
 
 @dataclass
 class CiRuns:
@@ -173,9 +177,5 @@ def open_ci_runs(
             "GITHUB_REPOSITORY": shop.hub.repository,
         }
         monkeypatch.setattr(program_clock, "utc_now", clock)
-        monkeypatch.setattr(program_clock, "sleep", lambda seconds: clock_forward(clock, seconds))
+        monkeypatch.setattr(program_clock, "sleep", clock.forward)
         yield CiRuns(shop, batches, clock, folder, environ)
-
-
-def clock_forward(clock: Clock, seconds: float) -> None:
-    clock.at += timedelta(seconds=seconds)
