@@ -38,7 +38,7 @@ def open_repository(directory: Path, environ: Mapping[str, str] | None = None) -
     if not token or not url:
         return repository
     # In CI with the job's token, because a checkout need not keep credentials.
-    return Repository.open(directory, environ, config=plumbing.token_config(url, token))
+    return repository.with_config(plumbing.token_config(url, token))
 
 
 def open_with_ledgers(directory: Path) -> tuple[Repository, Config, list[GitLedger]]:

@@ -52,15 +52,20 @@ class Repository:
         """
         git_environ = {**environ, "GIT_NO_REPLACE_OBJECTS": "1"}
         finder = Git(git_environ, path, is_git_dir=False, config=config)
-        git_dir = finder.run("rev-parse", "--absolute-git-dir", check=False)
-        if git_dir.code:
-            raise cannot_open(git_dir.err, str(path))
-        common_dir = finder.run("rev-parse", "--path-format=absolute", "--git-common-dir")
-        top_level = finder.run("rev-parse", "--show-toplevel", check=False)
-        git = Git(git_environ, _path(git_dir.out), config=config)
-        return cls(
-            git, _path(top_level.out) if not top_level.code else None, _path(common_dir.out), remote
-        )
+        # A bare repository fails at the last of the three, which has no answer there.
+        wanted = ("--git-dir", "--git-common-dir", "--show-toplevel")
+        found = finder.run("rev-parse", "--path-format=absolute", *wanted, check=False)
+        lines = found.out.splitlines(keepends=True)
+        if not 2 <= len(lines) <= 3:  # none, or a path with a line break
+            raise cannot_open(found.err, str(path))
+        git_dir, common_dir, top_level = (*lines, b"")[:3]
+        git = Git(git_environ, _path(git_dir), config=config)
+        return cls(git, _path(top_level) if top_level else None, _path(common_dir), remote)
+
+    def with_config(self, config: tuple[tuple[str, str], ...]) -> "Repository":
+        """The same repository, whose git processes have these settings."""
+        git = Git(self.git.environ, self.git.directory, config=config)
+        return Repository(git, self.root, self.common_dir, self.remote)
 
     @cached_property
     def objects(self) -> ObjectReader:
@@ -132,6 +137,13 @@ class Repository:
     def fetch_missing(self, commits: Sequence[str]) -> None:
         """Fetch the commits that are missing here. Raises CannotFetch."""
         self._fetcher.fetch_missing(commits)
+
+    def remote_tip(self, branch: str) -> str | None:
+        """The newest commit of a branch on the remote, looked up once; None without such a branch.
+
+        The commit itself is not fetched. Raises CannotFetch.
+        """
+        return self._fetcher.tip(branch)
 
     def diff(
         self, comparison: Comparison, on_file: Callable[[FileChange], None] = lambda change: None

@@ -58,6 +58,8 @@ class GitLedger:
     spread: float = 10.0
     clock: Callable[[], float] = time.monotonic
     large: int = ledger_files.LARGE
+    # False: `view` returns what this process has read or written last. A write reads the tip anew.
+    rereads: bool = True
     _began: float = field(default=0.0, init=False, repr=False)
     _parsed: dict[tuple[str, str], ParsedLog] = field(default_factory=dict, init=False, repr=False)
     _metas: dict[str, Meta | None] = field(default_factory=dict, init=False, repr=False)
@@ -66,6 +68,8 @@ class GitLedger:
     # The Ledger protocol
 
     def view(self) -> LedgerState:
+        if self._last and not self.rereads:
+            return self._last.state
         return self._read(self._store.fetch_tip()).state
 
     def transact(

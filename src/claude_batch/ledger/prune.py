@@ -33,13 +33,13 @@ def prune(
     `when_due`: only if the ledger is so large that reading it takes long.
     """
     drop_before, fold_before = now - age, now - max(age, compaction.MIN_AGE)
+    if when_due and not compaction.needs_compaction(ledger.view().log_sizes, fold_before):
+        return PruneResult()
     before = LedgerState()
 
     def decide(state: LedgerState) -> Write:
         nonlocal before
         before = state
-        if when_due and not compaction.needs_compaction(state.log_sizes, fold_before):
-            return Write()
         return Write(drops=tuple(_unused_shards(state, drop_before)), fold_before=fold_before)
 
     after = ledger.transact(decide)

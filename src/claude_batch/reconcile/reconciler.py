@@ -23,6 +23,7 @@ from claude_batch.errors import (
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
+from claude_batch.jobs.transitions import delete_ended_batches
 from claude_batch.ledger.events import Installed, PullRequestClosed, Stamp
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
@@ -33,7 +34,7 @@ from claude_batch.reconcile.decide import decide, is_publishing_due
 from claude_batch.submission.flush import Flusher, FlushOptions, FlushResult, Submission
 from claude_batch.submission.inputs import build_planner, load_pull_request_scope, load_submission
 from claude_batch.submission.scope import PlanOptions, Resubmission
-from claude_batch.tasks.discovery import ChangeFinder
+from claude_batch.tasks.discovery import ChangeFinder, with_fresh_base
 from claude_batch.waiting.settings import WaitingSettings
 from claude_batch.waiting.unneeded_batches import unneeded_batches
 
@@ -109,6 +110,8 @@ class Reconciler:
             result.flush = self._flusher(pulls).flush(fresh=fresh)
             result.problems += [error for _, error in result.flush.problems]
         self._cancel_unneeded(result)
+        with self._failures(result):
+            delete_ended_batches(self.ledger, self.anthropic, self.stamp)
         state = self.ledger.view()
         for pull in pulls:
             if is_publishing_due(state, pull, self.stamp.now()):
@@ -161,6 +164,7 @@ class Reconciler:
     # Plans
 
     def _plan(self, pull: PullRequest, lane: Lane | None = None) -> Submission:
+        pull = with_fresh_base(self.repository, pull)
         comparison = ChangeFinder(self.repository).compare_pull(self.github, pull)
         config = self.load_config(pull.base_sha)
         if lane:
@@ -181,6 +185,7 @@ class Reconciler:
 
         def load(resubmission: Resubmission) -> Submission:
             pull = by_number.get(resubmission.plan.pr or 0)
+            pull = with_fresh_base(self.repository, pull) if pull else None
             config = self.load_config(pull.base_sha) if pull else self.config
             now, run = self.stamp.now(), self.stamp.run
             return load_submission(self.repository, config, resubmission, run, now, pull)
@@ -205,6 +210,7 @@ class Reconciler:
         try:
             if pull.state != "open":
                 return publisher.close(pull)
+            pull = with_fresh_base(self.repository, pull)
             comparison = ChangeFinder(self.repository).compare_pull(self.github, pull)
             config = self.load_config(pull.base_sha)
             state = self.ledger.view()

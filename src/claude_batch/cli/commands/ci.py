@@ -43,6 +43,7 @@ from claude_batch.github_actions.events import (
 from claude_batch.github_actions.runner import Runner, stop_commands
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.prune import prune
+from claude_batch.ledger.view import refactoring_plans
 from claude_batch.pull_requests.publish import PublishResult
 from claude_batch.reconcile.reconciler import Reconciler, ReconcileResult
 
@@ -150,7 +151,9 @@ class CiRun:
     @cached_property
     def ledger(self) -> GitLedger:
         """The shared ledger. A later step need not read again what an earlier one has read."""
-        return open_shared_ledger(self.repository, self.config)
+        ledger = open_shared_ledger(self.repository, self.config)
+        ledger.rereads = False
+        return ledger
 
     @cached_property
     def reconciler(self) -> Reconciler:
@@ -161,6 +164,8 @@ class CiRun:
         return collect.run(self.repository, self.config, [self.ledger], resubmit=False)
 
     def publish_refactorings(self) -> list[PublishResult]:
+        if not refactoring_plans(self.ledger.view()):
+            return []
         return publish.publish_refactorings(self.repository, self.reconciler.github, self.ledger)
 
     def compact(self) -> int:
