@@ -35,7 +35,7 @@ from claude_batch.submission.inputs import (
 )
 from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.scope import PlanOptions, ReviewScope
-from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
+from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges, with_fresh_base
 from claude_batch.tasks.sources import (
     PathsSource,
     PullRequestSource,
@@ -210,7 +210,7 @@ def _prepare_pull_request(
     repository: Repository, number: int, flags: Mapping[str, object]
 ) -> SubmitInput:
     github = github_client(repository)
-    pull = github.get_pull_request(number)
+    pull = with_fresh_base(repository, github.get_pull_request(number))
     comparison = ChangeFinder(repository).compare_pull(github, pull)
     config = load_config(repository, pull.base_sha, flags)
     scope = load_pull_request_scope(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from claude_batch.errors import CannotFetch, CannotRead
@@ -28,6 +28,26 @@ class ObjectFetcher:
     objects: ObjectReader
     common_dir: Path
     remote: str
+    tips: dict[str, str | None] = field(default_factory=dict)  # by branch
+
+    def tip(self, branch: str) -> str | None:
+        """The newest commit of a branch on the remote. Each branch is looked up once.
+
+        None without such a branch. Raises CannotFetch.
+        """
+        if branch not in self.tips:
+            ref = f"refs/heads/{branch}"
+            result = self.git.run("ls-remote", "--", self.remote, ref, check=False)
+            if result.code:
+                raise CannotFetch(
+                    f"the branch {branch} of `{self.remote}` could not be looked up: "
+                    f"{result.error_line}",
+                    f"check the network and that `git fetch {self.remote}` has credentials",
+                )
+            # A pattern of ls-remote also matches the end of a longer name.
+            lines = (line.split("\t") for line in result.out.decode().splitlines())
+            self.tips[branch] = next((oid for oid, name in lines if name == ref), None)
+        return self.tips[branch]
 
     def merge_base(self, base: str, head: str) -> str:
         """The merge base of two commits. Deepens a shallow clone step by step to find it."""

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 
 from claude_batch.diff.exclusions import exclude_files
 from claude_batch.diff.model import Comparison, Diff, FileChange, SkippedFile
-from claude_batch.errors import BadUsage
+from claude_batch.errors import BadUsage, CannotPublish
 from claude_batch.git.earlier_commits import EarlierCommits, HistoryReaders
 from claude_batch.git.hook_queue import QueueEntry
 from claude_batch.git.patch import compute_edits
@@ -58,6 +59,19 @@ class QueuedTrees:
     dropped: tuple[QueueEntry, ...]
 
 
+def with_fresh_base(repository: Repository, pull: PullRequest) -> PullRequest:
+    """The pull request with `base_sha` at the tip of its base branch as it is on the remote now.
+
+    GitHub's API leaves `base.sha` at an older commit. Commits of the base branch that were merged
+    into the head since would then pass for changes of the pull request. Raises CannotFetch.
+    """
+    tip = repository.remote_tip(pull.base_ref)
+    if tip is None or tip == pull.base_sha:  # None: the branch was deleted
+        return pull
+    repository.fetch_missing([tip])
+    return pull.model_copy(update={"base_sha": tip})
+
+
 @dataclass(frozen=True)
 class ChangeFinder:
     repository: Repository
@@ -77,7 +91,13 @@ class ChangeFinder:
         return self.repository.compare_range(base, source.head)
 
     def compare_pull(self, github: GitHubClient, pull: PullRequest) -> Comparison:
-        merge_base = github.find_merge_base(pull.base_sha, pull.head_sha)
+        """From the merge base of a pull request to its head; `pull` is from `with_fresh_base`."""
+        merge_base = None
+        if self.repository.git.is_shallow():
+            # GitHub's answer only saves deepening the clone. It refuses large comparisons (422)
+            # and times out on others (500).
+            with suppress(CannotPublish):
+                merge_base = github.find_merge_base(pull.base_sha, pull.head_sha)
         label = f"pull request {pull.number}"
         return self.repository.compare_commits(pull.base_sha, pull.head_sha, label, merge_base)
 

@@ -32,7 +32,7 @@ from claude_batch.pull_requests.publish import Publisher, PublishResult
 from claude_batch.pull_requests.record import has_news
 from claude_batch.pull_requests.refactorings import RefactoringPublisher, load_patch_target
 from claude_batch.pull_requests.review_input import load_pull_request
-from claude_batch.tasks.discovery import ChangeFinder
+from claude_batch.tasks.discovery import ChangeFinder, with_fresh_base
 
 app = command_app()
 
@@ -123,6 +123,7 @@ def _publish(
     # A failure of one pull request must not stop the others.
     try:
         is_open = pull.state == "open"
+        pull = with_fresh_base(repository, pull) if is_open else pull
         comparison = ChangeFinder(repository).compare_pull(github, pull) if is_open else None
         config = load_config(repository, pull.base_sha if is_open else None, flags)
         ledger = open_shared_ledger(repository, config, ledger)
