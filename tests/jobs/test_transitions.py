@@ -162,6 +162,8 @@ def test_a_hold_on_everything_and_its_end(work: Work) -> None:
         assert manager.hold(ALL, is_on=False) is True
         assert jobs(rig)[job].status == "paused"
         manager.hold(kind_target("review"), is_on=False)
+        assert jobs(rig)[job].status == "pending", "the API refused it a moment ago"
+        rig.clock.forward(minutes=15)
         assert jobs(rig)[job].status == "queued"
 
 
