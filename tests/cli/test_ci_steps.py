@@ -11,7 +11,7 @@ from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli.commands.ci import CiRun
 from claude_batch.cli.output.ci_result import CiResult, action_outputs, ci_document
 from claude_batch.cli.output.json_writer import write_json
-from claude_batch.config.model import Config, Lane
+from claude_batch.config.model import Config
 from claude_batch.errors import (
     BadConfig,
     BudgetExceeded,
@@ -25,28 +25,14 @@ from claude_batch.errors import (
     SubmitUnclear,
 )
 from claude_batch.git.repository import Repository
-from claude_batch.ledger.events import BatchId, Plan
+from claude_batch.ledger.events import BatchId
 from claude_batch.pull_requests.publish import PublishResult
-from claude_batch.submission.planner import SubmissionPlan, SubmitResult
+from claude_batch.reconcile.reconciler import Reconciler, ReconcileResult
 from ledger_events import answered
 
 LABEL = "claude-batch-now"
+NEW_BASE = {"changes": {"base": {"ref": {"from": "main"}}}}
 OURS = {"repo": {"full_name": "o/r"}}
-PLAN = Plan.model_validate(
-    {
-        "at": "2026-11-22T10:00:00Z",
-        "run": "r",
-        "repo": "o/r",
-        "id": "p",
-        "pr": 7,
-        "label": "pull request 7",
-        "base": None,
-        "head": None,
-        "files": (),
-        "new": 0,
-        "reused": 0,
-    }
-)
 
 
 @dataclass
@@ -55,7 +41,7 @@ class Calls:
 
     failing: dict[str, Exception] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
-    open: list[tuple[str, str]] = field(default_factory=list)
+    reconciled: ReconcileResult = field(default_factory=ReconcileResult)
     folded: int = 0
 
     def note(self, name: str, *args: object) -> None:
@@ -70,25 +56,34 @@ class RecordingRun(CiRun):
 
     calls: Calls
 
-    def submit(self, pr: int, lane: Lane | None) -> SubmitResult:
-        self.calls.note("submit", pr, lane)
-        return SubmitResult(SubmissionPlan(PLAN, ()), lane or "batch")
+    @property
+    def reconciler(self) -> Reconciler:  # type: ignore[override]
+        return cast(Reconciler, RecordingReconciler(self.calls))
 
     def collect(self) -> CollectResult:
         self.calls.note("collect")
         return CollectResult((), (), ())
 
-    def publish(self) -> list[PublishResult]:
-        self.calls.note("publish")
-        return [PublishResult(7)]
+    def publish_refactorings(self) -> list[PublishResult]:
+        self.calls.note("refactorings")
+        return []
 
     def compact(self) -> int:
         self.calls.note("compact")
         return self.calls.folded
 
-    def close(self, pr: int, merged: bool) -> list[tuple[BatchId, str]]:
-        self.calls.note("close", pr, merged)
-        return [(BatchId(batch), status) for batch, status in self.calls.open]
+
+@dataclass(frozen=True)
+class RecordingReconciler:
+    calls: Calls
+
+    def reconcile_pull_request(self, number: int, *, is_labelled: bool) -> ReconcileResult:
+        self.calls.note("pull request", number, *["at once"] * is_labelled)
+        return self.calls.reconciled
+
+    def reconcile_all(self) -> ReconcileResult:
+        self.calls.note("all")
+        return self.calls.reconciled
 
 
 def payload(action: str, **pull: Any) -> dict[str, Any]:
@@ -98,24 +93,25 @@ def payload(action: str, **pull: Any) -> dict[str, Any]:
 
 def run(event: str, event_payload: dict[str, Any], calls: Calls) -> CiResult:
     unused = cast(Repository, None)
-    return RecordingRun(unused, Config(), CiResult(event), calls).run(event_payload, LABEL)
+    return RecordingRun(unused, Config(), LABEL, CiResult(event), calls).run(event_payload)
 
 
 @pytest.mark.parametrize(
     ("event", "event_payload", "expected"),
     [
-        ("pull_request", payload("opened"), ["submit 7 None"]),
-        ("pull_request", payload("synchronize"), ["submit 7 None"]),
-        ("pull_request", payload("labeled"), ["submit 7 now"]),
-        ("pull_request", payload("closed"), ["close 7 False"]),
-        ("pull_request", payload("closed", merged=True), ["close 7 True"]),
-        ("pull_request", payload("opened", draft=True), []),
+        ("pull_request", payload("opened"), ["pull request 7"]),
+        ("pull_request", payload("synchronize"), ["pull request 7"]),
+        ("pull_request", payload("labeled"), ["pull request 7 at once"]),
+        ("pull_request", payload("closed"), ["pull request 7"]),
+        # What it is now decides, and not the payload.
+        ("pull_request", payload("opened", draft=True), ["pull request 7"]),
         ("pull_request", payload("assigned"), []),
-        ("schedule", {}, ["collect", "publish", "compact"]),
-        ("workflow_dispatch", {}, ["collect", "publish", "compact"]),
+        ("pull_request", payload("edited"), []),
+        ("pull_request", payload("edited") | NEW_BASE, ["pull request 7"]),
+        ("schedule", {}, ["collect", "all", "refactorings", "compact"]),
+        ("workflow_dispatch", {}, ["collect", "all", "refactorings", "compact"]),
         ("push", {}, ["collect"]),
         ("issues", {}, []),
-        ("merge_group", {}, []),
         ("", {}, []),
     ],
 )
@@ -126,13 +122,13 @@ def test_an_event_runs_its_steps(
     result = run(event, event_payload, calls)
     assert calls.names == expected
     assert result.warnings == []
-    assert bool(result.notes) is (not expected or expected[0].startswith("close"))
+    assert bool(result.notes) is not expected
 
 
 @pytest.mark.parametrize(
     ("event", "note"),
     [
-        ("merge_group", "nothing to do for merge_group"),
+        ("issues", "nothing to do for issues"),
         ("", "nothing to do for a run without an event"),
     ],
 )
@@ -141,10 +137,11 @@ def test_an_event_without_steps_is_noted(event: str, note: str) -> None:
 
 
 def test_the_result_is_one_document() -> None:
-    result = run("schedule", {}, Calls())
+    reconciled = ReconcileResult(publications=[PublishResult(7)])
+    result = run("schedule", {}, Calls(reconciled=reconciled))
     document = json.loads(write_json(ci_document(result)))
     assert document.keys() >= {"event", "notes", "warnings", "collect", "publish"}
-    assert "submit" not in document
+    assert "flush" not in document
     assert document["publish"]["pull_request"] == 7
 
 
@@ -165,8 +162,10 @@ def test_each_output_has_its_own_number() -> None:
 
 
 def test_canceled_batches_are_named() -> None:
-    calls = Calls(open=[("msgbatch_1", "canceling")])
-    assert run("pull_request", payload("closed"), calls).notes == ["batch msgbatch_1: canceling"]
+    reconciled = ReconcileResult(canceled=[(BatchId("msgbatch_1"), "canceling")], notes=["closed"])
+    calls = Calls(reconciled=reconciled)
+    notes = run("pull_request", payload("closed"), calls).notes
+    assert notes == ["closed", "batch msgbatch_1: canceling"]
 
 
 def test_folded_files_are_noted_and_an_outage_is_a_warning() -> None:
@@ -190,17 +189,17 @@ OUTAGES = [
 
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda error: type(error).__name__)
 def test_an_outage_is_a_warning(outage: ClaudeBatchError) -> None:
-    result = run("pull_request", payload("opened"), Calls({"submit": outage}))
+    result = run("pull_request", payload("opened"), Calls({"pull request": outage}))
     assert result.warnings == [outage]
-    assert result.submission is None
+    assert result.flush.parts == ()
     document = json.loads(write_json(ci_document(result)))["warnings"]
     assert document == [{"problem": outage.problem, "remedy": outage.remedy}]
 
 
 def test_recorded_findings_are_published_although_collecting_failed() -> None:
-    calls = Calls({"collect": CannotCollect("no", "wait"), "publish": CannotPublish("no", "wait")})
+    calls = Calls({"collect": CannotCollect("no", "wait"), "all": CannotPublish("no", "wait")})
     result = run("schedule", {}, calls)
-    assert calls.names == ["collect", "publish", "compact"]
+    assert calls.names == ["collect", "all", "refactorings", "compact"]
     assert len(result.warnings) == 2
 
 
@@ -211,4 +210,4 @@ def test_recorded_findings_are_published_although_collecting_failed() -> None:
 )
 def test_an_error_that_somebody_must_fix_fails_the_run(error: Exception) -> None:
     with pytest.raises(type(error)):
-        run("pull_request", payload("opened"), Calls({"submit": error}))
+        run("pull_request", payload("opened"), Calls({"pull request": error}))

@@ -1,21 +1,19 @@
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from claude_batch.errors import CannotRead
 from claude_batch.github_actions.events import (
-    ClosePullRequest,
+    PullRequestHint,
     SkipEvent,
-    SubmitPullRequest,
-    decide_action,
+    read_event,
 )
 
 LABEL = "claude-batch: now"
 LEFT_ALONE = "pull request 7 is left alone: "
 OURS = {"repo": {"full_name": "o/r", "id": 1}, "sha": "a" * 40}
 FORK = {"repo": {"full_name": "stranger/r"}, "sha": "b" * 40}
-BOT = {"login": "renovate[bot]", "type": "Bot"}
 
 
 def payload(
@@ -41,61 +39,34 @@ def payload(
     return event_payload | ({"label": {"name": label, "color": "fff"}} if label else {})
 
 
-def decide(
-    event_payload: Mapping[str, Any],
-    event: str = "pull_request",
-    forks: Literal["skip", "label"] = "skip",
-) -> SubmitPullRequest | ClosePullRequest | SkipEvent:
-    return decide_action(event, event_payload, LABEL, forks)
-
-
-@pytest.mark.parametrize("action", ["opened", "synchronize", "reopened", "ready_for_review"])
-def test_new_code_is_submitted_as_configured(action: str) -> None:
-    assert decide(payload(action)) == SubmitPullRequest(7, lane=None)
-
-
-def test_our_label_submits_at_once() -> None:
-    assert decide(payload("labeled", LABEL)) == SubmitPullRequest(7, lane="now")
-
-
-@pytest.mark.parametrize("pull", [{"draft": True}, {"user": BOT}])
-def test_our_label_is_a_persons_word_for_drafts_and_bots_too(pull: dict[str, Any]) -> None:
-    assert decide(payload("labeled", LABEL, **pull)) == SubmitPullRequest(7, lane="now")
+def read(
+    event_payload: Mapping[str, Any], event: str = "pull_request"
+) -> PullRequestHint | SkipEvent:
+    return read_event(event, event_payload, LABEL)
 
 
 @pytest.mark.parametrize(
-    ("pull", "reason"),
-    [
-        (
-            {"draft": True},
-            "it is a draft; marking it ready for review, or the label claude-batch: now, "
-            "submits it",
-        ),
-        (
-            {"user": BOT},
-            "its author is the bot renovate[bot]; the label claude-batch: now submits it",
-        ),
-        (
-            {"user": {"login": "x[bot]"}},
-            "its author is the bot x[bot]; the label claude-batch: now submits it",
-        ),
-        ({"state": "closed"}, "it is closed"),
-    ],
+    "action", ["opened", "synchronize", "reopened", "ready_for_review", "closed"]
 )
-def test_what_nobody_asked_for_is_skipped_and_says_why(pull: dict[str, Any], reason: str) -> None:
-    assert decide(payload("synchronize", **pull)) == SkipEvent(LEFT_ALONE + reason)
+def test_an_event_names_a_pull_request(action: str) -> None:
+    assert read(payload(action)) == PullRequestHint(7)
 
 
-def test_a_label_on_a_closed_pull_request_submits_nothing() -> None:
-    assert decide(payload("labeled", LABEL, state="closed")) == SkipEvent(
-        LEFT_ALONE + "it is closed"
-    )
+def test_our_label_asks_for_answers_at_once() -> None:
+    assert read(payload("labeled", LABEL)) == PullRequestHint(7, is_labelled=True)
+
+
+def test_an_edit_counts_with_another_base_only() -> None:
+    changed = {"changes": {"base": {"ref": {"from": "main"}}}}
+    assert read(payload("edited") | changed) == PullRequestHint(7)
+    title = {"changes": {"title": {"from": "x"}}}
+    assert read(payload("edited") | title) == SkipEvent("nothing to do for pull_request edited")
 
 
 @pytest.mark.parametrize("head", [FORK, {"repo": None}])
 @pytest.mark.parametrize("action", ["opened", "closed"])
 def test_a_fork_has_no_secrets_in_a_run_of_its_own(head: dict[str, Any], action: str) -> None:
-    decision = decide(payload(action, head=head), forks="label")
+    decision = read(payload(action, head=head))
     assert isinstance(decision, SkipEvent)
     assert decision.reason.startswith(
         LEFT_ALONE + "it comes from a fork, whose pull_request runs get no secrets"
@@ -103,31 +74,8 @@ def test_a_fork_has_no_secrets_in_a_run_of_its_own(head: dict[str, Any], action:
 
 
 def test_what_dependabot_starts_has_no_secrets_either() -> None:
-    decision = decide(payload("closed", sender="dependabot[bot]"))
+    decision = read(payload("closed", sender="dependabot[bot]"))
     assert decision == SkipEvent(LEFT_ALONE + "Dependabot started this run, so it gets no secrets")
-
-
-def test_a_fork_where_there_are_secrets_is_skipped_by_default() -> None:
-    decision = decide(payload("labeled", LABEL, head=FORK), "pull_request_target")
-    assert decision == SkipEvent(
-        LEFT_ALONE
-        + 'it comes from a fork; `forks = "label"` in the configuration allows reviews by label'
-    )
-
-
-def test_a_fork_needs_the_label_anew_for_what_is_pushed_later() -> None:
-    labelled = decide(payload("labeled", LABEL, head=FORK), "pull_request_target", "label")
-    assert labelled == SubmitPullRequest(7, lane="now")
-    pushed = decide(payload("synchronize", head=FORK), "pull_request_target", "label")
-    assert pushed == SkipEvent(
-        LEFT_ALONE
-        + "it comes from a fork; setting the label claude-batch: now again submits its current head"
-    )
-
-
-@pytest.mark.parametrize("merged", [True, False])
-def test_a_closed_pull_request_cancels(merged: bool) -> None:
-    assert decide(payload("closed", state="closed", merged=merged)) == ClosePullRequest(7, merged)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +89,11 @@ def test_a_closed_pull_request_cancels(merged: bool) -> None:
 def test_anything_else_is_nothing(
     event: str, event_payload: Mapping[str, Any], reason: str
 ) -> None:
-    assert decide(event_payload, event) == SkipEvent(reason)
+    assert read(event_payload, event) == SkipEvent(reason)
 
 
 def test_the_account_of_an_author_may_be_gone() -> None:
-    assert decide(payload("opened", user=None)) == SubmitPullRequest(7)
+    assert read(payload("opened", user=None)) == PullRequestHint(7)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +109,7 @@ def test_a_payload_without_what_we_need_is_an_error(
     event_payload: Mapping[str, Any], where: str
 ) -> None:
     with pytest.raises(CannotRead) as caught:
-        decide(event_payload)
+        read(event_payload)
     assert caught.value.problem.startswith(
         f"the payload of the pull_request event cannot be used: {where}: "
     )

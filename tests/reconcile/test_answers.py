@@ -16,9 +16,7 @@ USELESS = {
 }
 
 
-def opened(
-    path: Path, monkeypatch: pytest.MonkeyPatch, reply: ModelReply
-) -> Iterator[CiRuns]:
+def opened(path: Path, monkeypatch: pytest.MonkeyPatch, reply: ModelReply) -> Iterator[CiRuns]:
     with open_ci_runs(path, monkeypatch, reviewer=lambda params: reply) as runs:
         runs.shop.hub.open_pull("Change the cart", "feature")
         yield runs
@@ -44,9 +42,7 @@ def test_at_most_three_paid_attempts_then_incomplete(
         assert runs.sent() > sent
 
 
-def test_a_better_model_is_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_better_model_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def review(params: dict[str, object]) -> ModelReply:
         is_weak = params["model"] == "claude-haiku-4-5"
         return ModelReply("", stop_reason="refusal") if is_weak else ModelReply('{"findings":[]}')

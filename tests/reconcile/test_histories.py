@@ -10,8 +10,8 @@ runs. Git and HTTP are real; the ledger is in memory, because tests/ledger has i
 import random
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -80,43 +80,43 @@ class History:
     runs: int = 0
 
     def step(self, name: str) -> None:
-        match name:
-            case "push":
-                self.push()
-            case "event":
-                self.run(event=True)
-            case "late":
-                self.push()
-                self.clock.at += timedelta(hours=3)
-                self.run(event=True)
-            case "schedule":
-                self.run()
-            case "close":
-                self.shop.hub.close(1)
-            case "reopen":
-                self.shop.hub.reopen(1)
-            case "base":
-                self.shop.hub.change_base(1, self.rng.choice(["main", "release"]))
-            case "budget":
-                limit = Decimal("0.000001") if self.rng.random() < 0.7 else Decimal(5)
-                self.config = Config(verify=None, ladder=(), budget=Budget(pull_request=limit))
-            case "refuse":
-                self.batches.faults = self.refuse(Fault(529, kind="overloaded_error"))
-            case "lose":  # the batch is created, and its answer is lost
-                self.batches.faults = self.refuse(Fault(500, kind="api_error", after=True))
-            case "github":
-                self.shop.hub.faults = self.sometimes(bad_gateway(after=self.rng.random() < 0.3))
-            case "kill":
-                self.kill_at = self.rng.randint(1, 6)
-                self.run(event=self.rng.random() < 0.5)
-            case "wait":
-                self.clock.at += timedelta(hours=self.rng.choice([0.2, 1, 5, 20]))
+        steps: dict[str, Callable[[], object]] = {
+            "push": self.push,
+            "event": lambda: self.run(event=True),
+            "late": self.late_event,
+            "schedule": self.run,
+            "close": lambda: self.shop.hub.close(1),
+            "reopen": lambda: self.shop.hub.reopen(1),
+            "base": lambda: self.shop.hub.change_base(1, self.rng.choice(["main", "release"])),
+            "budget": self.change_budget,
+            "refuse": lambda: self.refuse(Fault(529, kind="overloaded_error")),
+            # The batch is created, and its answer is lost.
+            "lose": lambda: self.refuse(Fault(500, kind="api_error", after=True)),
+            "github": self.break_github,
+            "kill": self.kill,
+            "wait": lambda: self.clock.forward(3_600 * self.rng.choice([0.2, 1, 5, 20])),
+        }
+        steps[name]()
 
-    def refuse(self, fault: Fault) -> "Faults":
-        return Faults(self.rng, fault, "/v1/messages/batches", 0.7)
+    def late_event(self) -> None:
+        self.push()
+        self.clock.forward(3 * 3_600)
+        self.run(event=True)
 
-    def sometimes(self, fault: Fault) -> "Faults":
-        return Faults(self.rng, fault, "/repos/", 0.15)
+    def change_budget(self) -> None:
+        limit = Decimal("0.000001") if self.rng.random() < 0.7 else Decimal(5)
+        self.config = Config(verify=None, ladder=(), budget=Budget(pull_request=limit))
+
+    def break_github(self) -> None:
+        fault = bad_gateway(after=self.rng.random() < 0.3)
+        self.shop.hub.faults = Faults(self.rng, fault, "/repos/", 0.15)
+
+    def kill(self) -> None:
+        self.kill_at = self.rng.randint(1, 6)
+        self.run(event=self.rng.random() < 0.5)
+
+    def refuse(self, fault: Fault) -> None:
+        self.batches.faults = Faults(self.rng, fault, "/v1/messages/batches", 0.7)
 
     def push(self) -> None:
         self.pushes += 1
@@ -129,12 +129,8 @@ class History:
     def run(self, *, event: bool = False) -> None:
         self.runs += 1
         self.clock.at += timedelta(minutes=self.rng.choice([1, 20, 90]))
-        try:
+        with suppress(Killed, ClaudeBatchError):  # an outage ends the run
             self._run(event)
-        except Killed:
-            pass
-        except ClaudeBatchError:
-            pass  # an outage ends the run
         self.kill_at = 0
         self.check_titles()
 
@@ -158,10 +154,8 @@ class History:
             reconciler.reconcile_pull_request(1)
             return
         collector = Collector(self.ledger, self.anthropic, PRICES, stamp.run, self.clock)
-        try:
+        with suppress(ClaudeBatchError):  # as in `ci`, the next step is taken all the same
             collector.collect()
-        except ClaudeBatchError:
-            pass  # as in `ci`, the next step is taken all the same
         reconciler.reconcile_all()
 
     def gate(self, moment: str) -> None:
@@ -181,7 +175,7 @@ class History:
                 body = dict(entry.body or {})
                 titles[body["head_sha"]] = body["output"]["title"]
         plan = state.latest_plan(1)
-        if plan and str(titles.get(plan.head, "")).startswith("No findings"):
+        if plan and str(titles.get(plan.head, "")).startswith(("No findings", "Nothing found")):
             readings = self.readings()
             assert {reading.state for reading in readings} <= {TaskState.ANSWERED}, titles
 
@@ -255,7 +249,7 @@ def open_history(seed: int) -> Iterator[History]:
         forward = clock.forward
         anthropic = AnthropicClient(given, sleep=forward)
         ledger = MemoryLedger(clock)
-        history = History(shop, batches, anthropic, clock, ledger, random.Random(seed))
+        history = History(shop, batches, anthropic, clock, ledger, random.Random(seed))  # noqa: S311
         history.run()  # installed, before the pull request is opened
         shop.hub.open_pull("Change the cart", "feature")
         yield history

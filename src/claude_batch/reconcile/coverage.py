@@ -42,12 +42,17 @@ def uncovered_reason(
     return ""
 
 
-def skip_reason(pull: PullRequest, forks: Forks, label: str) -> str:
-    """The reason why a pull request is not reviewed without the label. Empty: it is."""
+def skip_reason(pull: PullRequest, forks: Forks, label: str, *, is_labelled: bool = False) -> str:
+    """The reason why a pull request is not reviewed. Empty: it is.
+
+    `is_labelled`: somebody has just set the label, which asks for the present head.
+    """
     if pull.from_fork and forks == "skip":
         return (
             'it comes from a fork; `forks = "label"` in the configuration allows reviews by label'
         )
+    if is_labelled:
+        return ""
     if pull.from_fork:
         # The label stays on while the fork's author pushes more, so each push needs it set anew.
         return f"it comes from a fork; setting the label {label} again submits its current head"

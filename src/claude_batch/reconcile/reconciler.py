@@ -78,7 +78,7 @@ class Reconciler:
         if pull.state != "open":
             self._record_end(pull)
             result.notes.append(f"pull request {number} is {'merged' if pull.merged else 'closed'}")
-        elif reason := "" if is_labelled else skip_reason(pull, self.config.forks, self.label):
+        elif reason := skip_reason(pull, self.config.forks, self.label, is_labelled=is_labelled):
             result.notes.append(f"pull request {number} is left alone: {reason}")
         else:
             with self._failures(result):
@@ -176,7 +176,7 @@ class Reconciler:
             config,
             repository_name=self.stamp.repo,
             run=self.stamp.run,
-            options=PlanOptions(lane=config.lane),
+            options=PlanOptions(lane=config.plan_lane),
         )
         return Submission(build_planner(config, self.stamp.now()), scope)
 
