@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from typing import TypeVar
 
 from claude_batch.anthropic_api.results import Outcome
@@ -41,6 +42,7 @@ from claude_batch.ledger.events import (
 from claude_batch.tasks.task import TaskId
 
 E = TypeVar("E", Unsent, JobChanged)
+PlanKey = tuple[str, int | None, str, str | None]
 ATTEMPTS = 2  # a task that failed this often waits for `retry`
 REFACTOR = "refactor"  # the kind whose plans become pull requests of their own
 
@@ -212,7 +214,15 @@ class LedgerState:
         pairs = self.answers()
         return {task.id: task for request, _ in pairs for task in request.tasks if task.signs}
 
-    # Pull requests
+    # Plans and pull requests
+
+    @cached_property
+    def first_planned(self) -> dict[PlanKey, datetime]:
+        """The time of the first plan of each head."""
+        times: dict[PlanKey, datetime] = {}
+        for plan in self.plans:
+            times.setdefault(plan_key(plan), plan.at)
+        return times
 
     def latest_plan(self, pr: int) -> Plan | None:
         return next((plan for plan in reversed(self.plans) if plan.pr == pr), None)
@@ -235,22 +245,21 @@ class LedgerState:
 
         Answers whose request could not be read count only if `pr` is None.
         """
-        charges = [
-            usd
-            for at, charged_pr, usd in self._charges
-            if pr in (None, charged_pr) and (at is None or at >= since)
-        ]
+        own = self._charges.values() if pr is None else [self._charges.get(pr, [])]
+        rows = chain.from_iterable(own)
+        charges = [usd for at, usd in rows if at is None or at >= since]
         if pr is None:
             charges += (row.usd or ZERO for row in self.orphans.values() if row.at >= since)
         return sum(charges, ZERO)
 
     @cached_property
-    def _charges(self) -> list[tuple[datetime | None, int | None, Decimal]]:
-        """For each request the time of its answer, its pull request, and dollars."""
-        return [
-            (record.answer.at if record.answer else None, record.request.pr, record.charge())
-            for record in self.requests
-        ]
+    def _charges(self) -> dict[int | None, list[tuple[datetime | None, Decimal]]]:
+        """By pull request, for each request the time of its answer and dollars."""
+        charges: dict[int | None, list[tuple[datetime | None, Decimal]]] = {}
+        for record in self.requests:
+            answered_at = record.answer.at if record.answer else None
+            charges.setdefault(record.request.pr, []).append((answered_at, record.charge()))
+        return charges
 
 
 def _grouped(events: Iterable[E], key: Callable[[E], str]) -> dict[str, list[E]]:
@@ -270,7 +279,7 @@ def plans_counted_once(state: LedgerState) -> Iterator[Plan]:
         seen.add(key)
 
 
-def plan_key(plan: Plan) -> tuple[str, int | None, str, str | None]:
+def plan_key(plan: Plan) -> PlanKey:
     """A plan repeats an earlier one that has the same key."""
     return plan.repo, plan.pr, plan.label, plan.head
 

@@ -16,7 +16,7 @@ from claude_batch.waiting.task_states import (
     TaskReading,
     TaskState,
     WaitingReason,
-    read_plans,
+    read_plan,
 )
 
 # Waits that no flush ends.
@@ -37,8 +37,8 @@ def waiting_tasks(
 ) -> list[WaitingTask]:
     """Each task once: of a plan for which it is due, with the highest priority, then the oldest."""
     waiting: list[WaitingTask] = []
-    plans = sorted(current_plans(state, now), key=_order)
-    for plan, readings in read_plans(state, plans, settings, now):
+    for plan in sorted(current_plans(state, now), key=_order):
+        readings = read_plan(state, plan, settings, now)
         waiting += (
             WaitingTask(plan, task, readings[task.id])
             for task in plan.tasks

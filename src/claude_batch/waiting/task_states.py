@@ -4,7 +4,7 @@ Everything follows from the ledger, the settings of today and the time. A task t
 neither in flight nor validly answered is waiting, unless it failed for good.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ from functools import cached_property
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.ledger.batch_record import RequestRecord
 from claude_batch.ledger.events import BILLED, AnswerRecorded, Plan, Unsent, is_lost
-from claude_batch.ledger.view import LedgerState
+from claude_batch.ledger.view import LedgerState, plan_key
 from claude_batch.tasks.plan import PlannedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import reopened_at
@@ -66,9 +66,6 @@ class TaskReading:
         return self.state is TaskState.WAITING and (self.due_at is None or self.due_at <= now)
 
 
-# Repository, pull request, label of a plan without a pull request, and head.
-PlannedHead = tuple[str, int | None, str, str | None]
-
 ANSWERED = TaskReading(TaskState.ANSWERED)
 
 
@@ -81,20 +78,8 @@ def read_plan(
     state: LedgerState, plan: Plan, settings: WaitingSettings, now: datetime
 ) -> dict[TaskId, TaskReading]:
     """Each task of the plan once. Whether the plan is still wanted is not asked here."""
-    ((_, readings),) = read_plans(state, [plan], settings, now)
-    return readings
-
-
-def read_plans(
-    state: LedgerState, plans: Iterable[Plan], settings: WaitingSettings, now: datetime
-) -> Iterator[tuple[Plan, dict[TaskId, TaskReading]]]:
-    """Each plan with the readings of its tasks."""
-    first_planned: dict[PlannedHead, datetime] = {}
-    for plan in state.plans:  # oldest first
-        first_planned.setdefault(_planned_head(plan), plan.at)
-    for plan in plans:
-        reader = _PlanReader(state, plan, settings, now, first_planned)
-        yield plan, {task.id: reader.read(task) for task in plan.tasks}
+    reader = _PlanReader(state, plan, settings, now)
+    return {task.id: reader.read(task) for task in plan.tasks}
 
 
 @dataclass(frozen=True)
@@ -103,7 +88,6 @@ class _PlanReader:
     plan: Plan
     settings: WaitingSettings
     now: datetime
-    first_planned: Mapping[PlannedHead, datetime]
 
     def read(self, task: PlannedTask) -> TaskReading:
         records = self._records(task.id)
@@ -211,7 +195,7 @@ class _PlanReader:
     @cached_property
     def _since(self) -> datetime:
         """The first plan of the same head: attempts before it do not count."""
-        return min(self.plan.at, self.first_planned.get(_planned_head(self.plan), self.plan.at))
+        return self.state.first_planned.get(plan_key(self.plan), self.plan.at)
 
     # Reasons to wait
 
@@ -300,10 +284,6 @@ def is_readable(state: LedgerState, answer: AnswerRecorded, now: datetime) -> bo
     record = state.batch_records.get(answer.intent)
     batch = record.submitted if record and not answer.shard else None
     return batch is not None and now < batch.created_at + RESULTS_AVAILABLE
-
-
-def _planned_head(plan: Plan) -> PlannedHead:
-    return plan.repo, plan.pr, "" if plan.pr is not None else plan.label, plan.head
 
 
 def _definition(task: TaskId, row: RequestRecord) -> str:
