@@ -7,15 +7,15 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import current_plans
 from claude_batch.waiting.settings import NO_SETTINGS
-from claude_batch.waiting.task_states import TaskState, read_plans
+from claude_batch.waiting.task_states import TaskState, read_plan
 
 
 def unneeded_batches(state: LedgerState, now: datetime) -> list[BatchRecord]:
     """Open batches without a task that a current plan still waits for. Oldest first."""
     needed = {
         task
-        for _, readings in read_plans(state, current_plans(state, now), NO_SETTINGS, now)
-        for task, reading in readings.items()
+        for plan in current_plans(state, now)
+        for task, reading in read_plan(state, plan, NO_SETTINGS, now).items()
         if reading.state is TaskState.IN_FLIGHT
     }
     return [
