@@ -207,7 +207,8 @@ class Flusher:
     ) -> FlushResult:
         """Send `fresh` plans and what is due of the recorded ones, in order of priority.
 
-        A plan that cannot be built is named, and the others are sent. Raises CannotRecord.
+        A plan that cannot be built is named, and the others are sent. Raises CannotRecord,
+        LedgerDamaged.
         """
         submissions = [*fresh]
         problems: list[tuple[str, ClaudeBatchError]] = []
@@ -232,7 +233,7 @@ class Flusher:
         try:
             sent.extend(sender.send(plan.batches))
         except CannotSubmit as error:  # the tasks wait
-            labels = ", ".join(part.plan.label for part in plan.parts)
+            labels = ", ".join(part.plan.label for part in plan.parts if part.new)
             problems.append((labels, error))
         return FlushResult(plan.parts, tuple(sent), tuple(problems))
 
