@@ -48,7 +48,6 @@ MESSAGES_FAULTS: Mapping[str, Fault] = {
 }
 GITHUB: Mapping[str, Where] = {
     "pull": ("GET", r"/pulls/\d+$"),
-    "merge base": ("GET", r"/compare/"),
     "comments": ("GET", r"/pulls/\d+/comments$"),
     "review": ("POST", r"/reviews$"),
     "summary": ("POST", r"/issues/\d+/comments$"),
