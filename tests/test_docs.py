@@ -407,8 +407,8 @@ def test_the_cache_saves_what_the_page_says() -> None:
 
 def test_the_runs_of_a_month_are_those_of_the_workflow_that_init_writes() -> None:
     template = (SRC / "setup/templates/collect.yml").read_text()
-    assert 'cron: "37 * * * 1-5"' in template
-    runs = 24 * 5 * 52 // 12
+    assert 'cron: "37 6-20/2 * * 1-5"' in template
+    runs = 8 * 5 * 52 // 12
     assert f"= {runs} runs a month" in COSTS
     assert f"{runs} minutes are {runs * Decimal('0.008'):.2f} dollars" in COSTS
     assert f"{round(4 * 5 * 52 / 12)} times a month" in COSTS

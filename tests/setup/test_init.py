@@ -157,25 +157,40 @@ def test_the_configuration_is_the_defaults(tmp_path):
 def test_events_permissions_and_the_label_of_the_workflows(tmp_path):
     run(tmp_path)
     submit, collect = (yaml.safe_load((tmp_path / name).read_text()) for name in (SUBMIT, COLLECT))
+    actions = ["opened", "synchronize", "reopened", "ready_for_review", "edited", "labeled"]
     assert submit[True] == {
-        "pull_request": {
-            "types": [
-                "opened",
-                "synchronize",
-                "reopened",
-                "ready_for_review",
-                "labeled",
-                "closed",
-            ]
-        }
+        "pull_request": {"types": [*actions, "closed"]},
+        "merge_group": None,
     }
-    assert collect[True] == {"schedule": [{"cron": "37 * * * 1-5"}], "workflow_dispatch": None}
+    schedule = [{"cron": "37 6-20/2 * * 1-5"}]
+    assert collect[True] == {"schedule": schedule, "workflow_dispatch": None}
     assert submit["permissions"] == collect["permissions"] == {}
     rights = {"contents": "write", "pull-requests": "write", "checks": "write"}
     assert submit["jobs"]["submit"]["permissions"] == rights
     assert collect["jobs"]["collect"]["permissions"] == rights
     default = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]["label"]["default"]
     assert f"github.event.label.name == '{default}'" in submit["jobs"]["submit"]["if"]
+
+
+def test_runs_wait_for_each_other_and_none_is_cancelled(tmp_path):
+    run(tmp_path)
+    submit, collect = (yaml.safe_load((tmp_path / name).read_text()) for name in (SUBMIT, COLLECT))
+    group = {"group": "claude-batch-collect", "cancel-in-progress": False}
+    assert collect["concurrency"] == group
+    assert "concurrency" not in submit  # a job that is skipped may not displace one that waits
+    by_pull_request = submit["jobs"]["submit"]["concurrency"]
+    assert by_pull_request["cancel-in-progress"] is False
+    assert by_pull_request["group"] == (
+        "claude-batch-${{ github.event.pull_request.number || "
+        "github.event.merge_group.head_sha }}-${{ github.event.label.name }}"
+    )
+
+
+def test_an_edit_starts_a_job_only_with_a_new_base(tmp_path):
+    run(tmp_path)
+    condition = yaml.safe_load((tmp_path / SUBMIT).read_text())["jobs"]["submit"]["if"]
+    assert "(github.event.action != 'edited' || github.event.changes.base)" in condition
+    assert condition.startswith("github.event_name == 'merge_group' || ")
 
 
 def test_the_linters_of_workflows_have_nothing_to_say(tmp_path):
