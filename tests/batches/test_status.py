@@ -94,7 +94,7 @@ def test_events_of_a_newer_version_are_warned_of(rig: Rig) -> None:
 def test_an_empty_ledger_is_no_error(rig: Rig) -> None:
     found = status(rig.ledger, rig.clock())
     assert (found.batches, found.pending_tasks, found.spent_usd) == ((), 0, 0)
-    assert list_batches(rig.ledger, rig.clock()) == ()
+    assert list_batches([rig.ledger], rig.clock()) == []
 
 
 def test_the_list_has_every_batch_the_newest_first(rig: Rig) -> None:
@@ -103,7 +103,7 @@ def test_the_list_has_every_batch_the_newest_first(rig: Rig) -> None:
         names += [one.id for one in rig.submit(rig.given({"path": path, "text": path})).sent]
         rig.clock.forward(seconds=600)
     rig.collect()
-    rows = list_batches(rig.ledger, rig.clock())
+    rows = list_batches([rig.ledger], rig.clock())
     assert [(row.id, row.status) for row in rows] == [
         (names[1], "collected"),
         (names[0], "collected"),
@@ -118,7 +118,7 @@ def test_the_list_says_why_a_batch_was_never_sent(work: Work) -> None:
             rig.submit(subject)
         rig.clock.forward(seconds=1)
         rig.submit(subject)
-        sent, lost = list_batches(rig.ledger, rig.clock())
+        sent, lost = list_batches([rig.ledger], rig.clock())
         assert (sent.not_sent, lost.status, lost.not_sent) == (None, "lost", said.value.problem)
         assert "not sent" not in batch_line(sent)
         assert batch_line(lost).endswith(f"1 request, 1 task; not sent: {said.value.problem}")

@@ -145,7 +145,7 @@ def questions(view: LedgerState) -> dict[str, object]:
         "reuses": [(reuse.key, reuse.usd) for reuse in list_reused_tasks([view])],
         "status": replace(told := status(stub, NOW), failed=()),
         "told": sorted((one.id, one.kind, one.path) for one in told.failed),
-        "batches": sorted(list_batches(stub, NOW), key=lambda row: row.id),
+        "batches": sorted(list_batches([stub], NOW), key=lambda row: row.id),
         "open": view.open_batches(),
         "doubtful": unconfirmed_batches(view),
         "taken": claimed_batch_ids(view),

@@ -1,8 +1,8 @@
 """`status`, `list` and `show`: the state of batches, tasks and findings."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from claude_batch.costs import budgets
 from claude_batch.errors import BadUsage
 from claude_batch.findings.finding import Finding
 from claude_batch.formatting import count
-from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.batch_record import BatchRecord, RequestKey
 from claude_batch.ledger.events import AnswerRecorded, RequestRecorded
 from claude_batch.ledger.store import Ledger
 from claude_batch.ledger.view import LedgerState, TaskStatus
@@ -76,7 +76,18 @@ class TaskDetails:
 Details = BatchDetails | TaskDetails | Finding
 
 
-def status(ledger: Ledger, now: datetime) -> Status:
+def statuses(ledgers: Iterable[Ledger], now: datetime) -> list[Status]:
+    """The status of each ledger. A request that is in two of them is spent in the first."""
+    counted: set[RequestKey] = set()
+    results: list[Status] = []
+    for ledger in ledgers:
+        results.append(status(ledger, now, counted))
+        counted.update(ledger.view().requests.keys)
+    return results
+
+
+def status(ledger: Ledger, now: datetime, counted: Set[RequestKey] = frozenset()) -> Status:
+    """`counted`: requests of another ledger, which are not spent here."""
     state = ledger.view()
     statuses = {task: state.task_status(task) for task in _tasks(state)}
     _, month = budgets.start_of_day_and_month(now)
@@ -84,28 +95,58 @@ def status(ledger: Ledger, now: datetime) -> Status:
         tuple(_summarize(record, now) for record in state.open_batches()),
         sum(status is TaskStatus.IN_FLIGHT for status in statuses.values()),
         _failed(state, {task for task, status in statuses.items() if status is TaskStatus.FAILED}),
-        state.spent(month),
+        state.spent(month) - _spent_on_copies(state, month, counted),
         state.damaged,
         (*batch_warnings(state, now), *unknown_event_warnings(state)),
     )
 
 
-def list_batches(ledger: Ledger, now: datetime) -> tuple[BatchSummary, ...]:
-    """Every batch the ledger remembers, the newest first."""
-    state = ledger.view()
-    batches = [_summarize(record, now) for record in state.batch_records.values()]
-    return tuple(sorted(batches, key=lambda batch: batch.created_at, reverse=True))
+def _spent_on_copies(state: LedgerState, since: datetime, counted: Set[RequestKey]) -> Decimal:
+    copies = (state.requests.find(*key) for key in state.requests.keys if key in counted)
+    charges = (
+        copy.charge() for copy in copies if copy and copy.answer and copy.answer.at >= since
+    )
+    return sum(charges, Decimal(0))
+
+
+def list_batches(ledgers: Iterable[Ledger], now: datetime) -> list[BatchSummary]:
+    """Every batch that the ledgers remember, the newest first and each once."""
+    batches: dict[str, BatchSummary] = {}
+    for ledger in ledgers:
+        for record in ledger.view().batch_records.values():
+            summary = _summarize(record, now)
+            batches.setdefault(summary.id, summary)
+    return sorted(batches.values(), key=lambda batch: batch.created_at, reverse=True)
 
 
 def show(ledgers: Sequence[Ledger], prefix: str, now: datetime) -> Details:
     """The batch, task or finding whose id starts with `prefix`. Raises BadUsage."""
     check_prefix(prefix)
-    matches = [match for ledger in ledgers for match in _matches(ledger, prefix, now)]
+    matches = _merge([match for ledger in ledgers for match in _matches(ledger, prefix, now)])
     if not matches:
         raise BadUsage(f"nothing is called {prefix!r}", "see `claude-batch list` for the ids")
     if len(matches) > 1:
         raise BadUsage(f"{len(matches)} things start with {prefix!r}", "give more of the id")
     return matches[0]
+
+
+def _merge(matches: Iterable[Details]) -> list[Details]:
+    """Each batch, task and finding once. A task has the requests of all ledgers."""
+    merged: dict[tuple[type[Details], str], Details] = {}
+    for match in matches:
+        key = type(match), _details_id(match)
+        first = merged.setdefault(key, match)
+        if isinstance(match, TaskDetails) and isinstance(first, TaskDetails) and first != match:
+            pairs = (*match.requests, *first.requests)
+            once = {(request.intent, request.n): (request, answer) for request, answer in pairs}
+            merged[key] = replace(first, requests=tuple(once.values()))
+    return list(merged.values())
+
+
+def _details_id(details: Details) -> str:
+    if isinstance(details, BatchDetails):
+        return details.batch.id
+    return details.task if isinstance(details, TaskDetails) else details.id
 
 
 def _matches(ledger: Ledger, prefix: str, now: datetime) -> Iterator[Details]:
@@ -161,6 +202,25 @@ EXPIRY_WARNING_AFTER = timedelta(hours=20)
 LOSS_WARNING_AFTER = timedelta(days=25)
 
 
+OVERDUE_AFTER = timedelta(hours=6)  # counted from the expiry
+FORGET_AFTER = timedelta(hours=26)  # without news, for a batch of another key
+
+
+def is_overdue(record: BatchRecord, now: datetime) -> bool:
+    """True if the batch should have ended long ago."""
+    batch = record.submitted
+    return batch is not None and now - batch.expires_at >= OVERDUE_AFTER
+
+
+def foreign_key_warning(record: BatchRecord, now: datetime) -> Iterator[str]:
+    """A sentence about an open batch of another key. It changes once, after FORGET_AFTER."""
+    name = record.submitted.batch if record.submitted else record.intent.id
+    text = f"batch {name} was sent with another key: it is in flight, and left to that key"
+    if now - record.latest_news >= FORGET_AFTER:
+        text += f"; `claude-batch cancel --forget {name}` gives it up, possibly paid twice"
+    yield text
+
+
 def batch_warnings(state: LedgerState, now: datetime) -> Iterator[str]:
     """Sentences about open batches that expire soon or whose results are deleted soon.
 
@@ -175,6 +235,11 @@ def batch_warnings(state: LedgerState, now: datetime) -> Iterator[str]:
                 f"the results of batch {batch.batch} vanish at "
                 f"{_time(batch.created_at + RESULTS_AVAILABLE)}: "
                 "run `claude-batch collect` before that, or what was paid for is lost"
+            )
+        elif is_overdue(record, now):
+            yield (
+                f"batch {batch.batch} was to end by {_time(batch.expires_at)}, and the API has "
+                f"not ended it: `claude-batch cancel {batch.batch}` asks for its end"
             )
         elif batch.created_at + EXPIRY_WARNING_AFTER <= now < batch.expires_at:
             yield (

@@ -22,9 +22,12 @@ from claude_batch.github_actions.runner import Runner
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.git_store import GitLedger
+from claude_batch.ledger.store import Ledger
 from claude_batch.reconcile.reconciler import Reconciler
 from claude_batch.submission.inputs import new_id
+from claude_batch.submission.local_answers import LocalAnswers
 from claude_batch.tasks.task import TaskId
+from claude_batch.waiting.settings import WaitingSettings
 
 LOCAL_REF = "refs/claude-batch/local"
 REMOTE_NAME = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
@@ -142,6 +145,19 @@ def find_shared_tasks(
     except CannotRecord as error:
         print_status(f"note: the shared ledger could not be read: {error.problem}")
         return frozenset()
+
+
+def open_local_answers(
+    repository: Repository, config: Config, shared: Ledger, local: Ledger | None = None
+) -> LocalAnswers:
+    """The answers of this clone's own ledger, for the shared one."""
+    return LocalAnswers(
+        local or open_local_ledger(repository),
+        shared,
+        WaitingSettings.from_config(config),
+        clock.utc_now,
+        keep_findings=config.retention == "answers",
+    )
 
 
 def open_reconciler(

@@ -101,7 +101,7 @@ class Tools:
     def status(self) -> str:
         """Show pending and failed tasks, and costs."""
         _, _, ledgers = open_with_ledgers(self.directory)
-        statuses = [batch_status.status(ledger, clock.utc_now()) for ledger in ledgers]
+        statuses = batch_status.statuses(ledgers, clock.utc_now())
         return write_json(status_document(statuses))
 
     def collect(self) -> str:

@@ -14,6 +14,7 @@ from claude_batch.cli.connections import (
     find_shared_tasks,
     github_client,
     open_ledger,
+    open_local_answers,
     open_repository,
     repository_name,
     run_id,
@@ -25,6 +26,7 @@ from claude_batch.git.hook_queue import HookQueue, QueueEntry
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.events import PlanSource
 from claude_batch.ledger.git_store import GitLedger
+from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.comment import has_our_comment
 from claude_batch.submission.inputs import (
     build_planner,
@@ -33,6 +35,7 @@ from claude_batch.submission.inputs import (
     load_context,
     load_pull_request_scope,
 )
+from claude_batch.submission.plan_record import build_plan
 from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.scope import PlanOptions, ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges, with_fresh_base
@@ -238,9 +241,12 @@ def _find_queued(
 
 
 def choose_ledger(
-    repository: Repository, prepared: SubmitInput, *, share: bool
+    repository: Repository, prepared: SubmitInput, *, share: bool, is_estimate: bool = False
 ) -> tuple[GitLedger, ReviewScope]:
-    """The ledger of a submission, and its scope without tasks that the shared ledger knows."""
+    """The ledger of a submission, and its scope with the tasks that the other ledger knows.
+
+    Unless it is an estimate, the shared ledger takes over the answers of the local one.
+    """
     scope, config, pull = prepared.scope, prepared.config, prepared.scope.pr
     ledger = open_ledger(repository, config, share=share or pull is not None)
     if ledger.remote is None:
@@ -248,4 +254,13 @@ def choose_ledger(
         return ledger, replace(scope, known_elsewhere=known)
     if pull is not None:
         ledger.marker_seen = lambda: has_our_comment(github_client(repository), pull)
-    return ledger, scope
+    if ci_runner(repository):  # it has no local ledger
+        return ledger, scope
+    answers = open_local_answers(repository, config, ledger)
+    if not answers.local.view().requests:
+        return ledger, scope
+    planner = prepared.planner
+    plan = build_plan(LedgerState(), scope, planner.kinds, planner.new_id(), planner.now)
+    if not is_estimate:
+        answers.take_over([plan])
+    return ledger, replace(scope, known_elsewhere=answers.known_tasks([plan]))

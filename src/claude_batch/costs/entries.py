@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.batch_record import BatchRecord, RequestKey
 from claude_batch.ledger.events import (
     AnswerRecorded,
     FoldedRequest,
@@ -73,7 +73,11 @@ def percent_above(usd: Decimal, base: Decimal | None) -> int | None:
 
 
 def list_cost_entries(states: Iterable[LedgerState]) -> list[CostEntry]:
-    return [entry for state in states for entry in _entries(state)]
+    """The entries of several ledgers. A request that is in two of them has one entry."""
+    entries: dict[RequestKey, CostEntry] = {}
+    for entry in (entry for state in states for entry in _entries(state)):
+        entries.setdefault((entry.request.intent, entry.request.n), entry)
+    return list(entries.values())
 
 
 def _entries(state: LedgerState) -> Iterator[CostEntry]:

@@ -29,11 +29,12 @@ def apply_suggestions(
 
     Raises BadUsage if no finding with a suggestion has the prefix.
     """
-    suggestions = [
-        (finding, task)
+    pairs = {
+        finding.id: (finding, task)
         for ledger in ledgers
         for finding, task in _suggestions(ledger, include_refuted=id_prefix is not None)
-    ]
+    }
+    suggestions = list(pairs.values())
     if id_prefix is not None:
         suggestions = [pair for pair in suggestions if pair[0].id.startswith(id_prefix)]
         if not suggestions:

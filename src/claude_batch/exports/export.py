@@ -20,7 +20,8 @@ def export_findings(
     placed: list[PlacedFinding] = []
     unplaced: list[DroppedFinding] = []
     read = cache(work_tree.read_bytes)
-    for finding, task in (pair for ledger in ledgers for pair in _findings(ledger)):
+    pairs = {pair[0].id: pair for ledger in ledgers for pair in _findings(ledger)}
+    for finding, task in pairs.values():
         content = read(finding.path)
         location = _place(finding, task, content) if task and content is not None else None
         if location:

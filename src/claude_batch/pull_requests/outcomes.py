@@ -85,8 +85,9 @@ class FindingOutcomeRow:
 
 def list_findings(ledgers: Sequence[Ledger]) -> list[FindingOutcomeRow]:
     """All recorded findings, the most severe first."""
-    rows = [row for ledger in ledgers for row in _findings_in(ledger)]
-    return sorted(rows, key=lambda row: (row.finding.severity.rank, row.finding.path))
+    # The shared ledger is the last: it may have a copy of a local finding, and its outcome.
+    rows = {row.finding.id: row for ledger in ledgers for row in _findings_in(ledger)}
+    return sorted(rows.values(), key=lambda row: (row.finding.severity.rank, row.finding.path))
 
 
 def _findings_in(ledger: Ledger) -> Iterator[FindingOutcomeRow]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -14,7 +15,10 @@ from claude_batch.cli import clock
 from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import (
     anthropic_client,
+    ci_runner,
+    find_shared_tasks,
     github_client,
+    open_local_answers,
     open_with_ledgers,
     run_id,
 )
@@ -22,6 +26,7 @@ from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, p
 from claude_batch.cli.output.collect_result import collect_document, collect_text
 from claude_batch.config.model import Config
 from claude_batch.git.repository import Repository
+from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Ledger
 from claude_batch.submission.flush import Flusher, FlushOptions, Submission
 from claude_batch.submission.inputs import load_prices, load_submission, new_id
@@ -59,10 +64,18 @@ def run(
     submit: bool = True,
     resubmit: bool = True,
 ) -> CollectResult:
-    return merge_results(
-        collect_ledger(repository, config, ledger, wait=wait, submit=submit, resubmit=resubmit)
-        for ledger in ledgers
-    )
+    """Collect in each ledger; the shared one comes last and takes over local answers."""
+    results: list[CollectResult] = []
+    local: Ledger | None = None
+    for ledger in ledgers:
+        if local:
+            answers = open_local_answers(repository, config, ledger, local)
+            answers.take_over_for_open_pull_requests()
+        results.append(
+            collect_ledger(repository, config, ledger, wait=wait, submit=submit, resubmit=resubmit)
+        )
+        local = ledger
+    return merge_results(results)
 
 
 def collect_ledger(
@@ -98,16 +111,33 @@ def collect_ledger(
     return run_steps(steps, wait=wait)
 
 
-def build_flusher(repository: Repository, config: Config, ledger: Ledger) -> Flusher:
+def build_flusher(
+    repository: Repository, config: Config, ledger: Ledger, *, despite_damage: bool = False
+) -> Flusher:
     def load(resubmission: Resubmission) -> Submission:
         number = resubmission.plan.pr
         pull = github_client(repository).get_pull_request(number) if number else None
         own = load_config(repository, pull.base_sha) if pull else config
         run = run_id(repository)
-        return load_submission(repository, own, resubmission, run, clock.utc_now(), pull)
+        submission = load_submission(repository, own, resubmission, run, clock.utc_now(), pull)
+        known = _find_known_elsewhere(repository, config, ledger, resubmission)
+        return replace(submission, scope=replace(submission.scope, known_elsewhere=known))
 
-    settings = WaitingSettings.from_config(config)
-    return Flusher(ledger, anthropic_client(repository), settings, clock.utc_now, load)
+    anthropic, settings = anthropic_client(repository), WaitingSettings.from_config(config)
+    return Flusher(ledger, anthropic, settings, clock.utc_now, load, despite_damage)
+
+
+def _find_known_elsewhere(
+    repository: Repository, config: Config, ledger: Ledger, resubmission: Resubmission
+) -> frozenset[TaskId]:
+    """The tasks that the other ledger of this clone knows."""
+    if not isinstance(ledger, GitLedger):
+        return frozenset()
+    if ledger.remote is None:
+        return find_shared_tasks(repository, config, resubmission.tasks)
+    if ci_runner(repository):  # it has no local ledger
+        return frozenset()
+    return open_local_answers(repository, config, ledger).known_tasks([resubmission.plan])
 
 
 def progress_printer() -> Callable[[Progress], None]:

@@ -26,7 +26,7 @@ show_app = command_app()
 def status(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Show pending and failed tasks, and costs."""
     _, _, ledgers = open_with_ledgers(directory)
-    statuses = [batches.status(ledger, clock.utc_now()) for ledger in ledgers]
+    statuses = batches.statuses(ledgers, clock.utc_now())
     print_result(statuses, status_document, status_text, output_format)
 
 
@@ -34,8 +34,7 @@ def status(output_format: FormatFlag = "text", directory: Directory = HERE) -> N
 def list_batches(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """List all batches."""
     _, _, ledgers = open_with_ledgers(directory)
-    now = clock.utc_now()
-    summaries = [batch for ledger in ledgers for batch in batches.list_batches(ledger, now)]
+    summaries = batches.list_batches(ledgers, clock.utc_now())
     print_result(summaries, item_list, batches_text, output_format)
 
 

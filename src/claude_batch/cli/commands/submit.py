@@ -104,7 +104,7 @@ def run_estimate(
     repository: Repository, source: Source, flags: Mapping[str, object], *, share: bool
 ) -> SubmitResult:
     prepared = prepare(repository, source, flags)
-    ledger, scope = choose_ledger(repository, prepared, share=share)
+    ledger, scope = choose_ledger(repository, prepared, share=share, is_estimate=True)
     return submission.estimate(scope, prepared.planner, ledger, anthropic_client(repository))
 
 
