@@ -10,7 +10,7 @@ import pytest
 
 from crash_gate import Point
 from crash_job import Verb
-from crash_trial import CONFIG, LEASE_ENDS, TAKES, TWICE, Step, Trial, open_trial
+from crash_trial import CONFIG, LEASE_ENDS, SOON, TAKES, TWICE, Step, Trial, open_trial
 from crash_truth import Words, faults, now_faults, said
 from program import Place
 
@@ -65,6 +65,16 @@ WAYS = {
         )
     ),
     "submit, lane now": Way((Step(("submit now",)),), "submit now", faults=now_faults),
+    "reconcile a pull request": Way((Step(("event",)),), "schedule"),
+    "reconcile what is in flight": Way((Step(("event",)), Step(("schedule",), SOON)), "schedule"),
+    "reconcile answers": Way((Step(("event",)), Step(("schedule",), TAKES)), "schedule"),
+    "reconcile a second push": Way(
+        (
+            *(Step(("event",)), Step(("schedule",), TAKES), Step(("event",), first=mend)),
+            Step(("schedule",), TAKES),
+        ),
+        "schedule",
+    ),
     "propose refactorings": Way(
         (Step(("submit paths",), first=tidy), COLLECT, PUBLISH), "submit paths"
     ),

@@ -23,6 +23,10 @@ SUBMIT, COLLECT, PUBLISH = Step(("submit",)), Step(("collect",), TAKES), Step(("
 SAMPLE = {
     "claimed and not sent": ((SUBMIT,), Point("git", 1, "push")),
     "sent and not recorded": ((SUBMIT,), Point("http", None, "POST /v1/messages/batches")),
+    "reconciled and not posted": (
+        (Step(("event",)), Step(("schedule",), TAKES)),
+        Point("git", 1, "push"),
+    ),
     "posted and not recorded": (
         (SUBMIT, COLLECT, PUBLISH),
         Point("http", None, "POST /repos/acme/shop/pulls/1/reviews"),
@@ -37,5 +41,5 @@ def test_after_a_crash_each_thing_is_paid_once_and_said_once(tmp_path: Path, nam
         for step in steps[:-1]:
             trial.run(step)
         trial.run(steps[-1], fatal)
-        trial.finish("submit")
+        trial.finish("schedule" if "reconciled" in name else "submit")
         assert list(faults(trial, WORDS)) == []

@@ -5,7 +5,7 @@ A fork server imports the SDKs once, which takes two seconds; each job is a fork
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -19,11 +19,18 @@ from claude_batch.cli.commands import collect as collect
 from claude_batch.cli.commands import publish as publish
 from claude_batch.cli.commands import submit as submit
 from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import open_ledgers, open_repository
+from claude_batch.cli.connections import (
+    open_ledgers,
+    open_reconciler,
+    open_repository,
+    open_shared_ledger,
+)
 from claude_batch.git.repository import Repository
+from claude_batch.pull_requests.publish import PublishResult
+from claude_batch.reconcile.reconciler import Reconciler
 from claude_batch.tasks.sources import PathsSource, PullRequestSource
 
-Verb = Literal["submit", "submit now", "submit paths", "collect", "publish"]
+Verb = Literal["submit", "submit now", "submit paths", "collect", "publish", "event", "schedule"]
 HURRY = 20.0  # pauses are so much shorter than a user's
 COMMANDS = ("submit", "collect", "publish")
 FORK = get_context("forkserver")
@@ -73,7 +80,24 @@ def run(verb: Verb, repository: Repository, pull: int) -> None:
         case "collect":
             config = load_config(repository)
             collect.run(repository, config, open_ledgers(repository, config))
+        case "event":
+            reconciler(repository).reconcile_pull_request(pull)
+        case "schedule":
+            config = load_config(repository)
+            collect.run(repository, config, open_ledgers(repository, config), resubmit=False)
+            reconciler(repository).reconcile_all()
         case "publish":
-            for result in publish.run(repository, None, {}):
-                if result.error:
-                    raise result.error
+            check_errors(publish.run(repository, None, {}))
+
+
+def check_errors(results: Iterable[PublishResult]) -> None:
+    for result in results:
+        if result.error:
+            raise result.error
+
+
+def reconciler(repository: Repository) -> Reconciler:
+    config = load_config(repository)
+    ledger = open_shared_ledger(repository, config)
+    ledger.rereads = False
+    return open_reconciler(repository, config, ledger, "claude-batch-now")
