@@ -57,7 +57,7 @@ CHANGES = [
            (Hunk(1, 1, b" a\n-b\n+B"), Hunk(90, 90, b"-x\n+y", b"def f():"))),
     FileChange("diff --git x", "b.py", "renamed", TEXT, 0o100755, A, B, False,
            (Hunk(5, 4, b"-gone"),)),
-    FileChange("link", "link", "typechange", 0o120000, TEXT, A, B, False,
+    FileChange("link", "link", "added", 0, TEXT, NONE, B, False,
            (Hunk(0, 1, b"+text"),)),
     FileChange("pic.png", "pic.png", "modified", TEXT, TEXT, A, B, True, ()),
     FileChange("z", "z", "added", 0, TEXT, NONE, B, False,

@@ -202,8 +202,12 @@ CASES = {
     ),
     "file becomes symlink, symlink becomes file": Case(
         {"a": "a\n", "m": "m\n", "z": "z\n"}, {"m": "n\n", "z": "y\n"},
-        (("m", "modified", (Hunk(1, 1, b"-m\n+n"),)), ("z", "modified", (Hunk(1, 1, b"-z\n+y"),))),
-        left_out=(("a", "symlink"), ("l", "symlink")),
+        (
+            ("l", "added", (Hunk(0, 1, b"+text"),)),
+            ("m", "modified", (Hunk(1, 1, b"-m\n+n"),)),
+            ("z", "modified", (Hunk(1, 1, b"-z\n+y"),)),
+        ),
+        left_out=(("a", "symlink"),),
         prepare=link("a", "l"),
         act=steps(link("m", "a"), text("l", "text\n")),
     ),
@@ -280,6 +284,23 @@ def test_submodules(work: Work) -> None:
     found = repository.diff(repository.compare_range("HEAD~1", "HEAD"))
     assert [file.path for file in found.files] == ["a.py"]
     assert found.skipped == (SkippedFile("sub", "submodule"),)
+
+
+def test_a_submodule_that_becomes_a_file_is_added(work: Work) -> None:
+    work.commit({"a.py": "a\n"})
+    submodule("1")(work)
+    work.git("commit", "-qm", "one")
+    work.git("update-index", "--force-remove", "sub")
+    work.commit({"sub": "text\n"})
+    repository = opened(work)
+    to_file = repository.diff(repository.compare_range("HEAD~1", "HEAD"))
+    (found,) = to_file.files
+    added = ("added", 0, "0" * 40, (Hunk(0, 1, b"+text"),))
+    assert (found.status, found.old_mode, found.old_blob, found.hunks) == added
+    assert to_file.skipped == ()
+    back = repository.compare_trees("HEAD", opened(work).resolve("HEAD~1"), "back")
+    to_submodule = repository.diff(back)
+    assert (to_submodule.files, to_submodule.skipped) == ((), (SkippedFile("sub", "submodule"),))
 
 
 def test_a_checkout_of_a_submodule_is_a_repository_like_others(

@@ -53,6 +53,9 @@ def parse_diff(chunks: Iterable[bytes]) -> Iterator[FileChange]:
         modes = int(old_mode.removeprefix(":"), 8), int(new_mode, 8)
         hunks = parse_hunks(patches[-1])
         binary = not hunks and b"\nBinary files " in patches[-1]
+        if status == "typechange" and not skip_reason_of_mode(modes[1]):
+            # A symlink or a submodule became a file: all of its lines are new.
+            status, modes, old_blob = "added", (0, modes[1]), "0" * len(old_blob)
         yield FileChange(
             path.decode("utf-8", "surrogateescape"),
             old_path.decode("utf-8", "backslashreplace"),
