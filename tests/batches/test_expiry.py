@@ -11,6 +11,10 @@ EXPIRING = (
     "batch batch-i1 has not ended and will expire at 2026-11-23 10:00 UTC: what has no answer by "
     "then costs nothing, and `claude-batch collect` asks it once more"
 )
+OVERDUE = (
+    "batch batch-i1 was to end by 2026-11-23 10:00 UTC, and the API has not ended it: "
+    "`claude-batch cancel batch-i1` asks for its end"
+)
 VANISHING = (
     "the results of batch batch-i1 vanish at 2026-12-21 10:00 UTC: run `claude-batch collect` "
     "before that, or what was paid for is lost"
@@ -24,7 +28,9 @@ VANISHING = (
         (20 * 60, [EXPIRING]),
         (DAY - 1, [EXPIRING]),
         (DAY, []),
-        (25 * DAY - 1, []),
+        (DAY + 6 * 60 - 1, []),
+        (DAY + 6 * 60, [OVERDUE]),
+        (25 * DAY - 1, [OVERDUE]),
         (25 * DAY, [VANISHING]),
         (40 * DAY, [VANISHING]),
     ],

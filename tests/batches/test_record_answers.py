@@ -7,7 +7,7 @@ from claude_batch.anthropic_api.results import BatchResult, Outcome
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.batches.record_answers import MISSING, parse_findings, parse_results
 from claude_batch.findings.anchors import build_anchor
-from claude_batch.ledger.events import AnyEvent, RequestRecorded
+from claude_batch.ledger.events import AnyEvent, RequestRecorded, is_unpriced
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
@@ -66,17 +66,18 @@ def test_of_two_answers_to_one_request_the_first_stands() -> None:
     assert later == Write()
 
 
-def test_a_request_without_an_answer_is_unreadable_and_may_be_asked_again() -> None:
+def test_a_request_without_an_answer_is_missing_and_may_be_asked_again() -> None:
     view = LedgerState.from_events(SENT)
     write = recorder(view).record_final(view, [succeeded(1)])
     lost = write.events[0]
     assert lost.type == "answer"
     assert (lost.n, lost.outcome, lost.error, lost.retriable) == (
         0,
-        Outcome.UNREADABLE,
+        Outcome.ERRORED,
         MISSING,
         True,
     )
+    assert is_unpriced(lost), "it may have been billed"
 
 
 def test_some_records_no_more_than_there_is() -> None:
@@ -125,7 +126,7 @@ def test_a_model_without_a_price_is_unpriced_and_never_free() -> None:
     row = next(
         row for row in LedgerState.from_events([*SENT, event]).requests if row.request.n == 0
     )
-    assert row.charge() == row.request.estimate.usd_max == Decimal("0.05")
+    assert row.charge() == row.request.estimate.usd == Decimal("0.01")
 
 
 def test_of_the_lane_now_only_one_request_can_be_in_doubt() -> None:

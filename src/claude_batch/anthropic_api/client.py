@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import datetime
 from functools import cached_property
 from io import BufferedReader, RawIOBase
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, assert_never
 
 from pydantic import ValidationError
 
@@ -28,7 +28,7 @@ from claude_batch.anthropic_api.models import (
 )
 from claude_batch.anthropic_api.request_body import BatchPayload, Body
 from claude_batch.anthropic_api.retry import retry_read
-from claude_batch.anthropic_api.sdk import CONNECT_TIMEOUT, build_sdk_client
+from claude_batch.anthropic_api.sdk import CONNECT_TIMEOUT, build_sdk_client, key_scope
 from claude_batch.errors import CannotCollect, CannotFind, CannotSubmit, SubmitUnclear
 from claude_batch.git.temporary_files import open_unnamed, storage_errors, write_all
 
@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 BATCHES = "/v1/messages/batches"
 MAX_BYTES = 256_000_000  # per batch; the documented limit is 256 MB
 PAGE_SIZE = 100
+MAX_PAGES = 1_000
 READ_TIMEOUT = 60.0  # seconds without a byte
 ANSWER_TIMEOUT = 600.0  # the same, while the model computes an answer
 CHUNK = 1 << 16
 
+Method = Literal["get", "post", "delete"]
 Result = TypeVar("Result")
 ResponseModel = TypeVar("ResponseModel", bound=ApiFields)
 
@@ -73,6 +75,11 @@ class AnthropicClient:
     @cached_property
     def _client(self) -> "anthropic.Anthropic":
         return build_sdk_client(self._environ, self._timeout)
+
+    @cached_property
+    def key_scope(self) -> str:
+        """The key and the workspace for which this client sends; see `sdk.key_scope`."""
+        return key_scope(self._environ)
 
     def close(self) -> None:
         """Close kept-alive connections; the next call opens new ones."""
@@ -140,20 +147,34 @@ class AnthropicClient:
 
     def list_batches(self, since: datetime) -> BatchListing:
         """Batches of the key's workspace that were created at or after `since`, newest first."""
-        batches: list[RemoteBatch] = []
+        batches: dict[BatchId, RemoteBatch] = {}
         answer = self._fetch("get", f"{BATCHES}?limit={PAGE_SIZE}")
         listed_at = http_headers.parse_date(answer.headers)
-        while True:
+        for _ in range(MAX_PAGES):
             page = _parse(answer, BatchPage)
-            new = [batch for batch in page.data if batch.created_at >= since]
-            batches += new
-            if not page.has_more or not new or len(new) < len(page.data):
-                return BatchListing(tuple(batches), listed_at)
+            recent = {
+                batch.id: batch
+                for batch in page.data
+                if batch.created_at is None or batch.created_at >= since
+            }
+            # A page with nothing new: the cursor does not move, and so would never reach the end.
+            is_last = not page.has_more or len(recent) < len(page.data)
+            if is_last or recent.keys() <= batches.keys():
+                return BatchListing((*(batches | recent).values(),), listed_at)
+            batches |= recent
             last_id = page.data[-1].id
             answer = self._fetch("get", f"{BATCHES}?limit={PAGE_SIZE}&after_id={last_id}")
+        raise CannotCollect(
+            f"the list of batches has more than {MAX_PAGES * PAGE_SIZE:,} entries",
+            "check ANTHROPIC_BASE_URL and any proxy on the way",
+        )
 
     def stream_results(self, batch: BatchId) -> Iterator[bytes]:
-        """Yield the result lines of an ended batch as JSON, in any order."""
+        """Yield the result lines of an ended batch as JSON, in any order.
+
+        There may be too few: behind a proxy with HTTP/1.0 a stream that was cut ends without an
+        error. So the caller counts them.
+        """
         # Not `results_url`: it is absolute, and the SDK would send the key to any host in it.
         path = f"{BATCHES}/{batch}/results"
         with self._open_spool() as spool:
@@ -194,15 +215,20 @@ class AnthropicClient:
         except anthropic.AnthropicError as error:
             raise errors.submit_error(error) from error
 
-    def _fetch(self, method: str, path: str, *, retry_missing: bool = True) -> "httpx2.Response":
+    def _fetch(self, method: Method, path: str, *, retry_missing: bool = True) -> "httpx2.Response":
         import httpx2
 
         def fetch_once() -> httpx2.Response:
             options: anthropic.RequestOptions = {"follow_redirects": False}
-            if method == "delete":
-                return self._client.delete(path, cast_to=httpx2.Response, options=options)
-            call = self._client.get if method == "get" else self._client.post
-            return call(path, cast_to=httpx2.Response, options=options)
+            match method:
+                case "get":
+                    return self._client.get(path, cast_to=httpx2.Response, options=options)
+                case "post":
+                    return self._client.post(path, cast_to=httpx2.Response, options=options)
+                case "delete":
+                    return self._client.delete(path, cast_to=httpx2.Response, options=options)
+                case _:
+                    assert_never(method)
 
         return self._with_retries(fetch_once, retry_missing=retry_missing)
 
@@ -218,14 +244,9 @@ class AnthropicClient:
             "follow_redirects": False,
         }
         with closing(self._client.get(path, cast_to=httpx2.Response, options=options)) as response:
-            last = b""
             for chunk in response.iter_bytes(CHUNK):
                 with storage_errors(CannotCollect, "the results"):
                     write_all(spool, chunk)
-                last = (last + chunk)[-8:]
-        if last and not last.rstrip().endswith(b"}"):
-            # Behind a proxy with HTTP/1.0 a stream that was cut ends without an error.
-            raise httpx2.RemoteProtocolError("the last line of the results is cut")
 
     def _with_retries(
         self, operation: Callable[[], Result], *, retry_missing: bool = True

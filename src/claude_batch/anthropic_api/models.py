@@ -1,20 +1,49 @@
 """The parts of the Anthropic API's answers that the program reads."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple, NewType
 
 from pydantic import (
-    AfterValidator,
     AliasPath,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
+    TypeAdapter,
+    ValidationError,
 )
 
 BatchId = NewType("BatchId", str)
-UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+BATCH_LIFETIME = timedelta(hours=24)  # as of 2026-11; then a batch expires
+TIME = TypeAdapter(datetime)
+
+
+def parse_time(value: object) -> datetime | None:
+    """A time of the API in UTC, which is also the zone of a time without one. None: unreadable."""
+    try:
+        time = TIME.validate_python(value)
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except (ValidationError, OverflowError):
+        return None
+
+
+def parse_counts(value: object) -> dict[str, int] | None:
+    """The requests of a batch by state. None: they cannot be used."""
+    if not isinstance(value, dict) or not value:
+        return None
+    counts: dict[str, int] = {}
+    for state, number in value.items():
+        if type(number) is not int or number < 0:
+            return None
+        counts[str(state)] = number
+    return counts if sum(counts.values()) else None
+
+
+ApiTime = Annotated[datetime | None, BeforeValidator(parse_time)]
+ApiWord = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "")]
+ApiCounts = Annotated[dict[str, int] | None, BeforeValidator(parse_counts)]
 
 
 class ApiFields(BaseModel):
@@ -23,20 +52,24 @@ class ApiFields(BaseModel):
 
 
 class RemoteBatch(ApiFields):
-    """A batch as the API last reported it."""
+    """A batch as the API last reported it. Only the id is needed: a batch that was created is paid
+    for, however the rest of the answer looks."""
 
-    id: BatchId
-    status: str = Field(validation_alias="processing_status")  # in_progress, canceling, ended
-    created_at: UtcTime
-    expires_at: UtcTime
-    # processing, succeeded, errored, canceled, expired
-    counts: dict[str, int] = Field(validation_alias="request_counts")
-    archived_at: AwareDatetime | None = None  # when its results were deleted
-    retry_after: float | None = None  # seconds until the next poll; from the answer's headers
+    id: BatchId = Field(min_length=1)
+    # in_progress, canceling, ended
+    status: ApiWord = Field("", validation_alias="processing_status")
+    created_at: ApiTime = None
+    expires_at: ApiTime = None
+    ended_at: ApiTime = None
+    archived_at: ApiTime = None  # when its results were deleted
+    # processing, succeeded, errored, canceled, expired; None: they cannot be used
+    counts: ApiCounts = Field(None, validation_alias="request_counts")
+    # Seconds until the next poll, from the answer's headers.
+    retry_after: Annotated[float | None, BeforeValidator(lambda _: None)] = None
 
     @property
-    def requests(self) -> int:
-        return sum(self.counts.values())
+    def requests(self) -> int | None:
+        return sum(self.counts.values()) if self.counts else None
 
 
 class BatchPage(ApiFields):

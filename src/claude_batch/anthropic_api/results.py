@@ -1,5 +1,6 @@
 """Parse the results of a batch and answers of the Messages API. All input is untrusted."""
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -87,6 +88,7 @@ class BatchResult(NamedTuple):
     # True: the same request may succeed. A refused or truncated one must be split.
     retriable: bool = False
     findings: int = 0  # in a validated text
+    may_be_billed: bool = False  # there is no result, so that is unknown
 
 
 def lowercase(value: object) -> object:
@@ -97,9 +99,13 @@ def lowercase(value: object) -> object:
 def parse_result_line(line: bytes, validate: Validator | None) -> BatchResult:
     """Parse one line of a batch's results. Raises InvalidResponse without a custom_id.
 
-    `validate` checks a complete text; None accepts every text.
+    `validate` checks a complete text; None accepts every text. Of a line that is not JSON, the
+    custom_id, the model and the usage are read all the same, because it may have been billed.
     """
-    fields = _as_mapping(_parse_json(line))
+    try:
+        fields = _as_mapping(_parse_json(line))
+    except InvalidResponse as reason:
+        return _parse_broken_line(line, str(reason))
     custom_id, result = fields.get("custom_id"), fields.get("result")
     if not isinstance(custom_id, str) or not isinstance(result, dict):
         raise InvalidResponse("the line has no custom_id or no result")
@@ -117,6 +123,50 @@ def parse_result_line(line: bytes, validate: Validator | None) -> BatchResult:
         case other:
             error = f"a result of the unknown type {printable_excerpt(str(other), 40)!r}"
             return BatchResult(custom_id, Outcome.UNREADABLE, error=error, retriable=True)
+
+
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The quote marks inside of an answer's text are escaped, so the text cannot forge these.
+WORD = rb'(?<!\\)"%b"\s*:\s*"([-\w.:/@]{1,200})"'
+CUSTOM_ID = re.compile(WORD % b"custom_id", re.ASCII)
+MODEL = re.compile(WORD % b"model", re.ASCII)
+USAGE = re.compile(rb'(?<!\\)"usage"\s*:\s*(\{(?:[^{}"]|"[^"\\]*"|\{[^{}]*\})*\})')
+
+
+def _parse_broken_line(line: bytes, reason: str) -> BatchResult:
+    """The result of a whole line with a lone surrogate, a stray byte or too deep a nesting."""
+    custom_id, model = _find_word(CUSTOM_ID, line), _find_word(MODEL, line)
+    if custom_id is None or not _is_whole(line):
+        raise InvalidResponse(reason)
+    usages = [_parse_usage(_parse_usage_text(match[1]))[0] for match in USAGE.finditer(line)]
+    usage = next((usage for usage in usages if usage), None)
+    return BatchResult(
+        custom_id,
+        Outcome.UNREADABLE,
+        model,
+        usage,
+        error=printable_excerpt(reason, MAX_ERROR),
+        retriable=True,
+    )
+
+
+def _find_word(pattern: re.Pattern[bytes], line: bytes) -> str | None:
+    match = pattern.search(line)
+    return match[1].decode() if match else None
+
+
+def _is_whole(line: bytes) -> bool:
+    """False for a line that was cut: its brackets are not in pairs."""
+    outside = STRING.sub(b"", line)
+    pairs = ((b"{", b"}"), (b"[", b"]"))
+    return b'"' not in outside and all(outside.count(a) == outside.count(b) for a, b in pairs)
+
+
+def _parse_usage_text(text: bytes) -> object:
+    try:
+        return _parse_json(text)
+    except InvalidResponse:
+        return None
 
 
 def parse_message(custom_id: str, message: bytes, validate: Validator | None) -> BatchResult:

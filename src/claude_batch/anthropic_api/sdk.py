@@ -1,5 +1,6 @@
 """The client of the Anthropic SDK, with the credentials and the address of the environment."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,19 @@ def build_sdk_client(environ: Mapping[str, str], timeout: float) -> "Anthropic":
         )
     except httpx2.InvalidURL as error:
         raise _bad_base_url(base) from error
+
+
+def key_scope(environ: Mapping[str, str]) -> str:
+    """16 hex digits that tell apart the keys and workspaces for which batches are sent.
+
+    Nobody else can see or cancel such a batch. The digits do not reveal the key.
+    """
+    base = environ.get("ANTHROPIC_BASE_URL", "").strip().rstrip("/") or OFFICIAL
+    names = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", FEDERATION_RULE]
+    used = next((name for name in names if environ.get(name, "").strip()), "")
+    parts = (base, environ.get("ANTHROPIC_WORKSPACE_ID", "").strip(), used, environ.get(used, ""))
+    text = "\0".join(part.strip() for part in parts)
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def _bad_base_url(base: str) -> CannotSubmit:

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
-from claude_batch.anthropic_api.models import BatchId
+from claude_batch.anthropic_api.models import BATCH_LIFETIME, BatchId, RemoteBatch
 from claude_batch.anthropic_api.request_body import Body
 from claude_batch.config.model import Lane
 from claude_batch.ledger.events import Estimate, Intent, IntentId, RequestRecorded
@@ -85,10 +85,27 @@ class SentBatch:
     follows: str | None = None  # the reason for a further batch of the same tasks or findings
 
 
+class BatchTimes(TypedDict):
+    created_at: datetime
+    expires_at: datetime
+
+
+def batch_times(batch: RemoteBatch, now: datetime) -> BatchTimes:
+    """The times of a batch. One that the API does not report follows from the others or `now`."""
+    created = batch.created_at or now
+    return BatchTimes(created_at=created, expires_at=batch.expires_at or created + BATCH_LIFETIME)
+
+
 def plan_batch(
-    requests: Sequence[PreparedRequest], lane: Lane, follows: str | None = None
+    requests: Sequence[PreparedRequest],
+    lane: Lane,
+    follows: str | None = None,
+    key_scope: str | None = None,
 ) -> PlannedBatch:
-    """Plan a batch of at least one request. Its lease starts now and ends after LEASE."""
+    """Plan a batch of at least one request. Its lease starts now and ends after LEASE.
+
+    `key_scope`: that of the client which sends it.
+    """
     first = requests[0].event
     hashes = "".join(request.event.sha for request in requests)
     intent = Intent(
@@ -100,6 +117,7 @@ def plan_batch(
         lane=lane,
         requests=len(requests),
         sha256=hashlib.sha256(hashes.encode()).hexdigest(),
+        scope=key_scope,
         follows=follows,
     )
     return PlannedBatch(intent, tuple(requests))

@@ -1,15 +1,13 @@
 """`collect`: record the results of ended batches; with `wait`, until no batch is open."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
 
 from claude_batch.anthropic_api.client import AnthropicClient
-from claude_batch.anthropic_api.models import BatchId, RemoteBatch
-from claude_batch.anthropic_api.results import BatchResult
+from claude_batch.anthropic_api.models import BatchId, BatchListing, RemoteBatch
 from claude_batch.batches import recovery
 from claude_batch.batches.collect_result import (
     Answers,
@@ -17,30 +15,25 @@ from claude_batch.batches.collect_result import (
     Progress,
     merge_results,
 )
-from claude_batch.batches.record_answers import AnswerRecorder, parse_results, response_validator
+from claude_batch.batches.fetch import BatchFetcher, BatchLost
+from claude_batch.batches.record_answers import AnswerRecorder, parse_results
 from claude_batch.batches.recovery import BatchRecovery
-from claude_batch.batches.status import RESULTS_AVAILABLE, batch_warnings
+from claude_batch.batches.status import batch_warnings, foreign_key_warning, is_overdue
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.receipts import sum_lost_reservations
-from claude_batch.errors import CannotFind
+from claude_batch.errors import CannotCollect, CannotFind
 from claude_batch.ledger.batch_record import BatchRecord
-from claude_batch.ledger.events import (
-    AnswerRecorded,
-    BatchStatus,
-    IntentId,
-    RequestRecorded,
-    Stamp,
-    Submitted,
-)
+from claude_batch.ledger.events import AnswerRecorded, IntentId, RequestRecorded
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 
 FIRST_POLL_SECONDS = 5.0  # then half as long again each time
 MAX_POLL_SECONDS = 60.0
-# The findings of a larger batch are fetched from the API when they are needed.
-MAX_REQUESTS_WITH_FINDINGS = 5_000
+MAX_FAILED_ROUNDS = 5  # of a wait, in a row, in which every open batch fails
 PORTION_SIZE = 5_000  # answers that are recorded at once
+MAX_RETRIEVED = 3  # the state of more open batches is read from a listing
+LISTING_MARGIN = timedelta(minutes=10)
 
 
 @dataclass
@@ -53,15 +46,17 @@ class Collector:
     keep_findings: bool = True
     portion_size: int = PORTION_SIZE
     _foreign: set[tuple[IntentId, BatchId]] = field(default_factory=set, init=False)
+    _errors: dict[str, str] = field(default_factory=dict, init=False)  # of a round, by batch
     _retry_after: float = field(default=0.0, init=False)  # seconds that the API asks to wait
 
     def collect(self) -> CollectResult:
-        """Check every open batch once."""
+        """Check every open batch once. A batch that fails is named, and the others go on."""
+        self._errors.clear()
         before = self.ledger.view()
-        notes = list(self._recover_unconfirmed(before))
-        for record in self.ledger.view().open_batches():
-            if record.submitted:
-                notes += self._fetch(record, record.submitted)
+        listing, notes = self._list(before)
+        if listing:
+            notes += self._recover_unconfirmed(before, listing)
+        notes += self._fetch_all(listing)
         after = self.ledger.view()
         notes += batch_warnings(after, self.now())
         return self._since(before, after, notes)
@@ -72,17 +67,23 @@ class Collector:
         show: Callable[[Progress], None],
         tasks: AbstractSet[TaskId] | None = None,
     ) -> CollectResult:
-        """Collect until no batch is open, or none with one of `tasks`. It may be interrupted."""
+        """Collect until no batch is open, or none with one of `tasks`. It may be interrupted.
+
+        It ends too when only batches are left that another key has sent, that are long overdue,
+        or that fail again and again.
+        """
         start = self.ledger.view()
-        if not _open(start, tasks):
+        if not self._watched(start, tasks):
             return self.collect()
-        pause, notes = FIRST_POLL_SECONDS, []
+        pause, notes, failed_rounds = FIRST_POLL_SECONDS, [], 0
         show(_progress(start, start, tasks))
         while True:
             notes += [note for note in self.collect().notes if note not in notes]
             state = self.ledger.view()
             show(_progress(start, state, tasks))
-            if not _open(state, tasks):
+            watched = {_name(record) for record in self._watched(state, tasks)}
+            failed_rounds = failed_rounds + 1 if watched <= self._errors.keys() else 0
+            if not watched or failed_rounds == MAX_FAILED_ROUNDS:
                 break
             sleep(max(pause, self._retry_after) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause = min(pause * 1.5, MAX_POLL_SECONDS)
@@ -96,48 +97,70 @@ class Collector:
             _new_answers(before, after),
             tuple(notes),
             lost_usd=sum_lost_reservations(_new_immediate_pairs(before, after)),
+            errors=tuple(self._errors.items()),
         )
 
-    def _fetch(self, record: BatchRecord, submitted: Submitted) -> Iterator[str]:
+    def _is_own(self, record: BatchRecord) -> bool:
+        """True if the API shows the batch to our key. Lane now has nothing that it could show."""
+        return record.intent.lane == "now" or record.is_sent_by(self.anthropic.key_scope)
+
+    def _watched(self, state: LedgerState, tasks: AbstractSet[TaskId] | None) -> list[BatchRecord]:
+        return [
+            record
+            for record in _open(state, tasks)
+            if self._is_own(record) and not is_overdue(record, self.now())
+        ]
+
+    def _list(self, state: LedgerState) -> tuple[BatchListing | None, list[str]]:
+        """List batches to find those of doubtful intents, or the states of many at once."""
+        unconfirmed = [*filter(self._is_own, recovery.unconfirmed_batches(state))]
+        created = [
+            record.submitted.created_at
+            for record in filter(self._is_own, state.open_batches())
+            if record.submitted
+        ]
+        since = recovery.earliest_creation(unconfirmed)
+        if len(created) > MAX_RETRIEVED:
+            since = min(since, min(created) - LISTING_MARGIN)
+        elif not unconfirmed:
+            return None, []
         try:
-            batch = self.anthropic.retrieve_batch(submitted.batch)
-            if batch.status != "ended":
-                self._retry_after = max(self._retry_after, batch.retry_after or 0.0)
-                return
-            lines = self.anthropic.stream_results(submitted.batch)
-            self._record(record, parse_results(lines, response_validator(record)))
-        except CannotFind:
-            yield self._record_missing(submitted)
+            return self.anthropic.list_batches(since), []
+        except CannotCollect as error:
+            self._errors |= {record.intent.id: error.problem for record in unconfirmed}
+            return None, [f"the batches cannot be listed: {error.problem}"]
 
-    def _record(self, record: BatchRecord, results: Iterable[BatchResult]) -> None:
-        """Record a portion at a time, so that an interruption loses one and memory holds one."""
-        keep = self.keep_findings and len(record.requests) <= MAX_REQUESTS_WITH_FINDINGS
-        recorder = AnswerRecorder(record, self.prices, self.now(), self.run, keep)
-        portion: list[BatchResult] = []
-        for result in results:
-            if len(portion) == self.portion_size:
-                self.ledger.transact(partial(recorder.record, results=portion))
-                portion = []
-            portion.append(result)
-        self.ledger.transact(partial(recorder.record_final, results=portion))
+    def _fetch_all(self, listing: BatchListing | None) -> Iterator[str]:
+        known = {batch.id: batch for batch in listing.batches} if listing else {}
+        fetcher = BatchFetcher(
+            *(self.ledger, self.anthropic, self.prices, self.run, self.now),
+            keep_findings=self.keep_findings,
+            portion_size=self.portion_size,
+        )
+        for record in self.ledger.view().open_batches():
+            if not self._is_own(record):
+                yield from foreign_key_warning(record, self.now())
+            elif record.submitted:
+                yield from self._fetch(fetcher, record, known)
+        self._retry_after = fetcher.retry_after
 
-    def _record_missing(self, submitted: Submitted) -> str:
-        """Return a note about a batch that the API does not have."""
-        batch = submitted.batch
-        if self.now() < submitted.created_at + RESULTS_AVAILABLE:
-            return f"the API has no batch {batch}: is this key of another workspace?"
-        stamp = Stamp(self.run, submitted.repo, self.now)
-        lost = stamp.event(BatchStatus, batch=batch, status="lost")
-        self.ledger.transact(lambda state: Write((lost,)))
-        return f"batch {batch} is lost: the API keeps results for 29 days; its tasks are free"
-
-    def _recover_unconfirmed(self, state: LedgerState) -> Iterator[str]:
-        unconfirmed = recovery.unconfirmed_batches(state)
-        if not unconfirmed:
+    def _fetch(
+        self, fetcher: BatchFetcher, record: BatchRecord, known: Mapping[BatchId, RemoteBatch]
+    ) -> Iterator[str]:
+        if not record.submitted:
             return
-        listing = self.anthropic.list_batches(recovery.earliest_creation(unconfirmed))
+        batch = record.submitted.batch
+        try:
+            fetcher.fetch(record, record.submitted, known)
+        except BatchLost as loss:
+            yield f"batch {batch}: {loss.problem}"
+        except CannotCollect as error:
+            self._errors[batch] = error.problem
+            yield f"batch {batch}: {error.problem}; {error.remedy}"
+
+    def _recover_unconfirmed(self, state: LedgerState, listing: BatchListing) -> Iterator[str]:
         claimed = recovery.claimed_batch_ids(state)
-        for record in unconfirmed:
+        for record in filter(self._is_own, recovery.unconfirmed_batches(state)):
             listed = recovery.find_candidates(record, listing.batches, claimed)
             candidates = [(batch, self._belongs_to(record, batch)) for batch in listed]
             recorder = AnswerRecorder(record, self.prices, self.now(), self.run)
@@ -159,22 +182,31 @@ class Collector:
     def _belongs_to(self, record: BatchRecord, batch: RemoteBatch) -> bool | None:
         """Return True if the results of a batch name the requests of this intent.
 
-        A foreign batch is read once.
+        None: that cannot be told yet. A foreign batch is read once.
         """
+        pair = record.intent.id, batch.id
         if batch.status != "ended":
             return None
-        pair = record.intent.id, batch.id
-        if pair not in self._foreign and self._is_named(record, batch):
-            return True
-        self._foreign.add(pair)
-        return False
+        if pair in self._foreign:
+            return False
+        is_named = self._is_named(record, batch)
+        if is_named is False:
+            self._foreign.add(pair)
+        return is_named
 
-    def _is_named(self, record: BatchRecord, batch: RemoteBatch) -> bool:
+    def _is_named(self, record: BatchRecord, batch: RemoteBatch) -> bool | None:
         try:
             results = parse_results(self.anthropic.stream_results(batch.id), None)
             return recovery.has_results_of(record, [result.custom_id for result in results])
         except CannotFind:
             return False  # its results are deleted after 29 days
+        except CannotCollect as error:
+            self._errors[record.intent.id] = error.problem
+            return None
+
+
+def _name(record: BatchRecord) -> str:
+    return record.submitted.batch if record.submitted else record.intent.id
 
 
 def _batch_statuses(
@@ -183,8 +215,7 @@ def _batch_statuses(
     """The batches that were open at the start, with their present status."""
     for record in before.open_batches():
         current = after.batch_records[record.intent.id]
-        name = current.submitted.batch if current.submitted else current.intent.id
-        yield name, current.status(now)
+        yield _name(current), current.status(now)
 
 
 def _new_answers(before: LedgerState, after: LedgerState) -> Answers:

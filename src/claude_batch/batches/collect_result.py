@@ -14,6 +14,7 @@ from claude_batch.ledger.events import AnswerRecorded
 
 NO_RECEIPT = Receipt()
 MAX_FAILURES_KEPT = 20
+ENDED = ("collected", "lost")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ class CollectResult:
     notes: tuple[str, ...] = ()
     sent: tuple[SentBatch, ...] = ()  # second looks and retries
     lost_usd: Decimal = ZERO  # the most that lost answers among `answers` may have cost
+    errors: tuple[tuple[str, str], ...] = ()  # of batches that could not be read, by their ids
+
+    @property
+    def has_failed(self) -> bool:
+        """True if there were open batches and none of them could be read."""
+        return bool(self.errors) and {name for name, _ in self.batches} <= dict(self.errors).keys()
 
     @cached_property
     def tally(self) -> AnswerTally:
@@ -109,11 +116,15 @@ class CollectResult:
 def merge_results(parts: Iterable[CollectResult]) -> CollectResult:
     """Merge the results of several ledgers or rounds. The last status of a batch counts."""
     results = list(parts)
+    batches = dict(batch for result in results for batch in result.batches)
+    errors = dict(error for result in results for error in result.errors)
     answers = (Answers.from_answers(result.answers) for result in results)
     return CollectResult(
-        tuple(dict(batch for result in results for batch in result.batches).items()),
+        tuple(batches.items()),
         Answers(tuple(position for part in answers for position in part.positions)),
         tuple(dict.fromkeys(note for result in results for note in result.notes)),
         tuple(sent for result in results for sent in result.sent),
         sum((result.lost_usd for result in results), ZERO),
+        # A later round may have succeeded.
+        tuple((name, text) for name, text in errors.items() if batches.get(name) not in ENDED),
     )

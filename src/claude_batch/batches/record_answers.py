@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import (
@@ -34,7 +35,8 @@ from claude_batch.ledger.view import LedgerState
 
 UNDECIDED = "undecided: the answer was lost, the request may have been paid for"
 MatchedResult = tuple[RequestHeader, BatchResult]
-MISSING = "the batch ended without a readable line for this request"
+MISSING = "missing_from_results"
+DELETED = "the results were deleted before they were collected"
 
 
 def response_validator(record: BatchRecord) -> Validator | None:
@@ -107,12 +109,28 @@ class AnswerRecorder:
         """Record the answers that `state` does not have."""
         return self._write(state, self._match(results))
 
+    def request_number(self, result: BatchResult) -> int | None:
+        """The number of the request of this batch that has the result; None if it is foreign."""
+        number = request_number(result.custom_id)
+        if number is None or not result.custom_id.startswith(f"{self.batch.intent.id}-"):
+            return None
+        header = self.batch.requests.header(number)
+        # Of a request whose event is damaged, the hash is not known.
+        own = custom_id(self.batch.intent.id, number, header.sha) if header else result.custom_id
+        return number if result.custom_id == own else None
+
     def record_final(self, state: LedgerState, results: Iterable[BatchResult]) -> Write:
-        """Record the last answers, and the requests without one as unreadable."""
+        """Record the last answers, and the requests without one as missing."""
         matched = self._match(results)
-        missing = self._lost(self._waiting(state) - matched.keys(), MISSING)
+        missing = self._missing(self._waiting(state) - matched.keys(), MISSING)
         write = self._write(state, matched | missing)
-        return Write((*write.events, *self._collected(state)), write.shards)
+        return Write((*write.events, *self._status(state, "collected")), write.shards)
+
+    def record_lost(self, state: LedgerState, reason: str) -> Write:
+        """Record that no more answers will come, although requests may have been billed."""
+        write = self._write(state, self._missing(self._waiting(state), reason))
+        end = self._status(state, "lost") or self.abandon(reason).events
+        return Write((*write.events, *end))
 
     def record_unknown(self, state: LedgerState) -> Write:
         """Record the end of an interrupted run in lane `now`, whose requests go one by one.
@@ -121,7 +139,7 @@ class AnswerRecorder:
         were never sent.
         """
         waiting = sorted(self._waiting(state))
-        write = self._write(state, self._lost(waiting[:1], UNDECIDED))
+        write = self._write(state, self._undecided(waiting[:1]))
         rest = self.abandon("its run ended before this was sent").events if waiting[1:] else ()
         return Write((*write.events, *rest))
 
@@ -138,13 +156,12 @@ class AnswerRecorder:
     def _match(self, results: Iterable[BatchResult]) -> dict[int, MatchedResult]:
         """The results by the number of their request. Of two for one request the first counts."""
         matched: dict[int, MatchedResult] = {}
-        intent, requests = self.batch.intent.id, self.batch.requests
+        requests = self.batch.requests
         for result in results:
             # An index of the ids would take as much memory as the requests.
-            if (n := request_number(result.custom_id)) is None:
-                continue
-            header = requests.header(n)
-            if header and custom_id(intent, n, header.sha) == result.custom_id:
+            n = self.request_number(result)
+            header = requests.header(n) if n is not None else None
+            if n is not None and header:
                 matched.setdefault(n, (header, result))
         return matched
 
@@ -169,8 +186,18 @@ class AnswerRecorder:
             tasks = (task for request in self.batch.requests.values() for task in request.tasks)
             yield from (later[task.id] for task in tasks if task.id in later)
 
-    def _lost(self, numbers: Iterable[int], error: str) -> dict[int, MatchedResult]:
-        result = BatchResult("", Outcome.UNREADABLE, error=error, retriable=True)
+    def _undecided(self, numbers: Iterable[int]) -> dict[int, MatchedResult]:
+        return self._without_line(
+            numbers, BatchResult("", Outcome.UNREADABLE, error=UNDECIDED, retriable=True)
+        )
+
+    def _missing(self, numbers: Iterable[int], error: str) -> dict[int, MatchedResult]:
+        result = BatchResult("", Outcome.ERRORED, error=error, retriable=True, may_be_billed=True)
+        return self._without_line(numbers, result)
+
+    def _without_line(
+        self, numbers: Iterable[int], result: BatchResult
+    ) -> dict[int, MatchedResult]:
         return {n: (RequestHeader.from_request(self.batch.requests[n]), result) for n in numbers}
 
     def _answer(
@@ -197,6 +224,7 @@ class AnswerRecorder:
             refuted=refuted,
             error=result.error,
             retriable=result.retriable,
+            may_be_billed=result.may_be_billed,
         )
 
     def _cost(self, model: str, usage: Usage | None) -> Cost | None:
@@ -209,11 +237,13 @@ class AnswerRecorder:
         except UnknownModel:
             return None
 
-    def _collected(self, state: LedgerState) -> tuple[BatchStatus, ...]:
+    def _status(
+        self, state: LedgerState, status: Literal["collected", "lost"]
+    ) -> tuple[BatchStatus, ...]:
         submitted = self.batch.submitted
-        if submitted is None or "collected" in state.batch_records[self.batch.intent.id].statuses:
+        if submitted is None or status in state.batch_records[self.batch.intent.id].statuses:
             return ()
-        return (self.stamp.event(BatchStatus, batch=submitted.batch, status="collected"),)
+        return (self.stamp.event(BatchStatus, batch=submitted.batch, status=status),)
 
 
 def _parse_verdicts(

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from claude_batch.anthropic_api.models import BatchId, RemoteBatch
+from claude_batch.batches.batching import batch_times
 from claude_batch.batches.record_answers import UNDECIDED, AnswerRecorder
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.events import BatchLookup, Submitted
@@ -77,14 +78,25 @@ def find_candidates(
         batch
         for batch in listed
         if intent.lane == "batch"
-        and intent.at - MAX_CLOCK_SKEW <= batch.created_at <= _proof_time(record)
-        and batch.requests == intent.requests
+        and _may_be_created_for(record, batch.created_at)
+        and batch.requests in (None, intent.requests)
         and batch.id not in claimed
     ]
 
 
-def has_results_of(record: BatchRecord, custom_ids: Iterable[str]) -> bool:
-    """Return True if the results of a batch are those of this intent."""
+def _may_be_created_for(record: BatchRecord, created_at: datetime | None) -> bool:
+    if created_at is None:
+        return True
+    return record.intent.at - MAX_CLOCK_SKEW <= created_at <= _proof_time(record)
+
+
+def has_results_of(record: BatchRecord, custom_ids: Collection[str]) -> bool | None:
+    """Return True if the results of a batch are those of this intent.
+
+    None: there are no results, so they were cut off.
+    """
+    if not custom_ids:
+        return None
     return any(name.startswith(f"{record.intent.id}-") for name in custom_ids)
 
 
@@ -178,7 +190,6 @@ class BatchRecovery:
             Submitted,
             intent=intent.id,
             batch=batch.id,
-            created_at=batch.created_at,
-            expires_at=batch.expires_at,
+            **batch_times(batch, intent.at),
             adopted=True,
         )

@@ -38,13 +38,13 @@ class RequestRecord:
     is_open: bool
 
     def charge(self) -> Decimal:
-        """Dollars paid or reserved. While the price is unknown, the reservation stays."""
-        reserved = self.request.estimate.usd_max
+        """Dollars paid or reserved; the estimate for an answer that cannot be priced."""
+        estimate = self.request.estimate
         if self.answer is None:
-            return reserved if self.is_open else ZERO
+            return estimate.usd_max if self.is_open else ZERO
         if self.answer.usd is not None:
             return self.answer.usd
-        return reserved if is_unpriced(self.answer) else ZERO
+        return estimate.usd if is_unpriced(self.answer) else ZERO
 
 
 @dataclass
@@ -67,15 +67,27 @@ class BatchRecord:
         """True if it may still cost money."""
         return not (self.abandoned or self.is_answered() or self.statuses & {"collected", "lost"})
 
+    def is_sent_by(self, scope: str) -> bool:
+        """False: it was sent with another key, for which alone the API knows it."""
+        return self.intent.scope in (None, scope)
+
+    @property
+    def latest_news(self) -> datetime:
+        """When it was recorded, created or searched for."""
+        created = (self.submitted.created_at, self.submitted.at) if self.submitted else ()
+        return max(self.intent.at, *created, *(lookup.at for lookup in self.lookups))
+
     def status(self, now: datetime) -> str:
         """One of the words of the `status` command."""
+        if "lost" in self.statuses:
+            return "lost"  # even if its requests have answers, which say so too
         if self.is_answered():
             return "collected"
         if self.abandoned:
             return "collected" if self.answers else "lost"
         if self.submitted is None:
             return "intent" if now < self.intent.lease_until else "undecided"
-        for word in ("lost", "collected", "ended", "canceling"):
+        for word in ("collected", "ended", "canceling"):
             if word in self.statuses:
                 return word
         return "in_progress"

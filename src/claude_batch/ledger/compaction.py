@@ -152,7 +152,11 @@ class _Retention:
     def from_state(
         cls, state: LedgerState, folded: Mapping[RequestKey, FoldedRequest], before: datetime
     ) -> "_Retention":
-        answered = [record for record in state.batch_records.values() if record.is_answered()]
+        answered = [
+            record
+            for record in state.batch_records.values()
+            if record.is_answered() and "lost" not in record.statuses
+        ]
         batches = (record.submitted.batch for record in answered if record.submitted)
         latest = (
             *(*state.posts.values(), *state.leases.values(), *state.closed.values()),

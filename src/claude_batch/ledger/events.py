@@ -195,6 +195,7 @@ class AnswerRecorded(Event):
     error: str | None = None
     retriable: bool = False
     shard: str | None = None
+    may_be_billed: bool = False  # the result is missing, so it counts at its estimate
 
 
 class Lease(Event):
@@ -413,9 +414,12 @@ BILLED = (Outcome.SUCCEEDED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.UNREADA
 
 
 def is_unpriced(answer: AnswerRecorded | FoldedRequest) -> bool:
-    """True if it may have cost money but the amount is unknown: its model has no price, or its
-    usage is missing, negative or absurd."""
-    return answer.usd is None and (answer.usage is not None or answer.outcome in BILLED)
+    """True if it may have cost money but the amount is unknown: its model has no price, its usage
+    is missing, negative or absurd, or its whole result is missing."""
+    if answer.usd is not None:
+        return False
+    is_missing = isinstance(answer, AnswerRecorded) and answer.may_be_billed
+    return answer.usage is not None or answer.outcome in BILLED or is_missing
 
 
 def is_lost(answer: AnswerRecorded | FoldedRequest) -> bool:

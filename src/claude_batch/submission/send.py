@@ -11,7 +11,13 @@ from typing import Protocol, TypeVar
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import BatchResult, parse_message
-from claude_batch.batches.batching import FOLLOWS_A_PRIMER, LEASE, PlannedBatch, SentBatch
+from claude_batch.batches.batching import (
+    FOLLOWS_A_PRIMER,
+    LEASE,
+    PlannedBatch,
+    SentBatch,
+    batch_times,
+)
 from claude_batch.batches.record_answers import AnswerRecorder, response_validator
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import CannotRecord, CannotSubmit, LedgerDamaged, SubmitUnclear
@@ -135,8 +141,7 @@ class BatchSender:
             Submitted,
             intent=batch.intent.id,
             batch=remote.id,
-            created_at=remote.created_at,
-            expires_at=remote.expires_at,
+            **batch_times(remote, self.now()),
         )
         self.ledger.transact(lambda state: Write((event,)))
         return event

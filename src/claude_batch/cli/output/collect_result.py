@@ -13,8 +13,12 @@ PURPOSE = {
 
 
 def collect_document(result: CollectResult) -> Json:
+    errors = dict(result.errors)
     return {
-        "batches": [{"id": batch, "status": status} for batch, status in result.batches],
+        "batches": [
+            {"id": batch, "status": status} | ({"error": errors[batch]} if batch in errors else {})
+            for batch, status in result.batches
+        ],
         "answers": result.counts(),
         "findings": result.tally.findings,
         "refuted": result.tally.refuted,
