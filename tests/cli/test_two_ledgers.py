@@ -1,10 +1,12 @@
 """What a clone has paid for in its own ledger is not paid for again by its pull requests."""
 
 import json
+from functools import partial
 
 import pytest
 
-from program import LOCAL, ONCE, STATE, SUSPICIOUS, TITLES, Place, open_place
+from claude_batch.sandbox.anthropic_server.server import BatchesServer
+from program import ONCE, STATE, SUSPICIOUS, TITLES, Place, open_place
 
 
 @pytest.fixture(params=[ONCE, ""], ids=["once", "second look"])
@@ -65,3 +67,67 @@ def test_queued_then_a_pull_request(place):
     assert reports(place) == before
     document = place.json("cost", "--by", "pull_request")
     assert [group["name"] for group in document["groups"]] == ["1", "none"]
+
+
+def commit_on_a_branch(place: Place, *names: str) -> None:
+    place.shop.git("checkout", "-q", "-b", "hooked", "main")
+    for name in names:
+        place.shop.commit({name: SUSPICIOUS})
+
+
+def test_a_range_then_a_pull_request_with_a_part_of_it(tmp_path):
+    """Two files share a request; the finding in the other file is not published."""
+    with open_place(tmp_path, config=ONCE) as place:
+        commit_on_a_branch(place, "run.py", "other.py")
+        review_on_the_laptop(place, "--range", "main..hooked")
+        place.shop.git("branch", "-q", "part", "HEAD~1")
+
+        for branch, known in (("part", 1), ("hooked", 2)):
+            number = open_pull(place, branch)
+            tasks = place.json("submit", "--pr", number)["tasks"]
+            assert (tasks["known"], tasks["new"]) == (known, 0)
+            place.run("publish", "--pr", number)
+        assert place.created() == 1
+        github = place.shop.forge()
+        commented = [{row.path for row in github.list_review_comments(n)} for n in (1, 2)]
+        assert commented == [{"run.py"}, {"run.py", "other.py"}]
+        assert place.json("status")["damaged"] == []
+
+
+def test_what_is_in_flight_stays_there_until_it_is_answered(tmp_path):
+    with open_place(tmp_path, config=ONCE) as place:
+        commit_on_a_branch(place, "run.py")
+        place.run("submit", "--range", "main..hooked")
+        number = open_pull(place)
+        done = place.json("submit", "--pr", number)
+        assert done["tasks"] == {"planned": 1, "known": 1, "new": 0, "waiting": 0}
+        assert place.run("flush").out.count("batch") == 0
+        assert place.json("publish", "--pr", number)["posted"] == 0
+        place.run("collect", "--wait")
+        assert place.json("publish", "--pr", number)["posted"] > 0
+        assert place.created() == 1
+
+
+def test_a_crash_after_the_copy_loses_and_doubles_nothing(tmp_path):
+    with open_place(tmp_path, config=ONCE) as place:
+        commit_on_a_branch(place, "run.py")
+        review_on_the_laptop(place, "--range", "main..hooked")
+        before = reports(place)
+        number = open_pull(place)
+        place.run("submit", "--pr", number, "--budget", "x", code=2)
+        place.run("submit", "--range", "main..hooked", "--share")  # copies, and plans elsewhere
+        assert place.json("submit", "--pr", number)["tasks"]["new"] == 0
+        assert place.created() == 1
+        assert reports(place) == before
+
+
+@pytest.mark.parametrize("is_pull_request", [False, True])
+def test_queued_work_that_was_cancelled_can_be_submitted_again(tmp_path, is_pull_request):
+    slow = partial(BatchesServer, seconds=3600, cancel_seconds=0)
+    with open_place(tmp_path, batches=slow, config=ONCE) as place:
+        commit_through_the_hook(place)
+        place.run("submit", "--queued")
+        place.run("cancel", "--all")
+        assert place.json("collect", "--no-submit")["answers"]["canceled"] == 1
+        source = ("--pr", open_pull(place)) if is_pull_request else ("--range", "main..hooked")
+        assert place.json("submit", *source)["tasks"]["new"] == 1
