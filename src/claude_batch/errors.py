@@ -37,6 +37,10 @@ class CannotRecord(ClaudeBatchError):
     """The ledger, or a file, cannot be written."""
 
 
+class RemoteUnavailable(CannotRecord):
+    """git reaches no repository at the URL of the remote."""
+
+
 class LedgerIsNewer(CannotRecord):
     """A newer version has written the ledger."""
 

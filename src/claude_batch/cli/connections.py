@@ -14,7 +14,7 @@ from claude_batch.cli.configuration import load_config
 from claude_batch.cli.options import print_status
 from claude_batch.config.model import Config
 from claude_batch.environment import environment
-from claude_batch.errors import BadUsage, CannotFetch, CannotRecord
+from claude_batch.errors import BadUsage, CannotFetch, CannotRecord, RemoteUnavailable
 from claude_batch.git import plumbing
 from claude_batch.git.repository import Repository
 from claude_batch.git.work_tree import WorkTree
@@ -125,13 +125,25 @@ def open_ledger(repository: Repository, config: Config, *, share: bool) -> GitLe
 
 
 def open_ledgers(repository: Repository, config: Config) -> list[GitLedger]:
-    """All ledgers that this clone can read: the shared one, and outside of CI the local one."""
+    """All ledgers that this clone can read: the shared one, and outside of CI the local one.
+
+    Without a remote that answers it is the local one alone, if there is one.
+    """
     if ci_runner(repository):
         return [open_shared_ledger(repository, config)]
     local = open_local_ledger(repository)
     if repository.remote_url(config.state.remote) is None:
         return [local]
-    return [local, open_shared_ledger(repository, config)]
+    shared = open_shared_ledger(repository, config)
+    if local.tip():
+        try:
+            shared.preload()
+        except RemoteUnavailable as error:
+            print_status(f"note: the shared ledger could not be read: {error.problem}")
+            return [local]
+        except CannotRecord:
+            pass  # raised again by the first use, after the work on the local ledger
+    return [local, shared]
 
 
 def find_shared_tasks(

@@ -7,7 +7,7 @@ position afterwards decide.
 import re
 from typing import Literal
 
-from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.errors import CannotRead, CannotRecord, RemoteUnavailable
 
 Credentials = Literal["none", "stored", "token"]
 PROTECTED = re.compile(r"GH006|GH013|protected branch|declined|rule violations", re.IGNORECASE)
@@ -62,9 +62,10 @@ def explain_failure(
         "branch": ref.removeprefix("refs/heads/"),
         "reason": re.sub(r"://[^@/\s]+@", "://", reason),  # a URL may hold a password
     }
-    matches = (texts for pattern, *texts in EXPLANATIONS if pattern.search(error_text))
-    problem, remedy = next(matches, OTHERWISE)
-    return CannotRecord(problem.format(**names), remedy.format(**names))
+    matches = (row for row in EXPLANATIONS if row[0].search(error_text))
+    pattern, problem, remedy = next(matches, OTHERWISE)
+    kind = RemoteUnavailable if pattern in UNAVAILABLE else CannotRecord
+    return kind(problem.format(**names), remedy.format(**names))
 
 
 EXPLANATIONS = (
@@ -110,27 +111,32 @@ EXPLANATIONS = (
 )
 
 OTHERWISE = (
+    None,
     "git could not exchange {branch} with {remote}: {reason}",
     "try it by hand with `git push --dry-run {remote} HEAD:{branch}`, then run again",
 )
 
 
-def _no_credentials(remote: str, credentials: Credentials) -> CannotRecord:
+# With these the remote was not even read.
+UNAVAILABLE = (UNKNOWN, STRANGER, UNREACHABLE, NO_REMOTE, None)
+
+
+def _no_credentials(remote: str, credentials: Credentials) -> RemoteUnavailable:
     match credentials:
         case "token":
-            return CannotRecord(
+            return RemoteUnavailable(
                 f"{remote} does not accept the token that was given",
                 "give one with write access to contents; that of a pull request from a fork "
                 "is read-only",
             )
         case "stored":
-            return CannotRecord(
+            return RemoteUnavailable(
                 f"{remote} does not accept the credentials in the config of this clone",
                 "run in the job and checkout that stored them; the token of a pull request from a "
                 "fork is read-only",
             )
         case "none":
-            return CannotRecord(
+            return RemoteUnavailable(
                 f"git has no credentials for {remote}, as after actions/checkout with "
                 "`persist-credentials: false`",
                 "set GITHUB_TOKEN for this step, or set up a credential helper",

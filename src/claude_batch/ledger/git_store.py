@@ -60,6 +60,7 @@ class GitLedger:
     large: int = ledger_files.LARGE
     # False: `view` returns what this process has read or written last. A write reads the tip anew.
     rereads: bool = True
+    _is_preloaded: bool = field(default=False, init=False, repr=False)
     _began: float = field(default=0.0, init=False, repr=False)
     _parsed: dict[tuple[str, str], ParsedLog] = field(default_factory=dict, init=False, repr=False)
     _metas: dict[str, Meta | None] = field(default_factory=dict, init=False, repr=False)
@@ -68,9 +69,15 @@ class GitLedger:
     # The Ledger protocol
 
     def view(self) -> LedgerState:
-        if self._last and not self.rereads:
+        if self._last and (self._is_preloaded or not self.rereads):
+            self._is_preloaded = False
             return self._last.state
         return self._read(self._store.fetch_tip()).state
+
+    def preload(self) -> None:
+        """Read the ledger now, for the next `view`."""
+        self.view()
+        self._is_preloaded = True
 
     def transact(
         self, decide: Callable[[LedgerState], Write], *, patient: bool = True
