@@ -13,10 +13,13 @@ from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.collect_result import CollectResult
+from claude_batch.batches.record_answers import load_findings
 from claude_batch.cli.output.collect_result import collect_document
+from claude_batch.config.model import Config
+from claude_batch.errors import CannotCollect
 from claude_batch.ledger.view import TaskStatus
 from claude_batch.sandbox.http_messages import Fault, HttpRequest
-from rig import Rig, open_rig
+from rig import Rig, find, open_rig
 from scratch import Work
 
 
@@ -24,7 +27,6 @@ class Stream:
     """Replaces the results of every batch by these bytes; None: the true results."""
 
     body: bytes | None = None
-    counts: object = "true"
 
     def __call__(self, call: HttpRequest) -> Fault | None:
         if call.path.endswith("/results") and self.body is not None:
@@ -176,3 +178,15 @@ def test_where_counts_cannot_be_used_the_intent_counts(work: Work, counts: objec
         assert status_of(rig.collect()) == ["in_progress"]
         stream.body = None
         assert status_of(rig.collect()) == ["collected"]
+
+
+def test_findings_that_are_read_again_are_not_read_from_half_a_stream(
+    work: Work, stream: Stream
+) -> None:
+    with open_rig(work.path, faults=stream, reviewer=find("a = 1")) as rig:
+        rig.config = Config(retention="ids")
+        rig.submit(rig.given({"path": "a.py", "text": "a = 1\n"}))
+        answers = rig.collect().answers
+        stream.body = b""
+        with pytest.raises(CannotCollect, match="1 answer missing"):
+            list(load_findings(rig.ledger, rig.view, answers, rig.claude.stream_results))

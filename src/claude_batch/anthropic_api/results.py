@@ -24,6 +24,8 @@ class Usage(BaseModel):
     cache_write_5m: NonNegativeInt = 0
     cache_write_1h: NonNegativeInt = 0
     thinking: NonNegativeInt = 0
+    service_tier: str | None = None  # "standard" in an answer of a batch: it had no discount
+    inference_geo: str | None = None  # "us": a surcharge applies
 
     @property
     def prompt(self) -> int:
@@ -111,7 +113,7 @@ def parse_result_line(line: bytes, validate: Validator | None) -> BatchResult:
         raise InvalidResponse("the line has no custom_id or no result")
     match result.get("type"):
         case "succeeded":
-            return _parse_message(custom_id, result.get("message"), validate)
+            return _parse_message(custom_id, result.get("message"), validate, is_in_batch=True)
         case "errored":
             return _parse_error(custom_id, result.get("error"))
         case "expired":
@@ -138,7 +140,10 @@ def _parse_broken_line(line: bytes, reason: str) -> BatchResult:
     custom_id, model = _find_word(CUSTOM_ID, line), _find_word(MODEL, line)
     if custom_id is None or not _is_whole(line):
         raise InvalidResponse(reason)
-    usages = [_parse_usage(_parse_usage_text(match[1]))[0] for match in USAGE.finditer(line)]
+    usages = [
+        _parse_usage(_parse_usage_text(match[1]), is_in_batch=True)[0]
+        for match in USAGE.finditer(line)
+    ]
     usage = next((usage for usage in usages if usage), None)
     return BatchResult(
         custom_id,
@@ -171,15 +176,17 @@ def _parse_usage_text(text: bytes) -> object:
 
 def parse_message(custom_id: str, message: bytes, validate: Validator | None) -> BatchResult:
     """Parse an answer of the Messages API (lane `now`). Raises InvalidResponse."""
-    return _parse_message(custom_id, _parse_json(message), validate)
+    return _parse_message(custom_id, _parse_json(message), validate, is_in_batch=False)
 
 
-def _parse_message(custom_id: str, message: object, validate: Validator | None) -> BatchResult:
+def _parse_message(
+    custom_id: str, message: object, validate: Validator | None, *, is_in_batch: bool
+) -> BatchResult:
     if not isinstance(message, dict):
         reason = "a success without a message"
         return BatchResult(custom_id, Outcome.UNREADABLE, error=reason, retriable=True)
     model, stop = message.get("model"), message.get("stop_reason")
-    usage, remark = _parse_usage(message.get("usage"))
+    usage, remark = _parse_usage(message.get("usage"), is_in_batch=is_in_batch)
     text = _join_text(message.get("content"))
     outcome, error, findings = Outcome.SUCCEEDED, None, 0
     if stop == "refusal":
@@ -245,13 +252,14 @@ def _refusal_reason(details: object) -> str:
     return printable_excerpt("refused: " + (", ".join(parts) or "no reason given"), MAX_ERROR)
 
 
-def _parse_usage(usage: object) -> tuple[Usage | None, str | None]:
+def _parse_usage(usage: object, *, is_in_batch: bool) -> tuple[Usage | None, str | None]:
     """Return the tokens by class, or None and a remark: costs are not computed from a guess."""
     if usage is None:
         return None, None
     fields = _as_mapping(usage)
     writes = _as_mapping(fields.get("cache_creation"))
     thinking = _as_mapping(fields.get("output_tokens_details")).get("thinking_tokens")
+    tier, region = (lowercase(fields.get(name)) for name in ("service_tier", "inference_geo"))
     numbers = {
         "input_tokens": fields.get("input_tokens"),
         "output_tokens": fields.get("output_tokens"),
@@ -276,6 +284,9 @@ def _parse_usage(usage: object) -> tuple[Usage | None, str | None]:
         cache_write_5m=write_5m,
         cache_write_1h=write_1h,
         thinking=thinking,
+        # Only what changes the price.
+        service_tier="standard" if is_in_batch and tier == "standard" else None,
+        inference_geo="us" if region == "us" else None,
     )
     return parsed, None
 

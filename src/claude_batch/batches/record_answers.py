@@ -10,16 +10,16 @@ from claude_batch.anthropic_api.results import (
     BatchResult,
     InvalidResponse,
     Outcome,
-    Usage,
     Validator,
     parse_result_line,
 )
 from claude_batch.batches.batching import custom_id, request_number
-from claude_batch.costs.prices import Cost, Prices, UnknownModel
-from claude_batch.errors import CannotFind
+from claude_batch.costs.prices import FREE, Cost, Prices, UnknownModel
+from claude_batch.errors import CannotCollect, CannotFind
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.parsing import parse_review, validate_review
 from claude_batch.findings.verdicts import parse_verdicts
+from claude_batch.formatting import count
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.event_index import RequestHeader
 from claude_batch.ledger.events import (
@@ -86,9 +86,25 @@ def load_findings(
             missing.setdefault(answer.batch, []).extend([record.request] if record else [])
     for batch, requests in missing.items():
         try:
-            yield from parse_findings(requests, parse_results(fetch_results(batch)))
+            results = parse_results(fetch_results(batch))
+            yield from parse_findings(requests, _require_all(requests, results))
         except CannotFind:
             continue  # the API keeps results for 29 days
+
+
+def _require_all(
+    requests: Iterable[RequestRecorded], results: Iterable[BatchResult]
+) -> Iterator[BatchResult]:
+    """The results. Raises CannotCollect at their end if the stream was cut."""
+    missing = {custom_id(request.intent, request.n, request.sha) for request in requests}
+    for result in results:
+        missing.discard(result.custom_id)
+        yield result
+    if missing:
+        raise CannotCollect(
+            f"the results of a batch are incomplete: {count(len(missing), 'answer')} missing",
+            "run the command again",
+        )
 
 
 @dataclass(frozen=True)
@@ -206,8 +222,8 @@ class AnswerRecorder:
         refuted: tuple[str, ...] = ()
         if header.purpose == "verify":
             result, refuted = _parse_verdicts(self.batch.requests[n], result)
-        model = result.model or header.model
-        cost = self._cost(model, result.usage)
+        model, remark = self.prices.priced_model(result.model, header.model)
+        cost = self._cost(model, result)
         return AnswerRecorded(
             at=at,
             run=self.run,
@@ -222,15 +238,18 @@ class AnswerRecorder:
             usd_standard=cost.usd_standard if cost else None,
             findings=result.findings,
             refuted=refuted,
-            error=result.error,
+            error="; ".join(filter(None, (result.error, remark))) or None,
             retriable=result.retriable,
             may_be_billed=result.may_be_billed,
         )
 
-    def _cost(self, model: str, usage: Usage | None) -> Cost | None:
+    def _cost(self, model: str, result: BatchResult) -> Cost | None:
         """None: the usage or the price of the model is not known."""
+        usage = result.usage
         if usage is None:
             return None
+        if result.outcome is Outcome.REFUSED and not usage.output:
+            return FREE  # a refusal before any output is not billed
         batch = self.batch.intent.lane == "batch"
         try:
             return self.prices.cost(model, usage, at=self.now.date(), batch=batch)

@@ -85,7 +85,9 @@ def _entries(state: LedgerState) -> Iterator[CostEntry]:
         in_batch = batch.intent.lane == "batch"
         for number, request in batch.requests.items():
             if answer := batch.answers.get(number):
-                yield CostEntry(request, answer, in_batch, _wait(batch, answer))
+                is_standard = answer.usage is not None and answer.usage.service_tier == "standard"
+                has_discount = in_batch and not is_standard
+                yield CostEntry(request, answer, has_discount, _wait(batch, answer))
     for folded in state.folded_requests.values():
         # Compaction keeps one time per request, so the wait is unknown.
         yield CostEntry(folded.request(), folded, folded.lane == "batch", None)

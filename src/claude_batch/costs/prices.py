@@ -1,6 +1,7 @@
 """The price table. Money is Decimal dollars and rounded only for display."""
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,6 +18,18 @@ from claude_batch.errors import BadConfig
 # "All usage is charged at 50%", every token class, cache classes included.
 # https://platform.claude.com/docs/en/build-with-claude/batch-processing
 BATCH_FACTOR = Decimal("0.5")
+
+
+# "US-only inference": each token class of models since Opus 4.6 and Sonnet 4.6.
+# https://platform.claude.com/docs/en/about-claude/pricing
+US_FACTOR = Decimal("1.1")
+
+# A gateway may put its own name before the model's, and a snapshot has a date behind it:
+# "anthropic/claude-sonnet-5-5", "us.anthropic.claude-sonnet-5-5-20260928-v1:0".
+SPELLING = re.compile(
+    r"(?:.*[/.])?(?P<name>[a-z0-9-]+?)(?:[-@](?:\d{8}|latest|default))?(?:-v\d+)?(?:[:@][\w.-]+)?",
+    re.ASCII,
+)
 
 
 class UnknownModel(BadConfig):
@@ -44,6 +57,8 @@ class Cost:
     def saved_by_cache(self) -> Decimal:
         return self.usd_standard - self.usd - self.saved_by_batch
 
+
+FREE = Cost(Decimal(0), Decimal(0))
 
 Price = Annotated[Decimal, Field(gt=0)]
 
@@ -118,6 +133,19 @@ class Prices(BaseModel):
         known = (name for name, entry in self.models.items() if model in (name, *entry.aliases))
         return next(known, None)
 
+    def priced_model(self, answered: str | None, requested: str) -> tuple[str, str | None]:
+        """The model by whose price an answer is billed, and a remark if its name says another."""
+        if answered is None or answered == requested:
+            return requested, None
+        if self.canonical_name(answered):
+            return answered, None
+        name = _plain_name(answered)
+        if name in (self.canonical_name(requested), _plain_name(requested)):
+            name = requested
+        elif not self.canonical_name(name):
+            return answered, None
+        return name, f"the answer names the model {answered[:100]!r}, and is priced as {name}"
+
     def suggest(self, model: str) -> str | None:
         """Return a question that names the most similar model."""
         near = difflib.get_close_matches(model, self._by_name, n=1)
@@ -154,9 +182,19 @@ class Prices(BaseModel):
     def cost(self, model: str, usage: Usage, *, at: date, batch: bool) -> Cost:
         """Return the cost of one request. Raises UnknownModel."""
         rates = self.rates(model, at=at, prompt_tokens=usage.prompt)
-        cached = rates.cost(usage)
-        usd = cached * BATCH_FACTOR if batch else cached
-        return Cost(usd=usd, usd_standard=rates.uncached_cost(usage), saved_by_batch=cached - usd)
+        region = US_FACTOR if usage.inference_geo == "us" else Decimal(1)
+        cached = rates.cost(usage) * region
+        # The API may have served a request of a batch at the standard tier.
+        has_discount = batch and usage.service_tier != "standard"
+        usd = cached * BATCH_FACTOR if has_discount else cached
+        standard = rates.uncached_cost(usage) * region
+        return Cost(usd=usd, usd_standard=standard, saved_by_batch=cached - usd)
+
+
+def _plain_name(model: str) -> str:
+    """The name without a gateway's words and without the date of a snapshot."""
+    match = SPELLING.fullmatch(model.lower())
+    return match["name"] if match else model
 
 
 def _utc_day(at: date) -> date:

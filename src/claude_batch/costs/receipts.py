@@ -95,6 +95,9 @@ def build_receipt(
 
 
 def _in_batch(answer: AnswerRecorded | FoldedRequest) -> bool:
+    """True if the answer had the discount of a batch."""
+    if answer.usage and answer.usage.service_tier == "standard":
+        return False
     if isinstance(answer, FoldedRequest):
         return answer.lane == "batch"
     return answer.batch is not None
