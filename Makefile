@@ -7,7 +7,8 @@ COMPILE := uv pip compile --quiet pyproject.toml --universal --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: demo test test-browser lint bench bench-context requirements screenshot clean bench-placement \
-	bench-cost bench-size-send bench-size-collect bench-ledger-writers bench-ledger-size test-slow
+	bench-cost bench-size-send bench-size-collect bench-ledger-writers bench-ledger-size test-slow \
+	bench-context-changes
 
 demo: .venv/base.stamp
 	PYTHONPATH=src $(BIN)/python -m claude_batch demo
@@ -35,6 +36,10 @@ bench: .venv/dev.stamp
 # REPOSITORIES: clones whose merged pull requests are measured.
 bench-context: .venv/dev.stamp
 	$(BIN)/python -m bench.context_cost $(REPOSITORIES)
+
+# Tasks that are asked again because the code around them changed; nothing is written to the clones.
+bench-context-changes: .venv/dev.stamp
+	$(BIN)/python -m bench.context_changes $(REPOSITORIES)
 
 # What arrives at the server, push by push; nothing is written to the clones.
 bench-cost: .venv/dev.stamp

@@ -175,11 +175,11 @@ def open_probe(path: Path, environ: Mapping[str, str]) -> Iterator[WireProbe]:
     with TemporaryDirectory() as folder, BatchesServer(reviewer=review, now=now) as server:
         given = {"ANTHROPIC_API_KEY": "sandbox", "ANTHROPIC_BASE_URL": server.url}
         claude = AnthropicClient(given, sleep=time.sleep)
-        yield WireProbe(_borrowing(path, Path(folder), environ), server, claude, seen)
+        yield WireProbe(borrow_objects(path, Path(folder), environ), server, claude, seen)
         claude.close()
 
 
-def _borrowing(path: Path, folder: Path, environ: Mapping[str, str]) -> Repository:
+def borrow_objects(path: Path, folder: Path, environ: Mapping[str, str]) -> Repository:
     """An empty repository in which all objects of another one can be read."""
     owner = Repository.open(path, environ)
     args = ["git", "init", "--quiet", "--bare", "--template=", str(folder)]
