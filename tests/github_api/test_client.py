@@ -9,10 +9,11 @@ from claude_batch.diff.model import Side
 from claude_batch.errors import CannotPublish, ReviewRefused, ThreadsRefused
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import DraftCheck, DraftComment, Reaction, RemoteComment
-from claude_batch.github_api.retry import LONGEST_WAIT
+from claude_batch.github_api.retry import LONGEST_WAIT, TRIES_AFTER_THE_FIRST
+from claude_batch.github_api.traffic import MAX_REPEATS, MAX_REQUESTS
 from claude_batch.sandbox.github_server.messages import ACTIONS_BOT, Account
 from claude_batch.sandbox.github_server.state import GitHubSettings
-from claude_batch.sandbox.http_messages import Fault, no_fault
+from claude_batch.sandbox.http_messages import Fault, HttpRequest, no_fault
 from github_faults import (
     Script,
     bad_gateway,
@@ -87,6 +88,27 @@ class TestReading:
             other
         ]
         assert shop.forge().list_pull_requests_of_branch("none") == []
+
+    def test_requests_are_counted_and_the_rest_of_the_hour_is_known(self, shop: Shop) -> None:
+        number, _ = shop.feature()
+        forge = shop.forge()
+        assert (forge.requests_made, forge.remaining) == (0, None)
+        forge.get_pull_request(number)
+        shop.hub.faults = Script().expect("GET", "/comments$", bad_gateway(after=False), times=2)
+        forge.list_comments(number)
+        forge.post_comment(number, "one")
+        forge.list_threads(number)
+        assert forge.requests_made == len(shop.hub.log) == 6
+        told = Fault(200, body=[], headers={"X-RateLimit-Remaining": "417"})
+        graphql = {"X-RateLimit-Remaining": "4999", "X-RateLimit-Resource": "graphql"}
+        shop.hub.faults = (
+            Script()
+            .expect("GET", "/pulls$", told)
+            .expect("GET", "/comments$", Fault(200, body=[], headers=graphql))
+        )
+        forge.list_open_pull_requests()
+        forge.list_comments(number)
+        assert forge.remaining == 417
 
     def test_the_merge_base(self, shop: Shop) -> None:
         _, head = shop.feature()
@@ -312,6 +334,42 @@ class TestRefusals:
         assert "wait 121 seconds" in caught.value.remedy
         assert shop.slept == []
 
+    def test_a_read_that_stalls_ends(self, shop: Shop) -> None:
+        environ = {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": shop.hub.url}
+        shop.hub.faults = Script().expect("GET", "/pulls$", Fault(hang=True), times=9)
+        with (
+            GitHubClient(environ, shop.hub.repository, sleep=shop.slept.append, timeout=1) as forge,
+            pytest.raises(CannotPublish, match="could not be reached or broke off"),
+        ):
+            forge.list_open_pull_requests()
+        assert forge.requests_made == 1 + TRIES_AFTER_THE_FIRST
+        shop.hub.log.clear()
+
+    def test_a_next_page_that_is_always_the_same_ends(self, shop: Shop) -> None:
+        url = f"{shop.hub.url}/repos/{shop.hub.repository}/pulls"
+        pages = {"Link": f'<{url}?state=open&page=2>; rel="next"'}
+        shop.hub.faults = lambda _: Fault(200, body=[{"id": 1}], headers=pages)
+        forge = shop.forge()
+        with pytest.raises(CannotPublish, match="does not answer as GitHub does"):
+            forge.list_open_pull_requests()
+        assert forge.requests_made == 1 + MAX_REPEATS + 1  # the last one was not sent
+        shop.hub.log.clear()
+
+    def test_pages_without_end_end(self, shop: Shop) -> None:
+        url = f"{shop.hub.url}/repos/{shop.hub.repository}/pulls"
+
+        def next_page(request: HttpRequest) -> Fault:
+            page = int(request.parameters.get("page", "1")) + 1
+            links = {"Link": f'<{url}?page={page}>; rel="next"'}
+            return Fault(200, body=[{"id": 1}], headers=links)
+
+        shop.hub.faults = next_page
+        forge = shop.forge()
+        with pytest.raises(CannotPublish, match="does not answer as GitHub does"):
+            forge.list_open_pull_requests()
+        assert forge.requests_made == MAX_REQUESTS + 1
+        shop.hub.log.clear()
+
     def test_a_server_that_is_not_there(self) -> None:
         environ = {"GITHUB_TOKEN": "x", "GITHUB_API_URL": "http://127.0.0.1:9"}
         with (
@@ -393,6 +451,15 @@ class TestThreads:
             talk.forge().post_review(number, head, "", [at(10)] * 30)
         assert len({each.id for each in talk.forge().list_threads(number)}) == 120
         assert posts(talk, "/graphql") == 2
+
+    def test_a_cursor_that_does_not_move_ends_the_threads(self, talk: Shop) -> None:
+        page = {"pageInfo": {"hasNextPage": True, "endCursor": "same"}, "nodes": []}
+        body = {"data": {"repository": {"pullRequest": {"reviewThreads": page}}}}
+        talk.hub.faults = lambda _: Fault(200, body=body)
+        forge = talk.forge()
+        assert forge.list_threads(1) == []
+        assert forge.requests_made == 2
+        talk.hub.log.clear()
 
     def test_a_token_without_the_permission(self, talk: Shop) -> None:
         number, head = talk.feature()

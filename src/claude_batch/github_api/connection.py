@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from claude_batch.errors import CannotPublish
 from claude_batch.github_api.errors import Operation, translate_errors
 from claude_batch.github_api.retry import build_retry
+from claude_batch.github_api.traffic import Traffic, count_requests
 
 if TYPE_CHECKING:
     from github import Github
@@ -41,12 +42,15 @@ class RepositoryConnection:
         *,
         sleep: Callable[[float], None],
         pause_between_writes: float = 1.0,
+        timeout: int = TIMEOUT,
     ) -> None:
         self._token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or ""
         self._url = (environ.get("GITHUB_API_URL") or DEFAULT_URL).rstrip("/")
         self._name = repository
         self._sleep = sleep
         self._pause = pause_between_writes
+        self._timeout = timeout  # seconds without a byte
+        self._traffic = Traffic()
         self._has_written = False
 
     def __enter__(self) -> Self:
@@ -61,6 +65,16 @@ class RepositoryConnection:
             self._github.close()
             del self.__dict__["_github"]
 
+    @property
+    def requests_made(self) -> int:
+        """The requests of this client so far, repeated ones and GraphQL included."""
+        return self._traffic.made
+
+    @property
+    def remaining(self) -> int | None:
+        """The requests that the token has left this hour. None: GitHub did not tell."""
+        return self._traffic.remaining
+
     @cached_property
     def _github(self) -> "Github":
         if not self._token:
@@ -70,12 +84,13 @@ class RepositoryConnection:
 
         # On import it adds a handler that prints each refusal on stderr. Our error says the same.
         logging.getLogger("github").handlers = [logging.NullHandler()]
+        count_requests()
         return Github(
             auth=Auth.Token(self._token),
             base_url=self._url,
-            timeout=TIMEOUT,
+            timeout=self._timeout,
             per_page=PAGE_SIZE,
-            retry=build_retry(self._sleep),
+            retry=build_retry(self._sleep, self._traffic),
             # PyGithub's own pauses cannot be handed another `sleep`.
             seconds_between_requests=None,
             seconds_between_writes=None,
@@ -109,11 +124,13 @@ class RepositoryConnection:
         self._has_written = True
 
     def _reading(self, action: str, permission: str) -> AbstractContextManager[None]:
+        self._traffic.start_operation()
         return translate_errors(Operation(f"cannot {action}", permission), self._url)
 
     def _writing(
         self, action: str, permission: str, *, is_review: bool = False
     ) -> AbstractContextManager[None]:
         self._pause_before_write()
+        self._traffic.start_operation()
         operation = Operation(f"cannot {action}", permission, writes=True, is_review=is_review)
         return translate_errors(operation, self._url)

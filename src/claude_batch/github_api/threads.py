@@ -38,15 +38,16 @@ def list_threads(requester: "Requester", repository: str, number: int) -> list[R
     owner, _, name = repository.partition("/")
     variables: dict[str, Any] = {"owner": owner, "name": name, "number": number}
     threads: list[ReviewThread] = []
-    cursor = None
-    while True:
-        data = _query(requester, THREADS, variables | {"after": cursor})
+    cursors: list[str | None] = [None]
+    while cursors[-1] not in cursors[:-1]:  # a page that was read already ends the list
+        data = _query(requester, THREADS, variables | {"after": cursors[-1]})
         response = data["repository"]["pullRequest"]["reviewThreads"]
         page = ThreadPageResponse.model_validate(response)
         threads += [node.to_thread() for node in page.nodes]
-        cursor = page.cursor
         if not page.has_next:
-            return threads
+            break
+        cursors.append(page.cursor)
+    return threads
 
 
 def resolve_thread(requester: "Requester", thread_id: str) -> None:
