@@ -48,7 +48,7 @@ def chosen(sample: Sample, look: DiscoveredChanges) -> Selection:
     head = sample.path.joinpath
     placed, dropped = place_findings(said, tasks, lambda path: head(path).read_bytes())
     assert not dropped
-    return select_findings(placed, max_comments=config.max_comments, silenced=())
+    return select_findings(placed, max_comments=config.comment_limits.open, silenced=())
 
 
 def git(sample: Sample, *args: str) -> str:

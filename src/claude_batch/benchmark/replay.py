@@ -92,7 +92,7 @@ class BenchmarkRunner:
         ]
         placed, _ = place_findings(findings, opened.scope.tasks, opened.read_head)
         selection = select_findings(
-            placed, max_comments=self.planner.config.max_comments, silenced=()
+            placed, max_comments=self.planner.config.comment_limits.open, silenced=()
         )
         return ReplayedCase(
             opened.case,

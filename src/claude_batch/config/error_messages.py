@@ -7,11 +7,13 @@ from typing import Any
 
 from claude_batch.config.model import (
     BUILT_IN_KIND,
-    OWN_KIND,
+    TAGS,
     Budget,
+    CommentLimits,
     Config,
     ConfigTable,
     CustomRates,
+    LaneTable,
     LedgerConfig,
     OwnKind,
     PathRule,
@@ -24,6 +26,8 @@ TABLES: dict[str, type[ConfigTable]] = {
     "budget.": Budget,
     "prices.": CustomRates,
     "state.": LedgerConfig,
+    "lane.": LaneTable,
+    "max_comments.": CommentLimits,
 }
 KEYS = {table + key: key for table, model in TABLES.items() for key in model.model_fields}
 # Error types whose message names a type of Python.
@@ -76,7 +80,7 @@ def _describe_expected(error: Mapping[str, Any]) -> str:
 def _format_path(location: Sequence[int | str]) -> str:
     """Return a location as `rules[0].path`."""
     # pydantic puts the tags of a union into a location as if they were keys.
-    parts = [part for part in location if part not in (BUILT_IN_KIND, OWN_KIND)]
+    parts = [part for part in location if part not in TAGS]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
     return path.removeprefix(".")
 

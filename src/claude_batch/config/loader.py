@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from claude_batch.config.error_messages import describe_errors, did_you_mean
-from claude_batch.config.model import Config, OwnKind
+from claude_batch.config.model import CommentLimits, Config, LaneTable, OwnKind
 from claude_batch.errors import BadConfig, BadUsage
 
 OWN_FILE = ".claude-batch.toml"
@@ -47,7 +47,7 @@ def override_config(config: Config, **changes: object) -> Config:
 
     None and "" leave a key as it is. Text is converted to the key's type: "5",
     "review,security", "off". `kinds` may name the configuration's own kinds. `budget` is the
-    dollars of one pull request.
+    dollars of one pull request, `max_comments` the inline comments of an open one.
     """
     values = {
         key: _convert(key, value) for key, value in changes.items() if value not in (None, "")
@@ -57,6 +57,10 @@ def override_config(config: Config, **changes: object) -> Config:
         values["kinds"] = tuple(own.get(str(kind), kind) for kind in _as_list(values["kinds"]))
     if "budget" in values:
         values["budget"] = dict(config.budget) | {"pull_request": values["budget"]}
+    if "lane" in values and isinstance(config.lane, LaneTable):
+        values["lane"] = dict(config.lane) | {"default": values["lane"]}
+    if "max_comments" in values and isinstance(config.max_comments, CommentLimits):
+        values["max_comments"] = dict(config.max_comments) | {"open": values["max_comments"]}
     try:
         return Config.model_validate(dict(config) | values)
     except ValidationError as error:

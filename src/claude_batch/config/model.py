@@ -19,13 +19,16 @@ from pydantic import (
     model_validator,
 )
 
+from claude_batch.config.duration import DURATION_PATTERN
 from claude_batch.findings.finding import Severity
 
 BuiltInKind = Literal["review", "refactor", "security", "docs", "tests"]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
-Lane = Literal["batch", "now"]
+Lane = Literal["batch", "now"]  # of a batch
+PlanLane = Literal["batch", "now", "auto", "later"]
 BUILT_IN_KINDS = get_args(BuiltInKind)
-BUILT_IN_KIND, OWN_KIND = "<built-in kind>", "<own kind>"  # tags of the union `ConfiguredKind`
+# Tags of the unions of this module. They stand in the location of an error.
+BUILT_IN_KIND, OWN_KIND, SCALAR, TABLE = TAGS = ("<built-in kind>", "<own kind>", "<one>", "<more>")
 RISKY_ONLY, EFFORT = "risky-only", "effort="  # steps of the ladder that do not name a model
 MAX_AMOUNT = 1_000_000  # dollars, or bytes
 
@@ -95,7 +98,9 @@ class CustomRates(ConfigTable):
 class Budget(ConfigTable):
     """Limits in dollars. None (in TOML false): no limit."""
 
-    pull_request: Dollars = Field(Decimal(1), description="The most that one pull request costs.")
+    pull_request: Dollars = Field(
+        Decimal(1), description="The most that one pull request, or another submission, costs."
+    )
     day: Dollars = Field(None, description="The most that is spent in a day (UTC).")
     month: Dollars = Field(Decimal(25), description="The most that is spent in a month (UTC).")
 
@@ -168,6 +173,35 @@ def _check_kinds(kinds: tuple[str | OwnKind, ...]) -> tuple[str | OwnKind, ...]:
     return kinds
 
 
+class LaneTable(ConfigTable):
+    """The lane, and when the tasks of lane `later` are sent without a `flush`."""
+
+    default: PlanLane = Field("batch", description="The lane, as the word alone would be.")
+    flush_count: Annotated[Annotated[int, Field(ge=1, strict=True)] | None, OFF] = Field(
+        None, description="Send the tasks of lane later when there are so many."
+    )
+    flush_bytes: Annotated[Annotated[int, Field(ge=1, strict=True)] | None, OFF] = Field(
+        None, description="Send them when their changes have so many bytes."
+    )
+    flush_age: Annotated[
+        Annotated[str, Field(pattern=DURATION_PATTERN)] | None,
+        OFF,
+    ] = Field(None, description="Send them when the oldest is so old: 30m, 12h or 2d.")
+
+
+class CommentLimits(ConfigTable):
+    open: Annotated[int, Field(ge=0, le=30, strict=True)] = Field(
+        5, description="Inline comments on an open pull request."
+    )
+    merged: Annotated[int, Field(ge=0, le=1, strict=True)] = Field(
+        1, description="Comments on a merged pull request; 0 turns them off."
+    )
+
+
+def _scalar_or_table(value: object) -> str:
+    return TABLE if isinstance(value, dict | ConfigTable) else SCALAR
+
+
 def _check_step(step: str) -> str:
     effort = step.removeprefix(EFFORT) if step.startswith(EFFORT) else None
     is_name = re.fullmatch(r"[A-Za-z0-9][\w.:@/-]{0,99}", step)
@@ -190,24 +224,29 @@ class Config(ConfigTable):
     exclude: tuple[Pattern, ...] = Field(
         (), description="Files that are never sent, in gitignore syntax."
     )
-    max_comments: int = Field(
-        5,
-        ge=0,
-        le=30,
-        strict=True,
-        description="Inline comments on a pull request; further findings go to the summary.",
+    max_comments: Annotated[
+        Annotated[int, Field(ge=0, le=30, strict=True), Tag(SCALAR)]
+        | Annotated[CommentLimits, Tag(TABLE)],
+        Discriminator(_scalar_or_table),
+    ] = Field(
+        5, description="Inline comments on a pull request; further findings go to the summary."
     )
     verify: Annotated[ModelName | None, OFF] = Field(
         "claude-haiku-5-5", description="The model that verifies each finding; false: none."
     )
     budget: Budget = Field(Budget(), description="Limits in dollars; false is no limit.")
     ladder: tuple[Annotated[str, AfterValidator(_check_step)], ...] = Field(
-        (),
+        (RISKY_ONLY,),
         max_length=10,
         description="Steps to try in turn when a submission exceeds the budget.",
     )
-    lane: Lane = Field(
-        "batch", description="batch: half price, minutes to 24 hours; now: full price, at once."
+    lane: Annotated[
+        Annotated[PlanLane, Tag(SCALAR)] | Annotated[LaneTable, Tag(TABLE)],
+        Discriminator(_scalar_or_table),
+    ] = Field(
+        "batch",
+        description="batch: half price, minutes to 24 hours; now: full price, at once; auto: now "
+        "where that costs at most $0.05 more; later: sent by the next flush.",
     )
     prices: dict[ModelName, CustomRates] = Field(
         {}, description="Your own rates by model, in dollars per million tokens of a class."
@@ -222,3 +261,17 @@ class Config(ConfigTable):
     fail_on: Annotated[Severity | None, OFF] = Field(
         None, description="Findings at or above this severity make the exit code 1."
     )
+
+    @property
+    def plan_lane(self) -> PlanLane:
+        return self.lane.default if isinstance(self.lane, LaneTable) else self.lane
+
+    @property
+    def batch_lane(self) -> Lane:
+        """The lane in which tasks are sent once they are due."""
+        return "now" if self.plan_lane == "now" else "batch"
+
+    @property
+    def comment_limits(self) -> CommentLimits:
+        limits = self.max_comments
+        return limits if isinstance(limits, CommentLimits) else CommentLimits(open=limits)

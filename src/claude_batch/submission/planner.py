@@ -25,6 +25,8 @@ from claude_batch.tasks.task import Task, tasks_by_path
 from claude_batch.waiting.settings import WaitingSettings
 from claude_batch.waiting.task_states import TaskState
 
+MAX_USD_FOR_NOW = Decimal("0.05")  # that lane `auto` pays more for an answer at once
+
 
 @dataclass(frozen=True)
 class SubmissionPlan:
@@ -55,10 +57,12 @@ class SubmissionPlan:
     @property
     def waiting(self) -> int:
         """Tasks that stay waiting."""
-        readings = self.work.readings.values()
-        waiting = sum(reading.state is TaskState.WAITING for reading in readings)
         sent = {task.id for task in self.candidate.tasks} if self.new else set()
-        return waiting - sum(self.work.readings[task].state is TaskState.WAITING for task in sent)
+        elsewhere = self.work.scope.known_elsewhere
+        return sum(
+            reading.state is TaskState.WAITING and task not in sent and task not in elsewhere
+            for task, reading in self.work.readings.items()
+        )
 
     @property
     def requests(self) -> tuple[PricedRequest, ...]:
@@ -67,6 +71,10 @@ class SubmissionPlan:
     @property
     def estimates(self) -> list[Estimate]:
         return [row.expected.estimate for row in self.requests]
+
+    @property
+    def lane(self) -> Lane:
+        return self.candidate.planner.config.batch_lane
 
     @property
     def basis(self) -> Basis:
@@ -149,7 +157,7 @@ class SubmissionPlanner(RequestBuilder):
             plan = build_plan(state, scope, self.kinds, self.new_id(), self.now)
         is_recorded = any(other.id == plan.id for other in state.plans)
         work = self._pending_work(state, scope, plan, sums)
-        candidate, steps = self._apply_ladder(work, sums.spent(scope.pr))
+        candidate, steps = self._choose_lane(work, sums.spent(scope.pr))
         submission = SubmissionPlan(plan, work, candidate, self.settings.digest, steps, is_recorded)
         if is_recorded:
             return submission
@@ -171,7 +179,7 @@ class SubmissionPlanner(RequestBuilder):
         )
 
     def _check_settings(self) -> None:
-        if self.config.lane == "now" and self.config.retention == "ids":
+        if self.config.plan_lane == "now" and self.config.retention == "ids":
             raise BadConfig(
                 'an answer of the lane now cannot be fetched again, and retention = "ids" does '
                 "not keep it",
@@ -183,6 +191,23 @@ class SubmissionPlanner(RequestBuilder):
         )
         for model in models:  # raises UnknownModel for one without a price
             self.prices.rates(model, at=self.now.date(), prompt_tokens=0)
+
+    def _choose_lane(
+        self, work: PendingWork, spent: SpentDollars
+    ) -> "tuple[Candidate, tuple[str, ...]]":
+        """Lane `auto`: at once where that costs little more than a batch."""
+        if self.config.plan_lane != "auto":
+            return self._apply_ladder(work, spent)
+        in_batch = self._with_lane("batch")._apply_ladder(work, spent)
+        # Answers of the lane now cannot be fetched again, so they have to be kept.
+        if in_batch[0].refused or in_batch[1] or self.config.retention == "ids":
+            return in_batch
+        at_once = self._with_lane("now")._candidate(work, work.new, spent)
+        is_cheap = at_once.usd - in_batch[0].usd <= MAX_USD_FOR_NOW
+        return (at_once, ()) if is_cheap and not at_once.refused else in_batch
+
+    def _with_lane(self, lane: Lane) -> "SubmissionPlanner":
+        return replace(self, config=self.config.model_copy(update={"lane": lane}))
 
     def _apply_ladder(
         self, work: PendingWork, spent: SpentDollars
@@ -262,6 +287,10 @@ class Candidate:
     requests: tuple[PricedRequest, ...]
     max_usd: Decimal
     refused: BudgetExceeded | None
+
+    @property
+    def usd(self) -> Decimal:
+        return sum((row.expected.estimate.usd for row in self.requests), Decimal(0))
 
     @property
     def is_primed(self) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from claude_batch.config import rules
-from claude_batch.config.model import EFFORT, RISKY_ONLY, Config
+from claude_batch.config.duration import parse_duration
+from claude_batch.config.model import EFFORT, RISKY_ONLY, Config, LaneTable
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,14 @@ class FlushThresholds:
     count: int | None = None  # tasks
     size: int | None = None  # bytes of hunks
     age: timedelta | None = None  # of the oldest task
+
+    @classmethod
+    def from_config(cls, config: Config) -> "FlushThresholds":
+        if not isinstance(config.lane, LaneTable):
+            return cls()
+        table = config.lane
+        age = parse_duration(table.flush_age) if table.flush_age else None
+        return cls(table.flush_count, table.flush_bytes, age)
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class WaitingSettings:
             frozenset({config.model, *rules.rule_models(config.rules), *models}),
             frozenset({config.effort, *efforts}),
             hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16],
+            FlushThresholds.from_config(config),
         )
 
 
