@@ -53,6 +53,19 @@ def test_what_is_said() -> None:
     )
 
 
+def test_the_limit_of_a_pull_request_holds_for_any_other_submission() -> None:
+    ask("1.00", pr=None)
+    with pytest.raises(BudgetExceeded) as caught:
+        ask("1.01", pr=None)
+    assert caught.value.problem == (
+        "nothing was sent: up to $1.01 would exceed the budget of $1.00 for one submission"
+    )
+    assert caught.value.remedy == (
+        "raise `budget.pull_request` in the configuration, submit fewer files, or pass a larger "
+        "--budget"
+    )
+
+
 def test_no_limit_never_stops_and_a_limit_of_zero_always_does() -> None:
     nothing = Decimal(0)
     free = Budget(pull_request=None, day=None, month=None)

@@ -27,7 +27,8 @@ def start_of_day_and_month(now: datetime) -> tuple[datetime, datetime]:
 class SpentDollars(TypedDict):
     """Dollars that were paid or are reserved, as arguments of `check_budget`."""
 
-    spent_pr: Decimal | None  # None: the work does not belong to a pull request
+    # None: the work does not belong to a pull request, and the limit is that of one submission.
+    spent_pr: Decimal | None
     spent_day: Decimal
     spent_month: Decimal
 
@@ -56,6 +57,14 @@ def check_budget(
     """Raise BudgetExceeded for the first limit that `usd_max` exceeds, the most work may cost."""
     if not usd_max:  # free work is within every budget, also within one that is exceeded already
         return
+    limit = budget.pull_request
+    if spent_pr is None and limit is not None and usd_max > limit:
+        raise BudgetExceeded(
+            f"nothing was sent: up to {dollars(usd_max)} would exceed the budget of "
+            f"{dollars(limit)} for one submission",
+            "raise `budget.pull_request` in the configuration, submit fewer files, or pass a "
+            "larger --budget",
+        )
     limits = [
         ("pull_request", "pull request", budget.pull_request, spent_pr),
         ("day", "daily", budget.day, spent_day),
