@@ -42,13 +42,15 @@ class RequestEstimate:
     estimate: Estimate
     basis: Basis
     input_basis: InputBasis
-    tokens_by_length: int
+    tokens_by_length: int  # of input, from the length of the request
+    tokens_by_size: int  # of output, from the size and the number of its tasks
 
     @property
     def recorded(self) -> Estimate:
-        """The estimate for the ledger, with the input tokens that follow from the length."""
-        # Only estimates without history show later how far the length alone is off.
-        return self.estimate.model_copy(update={"input_tokens": self.tokens_by_length})
+        """The estimate for the ledger, with the tokens that follow from length and size."""
+        # Only estimates without history show later how far the assumptions are off.
+        tokens = {"input_tokens": self.tokens_by_length, "output_tokens": self.tokens_by_size}
+        return self.estimate.model_copy(update=tokens)
 
 
 @dataclass(frozen=True)

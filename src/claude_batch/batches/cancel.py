@@ -5,7 +5,7 @@ from datetime import datetime
 
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
-from claude_batch.errors import BadUsage
+from claude_batch.errors import BadUsage, CannotCollect
 from claude_batch.ledger.events import BatchStatus, PullRequestClosed, Stamp, Submitted
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
@@ -28,6 +28,13 @@ def cancel(
             raise BadUsage(
                 f"no open batch is called {prefix!r}", "see `claude-batch status` for the ids"
             )
+    for ledger, batches in chosen if prefixes else ():
+        for submitted in batches:
+            if not ledger.view().batch_records[submitted.intent].is_sent_by(anthropic.key_scope):
+                raise BadUsage(
+                    f"batch {submitted.batch} was sent with another key",
+                    "use the key that sent it; after 26 hours `--forget` gives it up",
+                )
     return [
         canceled
         for ledger, batches in chosen
@@ -68,16 +75,30 @@ def cancel_records(
     run: str,
     now: Callable[[], datetime],
 ) -> CanceledBatches:
+    """Cancel batches of this client's key, and leave others alone.
+
+    Raises CannotCollect at the end if one of them could not be canceled.
+    """
     canceled: CanceledBatches = []
     events: list[BatchStatus] = []
+    failures: list[CannotCollect] = []
+    records = ledger.view().batch_records
     for submitted in batches:
         batch, stamp = submitted.batch, Stamp(run, submitted.repo, now)
-        status = anthropic.cancel_batch(batch).status
+        if not records[submitted.intent].is_sent_by(anthropic.key_scope):
+            continue
+        try:
+            status = anthropic.cancel_batch(batch).status
+        except CannotCollect as error:
+            failures.append(error)
+            continue
         canceled.append((batch, status))
         if status == "canceling":  # it may have ended before the cancellation
             events.append(stamp.event(BatchStatus, batch=batch, status=status))
     if events:
         ledger.transact(lambda state: Write(tuple(events)))
+    if failures:
+        raise failures[0]
     return canceled
 
 

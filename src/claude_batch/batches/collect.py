@@ -81,7 +81,7 @@ class Collector:
             notes += [note for note in self.collect().notes if note not in notes]
             state = self.ledger.view()
             show(_progress(start, state, tasks))
-            watched = {_name(record) for record in self._watched(state, tasks)}
+            watched = {record.name for record in self._watched(state, tasks)}
             failed_rounds = failed_rounds + 1 if watched <= self._errors.keys() else 0
             if not watched or failed_rounds == MAX_FAILED_ROUNDS:
                 break
@@ -205,17 +205,13 @@ class Collector:
             return None
 
 
-def _name(record: BatchRecord) -> str:
-    return record.submitted.batch if record.submitted else record.intent.id
-
-
 def _batch_statuses(
     before: LedgerState, after: LedgerState, now: datetime
 ) -> Iterator[tuple[str, str]]:
     """The batches that were open at the start, with their present status."""
     for record in before.open_batches():
         current = after.batch_records[record.intent.id]
-        yield _name(current), current.status(now)
+        yield current.name, current.status(now)
 
 
 def _new_answers(before: LedgerState, after: LedgerState) -> Answers:

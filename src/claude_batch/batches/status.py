@@ -103,9 +103,7 @@ def status(ledger: Ledger, now: datetime, counted: Set[RequestKey] = frozenset()
 
 def _spent_on_copies(state: LedgerState, since: datetime, counted: Set[RequestKey]) -> Decimal:
     copies = (state.requests.find(*key) for key in state.requests.keys if key in counted)
-    charges = (
-        copy.charge() for copy in copies if copy and copy.answer and copy.answer.at >= since
-    )
+    charges = (copy.charge() for copy in copies if copy and copy.answer and copy.answer.at >= since)
     return sum(charges, Decimal(0))
 
 
@@ -214,8 +212,11 @@ def is_overdue(record: BatchRecord, now: datetime) -> bool:
 
 def foreign_key_warning(record: BatchRecord, now: datetime) -> Iterator[str]:
     """A sentence about an open batch of another key. It changes once, after FORGET_AFTER."""
-    name = record.submitted.batch if record.submitted else record.intent.id
-    text = f"batch {name} was sent with another key: it is in flight, and left to that key"
+    name = record.name
+    text = (
+        f"batch {name} was sent with another key, of the scope {record.intent.scope}: it is in "
+        "flight, and only that key can collect it"
+    )
     if now - record.latest_news >= FORGET_AFTER:
         text += f"; `claude-batch cancel --forget {name}` gives it up, possibly paid twice"
     yield text

@@ -59,6 +59,11 @@ class BatchRecord:
     lookups: list[BatchLookup] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)
 
+    @property
+    def name(self) -> str:
+        """The id of its batch, or of the intent while there is none."""
+        return self.submitted.batch if self.submitted else self.intent.id
+
     def is_answered(self) -> bool:
         """True if every request has its answer, even if no event says that it was collected."""
         return bool(self.requests) and self.requests.keys() <= self.answers.keys()
@@ -75,7 +80,7 @@ class BatchRecord:
     def latest_news(self) -> datetime:
         """When it was recorded, created or searched for."""
         created = (self.submitted.created_at, self.submitted.at) if self.submitted else ()
-        return max(self.intent.at, *created, *(lookup.at for lookup in self.lookups))
+        return max((self.intent.at, *created, *(lookup.at for lookup in self.lookups)))
 
     def status(self, now: datetime) -> str:
         """One of the words of the `status` command."""

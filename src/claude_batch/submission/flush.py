@@ -73,11 +73,14 @@ class FlushPlan:
         return Write((*plans, *batch_events(self.batches), *self.unsent))
 
 
-def plan_flush(state: LedgerState, submissions: Sequence[Submission]) -> FlushPlan:
+def plan_flush(
+    state: LedgerState, submissions: Sequence[Submission], key_scope: str | None = None
+) -> FlushPlan:
     """Plan at least one submission, in the given order.
 
     A later one has what the budgets leave, and tasks that an earlier one sends are known to it.
-    Runs again on every new tip of the ledger. Pure but for new ids.
+    Runs again on every new tip of the ledger. Pure but for new ids. `key_scope`: that of the
+    client which sends the batches.
     """
     parts: list[SubmissionPlan] = []
     sums = LedgerSums(state, submissions[0].planner.now)
@@ -93,7 +96,7 @@ def plan_flush(state: LedgerState, submissions: Sequence[Submission]) -> FlushPl
             sums.reserve(scope.pr, part.candidate.max_usd)
             sent |= {task.id for task in part.candidate.tasks}
     unsent = (event for part in parts for event in _unsent(state, part))
-    return FlushPlan(tuple(parts), tuple(_join(parts)), tuple(unsent))
+    return FlushPlan(tuple(parts), tuple(_join(parts, key_scope)), tuple(unsent))
 
 
 def _unsent(state: LedgerState, part: SubmissionPlan) -> Iterator[Unsent]:
@@ -128,10 +131,10 @@ class _Row:
 
     @property
     def lane(self) -> Lane:
-        return self.planner.config.lane
+        return self.planner.config.batch_lane
 
 
-def _join(parts: Sequence[SubmissionPlan]) -> Iterator[PlannedBatch]:
+def _join(parts: Sequence[SubmissionPlan], key_scope: str | None) -> Iterator[PlannedBatch]:
     """Each primer in a batch of its own, then plain requests, then the primers' followers."""
     rows = [
         _Row(priced, part.candidate.planner, part.work.scope)
@@ -148,15 +151,17 @@ def _join(parts: Sequence[SubmissionPlan]) -> Iterator[PlannedBatch]:
             if row.priced.request.cached_prefix and row.priced.request.purpose == "ask"
         ]
         for group in (*([primer] for primer in primers), *split_into_batches(plain)):
-            yield _plan_batch(group, lane, _common_reason(group))
+            yield _plan_batch(group, lane, _common_reason(group), key_scope)
         for group in split_into_batches(followers):
-            yield _plan_batch(group, lane, FOLLOWS_A_PRIMER)
+            yield _plan_batch(group, lane, FOLLOWS_A_PRIMER, key_scope)
 
 
-def _plan_batch(rows: Sequence[_Row], lane: Lane, follows: str | None) -> PlannedBatch:
+def _plan_batch(
+    rows: Sequence[_Row], lane: Lane, follows: str | None, key_scope: str | None
+) -> PlannedBatch:
     intent = IntentId(rows[0].planner.new_id())
     prepared = [row.planner.prepare(row.priced, n, intent, row.scope) for n, row in enumerate(rows)]
-    return batching.plan_batch(prepared, lane, follows)
+    return batching.plan_batch(prepared, lane, follows, key_scope)
 
 
 def _common_reason(rows: Sequence[_Row]) -> str | None:
@@ -227,7 +232,7 @@ class Flusher:
         sender = BatchSender(
             self.ledger, self.anthropic, prices, self.now, despite_damage=self.despite_damage
         )
-        plan = sender.claim(lambda state: plan_flush(state, submissions))
+        plan = sender.claim(lambda state: plan_flush(state, submissions, self.anthropic.key_scope))
         problems += [(part.plan.label, part.refused) for part in plan.parts if part.refused]
         sent: list[SentBatch] = []
         try:

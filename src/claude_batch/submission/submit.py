@@ -22,7 +22,7 @@ def estimate(
     plan = _with_token_ratios(scope, planner, state, anthropic).plan(state, scope)
     if plan.refused:
         raise plan.refused
-    return SubmitResult(plan, planner.config.lane)
+    return SubmitResult(plan, plan.lane)
 
 
 def submit(
@@ -44,11 +44,11 @@ def submit(
     planner = _with_token_ratios(scope, planner, ledger.view(), anthropic)
     sender = BatchSender(ledger, anthropic, planner.prices, now, primer_wait, despite_damage)
     submission = Submission(planner, scope)
-    flush = sender.claim(lambda state: plan_flush(state, [submission]))
+    flush = sender.claim(lambda state: plan_flush(state, [submission], anthropic.key_scope))
     (plan,) = flush.parts
     if plan.refused:
         raise plan.refused
-    return SubmitResult(plan, planner.config.lane, tuple(sender.send(flush.batches)))
+    return SubmitResult(plan, plan.lane, tuple(sender.send(flush.batches)))
 
 
 def _with_token_ratios(

@@ -43,6 +43,7 @@ class VerificationPlanner:
     run: str
     now: datetime
     new_id: Callable[[], str]  # 16 random hex digits
+    key_scope: str | None = None  # of the client that sends the batches
 
     def plan(self, state: LedgerState, claims: Iterable[Claim]) -> VerificationPlan:
         """Plan second looks at the claims that have none yet.
@@ -91,7 +92,7 @@ class VerificationPlanner:
     def _plan_batch(self, requests: Iterable[VerificationRequest], lane: Lane) -> PlannedBatch:
         intent = IntentId(self.new_id())
         prepared = [self._prepare(request, n, intent) for n, request in enumerate(requests)]
-        return plan_batch(prepared, lane, "verify")
+        return plan_batch(prepared, lane, "verify", self.key_scope)
 
     def _prepare(self, request: VerificationRequest, n: int, intent: IntentId) -> PreparedRequest:
         reviewed = request.claims[0].request

@@ -68,7 +68,10 @@ class Verifier:
         claims = list(self._load_claims(self.ledger.view()))
         if not claims:
             return VerificationPlan()
-        planner = VerificationPlanner(self.config, self.prices, self.run, self.now(), self.new_id)
+        planner = VerificationPlanner(
+            *(self.config, self.prices, self.run, self.now(), self.new_id),
+            key_scope=self.anthropic.key_scope,
+        )
         return sender.claim(lambda state: planner.plan(state, claims))
 
     def _immediate_answers(self, batches: Iterable[PlannedBatch]) -> Iterator[AnswerRecorded]:

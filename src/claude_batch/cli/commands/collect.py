@@ -53,6 +53,8 @@ def collect(
     repository, config, ledgers = open_with_ledgers(directory)
     result = run(repository, config, ledgers, wait=wait, submit=not no_submit)
     print_result(result, collect_document, collect_text, output_format)
+    if result.has_failed:
+        raise typer.Exit(3)
 
 
 def run(

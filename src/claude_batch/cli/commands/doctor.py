@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
+from claude_batch.batches.forget import adopt_scope
 from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import (
     anthropic_client,
     ci_runner,
     github_client,
+    open_ledgers,
     open_local_ledger,
     open_repository,
     open_shared_ledger,
+    run_id,
 )
 from claude_batch.cli.options import (
     HERE,
@@ -38,6 +41,10 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Restore lost files of the ledger.")
     ] = False,
+    adopt: Annotated[
+        str | None,
+        typer.Option("--adopt-scope", metavar="OLD", help="Take over batches of a replaced key."),
+    ] = None,
     output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
@@ -51,12 +58,16 @@ def doctor(
         prices=Prices.load(),
     )
     repairs = _repair(repository) if repair else []
+    adopted = _adopt_scope(repository, adopt) if adopt else []
     checks = run_checks(inputs)
     healthy = all(check.verdict != "fault" for check in checks)
     document: dict[str, object] = {"ok": healthy, "checks": checks}
     if repair:
         document["repairs"] = [_repair_document(result) for result in repairs]
+    if adopt:
+        document["adopted"] = adopted
     lines = [line for result in repairs for line in _repair_lines(result)]
+    lines += [f"adopted: batch {batch} is left to the key of this environment" for batch in adopted]
     lines += map(_check_line, checks)
     print_result(document, dict, lambda _: "\n".join(lines), output_format)
     if not healthy:
@@ -68,6 +79,11 @@ def _repair(repository: Repository) -> list[RepairResult]:
     ledgers = [open_shared_ledger(repository, load_config(repository))]
     ledgers += [] if ci_runner(repository) else [open_local_ledger(repository)]
     return [repair_ledger(ledger, history, print_status) for ledger in ledgers]
+
+
+def _adopt_scope(repository: Repository, old: str) -> list[str]:
+    ledgers = open_ledgers(repository, load_config(repository))
+    return adopt_scope(ledgers, old, anthropic_client(repository).key_scope, run_id(repository))
 
 
 def _repair_document(result: RepairResult) -> Json:
