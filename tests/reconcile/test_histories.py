@@ -149,6 +149,7 @@ class History:
             lambda commit: self.config,
             stamp,
             "claude-batch-now",
+            self.clock(),
         )
         if event:
             reconciler.reconcile_pull_request(1)

@@ -184,6 +184,7 @@ def open_reconciler(
         lambda commit: load_config(repository, commit),
         event_stamp(repository),
         label,
+        clock.utc_now(),
     )
 
 

@@ -15,6 +15,8 @@ from claude_batch.errors import BadConfig
 from claude_batch.formatting import printable
 
 GENERATED, VENDORED, LOCK_FILE = "generated", "vendored", "lock file"
+# The author of a change may bring these about, by a mark in the file or by its folder.
+AUTHOR_MARKS = (GENERATED, VENDORED)
 
 LOCK_FILE_NAME = re.compile(
     r"""

@@ -190,8 +190,8 @@ class GitHubClient(RepositoryConnection):
         latest_id = max((run.id for run in runs), default=None)
         fields: dict[str, Any] = {
             "name": check.name,
-            "status": "completed",
-            "conclusion": check.conclusion,
+            "status": check.status,
+            **({"conclusion": check.conclusion} if check.conclusion else {}),
             "output": {"title": check.title, "summary": check.summary},
         }
         with self._writing(f"write the check run {check.name!r}", "checks: write"):

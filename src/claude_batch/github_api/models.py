@@ -103,9 +103,10 @@ class DraftComment:
 class DraftCheck:
     name: str
     head_sha: str
-    conclusion: str  # neutral, failure
+    conclusion: str | None  # neutral, failure; None until it is completed
     title: str
     summary: str
+    status: str = "completed"  # queued, in_progress, completed
 
 
 class IdResponse(BaseModel):

@@ -60,6 +60,8 @@ class Publisher:
     run: str
     repo: str
     now: Callable[[], datetime]
+    # A time before the ledger was read: what others record after it has not been published.
+    read_at: datetime
 
     @property
     def _loader(self) -> ReviewInputLoader:
@@ -75,9 +77,8 @@ class Publisher:
         if dry_run:
             return replace(_build_result(review, plan), preview=plan)
         if not review.is_due(plan):
-            seen = _seen(pull_request.pull, Stamp(self.run, self.repo, self.now))
-            is_known = is_seen(state, pull_request.pull)
-            self.ledger.transact(lambda state: Write() if is_known else Write((seen,)))
+            seen = self._seen(pull_request.pull)
+            self.ledger.transact(lambda state: Write((seen,)))
             return _build_result(review, plan)
         stamp = Stamp(self.run, self.repo, self.github.get_clock(self.now))
         lease = PublishLease(self.ledger, stamp, number)
@@ -91,11 +92,22 @@ class Publisher:
             if leased_state.posts != state.posts:  # another run has posted in between
                 review = self._loader.load(pull_request, leased_state)
             result = _post(review, poster)
-            events.append(_seen(pull_request.pull, stamp))
+            events.append(self._seen(pull_request.pull))
             return result
         finally:
             # After a failure too: what was posted is recorded, and the next run need not wait.
             lease.release(events)
+
+    def _seen(self, pull: PullRequest) -> PullRequestSeen:
+        return PullRequestSeen(
+            at=self.read_at,
+            run=self.run,
+            repo=self.repo,
+            pr=pull.number,
+            head=pull.head_sha,
+            base_ref=pull.base_ref,
+            updated_at=pull.updated_at,
+        )
 
     def close(self, pull: PullRequest) -> PublishResult:
         """Record that a pull request was closed. Nothing is posted there any more."""
@@ -126,16 +138,6 @@ def is_seen(state: LedgerState, pull: PullRequest) -> bool:
     )
 
 
-def _seen(pull: PullRequest, stamp: Stamp) -> PullRequestSeen:
-    return stamp.event(
-        PullRequestSeen,
-        pr=pull.number,
-        head=pull.head_sha,
-        base_ref=pull.base_ref,
-        updated_at=pull.updated_at,
-    )
-
-
 def _post(review: ReviewInput, poster: ReviewPoster) -> PublishResult:
     for feedback in review.feedback:
         poster.record_feedback(feedback.fingerprint, feedback.what)
@@ -158,7 +160,7 @@ def _build_result(review: ReviewInput, plan: ReviewPlan) -> PublishResult:
         unchanged=plan.unchanged + (plan.summary is not None and not plan.summary_due),
         dropped=plan.dropped,
         placed=(*review.selection.inline, *review.selection.summarized),
-        failing=plan.check.conclusion == "failure",
+        failing=plan.failing,
         waiting=len(review.selection.waiting),
         receipt=review.receipt,
         note=review.note,

@@ -1,8 +1,8 @@
 """The ledger's record of one pull request: its answers, their coverage and their cost."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from claude_batch.costs.budgets import start_of_day_and_month
@@ -18,36 +18,11 @@ from claude_batch.findings.finding import Finding
 from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.earlier_commits import HistoryReaders
 from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, Plan, RequestRecorded
-from claude_batch.ledger.view import LedgerState, TaskStatus
-from claude_batch.pull_requests.summary import ReviewCoverage
+from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests.check_run import ReviewCoverage, read_coverage
 from claude_batch.tasks.task import TaskId
-from claude_batch.verification.outcomes import VERIFICATION_TIMEOUT
-
-# A second look may take six hours; until then a finding that waits for it is unpublished.
-RECENT = timedelta(hours=8)
-
-
-def has_news(state: LedgerState, pr: int, now: datetime) -> bool:
-    """True if anything was planned or answered since the last post on this pull request."""
-    plan = state.latest_plan(pr)
-    if plan is None:
-        return False
-    posted = [post.at for (number, _), post in state.posts.items() if number == pr]
-    ids = plan.task_ids
-    answers = [
-        time
-        for row in state.requests
-        if row.answer and any(task.id in ids for task in row.request.tasks)
-        for time in _publishing_times(row.answer, now)
-    ]
-    return not posted or max([plan.at, *answers]) > max(posted) or now - max(posted) < RECENT
-
-
-def _publishing_times(answer: AnswerRecorded, now: datetime) -> Iterator[datetime]:
-    yield answer.at
-    # A finding that waited for its second look is published without it after the timeout.
-    if answer.findings and answer.at + VERIFICATION_TIMEOUT <= now:
-        yield answer.at + VERIFICATION_TIMEOUT
+from claude_batch.waiting.settings import WaitingSettings
+from claude_batch.waiting.task_states import TaskReading, TaskState, WaitingReason, read_plan
 
 
 @dataclass(frozen=True)
@@ -105,24 +80,16 @@ class PullRequestRecord:
             if request.pr == self.pr and n in batch.answers
         ]
 
-    def coverage(self, head: str, left_out: Sequence[SkippedFile]) -> ReviewCoverage:
-        statuses = {task: self.state.task_status(task) for task in self.current_tasks}
-        tally = list(statuses.values())
-        own_tasks = {
-            task.id
-            for row in self.state.requests
-            if row.request.pr == self.pr
-            for task in row.request.tasks
-        }
-        answered = [task for task, status in statuses.items() if status is TaskStatus.ANSWERED]
-        return ReviewCoverage(
-            head=head,
-            answered=len(answered),
-            reused=sum(task not in own_tasks for task in answered),
-            pending=tally.count(TaskStatus.IN_FLIGHT) + tally.count(TaskStatus.NEW),
-            failed=tally.count(TaskStatus.FAILED),
-            left_out=tuple(left_out),
-        )
+    def coverage(
+        self, head: str, left_out: Sequence[SkippedFile], settings: WaitingSettings, now: datetime
+    ) -> ReviewCoverage:
+        """The tasks of the current diff. Those that are in no plan yet wait for the next run."""
+        plan = self.plans[-1]
+        readings = read_plan(self.state, plan, settings, now)
+        if plan.head != head:
+            unplanned = TaskReading(TaskState.WAITING, WaitingReason.NEXT_RUN)
+            readings = {task: readings.get(task, unplanned) for task in self.current_tasks}
+        return replace(read_coverage(self.state, plan, readings, tuple(left_out), now), head=head)
 
     def receipt(self, month_budget: Decimal | None = None) -> Receipt:
         """`month_budget`: the limit in dollars that is shown beside the month to date."""

@@ -19,6 +19,7 @@ from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.events import AnswerRecorded
 from claude_batch.ledger.store import Ledger
 from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests.check_run import ReviewCoverage
 from claude_batch.pull_requests.feedback import (
     Conversation,
     CurrentFindings,
@@ -36,7 +37,6 @@ from claude_batch.pull_requests.review_plan import (
     plan_review,
 )
 from claude_batch.pull_requests.selection import Selection, select_findings
-from claude_batch.pull_requests.summary import ReviewCoverage
 from claude_batch.submission.inputs import kinds_including
 from claude_batch.submission.plan_record import pinned_kinds
 from claude_batch.tasks.discovery import ChangeFinder
@@ -46,6 +46,7 @@ from claude_batch.verification.outcomes import (
     VerificationState,
     load_verification_state,
 )
+from claude_batch.waiting.settings import WaitingSettings
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class ReviewInputLoader:
 
     def load(self, pull_request: PullRequestState, state: LedgerState) -> ReviewInput:
         number, config, tasks = pull_request.pull.number, pull_request.config, pull_request.tasks
+        now = self.now()
         record = PullRequestRecord(state, number, frozenset(task.id for task in tasks))
         placed, dropped = self._place_findings(pull_request, record)
         existing = self._load_comments(number, state)
@@ -139,20 +141,25 @@ class ReviewInputLoader:
         verification = UNVERIFIED_ALLOWED
         if config.verify is not None:
             findings = (candidate.finding for candidate in placed)
-            verification = load_verification_state(state, findings, self.now())
+            verification = load_verification_state(state, findings, now)
         selection = select_findings(
             prefer_current_diff(placed),
-            max_comments=config.max_comments,
+            max_comments=config.comment_limits.open,
             silenced=silenced_fingerprints(state.feedback, feedback),
             verification=verification,
         )
-        coverage = record.coverage(pull_request.pull.head_sha, pull_request.diff.skipped)
+        coverage = record.coverage(
+            pull_request.pull.head_sha,
+            pull_request.diff.skipped,
+            WaitingSettings.from_config(config),
+            now,
+        )
         return ReviewInput(
             pull_request,
             selection._replace(dropped=[*dropped, *selection.dropped]),
             verification,
             existing,
-            replace(coverage, waiting=len(selection.waiting)),
+            replace(coverage, unverified=len(selection.waiting)),
             record.receipt(config.budget.month),
             feedback,
             list(conversation.fixed_threads(fixed, pull_request.read_head)),

@@ -12,9 +12,10 @@ from claude_batch.findings.placement import DroppedFinding
 from claude_batch.github_api.models import DraftCheck, DraftComment, RemoteComment
 from claude_batch.ledger.events import Post
 from claude_batch.pull_requests import summary
+from claude_batch.pull_requests.check_run import ReviewCoverage, decide_check
 from claude_batch.pull_requests.comment import MAX_BODY, SUMMARY, read_marker, render_comment
 from claude_batch.pull_requests.selection import Selection
-from claude_batch.pull_requests.summary import FindingOutcome, ReviewCoverage
+from claude_batch.pull_requests.summary import FindingOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ReviewPlan:
     summary_due: bool
     check: DraftCheck
     check_due: bool
+    failing: bool = False  # a finding stands at or above `fail_on`
 
 
 def plan_review(
@@ -77,11 +79,13 @@ def plan_review(
     wanted = (outcome.shown or summary_comment) and SUMMARY not in deleted
     text = summary.render_summary(outcome, coverage, receipt) if wanted else None
     failing = _has_failing_finding(selection, deleted, fail_on)
+    state = decide_check(coverage, outcome.shown, fails=failing, may_fail=fail_on is not None)
     check = DraftCheck(
         name="claude-batch",
         head_sha=coverage.head,
-        conclusion="failure" if failing else "neutral",
-        title=summary.render_check_title(outcome, coverage),
+        status=state.status,
+        conclusion=state.conclusion,
+        title=state.title,
         summary=summary.render_check_summary(outcome, coverage, receipt, whole=text is None),
     )
     edit = tuple(
@@ -100,6 +104,7 @@ def plan_review(
         summary_due=text is not None
         and (summary_comment is None or _is_edit_due(SUMMARY, text, ours, existing)),
         check=check,
+        failing=failing,
         check_due=_is_check_due(check, existing),
     )
 
@@ -117,7 +122,8 @@ def comment_fault(draft: DraftComment, lines: Commentable) -> str | None:
 def body_digest(body: str | DraftCheck) -> str:
     """The SHA-256 of a body or a check run, as the ledger records it."""
     if isinstance(body, DraftCheck):
-        body = "\0".join([body.name, body.conclusion, body.title, body.summary])
+        state = body.conclusion or body.status
+        body = "\0".join([body.name, state, body.title, body.summary])
     return hashlib.sha256(_normalize(body).encode()).hexdigest()
 
 

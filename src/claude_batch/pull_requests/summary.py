@@ -12,6 +12,7 @@ from claude_batch.findings.placement import DROP_REASONS, DroppedFinding, DropRe
 from claude_batch.formatting import count, dollars
 from claude_batch.ledger.events import Estimate
 from claude_batch.markdown import code_span, escape_line, truncate
+from claude_batch.pull_requests.check_run import ReviewCoverage
 from claude_batch.pull_requests.comment import SUMMARY, append_marker
 
 # In characters, together below GitHub's limit for a comment.
@@ -31,19 +32,6 @@ REASON_TEXT: dict[DropReason, str] = {
     "malformed": "malformed answer",
     "closed": "pull request closed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewCoverage:
-    """The progress of a review of one head, in tasks."""
-
-    head: str
-    answered: int
-    reused: int = 0  # of those answered: paid for by other pull requests
-    pending: int = 0
-    failed: int = 0
-    waiting: int = 0  # findings whose second look is open
-    left_out: tuple[SkippedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +57,6 @@ def render_summary(outcome: FindingOutcome, coverage: ReviewCoverage, receipt: R
     return append_marker(
         "\n\n".join(["## claude-batch", *_parts(outcome, coverage, receipt)]), SUMMARY
     )
-
-
-def render_check_title(outcome: FindingOutcome, coverage: ReviewCoverage) -> str:
-    findings = count(outcome.shown, "finding") if outcome.shown else "Nothing found"
-    pending = coverage.pending + coverage.waiting
-    return f"{findings}, {pending:,} pending" if pending else findings
 
 
 def render_check_summary(
@@ -127,12 +109,14 @@ def _counts(outcome: FindingOutcome, coverage: ReviewCoverage) -> str:
     done = f"{count(coverage.answered, 'task')} reviewed"
     if coverage.reused:
         done += f", {coverage.reused:,} of them reused"
-    if coverage.pending:
-        done += f", {coverage.pending:,} pending"
+    if coverage.in_flight:
+        done += f", {coverage.in_flight:,} in flight"
+    if coverage.waiting:
+        done += f", {coverage.waiting:,} waiting"
     if coverage.failed:
         done += f", {coverage.failed:,} failed"
-    if coverage.waiting:
-        done += f". {count(coverage.waiting, 'finding')} waiting for a second look"
+    if coverage.unverified:
+        done += f". {count(coverage.unverified, 'finding')} waiting for a second look"
     return f"{findings}. {done}."
 
 

@@ -7,6 +7,7 @@ event, a refused send or a dead job is made up for by the next run, whatever sta
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.cancel import CanceledBatches, cancel_records
@@ -30,7 +31,7 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.publish import Publisher, PublishResult
 from claude_batch.pull_requests.review_input import load_pull_request
 from claude_batch.reconcile.coverage import skip_reason
-from claude_batch.reconcile.decide import decide, is_publishing_due
+from claude_batch.reconcile.decide import decide, due_publications
 from claude_batch.submission.flush import Flusher, FlushOptions, FlushResult, Submission
 from claude_batch.submission.inputs import build_planner, load_pull_request_scope, load_submission
 from claude_batch.submission.scope import PlanOptions, Resubmission
@@ -63,6 +64,7 @@ class Reconciler:
     load_config: Callable[[str], Config]  # at the tip of a base branch; raises BadConfig
     stamp: Stamp
     label: str  # that has a pull request answered at once
+    started_at: datetime  # before the ledger was read
 
     def reconcile_pull_request(self, number: int, *, is_labelled: bool = False) -> ReconcileResult:
         """Plan and send one pull request as it is now, whatever its event says.
@@ -113,9 +115,8 @@ class Reconciler:
         with self._failures(result):
             delete_ended_batches(self.ledger, self.anthropic, self.stamp)
         state = self.ledger.view()
-        for pull in pulls:
-            if is_publishing_due(state, pull, self.stamp.now()):
-                self._publish(pull, result)
+        for pull in due_publications(state, pulls, self.stamp.now()):
+            self._publish(pull, result)
         return result
 
     @contextmanager
@@ -205,7 +206,8 @@ class Reconciler:
         """Post what is recorded for one pull request. A failure is part of the result."""
         stamp = self.stamp
         publisher = Publisher(
-            self.ledger, self.github, self.anthropic, stamp.run, stamp.repo, stamp.now
+            *(self.ledger, self.github, self.anthropic, stamp.run, stamp.repo, stamp.now),
+            read_at=self.started_at,
         )
         try:
             if pull.state != "open":

@@ -29,9 +29,9 @@ from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.pull_requests.publish import Publisher, PublishResult
-from claude_batch.pull_requests.record import has_news
 from claude_batch.pull_requests.refactorings import RefactoringPublisher, load_patch_target
 from claude_batch.pull_requests.review_input import load_pull_request
+from claude_batch.reconcile.decide import due_publications
 from claude_batch.tasks.discovery import ChangeFinder, with_fresh_base
 
 app = command_app()
@@ -94,8 +94,7 @@ def find_pull_requests_with_news(github: GitHubClient, ledger: GitLedger) -> lis
     state = ledger.view()
     if not state.plans:
         return []
-    now = clock.utc_now()
-    return [pull for pull in github.list_open_pull_requests() if has_news(state, pull.number, now)]
+    return due_publications(state, github.list_open_pull_requests(), clock.utc_now())
 
 
 def find_pull_requests_of_branch(repository: Repository, github: GitHubClient) -> list[PullRequest]:
@@ -128,7 +127,9 @@ def _publish(
         config = load_config(repository, pull.base_sha if is_open else None, flags)
         ledger = open_shared_ledger(repository, config, ledger)
         run, name = run_id(repository), repository_name(repository)
-        publisher = Publisher(ledger, github, anthropic, run, name, clock.utc_now)
+        publisher = Publisher(
+            *(ledger, github, anthropic, run, name, clock.utc_now), read_at=clock.utc_now()
+        )
         if comparison is None:
             return publisher.close(pull)
         current = load_pull_request(repository, pull, comparison, ledger.view(), config)
