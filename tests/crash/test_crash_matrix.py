@@ -65,7 +65,10 @@ WAYS = {
         )
     ),
     "submit, lane now": Way((Step(("submit now",)),), "submit now", faults=now_faults),
-    "reconcile a pull request": Way((Step(("event",)),), "schedule"),
+    # Pushed since the installation: before it, nothing remembers an event.
+    "reconcile a pull request": Way(
+        (Step(("schedule",)), Step(("event",), first=mend)), "schedule"
+    ),
     "reconcile what is in flight": Way((Step(("event",)), Step(("schedule",), SOON)), "schedule"),
     "reconcile answers": Way((Step(("event",)), Step(("schedule",), TAKES)), "schedule"),
     "reconcile a second push": Way(
