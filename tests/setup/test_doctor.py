@@ -10,6 +10,7 @@ from claude_batch.errors import BadConfig
 from claude_batch.sandbox.github_server.messages import Account
 from claude_batch.sandbox.github_server.state import GitHubSettings
 from claude_batch.setup.doctor import DoctorCheck, DoctorInputs, run_checks
+from claude_batch.setup.workflows import load_template
 from rig import PRICES, Rig, open_rig
 from shop import Shop, open_shop
 
@@ -36,6 +37,8 @@ def examine(
         lambda: claude or rig.claude,
         lambda: shop.forge("ghp_reader"),
         PRICES,
+        lambda: [load_template("collect.yml")],
+        rig.clock,
     )
     return {check.name: check for check in run_checks(patient)}
 
@@ -50,6 +53,9 @@ def test_each_part_has_its_say(rig: Rig, shop: Shop) -> None:
     assert found["github"].verdict == "fault"
     assert "reader may not write" in found["github"].said
     assert "contents: write" in found["github"].remedy
+    assert found["use"].verdict == "ok"
+    assert "173 scheduled runs" in found["use"].said
+    assert "173 minutes of GitHub Actions, 173 requests to GitHub; $0.00" in found["use"].said
 
 
 def test_prices_of_ones_own_and_models_of_the_ladder_are_looked_at(rig: Rig, shop: Shop) -> None:
@@ -91,7 +97,13 @@ def test_one_fault_does_not_hide_the_others(rig: Rig, shop: Shop) -> None:
     keyless = AnthropicClient({"ANTHROPIC_BASE_URL": rig.server.url}, sleep=rig.slept.append)
     checks = run_checks(
         DoctorInputs(
-            broken, lambda: rig.ledger, lambda: keyless, lambda: shop.forge("ghp_reader"), PRICES
+            broken,
+            lambda: rig.ledger,
+            lambda: keyless,
+            lambda: shop.forge("ghp_reader"),
+            PRICES,
+            lambda: (),
+            rig.clock,
         )
     )
     assert [(check.name, check.verdict) for check in checks] == [
@@ -99,6 +111,7 @@ def test_one_fault_does_not_hide_the_others(rig: Rig, shop: Shop) -> None:
         ("model", "fault"),
         ("github", "fault"),
         ("ledger", "ok"),
+        ("use", "ok"),
     ]
     assert checks[0].remedy == "did you mean model?"
 

@@ -1,7 +1,8 @@
 """`doctor`: check set-up, rights and ledger, with a remedy for each fault."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from claude_batch.anthropic_api.client import AnthropicClient
@@ -12,6 +13,7 @@ from claude_batch.costs.prices import Prices
 from claude_batch.errors import ClaudeBatchError
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.ledger.store import Ledger
+from claude_batch.setup.monthly_use import MonthlyUse
 from claude_batch.submission import budget_ladder
 
 CheckStatus = Literal["ok", "warning", "fault"]
@@ -34,6 +36,8 @@ class DoctorInputs:
     anthropic: Callable[[], AnthropicClient]
     github: Callable[[], GitHubClient]
     prices: Prices
+    workflows: Callable[[], Iterable[str]]  # texts of the files in .github/workflows
+    now: Callable[[], datetime]
 
 
 def run_checks(inputs: DoctorInputs) -> list[DoctorCheck]:
@@ -42,7 +46,7 @@ def run_checks(inputs: DoctorInputs) -> list[DoctorCheck]:
         "configuration": lambda: _config(inputs.config(), inputs.prices),
         "model": lambda: _model(inputs.anthropic(), inputs.config().model),
         "github": lambda: _github(inputs.github()),
-        "ledger": lambda: _ledger(inputs.ledger()),
+        "ledger": lambda: _ledger(inputs.ledger(), inputs),
     }
     return [check for name, examine in examinations.items() for check in _run_check(name, examine)]
 
@@ -94,7 +98,7 @@ def _github(github: GitHubClient) -> Iterator[DoctorCheck]:
         yield DoctorCheck("github", "ok", f"{login}: {rights}")
 
 
-def _ledger(ledger: Ledger) -> Iterator[DoctorCheck]:
+def _ledger(ledger: Ledger, inputs: DoctorInputs) -> Iterator[DoctorCheck]:
     view = ledger.view()
     yield DoctorCheck(
         "ledger", "ok", f"{len(view.requests)} requests, {len(view.open_batches())} open"
@@ -104,3 +108,5 @@ def _ledger(ledger: Ledger) -> Iterator[DoctorCheck]:
             "`claude-batch doctor --repair` puts back what git still has; see docs/ledger-format.md"
         )
         yield DoctorCheck("ledger", "warning", f"damaged: {damage}", remedy)
+    use = MonthlyUse.estimate(inputs.workflows(), view, inputs.now())
+    yield DoctorCheck("use", "ok", use.describe())

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from claude_batch.batches.forget import adopt_scope
+from claude_batch.cli import clock
 from claude_batch.cli.configuration import load_config
 from claude_batch.cli.connections import (
     anthropic_client,
@@ -56,6 +57,8 @@ def doctor(
         anthropic=lambda: anthropic_client(repository),
         github=lambda: github_client(repository),
         prices=Prices.load(),
+        workflows=partial(_read_workflows, repository),
+        now=clock.utc_now,
     )
     repairs = _repair(repository) if repair else []
     adopted = _adopt_scope(repository, adopt) if adopt else []
@@ -72,6 +75,13 @@ def doctor(
     print_result(document, dict, lambda _: "\n".join(lines), output_format)
     if not healthy:
         raise typer.Exit(3)
+
+
+def _read_workflows(repository: Repository) -> Iterator[str]:
+    """The texts of the workflow files; none in a bare repository."""
+    folder = repository.root / ".github" / "workflows" if repository.root else None
+    for path in sorted(folder.glob("*.y*ml")) if folder else ():
+        yield path.read_text("utf-8", "replace")
 
 
 def _repair(repository: Repository) -> list[RepairResult]:
