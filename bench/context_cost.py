@@ -181,10 +181,9 @@ def after_each_part(rows: Sequence[ContextSize]) -> Iterator[str]:
     yield tables.row(
         [label, f"{each:,}", f"{_tokens(verification) // request_count:,}", f"{share:.2f}"]
     )
-    output = estimates.estimate_output_tokens(sum(row.tasks for row in rows), Config().effort)
-    yield tables.row(
-        ["output, thinking included (assumed)", "", f"{output // request_count:,}", ""]
-    )
+    tasks, effort = sum(row.tasks for row in rows), Config().effort
+    output = estimates.estimate_output_tokens(diff // request_count, tasks // request_count, effort)
+    yield tables.row(["output, thinking included (assumed)", "", f"{output:,}", ""])
 
 
 def _tokens(size: int) -> int:

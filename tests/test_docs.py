@@ -348,8 +348,13 @@ def test_the_estimate_is_computed_as_the_page_says() -> None:
     newer, older = estimates.TENTHS_PER_TOKEN / 10, estimates.TENTHS_PER_TOKEN_OLDER / 10
     assert f"every {newer} characters ({older} for" in text
     assert f"every {estimates.MIN_TENTHS_PER_TOKEN / 10} characters" in text
-    assert f"for each task {estimates.OUTPUT_PER_TASK} for the answer" in text
-    *thinking, last = [f"{amount:,}" for amount in estimates.THINKING_PER_TASK.values()]
+    assert f"{estimates.ANSWER_TOKENS} for the answer" in text
+    every = (
+        f"{estimates.BYTES_PER_PORTION:,} bytes of hunks and for each {estimates.TASKS_PER_PORTION}"
+    )
+    assert f"as much again for each {every} tasks" in text
+    assert f"at least {estimates.LIMIT_FACTOR} times what is expected" in text
+    *thinking, last = [f"{amount:,}" for amount in estimates.THINKING_TOKENS.values()]
     assert f"{', '.join(thinking)} or {last}, by effort from `low` to `max`" in text
 
     chars, tasks, effort, model = 22_000, 8, "medium", "claude-sonnet-5-5"

@@ -46,14 +46,14 @@ def test_the_reserve_is_for_the_densest_text() -> None:
 
 
 def test_an_estimate_to_the_last_digit() -> None:
-    """Four tasks at medium effort: 650 output tokens each."""
+    """Medium effort: 550 output tokens, and as many for each 4,000 bytes and for 30 tasks."""
     assert made() == Estimate(
         input_tokens=10_000,
-        output_tokens=2_600,
-        usd=Decimal("0.023"),  # half of 10,000 × $2 + 2,600 × $10, per million
-        usd_standard=Decimal("0.046"),
-        # 12,942 in and 4,096 + 2 × 2,600 + 3,235 = 12,531 out
-        usd_max=Decimal("0.075597"),
+        output_tokens=3_649,  # 550 + 3,025 + 74
+        usd=Decimal("0.028245"),  # half of 10,000 × $2 + 3,649 × $10, per million
+        usd_standard=Decimal("0.05649"),
+        # 12,942 in and 3 × 3,649 = 10,947 out
+        usd_max=Decimal("0.067677"),
     )
 
 
@@ -64,20 +64,22 @@ def test_a_limit_that_the_request_has_is_what_is_reserved() -> None:
 def test_a_prompt_that_may_be_long_reserves_the_long_rate() -> None:
     """95,455 tokens expected, 123,530 at most: only the reserve is beyond Haiku's tier."""
     found = made("claude-haiku-5-5", chars=210_000, tasks=1)
-    assert found.usd == Decimal("0.00493525")
-    most = Usage(input=123_530, output=4_096 + 2 * 650 + 30_882)
+    assert found.output_tokens == 550 + 28_875 + 19
+    most = Usage(input=123_530, output=64_000)
     assert found.usd_max == PRICES.cost("claude-haiku-5-5", most, at=TODAY, batch=True).usd
-    assert found.usd_max > found.usd * 10
+    assert found.usd_max > found.usd * 5
 
 
 def test_the_limit_grows_with_chars_tasks_and_effort_up_to_what_all_models_take() -> None:
-    assert max_tokens(0, 1, "low") == 4_096 + 2 * 400
-    assert max_tokens(1_700, 1, "low") == 4_096 + 2 * 400 + 250
-    assert max_tokens(0, 2, "low") == 4_096 + 4 * 400
+    assert max_tokens(0, 1, "low") == 4_096 + 300 + 10
+    assert max_tokens(4_000, 1, "low") == 4_096 + 300 + 300 + 10
+    assert max_tokens(0, 2, "low") == 4_096 + 300 + 20
+    assert max_tokens(40_000, 30, "low") == 3 * (300 + 3_000 + 300)
+    assert max_tokens(40_000, 30, "low", factor=4) == 4 * 3 * 3_600
     efforts = ["low", "medium", "high", "xhigh", "max"]
     assert sorted(efforts, key=lambda effort: max_tokens(0, 1, effort)) == efforts
     assert max_tokens(0, 1, None) == max_tokens(0, 1, "high")
-    assert max_tokens(0, 1_000, "max") == 64_000
+    assert max_tokens(0, 1_000, "max") == max_tokens(0, 1_000, "max", factor=4) == 64_000
 
 
 def test_a_total_is_the_sum_and_nothing_is_zero() -> None:

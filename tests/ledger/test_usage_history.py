@@ -20,7 +20,7 @@ ESTIMATE = Estimate(
 
 
 def events(number: int, usage: Usage, start: int = 0, **more: object) -> list[AnyEvent]:
-    """Requests of two tasks each, a minute apart."""
+    """Requests that were to have 650 tokens out, a minute apart."""
     made: list[AnyEvent] = []
     for n in range(start, start + number):
         row = asked(f"i{n}", 0, f"a{n}", f"b{n}", **({"estimate": ESTIMATE} | more))
@@ -38,10 +38,10 @@ def test_twenty_answers_make_a_history() -> None:
     usage = Usage(input=800, cache_read=100, output=301, thinking=200)
     few, enough = history(events(MIN_SAMPLES - 1, usage)), history(events(MIN_SAMPLES, usage))
     assert few == UsageHistory()
-    assert few.output_tokens("review", MODEL, "medium", 2) is None
+    assert few.output_tokens("review", MODEL, "medium", 650) is None
     assert few.input_tokens(1_000, MODEL) == 1_000
-    assert enough.output_tokens("review", MODEL, "medium", 2) == 301
-    assert enough.output_tokens("review", MODEL, "medium", 1) == 151
+    assert enough.output_tokens("review", MODEL, "medium", 650) == 301
+    assert enough.output_tokens("review", MODEL, "medium", 325) == 151
     assert enough.input_tokens(1_000, MODEL) == 900
 
 
@@ -57,7 +57,7 @@ def test_the_average_moves() -> None:
     old = events(MIN_SAMPLES, Usage(input=500, output=20_000))
     new = events(MAX_SAMPLES, Usage(input=1_500, output=300), start=MIN_SAMPLES)
     found = history(new, old)
-    assert found.output_tokens("review", MODEL, "medium", 2) == 300
+    assert found.output_tokens("review", MODEL, "medium", 650) == 300
     assert found.input_tokens(1_000, MODEL) == 1_500
 
 
@@ -74,7 +74,7 @@ def test_what_is_no_whole_answer_to_a_question_does_not_count() -> None:
 
 def test_a_primer_asks_as_others_do() -> None:
     primers = events(MIN_SAMPLES, Usage(input=1_000, output=300), purpose="primer")
-    assert history(primers).output_tokens("review", MODEL, "medium", 2) == 300
+    assert history(primers).output_tokens("review", MODEL, "medium", 650) == 300
 
 
 def estimated(past: list[AnyEvent]) -> Claim:
@@ -87,7 +87,7 @@ def test_an_estimate_says_what_it_rests_on() -> None:
     made = estimated(past)
     (then,) = made.batches[0].requests
     assert (estimated([]).basis, made.basis) == ("defaults", "history")
-    assert (first.estimate.output_tokens, then.estimate.output_tokens) == (650, 42)
+    assert (first.estimate.output_tokens, then.estimate.output_tokens) == (570, 74)
     tokens = first.estimate.input_tokens
     assert then.estimate.input_tokens == -(-tokens * 11 // 10)
     assert then.estimate.usd < first.estimate.usd
@@ -98,6 +98,7 @@ def test_the_ledger_keeps_tokens_by_length_so_that_nothing_is_corrected_twice() 
     (then,) = estimated(events(MIN_SAMPLES, Usage(input=1_500, output=84))).batches[0].requests
     (first,) = estimated([]).batches[0].requests
     assert then.event.estimate.input_tokens == first.event.estimate.input_tokens
+    assert then.event.estimate.output_tokens == first.event.estimate.output_tokens
     assert then.event.estimate.usd == then.estimate.usd
 
 

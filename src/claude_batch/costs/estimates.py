@@ -26,15 +26,19 @@ OLDER_MODELS = (
     "claude-haiku-4-5",
 )
 
-# Stated assumptions, not measurements: most tasks have no finding, and few have more than one.
-OUTPUT_PER_TASK = 250
-THINKING_PER_TASK = {"low": 150, "medium": 400, "high": 1_000, "xhigh": 2_000, "max": 4_000}
+# Stated assumptions, not measurements. A request has a first portion of output, and a further one
+# for so many bytes of code and for so many tasks: code in many hunks takes more than in one, but
+# most hunks have no finding, and nothing is said about those.
+ANSWER_TOKENS = 150
+THINKING_TOKENS = {"low": 150, "medium": 400, "high": 1_000, "xhigh": 2_000, "max": 4_000}
+BYTES_PER_PORTION = 4_000
+TASKS_PER_PORTION = 30
 DEFAULT_EFFORT = "high"  # the highest default effort of any model
 
 # A truncated answer is paid for and worthless, so the limit is far above the expected output.
 # The budget reserves all of it, so it is not the maximum of the model either.
 LIMIT_BASE = 4_096
-LIMIT_FACTOR = 2
+LIMIT_FACTOR = 3
 LIMIT_MAX = 64_000  # every model of the table accepts it
 
 # The token classes of a prompt. Without a cached prefix nothing is cached.
@@ -54,18 +58,26 @@ def max_input_tokens(chars: int) -> int:
     return _ceil(chars * 10, MIN_TENTHS_PER_TOKEN)
 
 
-def estimate_output_tokens(tasks: int, effort: str | None) -> int:
-    return tasks * (OUTPUT_PER_TASK + THINKING_PER_TASK[effort or DEFAULT_EFFORT])
+def estimate_output_tokens(size: int, tasks: int, effort: str | None) -> int:
+    """Return the expected output of a request, thinking included. `size`: bytes of its hunks."""
+    portion = ANSWER_TOKENS + THINKING_TOKENS[effort or DEFAULT_EFFORT]
+    by_size = _ceil(portion * size, BYTES_PER_PORTION)
+    return portion + by_size + _ceil(portion * tasks, TASKS_PER_PORTION)
 
 
-def max_tokens(chars: int, tasks: int, effort: str | None, factor: int = 1) -> int:
+def max_tokens(size: int, tasks: int, effort: str | None, factor: int = 1) -> int:
     """Return the `max_tokens` of a request, thinking included. It grows with each argument.
 
     `factor`: how many times the usual limit, for a task whose answer was cut.
     """
-    expected = estimate_output_tokens(tasks, effort)
-    limit = LIMIT_BASE + LIMIT_FACTOR * expected + max_input_tokens(chars) // 4
+    expected = estimate_output_tokens(size, tasks, effort)
+    limit = max(LIMIT_BASE + expected, LIMIT_FACTOR * expected)
     return min(factor * limit, LIMIT_MAX)
+
+
+def is_output_bounded(size: int, tasks: int, effort: str | None) -> bool:
+    """True if the largest `max_tokens` is LIMIT_FACTOR times the expected output or more."""
+    return LIMIT_FACTOR * estimate_output_tokens(size, tasks, effort) <= LIMIT_MAX
 
 
 def estimate_request(  # noqa: PLR0913 - each argument affects the price
@@ -86,11 +98,13 @@ def estimate_request(  # noqa: PLR0913 - each argument affects the price
 
     `chars` is the length of the whole request in characters or, safer for scripts with a token or
     more per character, in UTF-8 bytes. `output_limit` is the `max_tokens` of the request, by
-    default that for `chars`. `expected_output` and `expected_input` are tokens, if more is known
-    than the length and the number of tasks. With a `cached_prefix`, `usd_max` prices the whole
-    prompt at its most expensive token class.
+    default that for `chars` bytes of hunks. `expected_output` and `expected_input` are tokens, if
+    more is known than the length and the number of tasks. With a `cached_prefix`, `usd_max` prices
+    the whole prompt at its most expensive token class.
     """
-    output = estimate_output_tokens(tasks, effort) if expected_output is None else expected_output
+    output = expected_output
+    if output is None:
+        output = estimate_output_tokens(chars, tasks, effort)
     prompt = estimate_input_tokens(chars, model) if expected_input is None else expected_input
     max_input = max_input_tokens(chars)
     max_output = output_limit or max_tokens(chars, tasks, effort)

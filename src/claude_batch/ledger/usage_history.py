@@ -26,7 +26,7 @@ Sample = tuple[datetime, int, RequestRecorded, Usage]
 class UsageHistory:
     """Sums over the newest answers; those of `counted` are over the requests to be sent."""
 
-    out: dict[tuple[str, str, str | None], Pair] = field(default_factory=dict)  # tokens, tasks
+    out: dict[tuple[str, str, str | None], Pair] = field(default_factory=dict)  # billed, by size
     length: dict[str, Pair] = field(default_factory=dict)  # tokens billed, tokens by length
     counted: Mapping[str, Pair] = field(default_factory=dict)  # tokens, tokens by length
 
@@ -34,16 +34,19 @@ class UsageHistory:
     def from_state(cls, view: LedgerState) -> "UsageHistory":
         samples = [(asked, usage) for _, _, asked, usage in sorted(_samples(view), key=_age)]
         return cls(
-            dict(_sums((_question(a), (u.output, len(a.tasks))) for a, u in samples)),
+            dict(_sums((_question(a), (u.output, a.estimate.output_tokens)) for a, u in samples)),
             dict(_sums((a.model, (u.prompt, a.estimate.input_tokens)) for a, u in samples)),
         )
 
-    def output_tokens(self, kind: str, model: str, effort: str | None, tasks: int) -> int | None:
-        """The estimate for this number of tasks. None: too few answers are known."""
+    def output_tokens(self, kind: str, model: str, effort: str | None, by_size: int) -> int | None:
+        """The estimate for a request with `by_size` tokens by the size and number of its tasks.
+
+        None: too few answers are known.
+        """
         if (kind, model, effort) not in self.out:
             return None
-        tokens, asked = self.out[kind, model, effort]
-        return _ceil(tokens * tasks, asked)
+        billed, expected = self.out[kind, model, effort]
+        return _ceil(by_size * billed, expected)
 
     def input_tokens(self, by_length: int, model: str) -> int:
         """The estimate for a request with `by_length` tokens by its length in characters."""
@@ -74,7 +77,8 @@ def _samples(view: LedgerState) -> Iterator[Sample]:
         asked, answered = row.request, row.answer
         if answered is None or answered.usage is None or asked.purpose == "verify":
             continue
-        is_whole = asked.tasks and asked.estimate.input_tokens and answered.usage.prompt
+        is_estimated = asked.estimate.input_tokens and asked.estimate.output_tokens
+        is_whole = asked.tasks and is_estimated and answered.usage.prompt
         if is_whole and answered.outcome is Outcome.SUCCEEDED:
             yield answered.at, asked.n, asked, answered.usage
 

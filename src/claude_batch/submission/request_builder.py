@@ -9,7 +9,12 @@ from claude_batch.batches.batching import PreparedRequest, RequestEstimate
 from claude_batch.config import rules
 from claude_batch.config.model import Config
 from claude_batch.costs import prompt_cache
-from claude_batch.costs.estimates import estimate_input_tokens, estimate_request, max_tokens
+from claude_batch.costs.estimates import (
+    estimate_input_tokens,
+    estimate_output_tokens,
+    estimate_request,
+    max_tokens,
+)
 from claude_batch.costs.prices import Prices
 from claude_batch.costs.prompt_cache import CachedPrefix, CachePricing
 from claude_batch.ledger.events import IntentId, RequestRecorded
@@ -84,7 +89,7 @@ class RequestBuilder:
 
     def _build_all(self, new: Sequence[Task], work: PendingWork) -> Iterator[Request]:
         groups = self._group(new, work)
-        if not self.waits_for_primers or self.config.lane == "now":
+        if not self.waits_for_primers or self.config.batch_lane == "now":
             yield from (self._build(*group, work) for group in groups)
             return
         known = list(groups)
@@ -119,7 +124,7 @@ class RequestBuilder:
             groups = (
                 (model, group)
                 for model, tasks in rules.group_by_model(self.config, asked).items()
-                for group in group_tasks(tasks, known, work.solo_task_ids)
+                for group in group_tasks(tasks, known, work.solo_task_ids, self.config.effort)
             )
             for model, group in groups:
                 prompt_context = PromptContext(
@@ -139,8 +144,8 @@ class RequestBuilder:
         work: PendingWork,
         cached_prefix: CachedPrefix | None = None,
     ) -> Request:
-        size = total_size((*tasks.asked, *tasks.context))
-        limit = max_tokens(size, len(tasks.asked), config.effort, work.limit_factor(tasks.asked))
+        size, number = total_size(tasks.asked), len(tasks.asked)
+        limit = max_tokens(size, number, config.effort, work.limit_factor(tasks.asked))
         return build_request(
             kind, tasks, config, limit, work.definitions, self.store_body, cached_prefix
         )
@@ -148,7 +153,8 @@ class RequestBuilder:
     def _estimate(self, request: Request, history: UsageHistory) -> RequestEstimate:
         config, tasks, chars = self.config, len(request.tasks), request.body.size
         by_length = estimate_input_tokens(chars, request.model)
-        output = history.output_tokens(request.kind.name, request.model, config.effort, tasks)
+        by_size = estimate_output_tokens(request.size, tasks, config.effort)
+        output = history.output_tokens(request.kind.name, request.model, config.effort, by_size)
         return RequestEstimate(
             estimate_request(
                 self.prices,
@@ -157,15 +163,16 @@ class RequestBuilder:
                 chars=chars,
                 tasks=tasks,
                 at=self.now.date(),
-                batch=config.lane == "batch",
+                batch=config.batch_lane == "batch",
                 output_limit=request.max_tokens,
-                expected_output=output,
+                expected_output=by_size if output is None else output,
                 expected_input=history.input_tokens(by_length, request.model),
                 cached_prefix=request.cached_prefix,
             ),
             "defaults" if output is None else "history",
             history.input_basis(request.model),
             by_length,
+            by_size,
         )
 
     def prepare(

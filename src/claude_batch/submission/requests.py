@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from claude_batch.anthropic_api.request_body import Body, InMemoryBody, StoreBody
 from claude_batch.config import rules
 from claude_batch.config.model import Config
+from claude_batch.costs.estimates import is_output_bounded
 from claude_batch.costs.prompt_cache import CachedPrefix
 from claude_batch.findings.anchors import AnchoredTask
 from claude_batch.prompts import kinds, rendering
@@ -16,8 +17,9 @@ from claude_batch.prompts.rendering import NO_CONTEXT, PromptContext
 from claude_batch.tasks.task import Kind, Task, TaskId, tasks_by_path
 
 # One request of this size is answered well and pays for its instructions once; larger ones
-# lose attention and a cut answer would cost more. Bytes of hunk bodies.
+# lose attention and a cut answer would cost more. Bytes of hunk bodies, and hunks.
 REQUEST_BYTES = 40_000
+REQUEST_TASKS = 200
 
 # How much known code of the same files may go along unasked, so that defects across hunks
 # stay visible. A share of what is asked: context must never cost more than the question.
@@ -44,6 +46,7 @@ class Request:
     tasks: tuple[AnchoredTask, ...]  # no code: there may be 100,000 of them in memory
     model: str
     body: Body
+    size: int  # bytes of the hunk bodies that are asked about
     max_tokens: int
     cached_prefix: CachedPrefix | None = None
 
@@ -53,9 +56,12 @@ class Request:
 
 
 def group_tasks(
-    asked: Sequence[Task], known: Iterable[Task], solo_task_ids: Collection[TaskId] = ()
+    asked: Sequence[Task],
+    known: Iterable[Task],
+    solo_task_ids: Collection[TaskId] = (),
+    effort: str | None = None,
 ) -> Iterator[RequestTasks]:
-    """Group whole files up to REQUEST_BYTES; a larger file takes several requests.
+    """Group whole files up to the limits of a request; a larger file takes several requests.
 
     `known`: tasks of the same diff that are answered or in flight. `solo_task_ids`: each needs a
     request of its own, because the shared one was refused or truncated.
@@ -63,8 +69,8 @@ def group_tasks(
     known_by_path = tasks_by_path(known)
     yield from (_with_context([task], known_by_path) for task in asked if task.id in solo_task_ids)
     current: list[Task] = []
-    for group in _groups([task for task in asked if task.id not in solo_task_ids]):
-        if current and total_size([*current, *group]) > REQUEST_BYTES:
+    for group in _groups([task for task in asked if task.id not in solo_task_ids], effort):
+        if current and not _fits([*current, *group], effort):
             yield _with_context(current, known_by_path)
             current = []
         current += group
@@ -72,17 +78,24 @@ def group_tasks(
         yield _with_context(current, known_by_path)
 
 
-def _groups(asked: Sequence[Task]) -> Iterator[list[Task]]:
-    """Tasks of one file that stay together: at most REQUEST_BYTES, and at least one task."""
+def _groups(asked: Sequence[Task], effort: str | None) -> Iterator[list[Task]]:
+    """Tasks of one file that stay together: those that fit a request, and at least one."""
     group: list[Task] = []
     for task in asked:
         apart = bool(group) and group[0].path != task.path
-        if apart or (group and total_size([*group, task]) > REQUEST_BYTES):
+        if apart or (group and not _fits([*group, task], effort)):
             yield group
             group = []
         group.append(task)
     if group:
         yield group
+
+
+def _fits(tasks: Sequence[Task], effort: str | None) -> bool:
+    """True if one request can ask about these tasks."""
+    size = total_size(tasks)
+    is_small = size <= REQUEST_BYTES and len(tasks) <= REQUEST_TASKS
+    return is_small and is_output_bounded(size, len(tasks), effort)
 
 
 def total_size(tasks: Iterable[Task]) -> int:
@@ -131,9 +144,8 @@ def build_request(
         "messages": [{"role": "user", "content": content}],
         "output_config": output,
     }
-    return Request(
-        kind, tasks, config.model, store_body(to_json(params)), max_tokens, cached_prefix
-    )
+    body, size = store_body(to_json(params)), total_size(group.asked)
+    return Request(kind, tasks, config.model, body, size, max_tokens, cached_prefix)
 
 
 def shared_prefix(kind: Kind, group: RequestTasks, config: Config) -> str:

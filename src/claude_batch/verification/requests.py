@@ -22,8 +22,10 @@ CONTEXT_ROWS = 40  # lines of the hunk on each side of the lines of a claim
 
 # Assumed tokens of a verdict: an id, a sentence, a word. The limit is far above it.
 OUTPUT_PER_CLAIM = 70
+THINKING_PER_CLAIM = 330  # at the effort low
 LIMIT_BASE = 1_024
 LIMIT_PER_CLAIM = 256
+LIMIT_PER_THOUGHT = 800  # of a claim about which the model thinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,8 @@ class VerificationRequest:
 
     @property
     def output_tokens(self) -> int:
-        if _can_disable_thinking(self.model):
-            return OUTPUT_PER_CLAIM * len(self.claims)
-        return estimates.estimate_output_tokens(len(self.claims), "low")
+        thinking = 0 if _can_disable_thinking(self.model) else THINKING_PER_CLAIM
+        return (OUTPUT_PER_CLAIM + thinking) * len(self.claims)
 
 
 def build_requests(claims: Iterable[Claim], model: str) -> Iterator[VerificationRequest]:
@@ -95,7 +96,7 @@ def build_request(claims: Sequence[Claim], model: str) -> VerificationRequest:
         thinking = {"thinking": {"type": "disabled"}}
     else:
         output["effort"] = "low"
-        limit = estimates.max_tokens(0, len(claims), "low")
+        limit = estimates.LIMIT_BASE + LIMIT_PER_THOUGHT * len(claims)
     params = {
         "model": model,
         "max_tokens": limit,
