@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from claude_batch.anthropic_api.results import Outcome
+from claude_batch.costs.entries import list_cost_entries
 from claude_batch.costs.spending import GroupBy, build_spending_report, render_spending_csv
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
@@ -74,7 +75,15 @@ def test_since_a_time() -> None:
 
 
 def test_several_ledgers_are_one_sum() -> None:
-    assert build_spending_report([VIEW, VIEW], "day", None).total.receipt.usd == Decimal("0.28")
+    other = LedgerState.from_events([intent("j"), asked("j", 0, "t9"), answered("j", 0)])
+    (entry,) = list_cost_entries([other])
+    total = build_spending_report([VIEW, other], "day", None).total.receipt
+    assert total.usd == Decimal("0.14") + (entry.answer.usd or 0)
+    assert total.requests == 5
+
+
+def test_a_request_that_two_ledgers_have_counts_once() -> None:
+    assert build_spending_report([VIEW, VIEW], "day", None).total.receipt.usd == Decimal("0.14")
 
 
 def test_csv() -> None:
