@@ -7,6 +7,7 @@ import pytest
 from claude_batch.batches.status import list_batches, show, status
 from claude_batch.cli.output.json_writer import write_json
 from claude_batch.cli.output.status_result import (
+    StatusReport,
     batch_line,
     details_document,
     status_document,
@@ -34,7 +35,7 @@ def test_what_is_open_done_and_spent(rig: Rig) -> None:
     rig.collect()
     (sent,) = rig.submit(rig.given({"path": "b.py", "text": "b = 1\n"})).sent
     found = status(rig.ledger, rig.clock())
-    said = json.loads(write_json(status_document([found])))
+    said = json.loads(write_json(status_document(StatusReport([found], [], 0))))
     assert [(row["id"], row["status"], row["requests"]) for row in said["batches"]] == [
         (sent.id, "in_progress", 1)
     ]
@@ -54,7 +55,7 @@ def test_failed_tasks_are_counted_and_named(work: Work) -> None:
         found = status(rig.ledger, rig.clock())
         assert (found.batches, found.pending_tasks) == ((), 0)
         (failed,) = found.failed
-        said = status_text([found]).splitlines()
+        said = status_text(StatusReport([found], [], 0)).splitlines()
         assert said[0].startswith("0 tasks pending, 1 failed, $")
         assert said[1:] == [
             f"failed: a.py (review, task {failed.id[:12]}): invalid_request_error: no",
@@ -70,9 +71,8 @@ def test_a_batch_that_is_late_is_warned_of(work: Work) -> None:
         (warning,) = status(rig.ledger, rig.clock()).warnings
         assert "will expire at 2026-11-23 10:00 UTC" in warning
         assert rig.collect().notes == (warning,)
-        assert json.loads(write_json(status_document([status(rig.ledger, rig.clock())])))[
-            "warnings"
-        ] == [warning]
+        report = StatusReport([status(rig.ledger, rig.clock())], [], 0)
+        assert json.loads(write_json(status_document(report)))["warnings"] == [warning]
         rig.clock.forward(hours=3)
         assert rig.collect().notes == ()
 

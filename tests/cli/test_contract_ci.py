@@ -115,7 +115,7 @@ def test_the_step_summary_of_a_submit(days):
 
 def test_the_same_event_again_sends_nothing(days):
     again = days["opened again"]
-    assert again.document["submit"]["tasks"] == {"planned": 5, "known": 5, "new": 0}
+    assert again.document["submit"]["tasks"] == {"planned": 5, "known": 5, "new": 0, "waiting": 0}
     assert again.sent == 1
     assert again.outputs["batches"] == "0"
 
@@ -163,7 +163,7 @@ def test_fail_on_is_red_after_everything_is_posted(days):
 def test_our_label_asks_at_once(days):
     labeled = days["labeled"]
     assert labeled.document["submit"]["lane"] == "now"
-    assert labeled.document["submit"]["tasks"] == {"planned": 6, "known": 5, "new": 1}
+    assert labeled.document["submit"]["tasks"] == {"planned": 6, "known": 5, "new": 1, "waiting": 0}
     assert labeled.sent == days["schedule again"].sent + 1
 
 

@@ -91,9 +91,9 @@ def sums(receipt: dict[str, Any]) -> None:
 
 def test_an_estimate_is_a_submit_without_batches(trip):
     assert trip["estimate"] == {
-        key: value for key, value in trip["submit"].items() if key != "batches"
+        key: value for key, value in trip["submit"].items() if key not in ("batches", "job")
     }
-    assert trip["estimate"]["tasks"] == {"planned": 6, "known": 0, "new": 6}
+    assert trip["estimate"]["tasks"] == {"planned": 6, "known": 0, "new": 6, "waiting": 0}
     assert trip["estimate"]["requests"] == 1
     assert trip["estimate sent"] == 0
     assert trip["refs"] == ""
@@ -118,7 +118,7 @@ def test_submit_names_its_batches(trip):
 
 def test_a_second_submit_sends_nothing(trip):
     assert trip["submit again"]["batches"] == []
-    assert trip["submit again"]["tasks"] == {"planned": 6, "known": 6, "new": 0}
+    assert trip["submit again"]["tasks"] == {"planned": 6, "known": 6, "new": 0, "waiting": 0}
     assert trip["submit again"]["requests"] == trip["submit again"]["estimate"]["usd"] == 0
     assert trip["submit again sent"] == 1
 
@@ -242,7 +242,7 @@ def test_cost(trip):
 
 
 def test_a_range_without_changes_is_nothing_to_do(trip):
-    assert trip["nothing"]["tasks"] == {"planned": 0, "known": 0, "new": 0}
+    assert trip["nothing"]["tasks"] == {"planned": 0, "known": 0, "new": 0, "waiting": 0}
     assert trip["nothing sent"] == trip["status sent"]
 
 

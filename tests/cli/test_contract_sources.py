@@ -78,7 +78,7 @@ def test_a_laptop_does_not_pay_for_what_the_shared_ledger_knows(tmp_path):
         number = place.suspicious()
         sent = place.json("submit", "--pr", str(number))["tasks"]["new"]
         again = place.json("submit")
-        assert again["tasks"] == {"planned": sent, "known": sent, "new": 0}
+        assert again["tasks"] == {"planned": sent, "known": sent, "new": 0, "waiting": 0}
         assert place.created() == 1
         place.shop.git("remote", "set-url", "origin", str(place.shop.bare / "gone"))
         alone = place.run("estimate", "--format", "json")
@@ -102,7 +102,7 @@ def test_work_on_a_laptop_stays_there_unless_it_is_shared(place):
 
     before = own()
     sent = place.json("submit", "--range", "HEAD~1..HEAD")
-    assert sent["tasks"] == {"planned": 1, "known": 0, "new": 1}
+    assert sent["tasks"] == {"planned": 1, "known": 0, "new": 1, "waiting": 0}
     assert place.ref(place.shop.work, LOCAL)
     assert place.ref(place.shop.bare, STATE) == ""
     assert place.json("submit", "--range", "HEAD~1..HEAD")["batches"] == []
@@ -156,7 +156,7 @@ def test_what_the_hook_noted(tmp_path):
             stream.write(f"\n{GONE}")
 
         done = place.run("submit", "--queued", "--format", "json")
-        assert done.json()["tasks"] == {"planned": 2, "known": 0, "new": 2}
+        assert done.json()["tasks"] == {"planned": 2, "known": 0, "new": 2, "waiting": 0}
         waiting = spool.entries()[-1].tree[:12]
         assert f"note: tree {waiting} is not committed yet; it stays in the queue" in done.err
         assert f"note: tree {GONE[:12]} is on no branch any more and is not sent" in done.err

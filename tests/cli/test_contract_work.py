@@ -184,7 +184,7 @@ def test_cancel_retry_and_reanswer(tmp_path):
         assert told["answers"]["errored"] == 1
         assert told["receipt"]["usd"] == 0
         assert counts() == (0, 1)
-        assert place.json(*source)["tasks"] == {"planned": 1, "known": 1, "new": 0}
+        assert place.json(*source)["tasks"] == {"planned": 1, "known": 1, "new": 0, "waiting": 0}
 
         day.gloomy = False
         [task] = place.json("retry")["items"]
@@ -218,7 +218,7 @@ def test_tasks_from_stdin_and_from_a_file_are_the_same(tasks, tmp_path):
         ("b.py", "docs"),
     ]
     sent = tasks.json("tasks", "submit", "-", stdin=TASKS)
-    assert sent["tasks"] == {"planned": 2, "known": 0, "new": 2}
+    assert sent["tasks"] == {"planned": 2, "known": 0, "new": 2, "waiting": 0}
     assert tasks.json("tasks", "submit", str(path))["tasks"]["known"] == 2
     assert tasks.created() == 1
     assert tasks.json("status")["pending_tasks"] == 2

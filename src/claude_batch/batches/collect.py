@@ -36,6 +36,21 @@ MAX_RETRIEVED = 3  # the state of more open batches is read from a listing
 LISTING_MARGIN = timedelta(minutes=10)
 
 
+@dataclass(frozen=True)
+class WaitLimits:
+    interval: float | None = None  # seconds between two looks; None: more and more
+    until: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        return self.until is not None and now >= self.until
+
+    def shorten(self, seconds: float, now: datetime) -> float:
+        return seconds if self.until is None else min(seconds, (self.until - now).total_seconds())
+
+
+UNLIMITED = WaitLimits()
+
+
 @dataclass
 class Collector:
     ledger: Ledger
@@ -66,6 +81,7 @@ class Collector:
         sleep: Callable[[float], None],
         show: Callable[[Progress], None],
         tasks: AbstractSet[TaskId] | None = None,
+        limits: WaitLimits = UNLIMITED,
     ) -> CollectResult:
         """Collect until no batch is open, or none with one of `tasks`. It may be interrupted.
 
@@ -83,9 +99,12 @@ class Collector:
             show(_progress(start, state, tasks))
             watched = {record.name for record in self._watched(state, tasks)}
             failed_rounds = failed_rounds + 1 if watched <= self._errors.keys() else 0
-            if not watched or failed_rounds == MAX_FAILED_ROUNDS:
+            is_over = limits.is_over(self.now())
+            if not watched or failed_rounds == MAX_FAILED_ROUNDS or is_over:
                 break
-            sleep(max(pause, self._retry_after) * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
+            jitter = random.uniform(1.0, 1.2)  # noqa: S311 - no secret
+            wanted = max(limits.interval or pause * jitter, self._retry_after)
+            sleep(limits.shorten(wanted, self.now()))
             pause = min(pause * 1.5, MAX_POLL_SECONDS)
         return self._since(start, self.ledger.view(), notes)
 

@@ -13,7 +13,7 @@ from claude_batch.cli import clock
 from claude_batch.cli.configuration import load_config
 from claude_batch.cli.options import print_status
 from claude_batch.config.model import Config
-from claude_batch.environment import environment
+from claude_batch.environment import check_certificates, environment, github_token
 from claude_batch.errors import BadUsage, CannotFetch, CannotRecord, RemoteUnavailable
 from claude_batch.git import plumbing
 from claude_batch.git.repository import Repository
@@ -36,6 +36,7 @@ REMOTE_NAME = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
 def open_repository(directory: Path, environ: Mapping[str, str] | None = None) -> Repository:
     """The repository of a directory. Every function below takes its environment."""
     environ = environment() if environ is None else environ
+    check_certificates(environ)  # libgit2 reads them when it is imported
     repository = Repository.open(directory, environ)
     token, url = _git_token(repository), repository.remote_url("origin")
     if not token or not url:
@@ -208,7 +209,4 @@ def _open_ledger(repository: Repository, ref: str, remote: str | None) -> GitLed
 
 def _git_token(repository: Repository) -> str | None:
     """The job's token in CI. Elsewhere git's own credentials are used."""
-    environ = repository.git.environ
-    if not ci_runner(repository):
-        return None
-    return environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN")
+    return github_token(repository.git.environ) or None if ci_runner(repository) else None

@@ -17,6 +17,7 @@ from claude_batch.batches import status as batch_status
 from claude_batch.cli import clock
 from claude_batch.cli.commands import collect, submit
 from claude_batch.cli.commands.findings import findings_document
+from claude_batch.cli.commands.status import load_status
 from claude_batch.cli.connections import open_repository, open_with_ledgers
 from claude_batch.cli.options import HERE, Directory, command_app
 from claude_batch.cli.output.collect_result import collect_document
@@ -100,9 +101,7 @@ class Tools:
 
     def status(self) -> str:
         """Show pending and failed tasks, and costs."""
-        _, _, ledgers = open_with_ledgers(self.directory)
-        statuses = batch_status.statuses(ledgers, clock.utc_now())
-        return write_json(status_document(statuses))
+        return write_json(status_document(load_status(*open_with_ledgers(self.directory))))
 
     def collect(self) -> str:
         """Fetch the answers of ended batches, and send second looks at their findings. Does not

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -9,6 +10,7 @@ import typer
 
 from claude_batch.cli.output.json_writer import write_json
 from claude_batch.errors import CannotRecord, file_errors
+from claude_batch.formatting import dollars
 
 Result = TypeVar("Result")
 Format = Literal["text", "json"]
@@ -20,6 +22,7 @@ Directory = Annotated[
 
 FormatFlag = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 HERE = Path(".")
+MAX_USD_WITHOUT_QUESTION = Decimal(1)  # on a terminal
 
 
 def command_app(help_text: str | None = None) -> typer.Typer:
@@ -45,6 +48,17 @@ def print_output(output: str) -> None:
 def print_status(sentence: str) -> None:
     """Print a line for people, always on stderr."""
     sys.stderr.write(sentence + "\n")
+
+
+def is_terminal() -> bool:
+    """True if a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm_price(usd: Decimal) -> bool:
+    """True if the price is small, or the person agrees to it."""
+    question = f"This costs about {dollars(usd)}. Send it?"
+    return usd <= MAX_USD_WITHOUT_QUESTION or typer.confirm(question, err=True)
 
 
 def write_page(page: str, path: Path) -> None:

@@ -20,10 +20,23 @@ from claude_batch.cli.connections import (
     run_id,
 )
 from claude_batch.cli.options import HERE, Directory, Format, FormatFlag, print_status
+from claude_batch.cli.plan_flags import (
+    NO_WISHES,
+    AfterFlag,
+    DamageFlag,
+    LaterFlag,
+    PriorityFlag,
+    TagFlag,
+    YesFlag,
+    check_conflicts,
+    parse_wishes,
+)
+from claude_batch.cli.waiting_work import sort_hook_notes
 from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage
-from claude_batch.git.hook_queue import HookQueue, QueueEntry
+from claude_batch.git.hook_queue import QueueEntry
 from claude_batch.git.repository import Repository
+from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.events import PlanSource
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.view import LedgerState
@@ -71,10 +84,12 @@ BudgetFlag = Annotated[
 ]
 
 NowFlag = Annotated[bool, typer.Option("--now", help="Answer at once, at full price.")]
+AllOpenFlag = Annotated[bool, typer.Option("--all-open", help="All open pull requests.")]
 ShareFlag = Annotated[bool, typer.Option("--share", help="Record on the shared branch.")]
 WaitFlag = Annotated[bool, typer.Option("--wait", help="Wait until all batches have ended.")]
 
 
+ONLY_TO_SEND = ("wait", "despite_damage", "yes")
 SOURCES: dict[type[Source], PlanSource] = {
     RangeSource: "range",
     StagedSource: "staged",
@@ -88,15 +103,18 @@ class SourceOptions:
     """The values of the flags."""
 
     repository: Repository
-    source: Source
-    flags: dict[str, object]
+    source: Source | None  # None: all open pull requests
+    flags: dict[str, object]  # that override the configuration
+    wishes: PlanOptions
     share: bool
     wait: bool
+    despite_damage: bool
+    is_confirmed: bool  # --yes
     output_format: Format
 
 
 def with_source_options(
-    run: Callable[[SourceOptions], None], *, waits: bool = False
+    run: Callable[[SourceOptions], None], *, sends: bool = False
 ) -> Callable[..., None]:
     """A command with the flags of every source, which passes them to `run` as one value."""
 
@@ -109,26 +127,53 @@ def with_source_options(
         kind: KindFlag = None,
         model: ModelFlag = None,
         budget: BudgetFlag = None,
+        all_open: AllOpenFlag = False,
         at_once: NowFlag = False,
+        later: LaterFlag = False,
+        priority: PriorityFlag = None,
+        after: AfterFlag = None,
+        tag: TagFlag = None,
         share: ShareFlag = False,
         wait: WaitFlag = False,
+        despite_damage: DamageFlag = False,
+        yes: YesFlag = False,
         output_format: FormatFlag = "text",
         directory: Directory = HERE,
     ) -> None:
+        named = {
+            "--range": range_ is not None,
+            "--pr": pr is not None,
+            "--staged": staged,
+            "--queued": queued,
+            "--paths": bool(paths),
+            "--now": at_once,
+            "--later": later,
+            "--after": after is not None,
+            "--wait": wait,
+            "--share": share,
+            "--all-open": all_open,
+        }
+        check_conflicts({flag for flag, is_given in named.items() if is_given})
         repository = open_repository(directory)
         flags: dict[str, object] = {
             "kinds": tuple(kind) if kind else None,
             "model": model,
             "budget": budget,
-            "lane": "now" if at_once else None,
+            "lane": "now" if at_once else "later" if later else None,
         }
-        source = choose_source(repository, range_, pr, staged, queued, paths)
-        run(SourceOptions(repository, source, flags, share, wait, output_format))
+        source = None if all_open else choose_source(repository, range_, pr, staged, queued, paths)
+        wishes = parse_wishes(priority, after, tag or (), clock.utc_now())
+        run(
+            SourceOptions(
+                *(repository, source, flags, wishes, share, wait, despite_damage, yes),
+                output_format,
+            )
+        )
 
     command.__doc__ = run.__doc__
-    if not waits:  # Typer reads the flags from the signature
+    if not sends:  # Typer reads the flags from the signature
         signature = inspect.signature(command)
-        flags = [flag for name, flag in signature.parameters.items() if name != "wait"]
+        flags = [flag for name, flag in signature.parameters.items() if name not in ONLY_TO_SEND]
         vars(command)["__signature__"] = signature.replace(parameters=flags)
     return command
 
@@ -164,7 +209,7 @@ def choose_source(
     if len(named) > 1:
         raise BadUsage(
             "two sources were named",
-            "give one of --range, --pr, --staged, --queued and --paths",
+            "give one of --range, --pr, --staged, --queued, --paths and --all-open",
         )
     if named:
         return named[0]
@@ -181,10 +226,16 @@ def event_pull_request(repository: Repository) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def prepare(repository: Repository, source: Source, flags: Mapping[str, object]) -> SubmitInput:
+def prepare(
+    repository: Repository,
+    source: Source,
+    flags: Mapping[str, object],
+    wishes: PlanOptions = NO_WISHES,
+) -> SubmitInput:
     """Read the changes of a source and the configuration that applies to them."""
     if isinstance(source, PullRequestSource):
-        return _prepare_pull_request(repository, source.number, flags)
+        pull = github_client(repository).get_pull_request(source.number)
+        return prepare_pull_request(repository, pull, flags, wishes)
     config = load_config(repository, flags=flags)
     finder = ChangeFinder(repository, config.state.remote)
     notes: tuple[QueueEntry, ...] = ()
@@ -204,17 +255,19 @@ def prepare(repository: Repository, source: Source, flags: Mapping[str, object])
         load_context(repository, changes.comparison.base),
         repository_name=repository_name(repository),
         run=run_id(repository),
-        options=PlanOptions(source=SOURCES[type(source)], lane=config.lane),
+        options=replace(wishes, source=SOURCES[type(source)], lane=config.plan_lane),
     )
     return SubmitInput(scope, build_planner(config, clock.utc_now()), config, notes)
 
 
-def _prepare_pull_request(
-    repository: Repository, number: int, flags: Mapping[str, object]
+def prepare_pull_request(
+    repository: Repository,
+    pull: PullRequest,
+    flags: Mapping[str, object],
+    wishes: PlanOptions = NO_WISHES,
 ) -> SubmitInput:
-    github = github_client(repository)
-    pull = with_fresh_base(repository, github.get_pull_request(number))
-    comparison = ChangeFinder(repository).compare_pull(github, pull)
+    pull = with_fresh_base(repository, pull)
+    comparison = ChangeFinder(repository).compare_pull(github_client(repository), pull)
     config = load_config(repository, pull.base_sha, flags)
     scope = load_pull_request_scope(
         repository,
@@ -223,7 +276,7 @@ def _prepare_pull_request(
         config,
         repository_name=repository_name(repository),
         run=run_id(repository),
-        options=PlanOptions(lane=config.lane),
+        options=replace(wishes, lane=config.plan_lane),
     )
     return SubmitInput(scope, build_planner(config, clock.utc_now()), config)
 
@@ -231,13 +284,11 @@ def _prepare_pull_request(
 def _find_queued(
     repository: Repository, finder: ChangeFinder, config: Config
 ) -> tuple[DiscoveredChanges, tuple[QueueEntry, ...]]:
-    notes = finder.sort_notes(HookQueue(repository.common_dir).entries(), clock.utc_now())
+    notes = sort_hook_notes(repository)
     for note in notes.waiting:
         print_status(f"note: tree {note.tree[:12]} is not committed yet; it stays in the queue")
-    for note in notes.dropped:
-        print_status(f"note: tree {note.tree[:12]} is on no branch any more and is not sent")
     changes = finder.find_queued(notes.ready, config.exclude)
-    return changes, (*notes.ready, *notes.dropped)
+    return changes, notes.ready
 
 
 def choose_ledger(

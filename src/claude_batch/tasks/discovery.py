@@ -21,7 +21,7 @@ from claude_batch.tasks.sources import RangeSource, StagedSource
 from claude_batch.tasks.task import Kind, Task, build_tasks
 
 # The message of a commit may stay open in an editor. After this time the commit was abandoned.
-COMMIT_TIMEOUT = timedelta(days=1)
+COMMIT_TIMEOUT = timedelta(days=14)
 TaskCache = dict[tuple[str, str], tuple[Task, ...]]  # by tag of the kind, and path
 PATTERN_CHARACTER = re.compile(r"([*?\[\]\\!# ])")  # with a meaning in a .gitignore
 

@@ -1,14 +1,15 @@
 """`claude-batch collect`."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from claude_batch.batches.collect import Collector
+from claude_batch.batches.collect import UNLIMITED, Collector, WaitLimits
 from claude_batch.batches.collect import collect as run_steps
 from claude_batch.batches.collect_result import CollectResult, Progress, merge_results
 from claude_batch.cli import clock
@@ -25,7 +26,11 @@ from claude_batch.cli.connections import (
 from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.collect_result import collect_document, collect_text
 from claude_batch.config.model import Config
+from claude_batch.errors import BadUsage
 from claude_batch.git.repository import Repository
+from claude_batch.jobs.derivation import derive_jobs
+from claude_batch.jobs.job import JobStatus
+from claude_batch.jobs.wait import DEADLINE, UNSUCCESSFUL
 from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.store import Ledger
 from claude_batch.submission.flush import Flusher, FlushOptions, Submission
@@ -46,15 +51,49 @@ def collect(
     no_submit: Annotated[
         bool, typer.Option("--no-submit", help="Send nothing: no second looks, no retries.")
     ] = False,
+    interval: Annotated[
+        float | None, typer.Option(min=1, help="Seconds between two looks.")
+    ] = None,
+    deadline: Annotated[float | None, typer.Option(min=0, help="Seconds to wait at most.")] = None,
     output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
     """Fetch ended batches into the ledger."""
+    if not wait and (interval is not None or deadline is not None):
+        raise BadUsage("--interval and --deadline need --wait", "add --wait, or leave them out")
     repository, config, ledgers = open_with_ledgers(directory)
-    result = run(repository, config, ledgers, wait=wait, submit=not no_submit)
+    now, settings = clock.utc_now(), WaitingSettings.from_config(config)
+    until = None if deadline is None else now + timedelta(seconds=deadline)
+    limits = WaitLimits(interval, until)
+    awaited = find_processing_jobs(ledgers, settings, now) if wait else []
+    result = run(repository, config, ledgers, wait=wait, submit=not no_submit, limits=limits)
     print_result(result, collect_document, collect_text, output_format)
     if result.has_failed:
-        raise typer.Exit(3)
+        raise typer.Exit(UNSUCCESSFUL)
+    if wait:
+        raise typer.Exit(exit_code_of_jobs(awaited, ledgers, settings, until, clock.utc_now()))
+
+
+def find_processing_jobs(
+    ledgers: Sequence[Ledger], settings: WaitingSettings, now: datetime
+) -> list[str]:
+    jobs = [job for ledger in ledgers for job in derive_jobs(ledger.view(), settings, now)]
+    return [job.id for job in jobs if job.status is JobStatus.PROCESSING]
+
+
+def exit_code_of_jobs(
+    awaited: Collection[str],
+    ledgers: Sequence[Ledger],
+    settings: WaitingSettings,
+    until: datetime | None,
+    now: datetime,
+) -> int:
+    """The exit code for jobs that were waited for, as that of `jobs wait`."""
+    if until and now >= until and any(ledger.view().open_batches() for ledger in ledgers):
+        return DEADLINE
+    jobs = [job for ledger in ledgers for job in derive_jobs(ledger.view(), settings, now)]
+    bad = (JobStatus.FAILED, JobStatus.EXPIRED, JobStatus.CANCELLED)
+    return UNSUCCESSFUL if any(job.id in awaited and job.status in bad for job in jobs) else 0
 
 
 def run(
@@ -65,6 +104,7 @@ def run(
     wait: bool = False,
     submit: bool = True,
     resubmit: bool = True,
+    limits: WaitLimits = UNLIMITED,
 ) -> CollectResult:
     """Collect in each ledger; the shared one comes last and takes over local answers."""
     results: list[CollectResult] = []
@@ -74,7 +114,13 @@ def run(
             answers = open_local_answers(repository, config, ledger, local)
             answers.take_over_for_open_pull_requests()
         results.append(
-            collect_ledger(repository, config, ledger, wait=wait, submit=submit, resubmit=resubmit)
+            collect_ledger(
+                *(repository, config, ledger),
+                wait=wait,
+                submit=submit,
+                resubmit=resubmit,
+                limits=limits,
+            )
         )
         local = ledger
     return merge_results(results)
@@ -89,6 +135,7 @@ def collect_ledger(
     submit: bool = True,
     resubmit: bool = True,
     tasks: AbstractSet[TaskId] | None = None,
+    limits: WaitLimits = UNLIMITED,
 ) -> CollectResult:
     """Collect, then send retries and second looks. `tasks`: wait for these only."""
     anthropic, prices, run = anthropic_client(repository), load_prices(config), run_id(repository)
@@ -97,7 +144,7 @@ def collect_ledger(
 
     def fetch() -> CollectResult:
         if wait:
-            return collector.wait(clock.sleep, progress_printer(), tasks)
+            return collector.wait(clock.sleep, progress_printer(), tasks, limits)
         return collector.collect()
 
     def send_again() -> CollectResult:

@@ -127,9 +127,7 @@ def _publish(
         config = load_config(repository, pull.base_sha if is_open else None, flags)
         ledger = open_shared_ledger(repository, config, ledger)
         run, name = run_id(repository), repository_name(repository)
-        publisher = Publisher(
-            *(ledger, github, anthropic, run, name, clock.utc_now), read_at=clock.utc_now()
-        )
+        publisher = Publisher(ledger, github, anthropic, run, name, clock.utc_now)
         if comparison is None:
             return publisher.close(pull)
         current = load_pull_request(repository, pull, comparison, ledger.view(), config)

@@ -1,5 +1,6 @@
 """`claude-batch status`, `list` and `show`."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,12 +11,17 @@ from claude_batch.cli.connections import open_with_ledgers
 from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.json_writer import item_list
 from claude_batch.cli.output.status_result import (
+    StatusReport,
     batches_text,
     details_document,
     details_text,
     status_document,
     status_text,
 )
+from claude_batch.cli.waiting_work import find_waiting, sort_hook_notes
+from claude_batch.config.model import Config
+from claude_batch.git.repository import Repository
+from claude_batch.ledger.git_store import GitLedger
 
 app = command_app()
 list_app = command_app()
@@ -25,9 +31,19 @@ show_app = command_app()
 @app.command()
 def status(output_format: FormatFlag = "text", directory: Directory = HERE) -> None:
     """Show pending and failed tasks, and costs."""
-    _, _, ledgers = open_with_ledgers(directory)
-    statuses = batches.statuses(ledgers, clock.utc_now())
-    print_result(statuses, status_document, status_text, output_format)
+    report = load_status(*open_with_ledgers(directory))
+    print_result(report, status_document, status_text, output_format)
+
+
+def load_status(
+    repository: Repository, config: Config, ledgers: Sequence[GitLedger]
+) -> StatusReport:
+    notes = sort_hook_notes(repository)
+    return StatusReport(
+        batches.statuses(ledgers, clock.utc_now()),
+        find_waiting(config, ledgers),
+        len(notes.ready) + len(notes.waiting),
+    )
 
 
 @list_app.command("list")

@@ -19,6 +19,7 @@ from claude_batch.cli.connections import (
 from claude_batch.cli.options import HERE, Directory, FormatFlag, command_app, print_result
 from claude_batch.cli.output.json_writer import Json, item_list, select
 from claude_batch.cli.output.submit_result import submit_document, submit_text
+from claude_batch.cli.plan_flags import DamageFlag
 from claude_batch.cli.source_options import BudgetFlag, ModelFlag, NowFlag, ShareFlag
 from claude_batch.config.model import Config
 from claude_batch.diff.model import Comparison
@@ -27,7 +28,7 @@ from claude_batch.formatting import count
 from claude_batch.prompts.kinds import BUILT_IN_VERSIONS
 from claude_batch.submission import submit as submission
 from claude_batch.submission.inputs import build_planner, kinds_including
-from claude_batch.submission.scope import ReviewScope
+from claude_batch.submission.scope import PlanOptions, ReviewScope
 from claude_batch.tasks import task_file
 from claude_batch.tasks.task import Kind, Task
 
@@ -62,6 +63,7 @@ def submit(
     budget: BudgetFlag = None,
     at_once: NowFlag = False,
     share: ShareFlag = False,
+    despite_damage: DamageFlag = False,
     output_format: FormatFlag = "text",
     directory: Directory = HERE,
 ) -> None:
@@ -76,10 +78,14 @@ def submit(
         comparison=Comparison(None, None, "", "", f"tasks of {file}"),
         tasks=_read(file, all_kinds(config)),
         skipped=(),
+        options=PlanOptions(source="tasks", lane=config.plan_lane),
     )
     planner = build_planner(config, clock.utc_now(), all_kinds(config))
     ledger = open_ledger(repository, config, share=share)
-    result = submission.submit(scope, planner, ledger, anthropic_client(repository), clock.utc_now)
+    result = submission.submit(
+        *(scope, planner, ledger, anthropic_client(repository), clock.utc_now),
+        despite_damage=despite_damage,
+    )
     print_result(result, submit_document, submit_text, output_format)
 
 
