@@ -24,18 +24,9 @@ FILES = sorted(
 ORDER = (
     *("errors", "environment", "formatting", "markdown", "http_headers"),
     *("diff", "git", "syntax", "anthropic_api", "github_api", "tasks", "findings", "config"),
-    *(
-        "ledger",
-        "costs",
-        "prompts",
-        "waiting",
-        "batches",
-        "submission",
-        "verification",
-        "pull_requests",
-        "jobs",
-    ),
-    *("exports", "reconcile", "setup", "github_actions", "benchmark", "sandbox", "cli", "claude_batch_app"),
+    *("ledger", "costs", "prompts", "waiting", "batches", "submission", "verification"),
+    *("pull_requests", "jobs", "exports", "reconcile", "setup", "github_actions", "benchmark"),
+    *("sandbox", "cli", "claude_batch_app"),
 )
 
 # Only these files do I/O: all others are functions of their arguments. "*" is a whole package.

@@ -14,6 +14,7 @@ from claude_batch.anthropic_api.results import Outcome, Usage
 from claude_batch.batches.recovery import claimed_batch_ids, unconfirmed_batches
 from claude_batch.batches.retry import retry
 from claude_batch.batches.status import list_batches, status
+from claude_batch.config.model import Config
 from claude_batch.costs.entries import list_cost_entries, list_reused_tasks
 from claude_batch.costs.spending import GROUP_NAMES, build_spending_report
 from claude_batch.findings.finding import Finding
@@ -45,7 +46,7 @@ from claude_batch.ledger.files import LARGE, ParsedLog, checksum, parse_log
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.usage_history import UsageHistory
 from claude_batch.ledger.view import LedgerState, TaskStatus, refactoring_plans
-from claude_batch.pull_requests.record import PullRequestRecord, has_news
+from claude_batch.pull_requests.record import PullRequestRecord
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.outcomes import recent_findings, status_by_finding
@@ -181,8 +182,9 @@ def questions(view: LedgerState) -> dict[str, object]:
 def pull(view: LedgerState, pr: int, ids: Sequence[TaskId]) -> object:
     dossier = PullRequestRecord(view, pr, frozenset(ids[:3]))
     planned = None if view.was_closed(pr, BEFORE) else dossier.planned_tasks
-    news = has_news(view, pr, NOW)
-    return dossier.receipt(Decimal(5)), dossier.coverage("h", ()), planned, news
+    settings = WaitingSettings.from_config(Config())
+    coverage = dossier.coverage("h", (), settings, NOW) if dossier.plans else None
+    return dossier.receipt(Decimal(5)), coverage, planned
 
 
 # -- logs of all kinds ---------------------------------------------------------------------------

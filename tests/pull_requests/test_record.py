@@ -1,12 +1,16 @@
 from decimal import Decimal
 
+from claude_batch.config.model import Config
 from claude_batch.diff.model import SkippedFile
 from claude_batch.ledger.events import AnyEvent, Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.record import PullRequestRecord
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
+from claude_batch.waiting.settings import WaitingSettings
 from ledger_events import answered, asked, at, failed, finding, intent, plan, settled
+
+SETTINGS = WaitingSettings.from_config(Config())
 
 
 def planned(name: str, *tasks: str, pr: int = 7, minute: float = 0) -> Plan:
@@ -53,9 +57,12 @@ def test_what_concerns_it() -> None:
 
 
 def test_how_far_the_review_has_come() -> None:
-    found = DOSSIER.coverage("c" * 40, [SkippedFile("x.bin", "binary")])
+    left_out = [SkippedFile("x.bin", "binary")]
+    latest = planned("p3", "t1", "t4", "t5", "t6", minute=60)
+    record = PullRequestRecord(LedgerState.from_events([*EVENTS, latest]), 7, frozenset())
+    found = record.coverage("c" * 40, left_out, SETTINGS, at(600))
     assert (found.answered, found.reused) == (2, 1)
-    assert found.pending == 2, "in flight, or not asked yet"
+    assert (found.in_flight, found.waiting) == (1, 1)
     assert found.failed == 0
     assert found.left_out == (SkippedFile("x.bin", "binary"),)
 
@@ -69,7 +76,7 @@ def test_the_receipt_is_what_it_paid_itself() -> None:
 def test_folded_answers_count_as_before() -> None:
     view = LedgerState.from_events([planned("p1", "t1"), settled("i1", 0, "t1", minute=10)])
     dossier = PullRequestRecord(view, 7, frozenset([TaskId("t1")]))
-    assert dossier.coverage("c", []).answered == 1
+    assert dossier.coverage("c", [], SETTINGS, at(600)).answered == 1
     assert dossier.receipt().usd == Decimal("0.02")
     assert [answer.at for _, answer in dossier.answers()] == [at(10)]
 

@@ -143,7 +143,7 @@ def test_nothing_found_leaves_only_a_check() -> None:
     assert publication.summary is None
     assert not publication.summary_due
     assert publication.check.conclusion == "neutral"
-    assert publication.check.title == "Nothing found"
+    assert publication.check.title == "No findings in 3 tasks"
 
 
 def test_a_summary_that_stands_is_kept_true_when_all_is_mended() -> None:

@@ -1,5 +1,5 @@
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 from claude_batch.costs.receipts import MonthToDate, Receipt
@@ -14,7 +14,6 @@ from claude_batch.pull_requests.summary import (
     FindingOutcome,
     ReviewCoverage,
     render_check_summary,
-    render_check_title,
     render_submit_summary,
     render_summary,
 )
@@ -74,7 +73,8 @@ def test_a_summary_with_everything() -> None:
         HEAD,
         answered=31,
         reused=28,
-        pending=2,
+        in_flight=1,
+        waiting=1,
         failed=1,
         left_out=(
             SkippedFile("z.png", "binary"),
@@ -88,7 +88,7 @@ def test_a_summary_with_everything() -> None:
 ## claude-batch
 
 5 findings at 0123456789: 2 inline, 3 in this summary. \
-31 tasks reviewed, 28 of them reused, 2 pending, 1 failed.
+31 tasks reviewed, 28 of them reused, 1 in flight, 1 waiting, 1 failed.
 
 <details>
 <summary>3 findings without an inline comment</summary>
@@ -117,7 +117,6 @@ Not shown: 2 (code changed since the review), 1 (refuted by the second look).
 
 def test_nothing_found() -> None:
     told, coverage = FindingOutcome(0, (), ()), ReviewCoverage(HEAD, answered=1)
-    assert render_check_title(told, coverage) == "Nothing found"
     assert render_check_summary(told, coverage, Receipt(), whole=True) == (
         "0 findings at 0123456789. 1 task reviewed."
     )
@@ -125,10 +124,9 @@ def test_nothing_found() -> None:
 
 
 def test_the_receipt_stands_once() -> None:
-    told, coverage = FindingOutcome(1, (), ()), ReviewCoverage(HEAD, answered=4, pending=1)
-    assert render_check_title(told, coverage) == "1 finding, 1 pending"
+    told, coverage = FindingOutcome(1, (), ()), ReviewCoverage(HEAD, answered=4, waiting=1)
     assert render_check_summary(told, coverage, RECEIPT, whole=False) == (
-        "1 finding at 0123456789: 1 inline, 0 in this summary. 4 tasks reviewed, 1 pending."
+        "1 finding at 0123456789: 1 inline, 0 in this summary. 4 tasks reviewed, 1 waiting."
     )
 
 
@@ -165,25 +163,20 @@ def test_what_a_submit_says() -> None:
         usd_standard=Decimal("0.0624"),
         usd_max=Decimal("0.41"),
     )
-    coverage = ReviewCoverage(
-        HEAD, answered=28, pending=3, left_out=(SkippedFile("a.lock", "generated"),)
+    said = render_submit_summary(
+        "pull request 7",
+        new=3,
+        known=28,
+        waiting=2,
+        left_out=[SkippedFile("a.lock", "generated")],
+        estimate=estimate,
     )
-    expires = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
     assert (
-        render_submit_summary(coverage, ["msgbatch_01"], estimate, expires)
+        said
         == """\
-## claude-batch
-
-3 tasks sent for review, 28 already known.
+**pull request 7**: 3 tasks sent for review, 28 already known, 2 waiting.
 
 Estimated: $0.0312 ($0.0624 without batching), at most $0.41.
-
-Most batches end within an hour; this one ends or expires by 2026-11-23 10:00 UTC. \
-The first collecting run after that posts the findings.
-
-To cancel:
-
-    claude-batch cancel msgbatch_01
 
 <details>
 <summary>1 file not reviewed</summary>
@@ -195,24 +188,16 @@ To cancel:
 
 
 def test_a_submit_says_what_was_given_up_for_the_budget() -> None:
+    steps = ["claude-haiku-5-5 instead of claude-sonnet-5-5", "only the riskiest files"]
     said = render_submit_summary(
-        ReviewCoverage(HEAD, answered=0, pending=3),
-        ["msgbatch_01"],
-        None,
-        None,
-        ["claude-haiku-5-5 instead of claude-sonnet-5-5", "only the riskiest files"],
+        "main..x", new=3, known=0, waiting=0, left_out=(), estimate=None, steps=steps
     )
-    assert said.split("\n\n")[2] == (
+    assert said.split("\n\n")[1] == (
         "Over budget, reduced by: `claude-haiku-5-5 instead of claude-sonnet-5-5`; "
         "`only the riskiest files`."
     )
 
 
 def test_a_submit_with_nothing_to_send() -> None:
-    assert (
-        render_submit_summary(ReviewCoverage(HEAD, answered=31), [], None, None)
-        == """\
-## claude-batch
-
-Nothing to send: 31 tasks already known, none new."""
-    )
+    said = render_submit_summary("main..x", new=0, known=31, waiting=0, left_out=(), estimate=None)
+    assert said == "**main..x**: nothing sent, 31 already known."

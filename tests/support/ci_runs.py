@@ -82,9 +82,9 @@ class CiRuns:
         arguments = [*args, "-C", str(self.shop.work)]
         done = CliRunner().invoke(app, arguments, env=self.environ | dict(environ))
         found = getattr(done.exception, "exit_code", done.exit_code)
-        if done.exception and not hasattr(done.exception, "exit_code"):
-            if not isinstance(done.exception, SystemExit):
-                raise done.exception
+        is_bug = not hasattr(done.exception, "exit_code")
+        if done.exception and is_bug and not isinstance(done.exception, SystemExit):
+            raise done.exception
         assert code is None or found == code, f"{args} -> {found}\n{done.output}\n{done.exception}"
         return done.stdout
 

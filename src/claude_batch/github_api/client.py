@@ -12,11 +12,11 @@ from claude_batch.github_api import threads
 from claude_batch.github_api.connection import RepositoryConnection
 from claude_batch.github_api.errors import suppress_statuses
 from claude_batch.github_api.models import (
-    Account,
     CommentResponse,
     CompareResponse,
     DraftCheck,
     DraftComment,
+    GitHubAccount,
     IdResponse,
     PermissionResponse,
     PullRequest,
@@ -44,7 +44,7 @@ class GitHubClient(RepositoryConnection):
         with self._reading("read the account of the token", "metadata: read"):
             # The token of a workflow may not read /user.
             with suppress_statuses(403):
-                return Account.model_validate(self._github.get_user().raw_data).login
+                return GitHubAccount.model_validate(self._github.get_user().raw_data).login
             return ACTIONS_BOT
 
     def has_push_access(self) -> bool | None:

@@ -11,7 +11,7 @@ from pydantic import AliasPath, AwareDatetime, BaseModel, BeforeValidator, Field
 from claude_batch.diff.model import Side
 
 
-class Account(BaseModel, frozen=True):
+class GitHubAccount(BaseModel, frozen=True):
     login: str
     type: str = "User"
 
@@ -20,7 +20,7 @@ class Account(BaseModel, frozen=True):
         return self.type == "Bot" or self.login.endswith("[bot]")
 
 
-GHOST = Account(login="ghost")  # how GitHub shows a deleted account
+GHOST = GitHubAccount(login="ghost")  # how GitHub shows a deleted account
 
 
 class PullRequest(BaseModel, frozen=True):
@@ -37,7 +37,7 @@ class PullRequest(BaseModel, frozen=True):
     title: str
     body: Annotated[str, BeforeValidator(lambda body: body or "")]
     updated_at: AwareDatetime
-    author: Annotated[Account, BeforeValidator(lambda user: user or GHOST)] = Field(
+    author: Annotated[GitHubAccount, BeforeValidator(lambda user: user or GHOST)] = Field(
         validation_alias="user"
     )
     base_repository: str = Field(validation_alias=AliasPath("base", "repo", "full_name"))
@@ -134,7 +134,7 @@ class ReactionCountsResponse(BaseModel):
 
 class CommentResponse(BaseModel):
     id: int
-    user: Account | None
+    user: GitHubAccount | None
     body: str | None = None
     path: str | None = None
     line: int | None = None
@@ -157,7 +157,7 @@ class CommentResponse(BaseModel):
 
 
 class ReactionResponse(BaseModel):
-    user: Account | None
+    user: GitHubAccount | None
     content: str
 
     def to_reaction(self, comment_id: int) -> Reaction:
@@ -167,7 +167,7 @@ class ReactionResponse(BaseModel):
 class ThreadResponse(BaseModel):
     id: str
     isResolved: bool
-    resolvedBy: Account | None
+    resolvedBy: GitHubAccount | None
     # None: the comments are hidden from us.
     first_comment_id: int | None = Field(
         None, validation_alias=AliasPath("comments", "nodes", 0, "databaseId")

@@ -60,8 +60,9 @@ class Publisher:
     run: str
     repo: str
     now: Callable[[], datetime]
-    # A time before the ledger was read: what others record after it has not been published.
-    read_at: datetime
+    # When the ledger was read: what others record after it is not published yet. None: it is
+    # read when a pull request is published.
+    read_at: datetime | None = None
 
     @property
     def _loader(self) -> ReviewInputLoader:
@@ -69,6 +70,7 @@ class Publisher:
 
     def publish(self, pull_request: PullRequestState, *, dry_run: bool = False) -> PublishResult:
         number = pull_request.pull.number
+        read_at = self.read_at or self.now()
         state = self.ledger.view()
         if state.latest_plan(number) is None:
             return PublishResult(number, note=f"nothing was submitted for pull request {number}")
@@ -77,7 +79,7 @@ class Publisher:
         if dry_run:
             return replace(_build_result(review, plan), preview=plan)
         if not review.is_due(plan):
-            seen = self._seen(pull_request.pull)
+            seen = self._seen(pull_request.pull, read_at)
             self.ledger.transact(lambda state: Write((seen,)))
             return _build_result(review, plan)
         stamp = Stamp(self.run, self.repo, self.github.get_clock(self.now))
@@ -92,15 +94,15 @@ class Publisher:
             if leased_state.posts != state.posts:  # another run has posted in between
                 review = self._loader.load(pull_request, leased_state)
             result = _post(review, poster)
-            events.append(self._seen(pull_request.pull))
+            events.append(self._seen(pull_request.pull, read_at))
             return result
         finally:
             # After a failure too: what was posted is recorded, and the next run need not wait.
             lease.release(events)
 
-    def _seen(self, pull: PullRequest) -> PullRequestSeen:
+    def _seen(self, pull: PullRequest, read_at: datetime) -> PullRequestSeen:
         return PullRequestSeen(
-            at=self.read_at,
+            at=read_at,
             run=self.run,
             repo=self.repo,
             pr=pull.number,
