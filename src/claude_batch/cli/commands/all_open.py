@@ -75,7 +75,8 @@ def load_submissions(
     config = load_config(repository, flags=options.flags)
     submissions: list[Submission] = []
     problems: list[tuple[str, ClaudeBatchError]] = []
-    for pull in github_client(repository).list_open_pull_requests():
+    pulls = github_client(repository).list_open_pull_requests()
+    for pull in sorted(pulls, key=lambda pull: pull.number):
         reason = skip_reason(pull, config.forks, LABEL)
         if reason:
             print_status(f"pull request {pull.number} is left out: {reason}")
