@@ -12,7 +12,7 @@ def main() -> int | None:
         from claude_batch.git.hook import queue
 
         return queue(arguments[1:], environment(), time.time)
-    if arguments == ["--version"]:
+    if arguments == ["--version"] and sys.stdout is not None:
         from claude_batch import __version__
 
         sys.stdout.write(f"claude-batch {__version__}\n")

@@ -25,6 +25,10 @@ class BadConfig(ClaudeBatchError):
     """The configuration is invalid."""
 
 
+class BadEnvironment(ClaudeBatchError):
+    """An environment variable has a value that cannot be used."""
+
+
 class CannotRead(ClaudeBatchError):
     """A repository, a commit or a file cannot be read."""
 

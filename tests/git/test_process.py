@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.errors import CannotRead, CannotRecord
+from claude_batch.errors import BadEnvironment, CannotRecord
 from claude_batch.git.errors import is_unreachable
 from claude_batch.git.objects import ObjectSpool
 from claude_batch.git.process import Git, GitFailed, without_credentials
@@ -150,7 +150,7 @@ class TestPrinted:
 
 
 def test_a_config_count_that_is_not_a_number_is_named(work: Work) -> None:
-    with pytest.raises(CannotRead) as caught:
+    with pytest.raises(BadEnvironment) as caught:
         Git({**os.environ, "GIT_CONFIG_COUNT": "x"}, work.path / ".git").run("status")
     assert caught.value.problem == "GIT_CONFIG_COUNT is not a number: 'x'"
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from claude_batch.anthropic_api.errors import KEY_REMEDY
+from claude_batch.environment import address_fault, check_network
 from claude_batch.errors import CannotSubmit
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ def build_sdk_client(environ: Mapping[str, str], timeout: float) -> "Anthropic":
     key, token = _load_key(environ)
     if not (key or token or _has_federation(environ)):
         raise CannotSubmit("there is no key for the Anthropic API", KEY_REMEDY)
+    check_network(environ)
     # Here and not above: importing the SDK takes 2 s and 77 MB.
     import anthropic
     import httpx2
 
     base = environ.get("ANTHROPIC_BASE_URL", "").strip() or OFFICIAL
-    if not base.startswith(("https://", "http://")):
+    if address_fault(base, ("https", "http")):
         raise _bad_base_url(base)
     workspace = environ.get("ANTHROPIC_WORKSPACE_ID")
     try:

@@ -123,6 +123,13 @@ def root(context: typer.Context) -> None:
 
 def run() -> int:
     """The console script. Returns an exit code of the table in the README."""
+    if sys.stdout is None:
+        return _print_error("stdout is closed", "open it, or send it to /dev/null", 3)
+    code = _run_command()
+    return code or 3 if _has_failed_stdout() else code
+
+
+def _run_command() -> int:
     gc.set_threshold(*GARBAGE)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -134,6 +141,8 @@ def run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception:  # noqa: BLE001 - a bug: write a log and exit with 70
+        if _has_failed_stdout():
+            return 3
         from claude_batch.cli.crash_report import write_crash_report
 
         return _print_error(*write_crash_report(sys.argv), 70)
@@ -149,6 +158,20 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _has_failed_stdout() -> bool:
+    """True if stdout does not take what was written to it. The error is printed here."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python flushes the rest of the buffer when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        problem = f"stdout could not be written: {error.strerror or error}"
+        _print_error(problem, "free some disk space; what was done is recorded", 3)
+        return True
+    return False
+
+
 def _print_error(problem: str, remedy: str, code: int) -> int:
-    sys.stderr.write(f"error: {problem}\n help: {remedy}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"error: {problem}\n help: {remedy}\n")
     return code

@@ -16,7 +16,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import IO
 
-from claude_batch.errors import CannotRead
+from claude_batch.errors import BadEnvironment, CannotRead
 
 SCRUBBED = (
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"),
@@ -150,7 +150,7 @@ class Git:
     def environment(self) -> dict[str, str]:
         """The environment of git. Config goes there, so that no token is ever an argument.
 
-        Raises CannotRead if the config that is there already cannot be read.
+        Raises BadEnvironment if the config that is there already cannot be read.
         """
         environ = {key: value for key, value in self.environ.items() if key not in SCRUBBED}
         start = _config_count(environ)
@@ -164,11 +164,13 @@ class Git:
 
 def _config_count(environ: Mapping[str, str]) -> int:
     count = environ.get("GIT_CONFIG_COUNT", "").strip() or "0"
+    remedy = "unset it, or set it to the number of GIT_CONFIG_KEY_<n> variables"
     if not count.isdecimal():
-        raise CannotRead(
-            f"GIT_CONFIG_COUNT is not a number: {count!r}",
-            "unset it, or set it to the number of GIT_CONFIG_KEY_<n> variables",
-        )
+        raise BadEnvironment(f"GIT_CONFIG_COUNT is not a number: {count!r}", remedy)
+    needed = (f"GIT_CONFIG_{part}_{n}" for n in range(int(count)) for part in ("KEY", "VALUE"))
+    missing = next((name for name in needed if name not in environ), None)
+    if missing:
+        raise BadEnvironment(f"GIT_CONFIG_COUNT is {count}, but there is no {missing}", remedy)
     return int(count)
 
 

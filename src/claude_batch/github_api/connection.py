@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from claude_batch.environment import check_network, check_web_address, github_token
 from claude_batch.errors import CannotPublish
 from claude_batch.github_api.errors import Operation, translate_errors
 from claude_batch.github_api.retry import build_retry
@@ -44,7 +45,7 @@ class RepositoryConnection:
         pause_between_writes: float = 1.0,
         timeout: int = TIMEOUT,
     ) -> None:
-        self._token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN") or ""
+        self._environ = environ
         self._url = (environ.get("GITHUB_API_URL") or DEFAULT_URL).rstrip("/")
         self._name = repository
         self._sleep = sleep
@@ -77,16 +78,19 @@ class RepositoryConnection:
 
     @cached_property
     def _github(self) -> "Github":
-        if not self._token:
+        token = github_token(self._environ)
+        if not token:
             remedy = "set GITHUB_TOKEN, in a workflow with `GITHUB_TOKEN: ${{ github.token }}`"
             raise CannotPublish(NOT_AUTHENTICATED, remedy)
+        check_web_address("GITHUB_API_URL", self._url)
+        check_network(self._environ)
         from github import Auth, Github
 
         # On import it adds a handler that prints each refusal on stderr. Our error says the same.
         logging.getLogger("github").handlers = [logging.NullHandler()]
         count_requests()
         return Github(
-            auth=Auth.Token(self._token),
+            auth=Auth.Token(token),
             base_url=self._url,
             timeout=self._timeout,
             per_page=PAGE_SIZE,
