@@ -11,7 +11,7 @@ from claude_batch.github_api.client import GitHubClient
 from claude_batch.sandbox.http_messages import Fault, HttpRequest
 from claude_batch.tasks.discovery import ChangeFinder, with_fresh_base
 from github_faults import Script, error_body
-from program import ONCE, SUSPICIOUS, Place, open_place
+from program import ONCE, SUSPICIOUS, Place, open_place, pull_event
 from scratch import Work
 from shop import Shop, environ, open_shop
 
@@ -62,6 +62,19 @@ def test_main_merged_into_the_head_is_neither_sent_nor_commented_on(place: Place
     # The configuration is that of the tip as well: `added.py` is left out there.
     plan = place.json("estimate", "--pr", str(number))
     assert plan["tasks"]["planned"] == plan["tasks"]["known"] == 4
+
+
+def test_the_configuration_of_ci_is_that_of_the_tip(place: Place) -> None:
+    number = place.suspicious()
+    shop = place.shop
+    shop.git("checkout", "-q", "main")
+    broken = shop.commit({".claude-batch.toml": "nonsense = 1\n"})
+    shop.commit({".claude-batch.toml": ONCE})
+    shop.git("push", "-q", "origin", "main")
+    payload = pull_event("opened", number, base=broken)
+    payload["pull_request"]["base"]["ref"] = "main"
+    place.run("ci", environ=place.event("pull_request", payload))
+    assert place.created() == 1
 
 
 def shallow_clone(shop: Shop, folder: Path) -> tuple[Repository, GitHubClient]:

@@ -45,6 +45,7 @@ class EventRepository(EventPart):
 class EventBranch(EventPart):
     repo: EventRepository | None  # None: the fork was deleted
     sha: str | None = None
+    ref: str | None = None
 
 
 class EventPullRequest(EventPart):
@@ -69,11 +70,11 @@ class PullRequestEvent(EventPart):
     sender: EventAccount | None = None
 
 
-def base_commit(event: str, payload: Mapping[str, object]) -> str | None:
-    """The base commit of the event's pull request, if it has one. Raises CannotRead."""
+def base_branch(event: str, payload: Mapping[str, object]) -> EventBranch | None:
+    """The base of the event's pull request, if it has one. Raises CannotRead."""
     if event not in PULL_REQUEST_EVENTS:
         return None
-    return _parse(event, payload).pull_request.base.sha
+    return _parse(event, payload).pull_request.base
 
 
 def _parse(event: str, payload: Mapping[str, object]) -> PullRequestEvent:

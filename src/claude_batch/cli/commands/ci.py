@@ -37,7 +37,7 @@ from claude_batch.github_actions.annotations import render_annotations
 from claude_batch.github_actions.events import (
     PullRequestHint,
     SkipEvent,
-    base_commit,
+    base_branch,
     read_event,
 )
 from claude_batch.github_actions.runner import Runner, stop_commands
@@ -78,11 +78,14 @@ def handle_event(repository: Repository, runner: Runner) -> CiResult:
     payload = runner.load_payload()
     label = repository.git.environ.get("CLAUDE_BATCH_LABEL") or LABEL
     # A pull request is reviewed with the configuration of its base: its head is not trusted.
-    base = base_commit(runner.event, payload)
+    base = base_branch(runner.event, payload)
     try:
-        if base is not None:
-            repository.fetch_missing([base])
-        config = load_config(repository, base)
+        # The commit of the event may be older than the branch.
+        tip = repository.remote_tip(base.ref) if base and base.ref else None
+        commit = tip or (base.sha if base else None)
+        if commit is not None:
+            repository.fetch_missing([commit])
+        config = load_config(repository, commit)
     except CannotFetch as error:
         return CiResult(runner.event, warnings=[error])
     return CiRun(repository, config, label, CiResult(runner.event)).run(payload)

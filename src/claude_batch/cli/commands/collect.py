@@ -36,6 +36,7 @@ from claude_batch.ledger.store import Ledger
 from claude_batch.submission.flush import Flusher, FlushOptions, Submission
 from claude_batch.submission.inputs import load_prices, load_submission, new_id
 from claude_batch.submission.scope import Resubmission
+from claude_batch.tasks.discovery import with_fresh_base
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.verify import Verifier
 from claude_batch.waiting.settings import WaitingSettings
@@ -166,6 +167,7 @@ def build_flusher(
     def load(resubmission: Resubmission) -> Submission:
         number = resubmission.plan.pr
         pull = github_client(repository).get_pull_request(number) if number else None
+        pull = with_fresh_base(repository, pull) if pull else None
         own = load_config(repository, pull.base_sha) if pull else config
         run = run_id(repository)
         submission = load_submission(repository, own, resubmission, run, clock.utc_now(), pull)
