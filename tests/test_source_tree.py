@@ -218,7 +218,7 @@ def test_packages_stay_small() -> None:
     """At most twelve files in a package, and seven modules beside the packages."""
     sizes = Counter(path.parent for path in FILES if path.name != "__init__.py")
     # A file for each command; a file for each thing that git is used for.
-    allowed = {"cli/commands": 22, "git": 16, "sandbox/github_server": 12}
+    allowed = {"cli/commands": 25, "ledger": 13, "git": 16, "sandbox/github_server": 12}
     for folder, size in sizes.items():
         name = relative(folder)
         limit = 7 if name == "." else allowed.get(name, 12)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -34,6 +35,9 @@ class EventPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+Part = TypeVar("Part", bound=EventPart)
+
+
 class EventAccount(EventPart):
     login: str
 
@@ -62,6 +66,14 @@ class EventLabel(EventPart):
     name: str
 
 
+class MergeGroup(EventPart):
+    head_sha: str
+
+
+class MergeGroupEvent(EventPart):
+    merge_group: MergeGroup
+
+
 class PullRequestEvent(EventPart):
     action: str
     pull_request: EventPullRequest
@@ -77,9 +89,18 @@ def base_branch(event: str, payload: Mapping[str, object]) -> EventBranch | None
     return _parse(event, payload).pull_request.base
 
 
+def merge_group_head(payload: Mapping[str, object]) -> str:
+    """The head of a group in the merge queue. Raises CannotRead."""
+    return _parse_payload("merge_group", MergeGroupEvent, payload).merge_group.head_sha
+
+
 def _parse(event: str, payload: Mapping[str, object]) -> PullRequestEvent:
+    return _parse_payload(event, PullRequestEvent, payload)
+
+
+def _parse_payload(event: str, model: type[Part], payload: Mapping[str, object]) -> Part:
     try:
-        return PullRequestEvent.model_validate(payload)
+        return model.model_validate(payload)
     except ValidationError as error:
         raise CannotRead(
             f"the payload of the {event} event cannot be used: {first_error(error)}",

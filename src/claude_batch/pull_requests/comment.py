@@ -10,8 +10,9 @@ from claude_batch.markdown import code_block, escape_block, escape_line
 MAX_BODY = 60_000  # GitHub refuses bodies above 65,536 characters
 MAX_SUGGESTION = 16_000
 SUMMARY = "summary"
-KEY = re.compile(r"[0-9a-f]{16}|summary")
-MARKER_LINE = re.compile(r"<!-- claude-batch:(?:finding:([0-9a-f]{16})|(summary)) -->")
+MERGED = "merged"  # the one comment after a merge
+KEY = re.compile(r"[0-9a-f]{16}|summary|merged")
+MARKER_LINE = re.compile(r"<!-- claude-batch:(?:finding:([0-9a-f]{16})|(summary|merged)) -->")
 
 
 def render_comment(placed: PlacedFinding, *, unverified: bool = False) -> str:
@@ -38,10 +39,10 @@ def _render_suggestion(finding: Finding, text: str) -> str:
 
 
 def append_marker(text: str, key: str) -> str:
-    """`text` with the marker of `key`, a fingerprint or SUMMARY. Raises ValueError."""
+    """`text` with the marker of `key`: a fingerprint, SUMMARY or MERGED. Raises ValueError."""
     if not KEY.fullmatch(key):
         raise ValueError(f"not a fingerprint: {key!r}")
-    name = key if key == SUMMARY else f"finding:{key}"
+    name = key if key in (SUMMARY, MERGED) else f"finding:{key}"
     body = f"{text.rstrip()}\n\n<!-- claude-batch:{name} -->"
     if len(body) > MAX_BODY:
         raise ValueError(f"a body of {len(body)} characters")

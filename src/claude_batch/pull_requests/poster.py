@@ -63,6 +63,18 @@ class ReviewPoster:
         )
         self.events.append(event)
 
+    def post_once(self, key: str, body: str) -> None:
+        """Post a comment in the conversation, unless one with its marker stands there already."""
+        number, login = self.pull.number, self.github.get_login()
+        standing = [
+            comment
+            for comment in self.github.list_comments(number)
+            if comment.login == login and read_marker(comment.body) == key
+        ]
+        self._check_lease()
+        comment = standing[0] if standing else self.github.post_comment(number, body)
+        self._record_post("summary", key, comment.id, body)
+
     def post(self, comments: Sequence[NewComment]) -> list[NewComment]:
         """Post comments as reviews of at most thirty. Return the comments that GitHub refused.
 

@@ -20,7 +20,9 @@ from claude_batch.ledger.events import (
 )
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests.comment import MERGED
 from claude_batch.pull_requests.lease import PublishLease
+from claude_batch.pull_requests.merged import find_late_findings, render_late_findings
 from claude_batch.pull_requests.poster import ReviewPoster
 from claude_batch.pull_requests.record import PullRequestRecord
 from claude_batch.pull_requests.review_input import (
@@ -98,6 +100,39 @@ class Publisher:
             return result
         finally:
             # After a failure too: what was posted is recorded, and the next run need not wait.
+            lease.release(events)
+
+    def publish_merged(self, merged: PullRequestState) -> PublishResult:
+        """Post the grave findings that came after the merge, as one comment and once.
+
+        Nothing is posted before every task is finished, so that there is no second comment.
+        """
+        pull, read_at = merged.pull, self.read_at or self.now()
+        state = self.ledger.view()
+        review = self._loader.load(merged, state)
+        result = PublishResult(pull.number, receipt=review.receipt, note=review.note)
+        late = find_late_findings(review.selection, state, pull.number)
+        is_posted = (pull.number, MERGED) in state.posts
+        is_off = not merged.config.comment_limits.merged
+        if is_off or is_posted or not late or review.coverage.pending:
+            seen = self._seen(pull, read_at)
+            self.ledger.transact(lambda state: Write((seen,)))
+            return result
+        stamp = Stamp(self.run, self.repo, self.github.get_clock(self.now))
+        lease = PublishLease(self.ledger, stamp, pull.number)
+        acquired = lease.acquire()
+        if acquired is None:
+            return replace(result, note=f"another run is publishing on pull request {pull.number}")
+        leased_state, until = acquired
+        events: list[Post | FeedbackRecorded | PullRequestSeen] = []
+        poster = ReviewPoster(self.github, pull, stamp, events, until)
+        try:
+            if (pull.number, MERGED) in leased_state.posts:
+                return result
+            poster.post_once(MERGED, render_late_findings(late))
+            events.append(self._seen(pull, read_at))
+            return replace(result, posted=1)
+        finally:
             lease.release(events)
 
     def _seen(self, pull: PullRequest, read_at: datetime) -> PullRequestSeen:

@@ -17,6 +17,8 @@ from claude_batch.pull_requests.comment import MAX_BODY, SUMMARY, read_marker, r
 from claude_batch.pull_requests.selection import Selection
 from claude_batch.pull_requests.summary import FindingOutcome
 
+CHECK = "claude-batch"  # the name of the check run
+
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
@@ -81,7 +83,7 @@ def plan_review(
     failing = _has_failing_finding(selection, deleted, fail_on)
     state = decide_check(coverage, outcome.shown, fails=failing, may_fail=fail_on is not None)
     check = DraftCheck(
-        name="claude-batch",
+        name=CHECK,
         head_sha=coverage.head,
         status=state.status,
         conclusion=state.conclusion,

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests.comment import MERGED
 from claude_batch.pull_requests.news import latest_news
 from claude_batch.pull_requests.publish import is_seen
-from claude_batch.reconcile.coverage import Forks, needs_plan, uncovered_reason
+from claude_batch.reconcile.coverage import HORIZON, Forks, needs_plan, uncovered_reason
 from claude_batch.waiting.current_plans import current_plans
 
 
@@ -38,6 +39,21 @@ def decide(
         tuple(sorted(planned - is_open)),
         uncovered,
     )
+
+
+def due_after_merge(state: LedgerState, now: datetime) -> list[int]:
+    """The merged pull requests that have news since the merge, and no comment on it yet."""
+    news = latest_news(state, now)
+    read_at = {number: seen.at for number, seen in state.seen.items()}
+    return [
+        number
+        for number, closed in sorted(state.closed.items())
+        if closed.merged
+        and now - closed.at < HORIZON
+        and (number, MERGED) not in state.posts
+        and number in news
+        and news[number] > max(closed.at, read_at.get(number, closed.at))
+    ]
 
 
 def due_publications(

@@ -23,21 +23,29 @@ from claude_batch.errors import (
 )
 from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
-from claude_batch.github_api.models import PullRequest
+from claude_batch.github_api.models import DraftCheck, PullRequest
 from claude_batch.jobs.transitions import delete_ended_batches
 from claude_batch.ledger.events import Installed, PullRequestClosed, Stamp
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.publish import Publisher, PublishResult
-from claude_batch.pull_requests.review_input import load_pull_request
+from claude_batch.pull_requests.review_input import PullRequestState, load_pull_request
+from claude_batch.pull_requests.review_plan import CHECK, body_digest
 from claude_batch.reconcile.coverage import skip_reason
-from claude_batch.reconcile.decide import decide, due_publications
+from claude_batch.reconcile.decide import decide, due_after_merge, due_publications
 from claude_batch.submission.flush import Flusher, FlushOptions, FlushResult, Submission
 from claude_batch.submission.inputs import build_planner, load_pull_request_scope, load_submission
 from claude_batch.submission.scope import PlanOptions, Resubmission
 from claude_batch.tasks.discovery import ChangeFinder, with_fresh_base
-from claude_batch.waiting.settings import WaitingSettings
+from claude_batch.waiting.settings import NO_SETTINGS, WaitingSettings
+from claude_batch.waiting.task_states import TaskState, read_plan
 from claude_batch.waiting.unneeded_batches import unneeded_batches
+
+# Of one run. A workflow's token has 1,000 requests an hour for the whole repository (2026-11), and
+# GitHub takes 80 posts a minute.
+MAX_REQUESTS = 200
+MIN_REMAINING = 300
+MAX_PUBLICATIONS = 60  # pull requests
 
 # One of these ends the work on one pull request only, which is tried again by the next run.
 FAILURES = (BadConfig, CannotCollect, CannotFetch, CannotPublish, CannotRead, CannotRecord)
@@ -115,9 +123,26 @@ class Reconciler:
         with self._failures(result):
             delete_ended_batches(self.ledger, self.anthropic, self.stamp)
         state = self.ledger.view()
-        for pull in due_publications(state, pulls, self.stamp.now()):
-            self._publish(pull, result)
+        waiting = due_publications(state, pulls, self.stamp.now())
+        while waiting and self._may_go_on(result):
+            self._publish(waiting.pop(0), result)
+        if waiting:
+            numbers = ", ".join(str(pull.number) for pull in waiting)
+            result.notes.append(f"the next run publishes on pull requests {numbers}")
+        for number in due_after_merge(state, self.stamp.now()):
+            if self._may_go_on(result):
+                with self._failures(result):
+                    self._publish(self.github.get_pull_request(number), result)
         return result
+
+    def _may_go_on(self, result: ReconcileResult) -> bool:
+        """False: the rest waits, because the token is shared with the user's own workflows."""
+        remaining = self.github.remaining
+        return (
+            self.github.requests_made < MAX_REQUESTS
+            and (remaining is None or remaining >= MIN_REMAINING)
+            and len(result.publications) < MAX_PUBLICATIONS
+        )
 
     @contextmanager
     def _failures(self, result: ReconcileResult) -> Iterator[None]:
@@ -146,6 +171,24 @@ class Reconciler:
             return Write((event,)) if plan and not is_recorded else Write()
 
         self.ledger.transact(decide_end)
+        self._end_check(pull.number, "Closed before review")
+
+    def _end_check(self, number: int, title: str) -> None:
+        """Let the check run of a head end that nothing more is done for, if it is unfinished."""
+        state = self.ledger.view()
+        posted = state.posts.get((number, "check"))
+        plans = [plan for plan in state.plans if plan.pr == number and posted]
+        plan = next((plan for plan in reversed(plans) if posted and plan.head == posted.head), None)
+        if plan is None or posted is None:
+            return
+        readings = read_plan(state, plan, NO_SETTINGS, self.stamp.now()).values()
+        if all(reading.state is TaskState.ANSWERED for reading in readings):
+            return
+        check = DraftCheck(CHECK, posted.head, "neutral", title, "Nothing more is done here.")
+        post = posted.model_copy(update={"at": self.stamp.now(), "sha": body_digest(check)})
+        if post.sha != posted.sha:
+            self.github.write_check_run(check)
+            self.ledger.transact(lambda state: Write((post,)))
 
     def _cancel_unneeded(self, result: ReconcileResult) -> None:
         """Cancel the batches of superseded heads and closed pull requests, if no other plan needs
@@ -165,6 +208,9 @@ class Reconciler:
     # Plans
 
     def _plan(self, pull: PullRequest, lane: Lane | None = None) -> Submission:
+        posted = self.ledger.view().posts.get((pull.number, "check"))
+        if posted and posted.head != pull.head_sha:
+            self._end_check(pull.number, f"Superseded by {pull.head_sha[:7]}")
         pull = with_fresh_base(self.repository, pull)
         comparison = ChangeFinder(self.repository).compare_pull(self.github, pull)
         config = self.load_config(pull.base_sha)
@@ -210,6 +256,8 @@ class Reconciler:
             read_at=self.started_at,
         )
         try:
+            if pull.merged:
+                return publisher.publish_merged(self._load_merged(pull))
             if pull.state != "open":
                 return publisher.close(pull)
             pull = with_fresh_base(self.repository, pull)
@@ -220,3 +268,28 @@ class Reconciler:
             return publisher.publish(current, dry_run=dry_run)
         except FAILURES as error:
             return PublishResult(pull.number, note=error.problem, error=error)
+
+    def _load_merged(self, pull: PullRequest) -> PullRequestState:
+        """A merged pull request by its latest plan: its branch has no difference any more."""
+        state = self.ledger.view()
+        plan = state.latest_plan(pull.number)
+        base, head = (plan.base, plan.head) if plan else (None, None)
+        if plan is None or base is None or head is None:
+            raise CannotRead(
+                f"nothing was submitted for pull request {pull.number}",
+                "see `claude-batch list` for what was",
+            )
+        comparison = self.repository.compare_commits(base, head, plan.label, merge_base=base)
+        config = self.load_config(pull.base_sha)
+        return load_pull_request(self.repository, pull, comparison, state, config)
+
+    def pass_merge_group(self, head: str) -> None:
+        """Complete the check of a group in the merge queue at once, and ask nothing."""
+        check = DraftCheck(
+            name=CHECK,
+            head_sha=head,
+            conclusion="neutral",
+            title="Not reviewed again in the merge queue",
+            summary="Each pull request of the group has its own check run.",
+        )
+        self.github.write_check_run(check)

@@ -94,12 +94,15 @@ def recent_findings(
 def due_findings(
     state: LedgerState, now: datetime
 ) -> dict[str, tuple[RequestRecorded, AnswerRecorded]]:
-    """The recent findings without a second look, of pull requests that are not closed."""
+    """The recent findings without a second look, but for closed pull requests.
+
+    Those of a merged one count: they may come as a comment after the merge.
+    """
     known = status_by_finding(state)
     return {
         finding: (request, answer)
         for finding, (request, answer) in recent_findings(state, now).items()
-        if finding not in known and request.pr not in state.closed
+        if finding not in known and _may_be_posted(state, request.pr)
     }
 
 
@@ -120,3 +123,11 @@ def load_verification_state(
             case _:
                 unverified.add(finding.id)
     return VerificationState(frozenset(refuted), frozenset(waiting), frozenset(unverified))
+
+
+def _may_be_posted(state: LedgerState, pr: int | None) -> bool:
+    closed = state.closed.get(pr) if pr is not None else None
+    if pr is None or closed is None or closed.merged:
+        return True
+    plan = state.latest_plan(pr)
+    return plan is not None and plan.at > closed.at  # it was reopened

@@ -1,8 +1,10 @@
 """Open batches that may be cancelled, and ended ones that may be deleted at the API."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from claude_batch.ledger.batch_record import BatchRecord
+from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import current_plans
@@ -11,10 +13,13 @@ from claude_batch.waiting.task_states import TaskState, read_plan
 
 
 def unneeded_batches(state: LedgerState, now: datetime) -> list[BatchRecord]:
-    """Open batches without a task that a current plan still waits for. Oldest first."""
+    """Open batches without a task that a current plan still waits for. Oldest first.
+
+    What is in flight for a merged pull request stays: its answers come after the merge.
+    """
     needed = {
         task
-        for plan in current_plans(state, now)
+        for plan in (*current_plans(state, now), *_merged_plans(state))
         for task, reading in read_plan(state, plan, NO_SETTINGS, now).items()
         if reading.state is TaskState.IN_FLIGHT
     }
@@ -25,6 +30,13 @@ def unneeded_batches(state: LedgerState, now: datetime) -> list[BatchRecord]:
         and not record.statuses & {"canceling", "ended"}
         and needed.isdisjoint(unanswered_tasks(record))
     ]
+
+
+def _merged_plans(state: LedgerState) -> Iterator[Plan]:
+    for number, closed in state.closed.items():
+        plan = state.latest_plan(number)
+        if closed.merged and plan is not None:
+            yield plan
 
 
 def unanswered_tasks(record: BatchRecord) -> set[TaskId]:

@@ -38,6 +38,7 @@ from claude_batch.github_actions.events import (
     PullRequestHint,
     SkipEvent,
     base_branch,
+    merge_group_head,
     read_event,
 )
 from claude_batch.github_actions.runner import Runner, stop_commands
@@ -122,6 +123,9 @@ class CiRun:
                     folded = self.compact()
                     if folded:
                         self.result.notes.append(f"{folded:,} old files of the ledger were folded")
+            case "merge_group":
+                with self.outages_as_warnings():
+                    self.reconciler.pass_merge_group(merge_group_head(payload))
             case "push":
                 with self.outages_as_warnings():
                     self.result.collection = self.collect()
