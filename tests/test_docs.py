@@ -122,11 +122,10 @@ def exit_codes() -> Iterator[int]:
         one = classes.pop()
         yield one.exit_code
         classes += one.__subclasses__()
-    front = [
-        path.read_text() for path in [SRC / "cli/main.py", *(SRC / "cli/commands").glob("*.py")]
-    ]
+    files = [SRC / "cli/main.py", SRC / "jobs/wait.py", *(SRC / "cli/commands").glob("*.py")]
+    front = [path.read_text() for path in files]
     by_hand = re.findall(
-        r"\b(?:_print_error\(.*, |typer\.Exit\(|INTERRUPTED = )(\d+)\b", "".join(front)
+        r"\b(?:_print_error\(.*, |typer\.Exit\(|INTERRUPTED = |DEADLINE = )(\d+)\b", "".join(front)
     )
     yield from map(int, by_hand)
 

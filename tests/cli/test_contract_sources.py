@@ -159,7 +159,8 @@ def test_what_the_hook_noted(tmp_path):
         assert done.json()["tasks"] == {"planned": 2, "known": 0, "new": 2, "waiting": 0}
         waiting = spool.entries()[-1].tree[:12]
         assert f"note: tree {waiting} is not committed yet; it stays in the queue" in done.err
-        assert f"note: tree {GONE[:12]} is on no branch any more and is not sent" in done.err
+        assert f"note: tree {GONE[:12]} was recorded on " in done.err
+        assert "and is on no branch; it is not sent" in done.err
         assert [note.tree[:12] for note in spool.entries()] == [waiting]
         assert place.created() == 1
 

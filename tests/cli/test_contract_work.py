@@ -184,7 +184,7 @@ def test_cancel_retry_and_reanswer(tmp_path):
         assert told["answers"]["errored"] == 1
         assert told["receipt"]["usd"] == 0
         assert counts() == (0, 1)
-        assert place.json(*source)["tasks"] == {"planned": 1, "known": 1, "new": 0, "waiting": 0}
+        assert place.json(*source)["tasks"] == {"planned": 1, "known": 0, "new": 0, "waiting": 0}
 
         day.gloomy = False
         [task] = place.json("retry")["items"]

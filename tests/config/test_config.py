@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 from decimal import Decimal
 from importlib import resources
 from typing import Any
@@ -16,6 +17,7 @@ from claude_batch.config.loader import (
 )
 from claude_batch.config.model import (
     Budget,
+    CommentLimits,
     Config,
     ConfigTable,
     CustomRates,
@@ -25,6 +27,7 @@ from claude_batch.config.model import (
 )
 from claude_batch.errors import BadConfig, BadUsage
 from claude_batch.findings.finding import Severity
+from claude_batch.waiting.settings import FlushThresholds, WaitingSettings
 
 OWN = ".claude-batch.toml"
 PROJECT = "pyproject.toml"
@@ -391,6 +394,55 @@ def test_a_bad_flag_is_bad_usage(said: dict[str, object], problem: str) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "problem", "remedy"),
+    [
+        (
+            'lane = "nwo"',
+            "`lane` is \"nwo\", but it must be 'batch', 'now', 'auto' or 'later'",
+            'did you mean "now"?',
+        ),
+        ('lane.defualt = "now"', "unknown key `lane.defualt`", "did you mean `lane.default`?"),
+        (
+            'lane.flush_age = "soon"',
+            '`lane.flush_age` is "soon", but it must be a duration such as "30m", "12h" or "2d"',
+            "correct it",
+        ),
+        (
+            "max_comments.merged = 2",
+            "`max_comments.merged` is 2, but it must be less than or equal to 1",
+            "correct it",
+        ),
+    ],
+)
+def test_a_wrong_table_of_a_lane_or_of_comments(text: str, problem: str, remedy: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse_config(OWN, text.encode())
+    assert caught.value.problem.removeprefix(f"{OWN}: ").startswith(problem)
+    assert caught.value.remedy == remedy
+
+
+def test_a_lane_is_a_word_or_a_table() -> None:
+    config = parse_config(OWN, b"lane = {default = 'later', flush_age = '12h', flush_count = 9}")
+    assert (config.plan_lane, config.batch_lane) == ("later", "batch")
+    assert WaitingSettings.from_config(config).thresholds == FlushThresholds(
+        count=9, age=timedelta(hours=12)
+    )
+    assert override_config(config, lane="now").plan_lane == "now"
+    assert parse_config(OWN, b"lane = 'auto'").batch_lane == "batch"
+    assert parse_config(OWN, b"lane = 'now'").batch_lane == "now"
+    assert WaitingSettings.from_config(Config()).thresholds == FlushThresholds()
+
+
+def test_comments_are_a_number_or_a_table() -> None:
+    config = parse_config(OWN, b"max_comments = {open = 3, merged = 0}")
+    assert (config.comment_limits.open, config.comment_limits.merged) == (3, 0)
+    assert override_config(config, max_comments="7").comment_limits == CommentLimits(
+        open=7, merged=0
+    )
+    assert Config(max_comments=2).comment_limits == CommentLimits(open=2, merged=1)
+
+
 def test_the_shipped_schema_is_current() -> None:
     shipped = resources.files("claude_batch").joinpath("config", "schema.json").read_text("utf-8")
     assert shipped == render_schema(), "write render_schema() to config/schema.json"
@@ -407,6 +459,7 @@ def test_the_schema_accepts_what_the_parser_accepts() -> None:
         "rules": [{"instruction": "x"}],
         "state": {"branch": "b"},
         "exclude": ["x"],
+        "lane": {"default": "later", "flush_count": 20, "flush_age": "12h"},
     }
     checker = jsonschema.Draft202012Validator(build_schema())
     checker.check_schema(build_schema())
@@ -417,6 +470,9 @@ def test_the_schema_accepts_what_the_parser_accepts() -> None:
         {"max_comments": 31},
         {"budget": {"day": "5"}},
         {"kinds": []},
+        {"lane": "soon"},
+        {"lane": {"flush_age": "soon"}},
+        {"max_comments": {"merged": 2}},
     ):
         assert not checker.is_valid(wrong), wrong
 
@@ -425,7 +481,10 @@ def test_the_schema_has_a_description_and_a_default_in_toml_for_each_key() -> No
     made = build_schema()
     tables = [
         made,
-        *(made["$defs"][name] for name in ("Budget", "PathRule", "LedgerConfig", "OwnKind")),
+        *(
+            made["$defs"][name]
+            for name in ("Budget", "PathRule", "LedgerConfig", "OwnKind", "LaneTable")
+        ),
     ]
     for table in tables:
         for key, spot in table["properties"].items():

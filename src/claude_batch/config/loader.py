@@ -130,7 +130,7 @@ def _as_toml(node: Any) -> Any:
         return {"const": False}
     if not isinstance(node, dict):
         return node
-    schema = {key: _as_toml(value) for key, value in node.items() if key != "title"}
+    schema = {key: _key_as_toml(key, value) for key, value in node.items() if key != "title"}
     match schema:
         case {"default": dict()}:
             del schema["default"]
@@ -143,3 +143,10 @@ def _as_toml(node: Any) -> Any:
         case _:
             pass
     return schema
+
+
+def _key_as_toml(key: str, value: Any) -> Any:
+    if key != "properties":
+        return _as_toml(value)
+    # Not as a schema of its own: a key of a table may be called `default`.
+    return {name: _as_toml(spot) for name, spot in value.items()}

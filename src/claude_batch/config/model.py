@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from claude_batch.config.duration import DURATION_PATTERN
+from claude_batch.config.duration import DURATION_PATTERN, parse_duration
 from claude_batch.findings.finding import Severity
 
 BuiltInKind = Literal["review", "refactor", "security", "docs", "tests"]
@@ -173,6 +173,19 @@ def _check_kinds(kinds: tuple[str | OwnKind, ...]) -> tuple[str | OwnKind, ...]:
     return kinds
 
 
+def _check_duration(text: str) -> str:
+    if parse_duration(text) is None:
+        raise ValueError('must be a duration such as "30m", "12h" or "2d"')
+    return text
+
+
+Duration = Annotated[
+    str,
+    AfterValidator(_check_duration),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
+]
+
+
 class LaneTable(ConfigTable):
     """The lane, and when the tasks of lane `later` are sent without a `flush`."""
 
@@ -183,10 +196,9 @@ class LaneTable(ConfigTable):
     flush_bytes: Annotated[Annotated[int, Field(ge=1, strict=True)] | None, OFF] = Field(
         None, description="Send them when their changes have so many bytes."
     )
-    flush_age: Annotated[
-        Annotated[str, Field(pattern=DURATION_PATTERN)] | None,
-        OFF,
-    ] = Field(None, description="Send them when the oldest is so old: 30m, 12h or 2d.")
+    flush_age: Annotated[Duration | None, OFF] = Field(
+        None, description="Send them when the oldest is so old: 30m, 12h or 2d."
+    )
 
 
 class CommentLimits(ConfigTable):

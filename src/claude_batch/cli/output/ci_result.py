@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from claude_batch.batches.batching import SentBatch
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli.output.collect_result import collect_document, collect_text
 from claude_batch.cli.output.flush_result import flush_document, flush_text
 from claude_batch.cli.output.json_writer import Json, select
 from claude_batch.cli.output.publish_result import publish_document, publish_text
+from claude_batch.cli.output.text import format_time
 from claude_batch.costs.estimates import sum_estimates
 from claude_batch.diff.model import SkippedFile
 from claude_batch.errors import ClaudeBatchError
@@ -75,6 +77,7 @@ def action_outputs(result: CiResult) -> dict[str, str]:
 def step_summary(result: CiResult) -> str:
     """The Markdown of the step summary."""
     parts = ["## claude-batch", *map(_part_summary, result.flush.parts)]
+    parts += [_batch_summary(batch) for batch in result.flush.sent if batch.id]
     if result.collection:
         parts.append(_code_block(collect_text(result.collection)))
     if result.publications:
@@ -96,6 +99,14 @@ def _part_summary(part: SubmissionPlan) -> str:
         left_out=[SkippedFile(file.path, file.reason) for file in part.plan.left_out],
         estimate=sum_estimates(part.estimates) if part.estimates else None,
         steps=part.ladder_steps,
+    )
+
+
+def _batch_summary(batch: SentBatch) -> str:
+    until = f" ends or expires by {format_time(batch.expires_at)}" if batch.expires_at else ""
+    return (
+        f"Batch {batch.id}{until}; most end within an hour. The first collecting run after that "
+        f"posts the findings. `claude-batch cancel {batch.id}` cancels it."
     )
 
 
