@@ -30,6 +30,8 @@ def test_the_scope_is_of_the_address_the_workspace_and_the_key(change: dict[str,
     mine = {"ANTHROPIC_API_KEY": "a"}
     same = {"ANTHROPIC_API_KEY": " a\n", "ANTHROPIC_BASE_URL": "https://api.anthropic.com/"}
     assert key_scope(mine) == key_scope(same)
+    local = [{"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}/v1"} for port in (4000, 4001)]
+    assert key_scope(mine | local[0]) == key_scope(mine | local[1]) != key_scope(mine)
     assert key_scope(mine) != key_scope(mine | change)
     assert len(key_scope(mine)) == 16
     assert int(key_scope(mine), 16)

@@ -1,6 +1,7 @@
 """The client of the Anthropic SDK, with the credentials and the address of the environment."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from anthropic import Anthropic, WorkloadIdentityCredentials
 
 OFFICIAL = "https://api.anthropic.com"
+LOOPBACK = re.compile(r"^(https?://(?:localhost|127\.0\.0\.1|\[::1\])):\d+(?=/|$)")
 CONNECT_TIMEOUT = 10.0  # seconds
 IDENTITY, IDENTITY_FILE = "ANTHROPIC_IDENTITY_TOKEN", "ANTHROPIC_IDENTITY_TOKEN_FILE"
 FEDERATION_RULE, ORGANIZATION = "ANTHROPIC_FEDERATION_RULE_ID", "ANTHROPIC_ORGANIZATION_ID"
@@ -56,6 +58,8 @@ def key_scope(environ: Mapping[str, str]) -> str:
     Nobody else can see or cancel such a batch. The digits do not reveal the key.
     """
     base = environ.get("ANTHROPIC_BASE_URL", "").strip().rstrip("/") or OFFICIAL
+    # A gateway on this machine may have another port the next time.
+    base = LOOPBACK.sub(r"\1", base)
     names = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", FEDERATION_RULE]
     used = next((name for name in names if environ.get(name, "").strip()), "")
     parts = (base, environ.get("ANTHROPIC_WORKSPACE_ID", "").strip(), used, environ.get(used, ""))
