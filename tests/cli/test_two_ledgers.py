@@ -108,6 +108,26 @@ def test_what_is_in_flight_stays_there_until_it_is_answered(tmp_path):
         assert place.created() == 1
 
 
+def test_submit_waits_for_what_is_in_flight_in_the_other_ledger(tmp_path):
+    with open_place(tmp_path, config=ONCE) as place:
+        commit_on_a_branch(place, "run.py")
+        place.run("submit", "--range", "main..hooked")
+        done = place.json("submit", "--pr", open_pull(place), "--wait")
+        assert (done["tasks"]["new"], done["collect"]["answers"]["succeeded"]) == (0, 1)
+        assert place.json("publish", "--pr", "1")["posted"] > 0
+        assert place.created() == 1
+
+
+def test_all_open_pull_requests_take_over_local_answers(tmp_path):
+    with open_place(tmp_path, config=ONCE) as place:
+        commit_on_a_branch(place, "run.py")
+        review_on_the_laptop(place, "--range", "main..hooked")
+        open_pull(place)
+        assert place.json("submit", "--all-open", "--yes")["tasks"]["sent"] == 0
+        assert place.json("publish", "--pr", "1")["posted"] > 0
+        assert place.created() == 1
+
+
 def test_a_crash_after_the_copy_loses_and_doubles_nothing(tmp_path):
     with open_place(tmp_path, config=ONCE) as place:
         commit_on_a_branch(place, "run.py")

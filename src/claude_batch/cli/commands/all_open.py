@@ -4,7 +4,13 @@ import typer
 
 from claude_batch.cli.commands.collect import build_flusher
 from claude_batch.cli.configuration import load_config
-from claude_batch.cli.connections import anthropic_client, github_client, open_shared_ledger
+from claude_batch.cli.connections import (
+    anthropic_client,
+    ci_runner,
+    github_client,
+    open_local_answers,
+    open_shared_ledger,
+)
 from claude_batch.cli.options import is_terminal, print_result, print_status
 from claude_batch.cli.output.flush_result import find_refusal, flush_document, flush_text
 from claude_batch.cli.source_options import SourceOptions, choose_ledger, prepare_pull_request
@@ -47,6 +53,8 @@ def submit(options: SourceOptions) -> None:
     )
     # Only these: other waiting tasks are left to `flush`.
     sent = flusher.flush(FlushOptions(max_tasks=0), submissions)
+    if not ci_runner(options.repository):
+        open_local_answers(options.repository, config, ledger).take_over_for_open_pull_requests()
     result = FlushResult(sent.parts, sent.sent, (*problems, *sent.problems))
     print_result(result, flush_document, flush_text, options.output_format)
     refusal = find_refusal(result)

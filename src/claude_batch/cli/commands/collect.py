@@ -105,9 +105,13 @@ def run(
     wait: bool = False,
     submit: bool = True,
     resubmit: bool = True,
+    tasks: AbstractSet[TaskId] | None = None,
     limits: WaitLimits = UNLIMITED,
 ) -> CollectResult:
-    """Collect in each ledger; the shared one comes last and takes over local answers."""
+    """Collect in each ledger; the shared one comes last and takes over local answers.
+
+    `tasks`: wait for these only.
+    """
     results: list[CollectResult] = []
     local: Ledger | None = None
     for ledger in ledgers:
@@ -120,6 +124,7 @@ def run(
                 wait=wait,
                 submit=submit,
                 resubmit=resubmit,
+                tasks=tasks,
                 limits=limits,
             )
         )
@@ -138,7 +143,7 @@ def collect_ledger(
     tasks: AbstractSet[TaskId] | None = None,
     limits: WaitLimits = UNLIMITED,
 ) -> CollectResult:
-    """Collect, then send retries and second looks. `tasks`: wait for these only."""
+    """Collect, then send retries and second looks."""
     anthropic, prices, run = anthropic_client(repository), load_prices(config), run_id(repository)
     keep_findings = config.retention == "answers"
     collector = Collector(ledger, anthropic, prices, run, clock.utc_now, keep_findings)

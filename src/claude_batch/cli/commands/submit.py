@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 
 from claude_batch.batches.collect_result import CollectResult
 from claude_batch.cli import clock
-from claude_batch.cli.commands import all_open
-from claude_batch.cli.commands.collect import collect_ledger
-from claude_batch.cli.connections import anthropic_client
+from claude_batch.cli.commands import all_open, collect
+from claude_batch.cli.connections import anthropic_client, open_local_ledger
 from claude_batch.cli.options import (
     command_app,
     confirm_price,
@@ -102,8 +101,11 @@ class Sender:
         planner = replace(self.prepared.planner, waits_for_primers=True)
         client = anthropic_client(self.repository)
         result = self._send(planner, PrimerWait(client, clock.utc_now, clock.sleep, print_status))
+        ledgers = [self.ledger]
+        if self.ledger.remote and self.scope.known_elsewhere:
+            ledgers.insert(0, open_local_ledger(self.repository))  # they may be in flight there
         config, tasks = self.prepared.config, {task.id for task in self.scope.tasks}
-        return result, collect_ledger(self.repository, config, self.ledger, wait=True, tasks=tasks)
+        return result, collect.run(self.repository, config, ledgers, wait=True, tasks=tasks)
 
     def _send(self, planner: SubmissionPlanner, primer_wait: PrimerWait | None) -> SubmitResult:
         result = submission.submit(
