@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 from unittest.mock import patch
 
-from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.cli import clock
 from claude_batch.cli.commands import collect as collect
 from claude_batch.cli.commands import publish as publish
@@ -65,9 +64,7 @@ def hurried(seconds: float) -> None:
 def work(job: Job) -> None:
     with job.said.open("ab") as said:
         os.dup2(said.fileno(), 2)
-    # Each job has a gate of its own before the server, and so another base URL. It is one key.
-    one_scope = patch.object(AnthropicClient, "key_scope", property(lambda client: "c" * 16))
-    with one_scope, patch.multiple(clock, utc_now=job.now, sleep=hurried):
+    with patch.multiple(clock, utc_now=job.now, sleep=hurried):
         for verb in job.verbs:
             run(verb, open_repository(job.folder, job.environ), job.pull)
 
