@@ -52,8 +52,8 @@ COLLECT = Step(("collect",), TAKES)
 PUBLISH = Step(("publish",))
 WAYS = {
     "submit": Way((SUBMIT,)),
-    "collect, and send second looks": Way((SUBMIT, COLLECT), config=TWICE),
-    "collect second looks": Way((SUBMIT, COLLECT, COLLECT), config=TWICE),
+    "collect, and send second looks": Way((SUBMIT, COLLECT), config=TWICE, faults=now_faults),
+    "collect second looks": Way((SUBMIT, COLLECT, COLLECT), config=TWICE, faults=now_faults),
     "publish": Way((SUBMIT, COLLECT, PUBLISH)),
     "collect what was sent and not recorded": Way(
         (Step(("submit",), killed=CREATE), Step(("collect",), LEASE_ENDS))

@@ -62,9 +62,11 @@ def test_after_six_hours_nothing_is_due() -> None:
     assert due_findings(LedgerState.from_events(SAID), LATE) == {}
 
 
-def test_nobody_looks_again_on_a_closed_pull_request() -> None:
-    closed = PullRequestClosed(at=at(11), run="r", repo="octo/demo", pr=7, merged=True)
-    assert due_findings(LedgerState.from_events([*SAID, closed]), SOON) == {}
+@pytest.mark.parametrize("merged", [True, False])
+def test_nothing_is_due_on_a_closed_pull_request_unless_it_was_merged(merged: bool) -> None:
+    closed = PullRequestClosed(at=at(11), run="r", repo="octo/demo", pr=7, merged=merged)
+    due = due_findings(LedgerState.from_events([*SAID, closed]), SOON)
+    assert bool(due) == merged, "after a merge there is one comment with grave findings"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,6 @@
 """Two findings, a second look at both: what is refuted is never said."""
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,86 +12,26 @@ from claude_batch.batches.collect_result import CollectResult
 from claude_batch.config.model import Budget, Config
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.store import Write
-from claude_batch.pull_requests.outcomes import list_findings
-from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
-from claude_batch.sandbox.http_messages import Fault, fail_calls
+from claude_batch.sandbox.http_messages import (
+    Fault,
+    fail_calls,
+)
 from claude_batch.verification.verify import Verifier
 from program import open_place
-from rig import PRICES, PullRig, content, find, open_pull, open_rig
-from shop import environ, open_shop
-
-TEN, EXTRA, ADDED = "line_10 = 'ten'", "extra_a = 1", "b = 2"
-CLAIM = re.compile(r'<claim id="(\w+)"[^\n]*\n> ([^\n]*)')
-CREATE = "/v1/messages/batches"
-
-
-@dataclass
-class Judge:
-    """Finds fault with `lines`; of these claims it then refutes those about `wrong`."""
-
-    lines: tuple[str, ...]
-    wrong: tuple[str, ...] = ()
-    grave: bool = True
-    says: Callable[[str], str] | None = None  # instead of verdicts
-    seen: list[str] = field(default_factory=list)
-
-    def __call__(self, params: Mapping[str, object]) -> ModelReply:
-        if params["model"] != "claude-haiku-5-5":
-            return find(*self.lines, severity="high" if self.grave else "medium")(params)
-        shown = content(params)
-        self.seen.append(shown)
-        if self.says:
-            return ModelReply(self.says(shown))
-        rows = [
-            {
-                "claim": claim,
-                "reason": "It shows.",
-                "verdict": "refuted" if title.removeprefix("About ") in self.wrong else "holds",
-            }
-            for claim, title in CLAIM.findall(shown)
-        ]
-        return ModelReply(json.dumps({"verdicts": rows}))
-
-
-Open = Callable[..., AbstractContextManager[PullRig]]
-
-
-@pytest.fixture
-def shop_open(tmp_path: Path) -> Open:
-    @contextmanager
-    def opened(judge: Judge, config: Config | None = None, **rig: object) -> Iterator[PullRig]:
-        with open_shop(tmp_path) as shop, open_rig(shop.work, reviewer=judge, **rig) as made:  # type: ignore[arg-type]
-            made.config = config or Config()
-            pull = open_pull(made, shop)
-            pull.looks_again = True
-            yield pull
-
-    return opened
-
-
-def follow(pull: PullRig) -> CollectResult:
-    rig = pull.rig
-    repository = Repository.open(pull.shop.work, environ())
-    return Verifier(
-        rig.ledger, rig.claude, repository, rig.config, PRICES, rig.run, rig.clock, rig.new_id
-    ).send()
-
-
-def answered(pull: PullRig) -> PullRig:
-    pull.submit()
-    pull.rig.collect()
-    return pull
-
-
-def looked(pull: PullRig) -> PullRig:
-    answered(pull)
-    follow(pull)
-    pull.rig.collect()
-    return pull
-
-
-def outcomes(pull: PullRig) -> dict[str, str]:
-    return {row.finding.title: row.outcome for row in list_findings([pull.rig.ledger])}
+from rig import PRICES
+from second_looks import (
+    ADDED,
+    CREATE,
+    TEN,
+    Judge,
+    Open,
+    answered,
+    batches_only,
+    follow,
+    looked,
+    outcomes,
+)
+from shop import environ
 
 
 def test_no_second_look_while_a_payment_may_be_unreadable(shop_open: Open) -> None:
@@ -113,7 +49,7 @@ def test_no_second_look_while_a_payment_may_be_unreadable(shop_open: Open) -> No
 
 def test_two_findings_one_of_them_wrong(shop_open: Open) -> None:
     judge = Judge((TEN, ADDED), wrong=(ADDED,))
-    with shop_open(judge) as pull:
+    with shop_open(judge, faults=batches_only()) as pull:
         answered(pull)
 
         # The answers are there; nobody has looked again, so nothing is said yet.
@@ -210,7 +146,7 @@ def test_without_money_it_waits_six_hours_and_is_said_unverified(shop_open: Open
 
 
 def test_a_look_that_comes_late_takes_the_mark_away(shop_open: Open) -> None:
-    with shop_open(Judge((TEN,)), seconds=7 * 3600.0) as pull:
+    with shop_open(Judge((TEN,)), seconds=7 * 3600.0, faults=batches_only()) as pull:
         pull.submit()
         pull.rig.clock.forward(hours=8)
         pull.rig.collect()
@@ -226,7 +162,7 @@ def test_a_look_that_comes_late_takes_the_mark_away(shop_open: Open) -> None:
 
 
 def test_a_crash_after_the_intent_sends_nothing_twice(shop_open: Open) -> None:
-    lost = fail_calls("POST", CREATE, None, Fault(after=True))
+    lost = batches_only(fail_calls("POST", CREATE, None, Fault(after=True)))
     with shop_open(Judge((TEN,)), faults=lost) as pull:
         answered(pull)
         followed = follow(pull)
@@ -241,7 +177,8 @@ def test_a_crash_after_the_intent_sends_nothing_twice(shop_open: Open) -> None:
 
 
 def test_what_was_refused_is_sent_by_the_next_run(shop_open: Open) -> None:
-    faults = fail_calls("POST", CREATE, None, Fault(400, "invalid_request_error"))
+    refused = fail_calls("POST", CREATE, None, Fault(400, "invalid_request_error"))
+    faults = batches_only(refused)
     with shop_open(Judge((TEN,)), faults=faults) as pull:
         answered(pull)
         assert follow(pull).notes
@@ -282,6 +219,7 @@ def test_ids_alone_in_the_ledger_are_enough(shop_open: Open) -> None:
 
 def test_by_the_program_it_can_be_forbidden_and_is_reported(tmp_path: Path) -> None:
     with open_place(tmp_path) as place:
+        place.batches.faults = batches_only()
         place.run("submit", "--pr", str(place.suspicious()))
         assert place.json("collect", "--no-submit")["submitted"] == []
         assert place.created() == 1

@@ -105,9 +105,9 @@ class AnthropicClient:
             )
         return _parse_accepted(self._send(BATCHES, payload, self._timeout), RemoteBatch)
 
-    def create_message(self, params: bytes) -> bytes:
+    def create_message(self, params: bytes, timeout: float | None = None) -> bytes:
         """Return the answer to one request as JSON. No retries; raises like `create_batch`."""
-        message = self._send("/v1/messages", params, self._answer_timeout)
+        message = self._send("/v1/messages", params, timeout or self._answer_timeout)
         _parse_accepted(message, MessageResponse)
         return message
 

@@ -9,7 +9,7 @@ from claude_batch.anthropic_api.results import Outcome
 from claude_batch.batches.batching import custom_id
 from claude_batch.findings.finding import Finding, Severity, compute_finding_id
 from claude_batch.ledger.batch_record import RequestRecord
-from claude_batch.ledger.events import AnswerRecorded, RequestRecorded
+from claude_batch.ledger.events import AnswerRecorded, RequestRecorded, is_lost
 from claude_batch.ledger.view import LedgerState
 
 # Counted from the answer that holds the finding. Publishing waits no longer for a second look, so
@@ -54,10 +54,13 @@ def is_postable(finding: Finding) -> bool:
 def status_by_finding(state: LedgerState) -> dict[str, VerificationStatus]:
     """Map finding ids to the status of their second look; findings without one are absent."""
     statuses: dict[str, VerificationStatus] = {}
+    lost: set[str] = set()
     for request in state.requests:
         for finding in request.request.about if request.request.purpose == "verify" else ():
             status = _status(request, finding)
-            if status:
+            if request.answer and is_lost(request.answer) and finding not in lost:
+                lost.add(finding)  # it may have been paid for, and is repeated once
+            elif status:
                 statuses[finding] = max(status, statuses.get(finding, status), key=PRECEDENCE.index)
     return statuses
 

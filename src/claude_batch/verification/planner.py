@@ -20,8 +20,13 @@ from claude_batch.errors import BudgetExceeded
 from claude_batch.ledger.events import Estimate, IntentId, RequestRecorded, Stamp
 from claude_batch.ledger.store import Write
 from claude_batch.ledger.view import LedgerState
+from claude_batch.verification.immediate import MAX_AT_ONCE
 from claude_batch.verification.outcomes import due_findings
 from claude_batch.verification.requests import Claim, VerificationRequest, build_requests
+
+# How much more lane now may cost than a batch, in dollars.
+MAX_EXTRA_OF_PULL_REQUEST = Decimal("0.05")
+MAX_EXTRA_OF_RUN = Decimal("0.50")
 
 
 @dataclass(frozen=True)
@@ -45,30 +50,35 @@ class VerificationPlanner:
     new_id: Callable[[], str]  # 16 random hex digits
     key_scope: str | None = None  # of the client that sends the batches
 
-    def plan(self, state: LedgerState, claims: Iterable[Claim]) -> VerificationPlan:
+    def plan(
+        self, state: LedgerState, claims: Iterable[Claim], *, at_once: bool = False
+    ) -> VerificationPlan:
         """Plan second looks at the claims that have none yet.
 
         A pull request over its budget waits without holding up the others. Pure but for new ids.
-        Raises UnknownModel.
+        Raises UnknownModel. `at_once`: use lane now where that costs little more, and for the
+        answers of that lane. If not, all are sent in batches.
         """
         if self.config.verify is None:
             return VerificationPlan()
         due = due_findings(state, self.now)
         wanted = [claim for claim in claims if claim.finding.id in due]
         requests = build_requests(wanted, self.config.verify)
-        affordable, refused = self._within_budget(state, requests)
-        lanes: tuple[Lane, ...] = ("batch", "now")
-        batches = (
-            self._plan_batch(part, lane)
-            for lane in lanes
-            for part in split_into_batches(
-                [request for request in affordable if request.lane == lane]
-            )
-        )
+        affordable, refused = self._within_budget(state, requests, at_once=at_once)
+        in_batches = [request for request in affordable if request.lane == "batch"]
+        immediate = [request for request in affordable if request.lane == "now"]
+        batches = [self._plan_batch(part, "batch") for part in split_into_batches(in_batches)]
+        # Each of these is sent by a thread of its own.
+        parts = filter(None, (immediate[start::MAX_AT_ONCE] for start in range(MAX_AT_ONCE)))
+        batches += [self._plan_batch(part, "now") for part in parts]
         return VerificationPlan(tuple(batches), tuple(refused))
 
     def _within_budget(
-        self, state: LedgerState, requests: Iterable[VerificationRequest]
+        self,
+        state: LedgerState,
+        requests: Iterable[VerificationRequest],
+        *,
+        at_once: bool,
     ) -> tuple[list[VerificationRequest], list[BudgetExceeded]]:
         spent = sum_spent(state, self.now)
         affordable: list[VerificationRequest] = []
@@ -76,18 +86,35 @@ class VerificationPlanner:
         by_pull_request: dict[int | None, list[VerificationRequest]] = {}
         for request in requests:
             by_pull_request.setdefault(request.claims[0].request.pr, []).append(request)
+        extra_left = MAX_EXTRA_OF_RUN
         for pr, group in by_pull_request.items():
-            max_usd = sum((self._estimate(request).usd_max for request in group), Decimal(0))
             spent["spent_pr"] = sum_spent_on(state, pr)
-            try:
-                check_budget(self.config.budget, usd_max=max_usd, **spent)
-            except BudgetExceeded as refusal:
-                refused.append(refusal)
+            in_batch = [request.in_lane("batch") for request in group]
+            immediate = [request.in_lane("now") for request in group]
+            extra = self._usd(immediate) - self._usd(in_batch)
+            if any(request.lane == "batch" for request in group):
+                is_cheap = extra <= min(MAX_EXTRA_OF_PULL_REQUEST, extra_left)
             else:
-                affordable += group
+                is_cheap = True  # a person has asked for answers at once
+            refusal: BudgetExceeded | None = None
+            for choice in [immediate, in_batch] if at_once and is_cheap else [in_batch]:
+                max_usd = sum((self._estimate(request).usd_max for request in choice), Decimal(0))
+                try:
+                    check_budget(self.config.budget, usd_max=max_usd, **spent)
+                except BudgetExceeded as error:
+                    refusal = error
+                    continue
+                affordable += choice
                 spent["spent_day"] += max_usd
                 spent["spent_month"] += max_usd
+                extra_left -= extra if choice is immediate else Decimal(0)
+                break
+            else:
+                refused += [refusal] if refusal else []
         return affordable, refused
+
+    def _usd(self, requests: Iterable[VerificationRequest]) -> Decimal:
+        return sum((self._estimate(request).usd for request in requests), Decimal(0))
 
     def _plan_batch(self, requests: Iterable[VerificationRequest], lane: Lane) -> PlannedBatch:
         intent = IntentId(self.new_id())

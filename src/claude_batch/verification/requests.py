@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from claude_batch.anthropic_api.request_body import Body, InMemoryBody
 from claude_batch.config.model import Lane
@@ -51,6 +51,9 @@ class VerificationRequest:
     @property
     def lane(self) -> Lane:
         return self.claims[0].lane
+
+    def in_lane(self, lane: Lane) -> "VerificationRequest":
+        return replace(self, claims=tuple(replace(claim, lane=lane) for claim in self.claims))
 
     @property
     def about(self) -> tuple[str, ...]:

@@ -1,15 +1,17 @@
 """Send second looks at new findings after a collect, in batches of their own."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.batches.batching import PlannedBatch, SentBatch
-from claude_batch.batches.collect_result import CollectResult
+from claude_batch.batches.collect_result import CollectResult, merge_results
 from claude_batch.batches.record_answers import load_findings
 from claude_batch.config.model import Config
 from claude_batch.costs.prices import Prices, UnknownModel
+from claude_batch.costs.receipts import sum_lost_reservations
 from claude_batch.errors import CannotCollect, CannotFetch, CannotSubmit, LedgerDamaged
 from claude_batch.findings.finding import Finding
 from claude_batch.git.repository import Repository
@@ -20,11 +22,17 @@ from claude_batch.submission.send import BatchSender
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.verification.evidence import build_excerpt
+from claude_batch.verification.immediate import ImmediateSender
 from claude_batch.verification.outcomes import due_findings, is_postable
 from claude_batch.verification.planner import VerificationPlan, VerificationPlanner
 from claude_batch.verification.requests import Claim
 
 TaskLocation = tuple[Plan, PlannedFile, PlannedTask]
+
+
+class _Round(NamedTuple):
+    collection: CollectResult
+    is_interrupted: bool = False  # not all that was to be sent in lane now was sent
 
 
 @dataclass
@@ -50,21 +58,40 @@ class Verifier:
             self.now,
             despite_damage=self.despite_damage,
         )
+        results = [self._send_due(sender, at_once=True)]
+        if results[0].is_interrupted:
+            results.append(self._send_due(sender, at_once=False))
+        return merge_results(result.collection for result in results)
+
+    def _send_due(self, sender: BatchSender, *, at_once: bool) -> "_Round":
         try:
-            plan = self._plan(sender)
+            plan = self._plan(sender, at_once=at_once)
         except (CannotCollect, CannotSubmit, LedgerDamaged, UnknownModel) as error:
-            return CollectResult(notes=(f"no second look: {error.problem}",))
+            return _Round(CollectResult(notes=(f"no second look: {error.problem}",)))
         notes = [f"no second look: {refusal.problem}" for refusal in plan.refused]
+        immediate = [batch for batch in plan.batches if batch.intent.lane == "now"]
         sent: list[SentBatch] = []
+        is_interrupted = False
         try:
-            for batch in sender.send(plan.batches):
+            for batch in sender.send([item for item in plan.batches if item not in immediate]):
                 sent.append(batch)
+            if immediate:
+                immediate_sender = ImmediateSender(
+                    self.ledger, self.anthropic, self.prices, self.now
+                )
+                is_interrupted = immediate_sender.send(immediate)
         except CannotSubmit as error:
             notes.append(f"a second look could not be sent: {error.problem}")
-        answers = tuple(self._immediate_answers(plan.batches))
-        return CollectResult(answers=answers, notes=tuple(notes), sent=tuple(sent))
+        pairs = list(self._immediate_pairs(immediate))
+        if pairs:
+            tasks = sum(len(request.tasks) for request, _ in pairs)
+            sent.append(SentBatch(None, len(pairs), tasks, follows="verify"))
+        answers = tuple(answer for _, answer in pairs)
+        lost_usd = sum_lost_reservations(pairs)
+        collection = CollectResult((), answers, tuple(notes), tuple(sent), lost_usd)
+        return _Round(collection, is_interrupted)
 
-    def _plan(self, sender: BatchSender) -> VerificationPlan:
+    def _plan(self, sender: BatchSender, *, at_once: bool) -> VerificationPlan:
         claims = list(self._load_claims(self.ledger.view()))
         if not claims:
             return VerificationPlan()
@@ -72,14 +99,16 @@ class Verifier:
             *(self.config, self.prices, self.run, self.now(), self.new_id),
             key_scope=self.anthropic.key_scope,
         )
-        return sender.claim(lambda state: planner.plan(state, claims))
+        return sender.claim(lambda state: planner.plan(state, claims, at_once=at_once))
 
-    def _immediate_answers(self, batches: Iterable[PlannedBatch]) -> Iterator[AnswerRecorded]:
-        """The answers of the lane now, which are recorded while it sends."""
-        intents = [batch.intent.id for batch in batches if batch.intent.lane == "now"]
-        records = self.ledger.view().batch_records if intents else {}
-        for intent in intents:
-            yield from records[intent].answers.values()
+    def _immediate_pairs(
+        self, batches: Sequence[PlannedBatch]
+    ) -> Iterator[tuple[RequestRecorded, AnswerRecorded]]:
+        """The answers of lane now, which are recorded while it sends, with their requests."""
+        records = self.ledger.view().batch_records if batches else {}
+        for batch in batches:
+            record = records[batch.intent.id]
+            yield from ((record.requests[n], answer) for n, answer in record.answers.items())
 
     def _load_claims(self, state: LedgerState) -> Iterator[Claim]:
         """The due findings with their evidence. One whose code is missing stays unverified."""

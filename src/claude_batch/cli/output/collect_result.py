@@ -39,10 +39,9 @@ def collect_text(result: CollectResult) -> str:
     if tally.refuted:
         lines.append(f"refuted by a second look: {count(tally.refuted, 'finding')}")
     lines += [
-        f"{PURPOSE.get(batch.follows or '', 'sent')}: batch {batch.id} "
-        f"({count(batch.requests, 'request')})"
+        f"{PURPOSE.get(batch.follows or '', 'sent')}: "
+        f"{f'batch {batch.id}' if batch.id else 'at once'} ({count(batch.requests, 'request')})"
         for batch in result.sent
-        if batch.id
     ]
     lines += [f"{answer.outcome}: {answer.error}" for answer in tally.failed]
     return "\n".join(lines) or "nothing is open"
