@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.environment import check_network
+from claude_batch.environment_checks import check_network
 from program import ONCE, PROGRAM, Place, open_place
 
 

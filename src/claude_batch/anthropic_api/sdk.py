@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from claude_batch.anthropic_api.errors import KEY_REMEDY
-from claude_batch.environment import address_fault, check_network
+from claude_batch.environment_checks import address_fault, check_network
 from claude_batch.errors import CannotSubmit
 
 if TYPE_CHECKING:

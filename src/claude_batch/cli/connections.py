@@ -13,7 +13,8 @@ from claude_batch.cli import clock
 from claude_batch.cli.configuration import load_config
 from claude_batch.cli.options import print_status
 from claude_batch.config.model import Config
-from claude_batch.environment import check_certificates, environment, github_token
+from claude_batch.environment import environment
+from claude_batch.environment_checks import check_certificates, github_token
 from claude_batch.errors import BadUsage, CannotFetch, CannotRecord, RemoteUnavailable
 from claude_batch.git import plumbing
 from claude_batch.git.repository import Repository

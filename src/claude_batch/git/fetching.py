@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from claude_batch.errors import CannotFetch, CannotRead
+from claude_batch.git.errors import explain_failure, is_unreachable
 from claude_batch.git.objects import ObjectReader
 from claude_batch.git.process import Git
 
@@ -38,6 +39,9 @@ class ObjectFetcher:
         if branch not in self.tips:
             ref = f"refs/heads/{branch}"
             result = self.git.run("ls-remote", "--", self.remote, ref, check=False)
+            if is_unreachable(result.err):
+                error = explain_failure(result.err, ref, self.remote, "stored")
+                raise CannotFetch(error.problem, error.remedy)
             if result.code:
                 raise CannotFetch(
                     f"the branch {branch} of `{self.remote}` could not be looked up: "

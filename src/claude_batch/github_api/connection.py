@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from claude_batch.environment import check_network, check_web_address, github_token
+from claude_batch.environment_checks import check_network, check_web_address, github_token
 from claude_batch.errors import CannotPublish
 from claude_batch.github_api.errors import Operation, translate_errors
 from claude_batch.github_api.retry import build_retry
