@@ -24,7 +24,7 @@ MAX_TITLE = 250  # characters; GitHub takes 255
 
 @dataclass(frozen=True, slots=True)
 class ReviewCoverage:
-    """What became of the tasks of one head."""
+    """The states of the tasks of one head, counted."""
 
     head: str
     answered: int

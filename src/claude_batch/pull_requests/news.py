@@ -1,4 +1,4 @@
-"""What happened since a pull request was last read in full."""
+"""The time of the latest event since a pull request was last read in full."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime

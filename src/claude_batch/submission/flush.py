@@ -60,7 +60,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class FlushPlan:
-    """What is sent together, and what stays waiting."""
+    """The plans and batches that are sent together, and the record of what stays waiting."""
 
     parts: tuple[SubmissionPlan, ...]
     batches: tuple[PlannedBatch, ...]

@@ -1,4 +1,4 @@
-"""What became of the tasks of a plan: answered, in flight, waiting, failed, expired, cancelled.
+"""The states of the tasks of a plan: answered, in flight, waiting, failed, expired, cancelled.
 
 Everything follows from the ledger, the settings of today and the time. A task that is planned and
 neither in flight nor validly answered is waiting, unless it failed for good.

@@ -67,7 +67,7 @@ def plan_all(
     submissions: list[Submission],
     problems: list[tuple[str, ClaudeBatchError]],
 ) -> FlushResult:
-    """What would be sent."""
+    """The plans and requests that would be sent."""
     config = load_config(options.repository, flags=options.flags)
     state = open_shared_ledger(options.repository, config).view()
     parts = plan_flush(state, submissions, anthropic_client(options.repository).key_scope).parts
