@@ -40,7 +40,11 @@ def test_what_is_open_done_and_spent(rig: Rig) -> None:
         (sent.id, "in_progress", 1)
     ]
     assert (said["pending_tasks"], said["failed_tasks"], said["damaged"]) == (1, 0, [])
+    done = next(row for row in list_batches([rig.ledger], rig.clock()) if row.id != sent.id)
+    assert done.completed_at == rig.answers()["a.py"].at
+    assert "; completed 2026-11-22 10:1" in batch_line(done)
     row = found.batches[0]
+    assert row.completed_at is None
     assert row.expires_at == row.created_at + timedelta(days=1)
     paid = rig.answers()["a.py"].usd
     assert paid is not None
@@ -122,9 +126,8 @@ def test_the_list_says_why_a_batch_was_never_sent(work: Work) -> None:
         assert (sent.not_sent, lost.status, lost.not_sent) == (None, "lost", said.value.problem)
         assert "not sent" not in batch_line(sent)
         assert batch_line(lost).endswith(f"1 request, 1 task; not sent: {said.value.problem}")
-        assert list(json.loads(write_json(lost))) == [
-            *("id", "status", "created_at", "expires_at", "requests", "tasks", "lane", "not_sent")
-        ]
+        keys = ("id", "status", "created_at", "expires_at", "requests", "tasks", "lane", "not_sent")
+        assert list(json.loads(write_json(lost))) == [*keys, "completed_at"]
 
 
 class TestShow:

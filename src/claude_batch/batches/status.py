@@ -35,6 +35,7 @@ class BatchSummary:
     tasks: int
     lane: str
     not_sent: str | None = None  # why nothing more of it is sent
+    completed_at: datetime | None = None  # when its last answer was recorded
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,14 @@ def _summarize(record: BatchRecord, now: datetime) -> BatchSummary:
         sum(len(request.tasks) for request in record.requests.values()),
         record.intent.lane,
         record.abandoned.reason if record.abandoned and not record.is_answered() else None,
+        _completed_at(record),
     )
+
+
+def _completed_at(record: BatchRecord) -> datetime | None:
+    if record.is_open() or not record.is_answered():
+        return None
+    return max((answer.at for answer in record.answers.values()), default=None)
 
 
 def _failed(state: LedgerState, failed: Set[TaskId]) -> tuple[FailedTask, ...]:

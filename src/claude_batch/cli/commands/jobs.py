@@ -32,6 +32,7 @@ from claude_batch.cli.output.jobs_result import (
     results_text,
     stats_text,
 )
+from claude_batch.cli.plan_flags import parse_priority
 from claude_batch.costs.entries import list_cost_entries
 from claude_batch.errors import BadUsage
 from claude_batch.jobs.derivation import derive_jobs, find_job
@@ -49,8 +50,6 @@ from claude_batch.jobs.transitions import (
 )
 from claude_batch.jobs.wait import wait_exit_code
 from claude_batch.waiting.settings import WaitingSettings
-
-PRIORITIES = {"critical": 100, "high": 75, "normal": 50, "low": 25, "background": 0}
 
 app = command_app("Manage jobs: recorded plans and their progress.")
 JobId = Annotated[str, typer.Argument(metavar="ID", help="An id, or its first 6 characters.")]
@@ -86,7 +85,7 @@ def list_command(
         kinds=frozenset(kind or ()),
         tags=frozenset(tag or ()),
         sources=frozenset(source or ()),
-        priorities=frozenset(map(_parse_priority, priority or ())),
+        priorities=frozenset(map(parse_priority, priority or ())),
         pull_requests=frozenset(pr or ()),
         with_deleted=everything,
     )
@@ -242,13 +241,3 @@ def _hold(
     document = {"target": target, "paused": is_on, "changed": has_changed}
     print_result(document, lambda value: value, lambda _: f"{target}: {words}", output_format)
     return None
-
-
-def _parse_priority(text: str) -> int:
-    """A word, or a number from 0 to 100. Raises BadUsage."""
-    number = PRIORITIES.get(text, int(text) if text.isdecimal() else -1)
-    if not 0 <= number <= 100:
-        raise BadUsage(
-            f"{text!r} is not a priority", f"choose from {', '.join(PRIORITIES)}, or 0 to 100"
-        )
-    return number

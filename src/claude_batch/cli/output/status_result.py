@@ -93,6 +93,7 @@ def batch_line(batch: BatchSummary) -> str:
     return (
         f"{batch.id}  {batch.status}  {format_time(batch.created_at)}  "
         f"{count(batch.requests, 'request')}, {count(batch.tasks, 'task')}"
+        + (f"; completed {format_time(batch.completed_at)}" if batch.completed_at else "")
         + (f"; not sent: {batch.not_sent}" if batch.not_sent else "")
     )
 
