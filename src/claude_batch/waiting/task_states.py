@@ -232,7 +232,7 @@ class _PlanReader:
     def _unpaid_failures(
         self, task: TaskId, tried: Iterable[RequestRecord]
     ) -> list["_UnpaidFailure"]:
-        """The failures since the last answer that was paid for, and since a person reset the task."""
+        """The failures since the last paid answer, and since a person reset the task."""
         rows = list(tried)
         paid = (row.answer.at for row in rows if row.answer and row.answer.outcome in BILLED)
         ends = [*paid, *filter(None, [self.state.reset_times.get(task)])]
