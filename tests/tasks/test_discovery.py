@@ -104,7 +104,7 @@ def test_notes_are_ready_waiting_or_dropped(work: Work) -> None:
     notes = [
         QueueEntry(committed, first, NOON),
         QueueEntry(open_, first, NOON),
-        QueueEntry(open_, first, NOON - timedelta(days=2)),
+        QueueEntry(open_, first, NOON - timedelta(days=15)),
     ]
     trees = open_finder(work).sort_notes(notes, NOON + timedelta(minutes=5))
     assert (trees.ready, trees.waiting, trees.dropped) == ((notes[0],), (notes[1],), (notes[2],))
