@@ -79,8 +79,10 @@ class BatchRecord:
     @property
     def latest_news(self) -> datetime:
         """When it was recorded, created or searched for."""
-        created = (self.submitted.created_at, self.submitted.at) if self.submitted else ()
-        return max((self.intent.at, *created, *(lookup.at for lookup in self.lookups)))
+        times = [self.intent.at, *(lookup.at for lookup in self.lookups)]
+        if self.submitted:
+            times += [self.submitted.created_at, self.submitted.at]
+        return max(times)
 
     def status(self, now: datetime) -> str:
         """One of the words of the `status` command."""

@@ -24,7 +24,7 @@ TIME_LIMIT = timedelta(seconds=90)  # for all of them
 class _Reply(NamedTuple):
     batch: PlannedBatch
     request: PreparedRequest
-    message: bytes | CannotSubmit
+    message: bytes | CannotSubmit | None  # None: a bug in the thread
 
 
 @dataclass
@@ -54,9 +54,10 @@ class ImmediateSender:
             reply = self._replies.get()
             running -= 1
             left = waiting[reply.batch.intent.id]
-            if isinstance(reply.message, CannotSubmit):
-                has_failed = True
-            self._record(reply)
+            if reply.message is None:
+                raise RuntimeError("the thread of a second look has failed")
+            has_failed = has_failed or isinstance(reply.message, CannotSubmit)
+            self._record(reply.batch, reply.request, reply.message)
             if left and not has_failed and self.now() < deadline:
                 self._start(reply.batch, left.popleft(), deadline)
                 running += 1
@@ -68,25 +69,27 @@ class ImmediateSender:
         seconds = max(1.0, (deadline - self.now()).total_seconds())
 
         def send() -> None:
+            message: bytes | CannotSubmit | None = None
             try:
-                message: bytes | CannotSubmit = self.anthropic.create_message(
-                    request.body.read(), seconds
-                )
+                message = self.anthropic.create_message(request.body.read(), seconds)
             except CannotSubmit as error:
                 message = error
-            self._replies.put(_Reply(batch, request, message))
+            finally:  # else `send` would wait for ever
+                self._replies.put(_Reply(batch, request, message))
 
         # A daemon: an interrupted process does not wait for its answer.
         threading.Thread(target=send, daemon=True).start()
 
-    def _record(self, reply: _Reply) -> None:
+    def _record(
+        self, batch: PlannedBatch, request: PreparedRequest, message: bytes | CannotSubmit
+    ) -> None:
         def decide(state: LedgerState) -> Write:
-            recorder = self._recorder(state, reply.batch)
-            if isinstance(reply.message, SubmitUnclear):
+            recorder = self._recorder(state, batch)
+            if isinstance(message, SubmitUnclear):
                 return recorder.record_unknown(state)
-            if isinstance(reply.message, CannotSubmit):
-                return recorder.abandon(reply.message.problem)
-            answer = parse_message(reply.request.custom_id, reply.message, None)
+            if isinstance(message, CannotSubmit):
+                return recorder.abandon(message.problem)
+            answer = parse_message(request.custom_id, message, None)
             return recorder.record(state, [answer])
 
         self.ledger.transact(decide)
