@@ -61,7 +61,7 @@ def test_another_fault_of_the_shared_ledger_comes_after_the_local_work(place: Pl
     submit_local(place)
     place.json("submit", "--pr", str(place.shop.hub.open_pull("Change", "feature")), "--wait")
     place.shop.git("push", "-q", "origin", ":refs/heads/claude-batch-state")
-    problem, _ = place.run("collect", "--wait", code=3).refusal()
+    problem, _ = place.run("collect", code=3).refusal()
     assert "is gone from origin" in problem
     place.shop.git("remote", "remove", "origin")
     assert place.json("status")["pending_tasks"] == 0  # those of the local ledger
