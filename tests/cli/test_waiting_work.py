@@ -86,6 +86,14 @@ def test_a_budget_of_zero_sends_nothing_from_any_source(
     assert runs.sent() == 0
 
 
+def test_a_budget_of_zero_sends_no_tasks_of_a_file(runs: CiRuns) -> None:
+    tasks = runs.folder / "tasks.jsonl"
+    tasks.write_text('{"path": "a.py", "kind": "review", "text": "a = 1\\n"}\n')
+    runs.run("tasks", "submit", str(tasks), "--budget", "0", code=4)
+    assert runs.sent() == 0
+    assert runs.json("tasks", "submit", str(tasks))["tasks"]["new"] == 1
+
+
 def test_a_flush_that_the_budget_refuses_ends_with_4(runs: CiRuns) -> None:
     runs.configure("budget.pull_request = 0\nverify = false\n")
     runs.run("submit", *RANGE, code=4)

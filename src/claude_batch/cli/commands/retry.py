@@ -45,5 +45,5 @@ def retry(
         client, run = anthropic_client(repository), run_id(repository)
         BatchForgetter(ledgers, client, load_prices(config), run, clock.utc_now).forget(ids or [])
     tasks = batches.retry(ledgers, ids or [], reanswer=reanswer, stamp=event_stamp(repository))
-    text = f"{count(len(tasks), 'task')} to retry: the next submit sends them"
+    text = f"{count(len(tasks), 'task')} to retry: the next run sends them, or `claude-batch flush`"
     print_result(tasks, item_list, lambda _: text, output_format)
