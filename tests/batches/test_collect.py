@@ -74,8 +74,9 @@ def test_each_outcome_is_recorded_as_what_it_is(work: Work) -> None:
             "unreadable": 1,
         }
         assert [status for _, status in done.batches] == ["collected"]
-        for path in ("refused.py", "cut.py", "prose.py"):
+        for path in ("cut.py", "prose.py"):
             assert found[path].usd, "tokens were used, so dollars were paid"
+        assert found["refused.py"].usd == 0, "it was refused before any output"
         for path in ("overloaded.py", "expired.py", "canceled.py"):
             assert found[path].usd is None
         assert found["overloaded.py"].error == "overloaded_error: busy"
