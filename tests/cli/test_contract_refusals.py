@@ -223,7 +223,8 @@ def test_what_was_not_sent_is_free_again(place, alone, environ, problem, remedy)
     assert said.startswith(problem)
     assert remedy in done
     status = place.json("status", cwd=alone)
-    assert (status["batches"], status["pending_tasks"], status["spent_usd"]) == ([], 0, 0)
+    assert (status["batches"], status["in_flight"]["tasks"], status["spent_usd"]) == ([], 0, 0)
+    assert status["waiting"]["tasks"] == 1
     assert place.json("estimate", "--range", "HEAD~1..HEAD", cwd=alone)["tasks"]["new"] == 1
 
 

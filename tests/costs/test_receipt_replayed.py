@@ -186,8 +186,8 @@ def test_a_negative_or_absurd_field_makes_the_answer_unknown(fields: dict[str, o
     assert (made.unpriced, made.usd, made.requests) == (1, 0, 1)
 
 
-def test_what_is_unknown_keeps_its_reservation() -> None:
+def test_what_is_unknown_counts_at_its_estimate() -> None:
     (found,) = answers(changed(input_tokens=-1))
     ask = asked("i1", 0, "t0")
     view = LedgerState.from_events([intent("i1"), ask, submitted("i1"), found])
-    assert view.spent(datetime(2026, 11, 1, tzinfo=UTC)) == ask.estimate.usd_max
+    assert view.spent(datetime(2026, 11, 1, tzinfo=UTC)) == ask.estimate.usd
