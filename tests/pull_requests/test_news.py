@@ -56,3 +56,10 @@ def test_a_finding_without_its_second_look_is_news_once_more_after_the_timeout()
     late = answer.at + VERIFICATION_TIMEOUT
     assert news(*SENT, answer, now=late - timedelta(seconds=1)) == answer.at
     assert news(*SENT, answer, now=late) == late
+
+
+def test_a_timeout_that_has_passed_is_news() -> None:
+    plan = ev.plan("p").model_copy(update={"deadline": ev.at(30)})
+    state = LedgerState.from_events([plan])
+    assert latest_news(state, ev.at(29)) == {7: ev.at(0)}
+    assert latest_news(state, ev.at(31)) == {7: ev.at(30)}

@@ -39,8 +39,9 @@ def _plan_times(state: LedgerState, plan: Plan, now: datetime) -> Iterator[datet
     yield from _times(state.unsent.get(plan.id, ()))
     yield from _times(state.job_changes.get(plan.id, ()))
     yield from _times(state.hold_history)
-    if plan.not_before and plan.not_before <= now:
-        yield plan.not_before
+    for at in (plan.not_before, plan.deadline):
+        if at and at <= now:  # a wait ends, or the tasks expire
+            yield at
 
 
 def _request_times(state: LedgerState, row: RequestRecord, now: datetime) -> Iterator[datetime]:
