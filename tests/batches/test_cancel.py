@@ -2,11 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from claude_batch.batches.cancel import cancel, cancel_pull_request, close_pull_request
+from claude_batch.batches.cancel import cancel
 from claude_batch.errors import BadUsage
-from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.view import TaskStatus
-from rig import REPO, Rig, open_rig
+from rig import Rig, open_rig
 from scratch import Work
 
 
@@ -71,25 +70,3 @@ def test_what_was_canceled_may_be_asked_again(rig: Rig) -> None:
         cancel([rig.ledger], rig.claude, [], "run-1", rig.clock)
         assert rig.collect().counts()["canceled"] == 1
     assert rig.view.task_status(subject.tasks[0].id) is TaskStatus.NEW
-
-
-def test_a_batch_of_another_pull_request_goes_on(rig: Rig) -> None:
-    mine, theirs = submit(rig, "a.py", pr=7), submit(rig, "b.py", pr=8)
-    assert cancel_pull_request(rig.ledger, rig.claude, 7, "run-1", rig.clock) == [
-        (mine, "canceling")
-    ]
-    assert statuses(rig)[theirs] == "in_progress"
-
-
-def test_closing_cancels_and_is_remembered(rig: Rig) -> None:
-    mine = submit(rig, "a.py", pr=7)
-    done = close_pull_request(rig.ledger, rig.claude, 7, True, Stamp("run-1", REPO, rig.clock))
-    assert done == [(mine, "canceling")]
-    assert rig.view.closed[7].merged
-
-
-def test_closing_what_was_never_submitted_writes_nothing(rig: Rig) -> None:
-    assert (
-        close_pull_request(rig.ledger, rig.claude, 9, False, Stamp("run-1", REPO, rig.clock)) == []
-    )
-    assert rig.ledger.tip() is None

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from claude_batch.batches.cancel import close_pull_request
+from claude_batch.batches.cancel import cancel_records
 from claude_batch.ledger.events import Stamp
+from claude_batch.pull_requests.record import record_end
+from claude_batch.waiting.unneeded_batches import unneeded_batches
 from rig import PullRig, Rig, content, find, open_pull, open_rig
 from shop import Shop, open_shop
 
@@ -101,7 +103,8 @@ def rebase(shop: Shop) -> None:
 def close_in_ci(pull: PullRig) -> list[tuple[str, str]]:
     rig = pull.rig
     stamp = Stamp(rig.run, "octo/shop", rig.clock)
-    return [
-        (str(batch), status)
-        for batch, status in close_pull_request(rig.ledger, rig.claude, pull.number, True, stamp)
-    ]
+    record_end(rig.ledger, pull.number, stamp, merged=True)
+    records = unneeded_batches(rig.view, rig.clock())
+    batches = [record.submitted for record in records if record.submitted]
+    canceled = cancel_records(rig.ledger, rig.claude, batches, rig.run, rig.clock)
+    return [(str(batch), status) for batch, status in canceled]

@@ -3,10 +3,10 @@ from datetime import timedelta
 
 import pytest
 
-from claude_batch.batches.cancel import close_pull_request
 from claude_batch.costs.entries import list_cost_entries
 from claude_batch.ledger.events import Stamp
 from claude_batch.ledger.prune import PruneResult, prune
+from claude_batch.pull_requests.record import record_end
 from claude_batch.submission.scope import ReviewScope
 from ledger_events import START
 from rig import REPO, Rig, find, open_rig
@@ -27,7 +27,7 @@ def reviewed(rig: Rig, pr: int | None = 7, path: str = "a.py") -> ReviewScope:
 
 
 def closed(rig: Rig, pr: int) -> None:
-    close_pull_request(rig.ledger, rig.claude, pr, True, Stamp("run-1", REPO, rig.clock))
+    record_end(rig.ledger, pr, Stamp("run-1", REPO, rig.clock), merged=True)
 
 
 def pruned(rig: Rig, days: float) -> int:

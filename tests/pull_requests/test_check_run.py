@@ -30,7 +30,7 @@ TABLE = [
     ),
     ({"answered": 0, "failed": 1}, 0, "Incomplete: 1 of 1 task not reviewed"),
     ({"answered": 12}, 3, "3 findings"),
-    ({"answered": 12, "unverified": 1}, 1, "1 finding"),
+    ({"answered": 12, "unverified": 1}, 1, "1 finding, second look at 1 finding"),
     ({"answered": 12, "unverified": 2}, 0, "Review pending: second look at 2 findings"),
     ({"answered": 0, "left_out": (BINARY,) * 4}, 0, "Nothing to review: 4 files left out"),
     ({"answered": 0}, 0, "Nothing to review"),

@@ -7,7 +7,7 @@ import pytest
 
 from ci_runs import CiRuns, open_ci_runs
 from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
-from program import ONCE
+from program import ONCE, SUSPICIOUS
 
 USELESS = {
     "refused": ModelReply("", stop_reason="refusal"),
@@ -58,3 +58,33 @@ def test_a_better_model_is_asked_again(tmp_path: Path, monkeypatch: pytest.Monke
         for _ in range(3):
             runs.schedule()
         assert runs.title().startswith("No findings in ")
+
+
+def test_findings_that_cannot_be_read_any_more_stay_posted_and_are_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_ci_runs(tmp_path / "ci", monkeypatch) as runs:
+        runs.push({"run.py": SUSPICIOUS})
+        runs.shop.hub.open_pull("Change the cart", "feature")
+        runs.event("opened")
+        runs.schedule()
+        posted = [body for body in runs.comments() if "claude-batch:" in body]
+        sent = runs.sent()
+        delete_shards(runs)
+        runs.schedule()
+        assert [body for body in runs.comments() if "claude-batch:" in body] == posted
+        assert "No findings" not in runs.title()
+        assert runs.sent() > sent
+        runs.schedule()
+        assert [body for body in runs.comments() if "claude-batch:" in body][:5] == posted[:5]
+
+
+def delete_shards(runs: CiRuns) -> None:
+    """Delete all findings from the state branch, as `prune` does for closed pull requests."""
+    git, state = runs.shop.git, "refs/heads/claude-batch-state"
+    git("fetch", "-q", "origin", f"+{state}:refs/test/state")
+    git("worktree", "add", "-q", "--detach", str(runs.folder / "state"), "refs/test/state")
+    at = ("-C", str(runs.folder / "state"))
+    git(*at, "rm", "-rq", "answers")
+    git(*at, "-c", "user.email=a@b.c", "commit", "-qm", "prune")
+    git(*at, "push", "-q", "origin", f"HEAD:{state}")

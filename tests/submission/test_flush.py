@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from claude_batch.batches.cancel import close_pull_request
 from claude_batch.config.model import Budget, Config, OwnKind
 from claude_batch.costs.estimates import LIMIT_MAX
 from claude_batch.errors import BudgetExceeded, CannotFetch
 from claude_batch.git.repository import Repository
 from claude_batch.ledger.events import Plan, Stamp
 from claude_batch.ledger.store import Write
+from claude_batch.pull_requests.record import record_end
 from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.sandbox.anthropic_server.server import BatchesServer
 from claude_batch.sandbox.http_messages import Fault, FindFault, fail_calls
@@ -196,7 +196,7 @@ class TestTriedBefore:
         with open_moody(tmp_path, {"slow.py": [EXPIRED]}) as (pull, _):
             rig = pull.rig
             stamp = Stamp(rig.run, REPO, rig.clock)
-            close_pull_request(rig.ledger, rig.claude, pull.number, True, stamp)
+            record_end(rig.ledger, pull.number, stamp, merged=True)
             assert send_again(pull) == FlushResult()
 
     def test_whole_files_are_asked_again_from_their_commit(self, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from claude_batch.anthropic_api.client import AnthropicClient
 from claude_batch.anthropic_api.models import BatchId
 from claude_batch.errors import BadUsage, CannotCollect
-from claude_batch.ledger.events import BatchStatus, PullRequestClosed, Stamp, Submitted
+from claude_batch.ledger.events import BatchStatus, Stamp, Submitted
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 
@@ -40,32 +40,6 @@ def cancel(
         for ledger, batches in chosen
         for canceled in cancel_records(ledger, anthropic, batches, run, now)
     ]
-
-
-def cancel_pull_request(
-    ledger: Ledger, anthropic: AnthropicClient, pr: int, run: str, now: Callable[[], datetime]
-) -> CanceledBatches:
-    """Cancel the open batches with requests of this pull request only."""
-    state = ledger.view()
-    batches = [
-        submitted
-        for submitted in _submitted_batches(state)
-        if {row.pr for row in state.batch_records[submitted.intent].requests.values()} == {pr}
-    ]
-    return cancel_records(ledger, anthropic, batches, run, now)
-
-
-def close_pull_request(
-    ledger: Ledger,
-    anthropic: AnthropicClient,
-    pr: int,
-    merged: bool,
-    stamp: Stamp,
-) -> CanceledBatches:
-    """Record the end of the pull request, which `prune` needs, and cancel its open batches."""
-    event = stamp.event(PullRequestClosed, pr=pr, merged=merged)
-    ledger.transact(lambda state: Write((event,)) if state.latest_plan(pr) else Write())
-    return cancel_pull_request(ledger, anthropic, pr, stamp.run, stamp.now)
 
 
 def cancel_records(

@@ -198,8 +198,12 @@ class GitHubClient(RepositoryConnection):
             if latest_id is None:
                 created = self._repository.create_check_run(head_sha=check.head_sha, **fields)
                 return IdResponse.model_validate(created.raw_data).id
-            self._repository.get_check_run(latest_id).edit(**fields)
-            return latest_id
+            with suppress_statuses(403):
+                self._repository.get_check_run(latest_id).edit(**fields)
+                return latest_id
+            # Another identity made it, and only that one may change it.
+            created = self._repository.create_check_run(head_sha=check.head_sha, **fields)
+            return IdResponse.model_validate(created.raw_data).id
 
 
 def _to_comments(responses: Iterable[CommentResponse]) -> list[RemoteComment]:

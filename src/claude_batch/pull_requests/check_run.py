@@ -13,13 +13,15 @@ from claude_batch.diff.exclusions import AUTHOR_MARKS
 from claude_batch.diff.model import SkippedFile
 from claude_batch.formatting import count
 from claude_batch.ledger.events import Plan
-from claude_batch.ledger.view import LedgerState
+from claude_batch.ledger.view import LedgerState, plan_key
+from claude_batch.markdown import escape_line, truncate
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.task_states import TaskReading, TaskState, WaitingReason
 
 # A batch ends within 24 hours, and one more run posts its answers.
 LONGEST_WAIT = timedelta(hours=26)
 MAX_TITLE = 250  # characters; GitHub takes 255
+MAX_PROBLEM = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def read_coverage(
         failed=sum(len(by_state[kind]) for kind in gone),
         left_out=left_out,
         ends_at=max(_ends(state, in_flight), default=None),
-        age=now - plan.at,
+        age=now - state.first_planned.get(plan_key(plan), plan.at),
     )
 
 
@@ -86,7 +88,7 @@ def _reasons(readings: list[TaskReading]) -> tuple[str, ...]:
     for reading in readings:
         text = str(reading.reason or WaitingReason.NEXT_RUN)
         if reading.problem and reading.reason is WaitingReason.REFUSED:
-            text += f": {reading.problem}"
+            text += f": {truncate(escape_line(reading.problem), MAX_PROBLEM)}"
         counts[text] = counts.get(text, 0) + 1
     return tuple(sorted(counts, key=lambda text: (-counts[text], text)))
 
@@ -138,10 +140,11 @@ def _title(coverage: ReviewCoverage, findings: int) -> str:
         shown = f", {count(findings, 'finding')}" if findings else ""
         missing = f"{coverage.failed:,} of {count(coverage.tasks, 'task')} not reviewed"
         return f"Incomplete: {missing}{shown}"
+    if coverage.unverified:
+        shown = f"{count(findings, 'finding')}, " if findings else "Review pending: "
+        return f"{shown}second look at {count(coverage.unverified, 'finding')}"
     if findings:
         return count(findings, "finding")
-    if coverage.unverified:
-        return f"Review pending: second look at {count(coverage.unverified, 'finding')}"
     if not coverage.tasks:
         files = f": {count(len(coverage.left_out), 'file')} left out" if coverage.left_out else ""
         return f"Nothing to review{files}"

@@ -8,19 +8,19 @@ from claude_batch.formatting import count
 from claude_batch.ledger.view import LedgerState
 from claude_batch.markdown import code_span, escape_line
 from claude_batch.pull_requests.comment import MERGED, append_marker
-from claude_batch.pull_requests.selection import Selection
+from claude_batch.pull_requests.review_input import ReviewInput
 
 GRAVE = (Severity.CRITICAL, Severity.HIGH)
 
 
-def find_late_findings(
-    selection: Selection, state: LedgerState, number: int
-) -> list[PlacedFinding]:
+def find_late_findings(review: ReviewInput, state: LedgerState) -> list[PlacedFinding]:
     """The confirmed findings of critical or high severity that were not posted yet."""
+    number = review.pull_request.pull.number
     return [
         placed
-        for placed in (*selection.inline, *selection.summarized)
+        for placed in (*review.selection.inline, *review.selection.summarized)
         if placed.finding.severity in GRAVE
+        and placed.finding.id not in review.verification.unverified
         and (number, placed.finding.fingerprint) not in state.posts
     ]
 

@@ -13,10 +13,8 @@ from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.events import (
     FeedbackRecorded,
     Post,
-    PullRequestClosed,
     PullRequestSeen,
     Stamp,
-    next_timestamp,
 )
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
@@ -24,7 +22,7 @@ from claude_batch.pull_requests.comment import MERGED
 from claude_batch.pull_requests.lease import PublishLease
 from claude_batch.pull_requests.merged import find_late_findings, render_late_findings
 from claude_batch.pull_requests.poster import ReviewPoster
-from claude_batch.pull_requests.record import PullRequestRecord
+from claude_batch.pull_requests.record import PullRequestRecord, record_end
 from claude_batch.pull_requests.review_input import (
     PullRequestState,
     ReviewInput,
@@ -111,7 +109,7 @@ class Publisher:
         state = self.ledger.view()
         review = self._loader.load(merged, state)
         result = PublishResult(pull.number, receipt=review.receipt, note=review.note)
-        late = find_late_findings(review.selection, state, pull.number)
+        late = find_late_findings(review, state)
         is_posted = (pull.number, MERGED) in state.posts
         is_off = not merged.config.comment_limits.merged
         if is_off or is_posted or not late or review.coverage.pending:
@@ -149,12 +147,8 @@ class Publisher:
     def close(self, pull: PullRequest) -> PublishResult:
         """Record that a pull request was closed. Nothing is posted there any more."""
         state = self.ledger.view()
-        plan = state.latest_plan(pull.number)
-        if plan and pull.number not in state.closed:
-            at = next_timestamp([plan.at], self.now())
-            stamp = Stamp(self.run, self.repo, lambda: at)
-            closed = stamp.event(PullRequestClosed, pr=pull.number, merged=pull.merged)
-            self.ledger.transact(lambda state: Write((closed,)))
+        stamp = Stamp(self.run, self.repo, self.now)
+        record_end(self.ledger, pull.number, stamp, merged=pull.merged)
         record = PullRequestRecord(state, pull.number, frozenset())
         findings = self._loader.load_findings(record)
         return PublishResult(

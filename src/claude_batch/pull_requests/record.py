@@ -17,10 +17,20 @@ from claude_batch.diff.model import Diff, SkippedFile
 from claude_batch.findings.finding import Finding
 from claude_batch.findings.relocation import PreviousPlans
 from claude_batch.git.earlier_commits import HistoryReaders
-from claude_batch.ledger.events import AnswerRecorded, FoldedRequest, Plan, RequestRecorded
+from claude_batch.ledger.events import (
+    AnswerRecorded,
+    FoldedRequest,
+    Plan,
+    PullRequestClosed,
+    RequestRecorded,
+    Stamp,
+    next_timestamp,
+)
+from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.check_run import ReviewCoverage, read_coverage
 from claude_batch.tasks.task import TaskId
+from claude_batch.waiting.current_plans import is_cancelled, is_too_old
 from claude_batch.waiting.settings import WaitingSettings
 from claude_batch.waiting.task_states import TaskReading, TaskState, WaitingReason, read_plan
 
@@ -86,6 +96,10 @@ class PullRequestRecord:
         """The tasks of the current diff. Those that are in no plan yet wait for the next run."""
         plan = self.plans[-1]
         readings = read_plan(self.state, plan, settings, now)
+        if is_cancelled(self.state, plan) or is_too_old(self.state, plan, now):
+            gone = TaskReading(TaskState.CANCELLED)
+            waits = TaskState.WAITING
+            readings = {task: gone if r.state is waits else r for task, r in readings.items()}
         if plan.head != head:
             unplanned = TaskReading(TaskState.WAITING, WaitingReason.NEXT_RUN)
             readings = {task: readings.get(task, unplanned) for task in self.current_tasks}
@@ -123,3 +137,16 @@ class PullRequestRecord:
                 reused = sum(task.id in self.current_tasks for task in request.tasks)
                 total += answer.usd * reused / len(request.tasks)
         return total
+
+
+def record_end(ledger: Ledger, number: int, stamp: Stamp, *, merged: bool) -> None:
+    """Record that a planned pull request is closed, unless that is recorded."""
+
+    def decide(state: LedgerState) -> Write:
+        plan, closed = state.latest_plan(number), state.closed.get(number)
+        if plan is None or (closed is not None and closed.at >= plan.at):
+            return Write()
+        at = next_timestamp([plan.at], stamp.now())
+        return Write((stamp.event(PullRequestClosed, at=at, pr=number, merged=merged),))
+
+    ledger.transact(decide)

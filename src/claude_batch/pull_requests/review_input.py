@@ -47,6 +47,7 @@ from claude_batch.verification.outcomes import (
     load_verification_state,
 )
 from claude_batch.waiting.settings import WaitingSettings
+from claude_batch.waiting.task_states import is_readable
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,11 @@ class ReviewInput:
     feedback: Sequence[Feedback]  # new, from people with write access
     fixed_threads: Sequence[FixedThread]
     note: str  # the reason why review threads could not be read, else empty
+    is_whole: bool = True  # False: findings of answers that stand posted cannot be read any more
 
     def plan(self, refused: Collection[str] = ()) -> ReviewPlan:
         """Plan the review. `refused` are fingerprints of comments that GitHub refused."""
-        return plan_review(
+        plan = plan_review(
             self.selection,
             replace(self.existing, refused=refused),
             self.pull_request.diff,
@@ -112,6 +114,10 @@ class ReviewInput:
             fail_on=self.pull_request.config.fail_on,
             unverified=self.verification.unverified,
         )
+        if self.is_whole or plan.summary_id is None:
+            return plan
+        # The summary that stands says more than what can be read now.
+        return replace(plan, summary_due=False)
 
     def is_due(self, plan: ReviewPlan) -> bool:
         """True if anything is to be posted, edited, resolved or recorded."""
@@ -164,6 +170,7 @@ class ReviewInputLoader:
             feedback,
             list(conversation.fixed_threads(fixed, pull_request.read_head)),
             note,
+            all(is_readable(state, answer, now) for _, answer in record.answers()),
         )
 
     def load_findings(self, record: PullRequestRecord) -> list[Finding]:

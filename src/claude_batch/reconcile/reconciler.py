@@ -25,10 +25,11 @@ from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import DraftCheck, PullRequest
 from claude_batch.jobs.transitions import delete_ended_batches
-from claude_batch.ledger.events import Installed, PullRequestClosed, Stamp
+from claude_batch.ledger.events import Installed, Stamp
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.publish import Publisher, PublishResult
+from claude_batch.pull_requests.record import record_end
 from claude_batch.pull_requests.review_input import PullRequestState, load_pull_request
 from claude_batch.pull_requests.review_plan import CHECK, body_digest
 from claude_batch.reconcile.coverage import skip_reason
@@ -163,14 +164,7 @@ class Reconciler:
         """Record that a planned pull request is closed, if it is."""
         if pull.state == "open":
             return
-        event = self.stamp.event(PullRequestClosed, pr=pull.number, merged=pull.merged)
-
-        def decide_end(state: LedgerState) -> Write:
-            plan, closed = state.latest_plan(pull.number), state.closed.get(pull.number)
-            is_recorded = closed is not None and plan is not None and closed.at >= plan.at
-            return Write((event,)) if plan and not is_recorded else Write()
-
-        self.ledger.transact(decide_end)
+        record_end(self.ledger, pull.number, self.stamp, merged=pull.merged)
         self._end_check(pull.number, "Closed before review")
 
     def _end_check(self, number: int, title: str) -> None:
