@@ -28,6 +28,7 @@ from claude_batch.prompts import repository_rules
 from claude_batch.prompts.context import ContextSource
 from claude_batch.prompts.kinds import find_kind
 from claude_batch.submission import requests
+from claude_batch.submission.flush import Submission, plan_flush
 from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder
@@ -92,7 +93,7 @@ def _drafts(subject: ReviewScope) -> list[PreparedRequest]:
     ids = (f"{n:016x}" for n in range(10**9))
     kinds = (find_kind("review"),)
     planner = SubmissionPlanner(config, kinds, Prices.load(), NOW, lambda: next(ids))
-    claim = planner.plan(LedgerState.from_events(()), subject)
+    claim = plan_flush(LedgerState.from_events(()), [Submission(planner, subject)])
     return [draft for batch in claim.batches for draft in batch.requests]
 
 

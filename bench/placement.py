@@ -38,7 +38,8 @@ from claude_batch.pull_requests.comment import append_marker
 from claude_batch.pull_requests.review_plan import comment_fault
 from claude_batch.sandbox.github_server.comment_rules import find_anchor_errors
 from claude_batch.sandbox.github_server.git_repository import BareRepository, ChangedFile
-from claude_batch.submission.planner import SubmissionPlan, SubmissionPlanner
+from claude_batch.submission.flush import FlushPlan, Submission, plan_flush
+from claude_batch.submission.planner import SubmissionPlanner
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder, DiscoveredChanges
 
@@ -126,7 +127,7 @@ class GroundTruth:
         touched = self.bare.changes(base, head) if len(look.files) <= MOST_FILES else ()
         return PushedState(comparison.base or base, head, look, touched)
 
-    def claim(self, scene: PushedState, number: int) -> SubmissionPlan:
+    def claim(self, scene: PushedState, number: int) -> FlushPlan:
         planner = SubmissionPlanner(
             CONFIG, self.kinds, Prices.load(), WHEN, lambda: f"{number:016x}"
         )
@@ -138,7 +139,7 @@ class GroundTruth:
             tasks=scene.look.tasks(self.kinds),
             skipped=scene.look.skipped,
         )
-        return planner.plan(LedgerState.from_events([]), subject)
+        return plan_flush(LedgerState.from_events([]), [Submission(planner, subject)])
 
     def rows(self, commit: str, path: str) -> list[bytes]:
         return (self.blob(commit, path) or b"").split(b"\n")
@@ -163,7 +164,7 @@ class PlacementTrial:
 
     truth: GroundTruth
     start: PushedState
-    claim: SubmissionPlan
+    claim: FlushPlan
     said: Sequence[tuple[Finding, IntendedPlace]]
 
     def first_push(self) -> PlacementTally:
@@ -319,14 +320,14 @@ def try_pull(
     others += pages
     trial = PlacementTrial(truth, start, claim, said)
     outcome.first += trial.first_push()
-    plans = [claim.plan]
+    plans = [claim.parts[0].plan]
     for at, head in enumerate(pull.heads[1:], 1):
         scene = truth.scene(pull.base, head)
         if not scene.touched:
             continue
         outcome.pushes += 1
-        plans.append(truth.claim(scene, number).plan)
-        for mode, known in zip(MODES, ([claim.plan], plans, [claim.plan]), strict=True):
+        plans.append(truth.claim(scene, number).parts[0].plan)
+        for mode, known in zip(MODES, ([claim.parts[0].plan], plans, [claim.parts[0].plan]), strict=True):
             outcome.later[mode] += trial.later_push(scene, mode, known[: at + 1])
     outcome.pulls = 1
     return outcome

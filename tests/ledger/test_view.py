@@ -135,9 +135,9 @@ def test_spent_is_what_was_paid_and_what_may_still_be() -> None:
 def test_a_failure_without_tokens_is_free_and_tokens_without_a_price_are_not() -> None:
     assert LedgerState.from_events([*SENT, failed("i1", 0), failed("i1", 1)]).spent(at(0)) == 0
     unpriced = answered("i1", 0, usd=None, usd_standard=None)
-    assert LedgerState.from_events([*SENT, unpriced, failed("i1", 1)]).spent(at(0)) == Decimal(
-        "0.05"
-    )
+    # It counts at its estimate, and no longer at the reservation.
+    spent = LedgerState.from_events([*SENT, unpriced, failed("i1", 1)]).spent(at(0))
+    assert spent == Decimal("0.01")
 
 
 def test_nothing_is_reserved_for_what_was_never_sent() -> None:

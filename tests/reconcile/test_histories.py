@@ -192,8 +192,11 @@ class History:
         self.config = Config(verify=None, budget=Budget(pull_request=Decimal(50)))
         self.shop.hub.reopen(1)
         for _ in range(8):
+            before = len(self.ledger.events)
             self.clock.at += timedelta(hours=6)
             self.run()
+            if self.runs > 2 and len(self.ledger.events) == before:
+                return  # nothing is left to do
 
     def check_end(self) -> None:
         state, head = self.ledger.view(), self.head()

@@ -124,4 +124,5 @@ def answer_id(request: PreparedRequest) -> str:
 
 def _sum_usage(usages: Iterable[Usage | None]) -> Usage:
     known = [usage for usage in usages if usage]
-    return Usage(**{key: sum(getattr(usage, key) for usage in known) for key in Usage.model_fields})
+    counts = [name for name, field in Usage.model_fields.items() if field.default == 0]
+    return Usage(**{name: sum(getattr(usage, name) for usage in known) for name in counts})
