@@ -327,7 +327,8 @@ def try_pull(
             continue
         outcome.pushes += 1
         plans.append(truth.claim(scene, number).parts[0].plan)
-        for mode, known in zip(MODES, ([claim.parts[0].plan], plans, [claim.parts[0].plan]), strict=True):
+        first = plans[:1]
+        for mode, known in zip(MODES, (first, plans, first), strict=True):
             outcome.later[mode] += trial.later_push(scene, mode, known[: at + 1])
     outcome.pulls = 1
     return outcome
