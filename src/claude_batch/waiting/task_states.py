@@ -126,7 +126,7 @@ class _PlanReader:
 
     def _is_reask_due(self, task: PlannedTask, answers: Sequence[RequestRecord]) -> bool:
         """True if a task is to be asked again because the definition around it has changed."""
-        newest = max(_answered_at(row) for row in answers)
+        newest = max(_answer_order(row)[0] for row in answers)
         is_reasked = len(answers) > 1
         if is_reasked and self.now - newest < REASK_INTERVAL:
             return False
@@ -148,7 +148,8 @@ class _PlanReader:
 
     def _records(self, task: TaskId) -> list[RequestRecord]:
         # A second look is about findings: it does not answer its tasks.
-        return [row for row in self.state.requests.of_task(task) if row.request.purpose != "verify"]
+        rows = (row for row in self.state.requests.of_task(task) if row.request.purpose != "verify")
+        return sorted(rows, key=_answer_order)  # folding changes the order of the ledger
 
     # Failures
 
@@ -160,7 +161,7 @@ class _PlanReader:
 
     def _was_cancelled(self, rows: Sequence[RequestRecord]) -> bool:
         """True if a person cancelled the request that this plan's pull request sent last."""
-        last = max((row for row in rows if row.answer), key=_answered_at, default=None)
+        last = max((row for row in rows if row.answer), key=_answer_order, default=None)
         return (
             last is not None
             and last.answer is not None
@@ -261,7 +262,7 @@ class _UnpaidFailure:
 def final_failure(tried: Sequence[RequestRecord]) -> str:
     """The reason why a task is not tried again after these requests; empty if it is."""
     answers = [row.answer for row in tried if row.answer]
-    last = max(answers, key=lambda answer: answer.at, default=None)
+    last = max(answers, key=lambda answer: (answer.at, answer.intent, answer.n), default=None)
     for row in tried:
         if row.answer and _is_final(row.answer, is_alone=len(row.request.tasks) == 1):
             return _problem(row.answer)
@@ -294,8 +295,10 @@ def _outcome(row: RequestRecord) -> Outcome | None:
     return row.answer.outcome if row.answer else None
 
 
-def _answered_at(row: RequestRecord) -> datetime:
-    return row.answer.at if row.answer else row.request.at
+def _answer_order(row: RequestRecord) -> tuple[datetime, str, int]:
+    """A key that sorts by time, and is unique."""
+    at = row.answer.at if row.answer else row.request.at
+    return at, row.request.intent, row.request.n
 
 
 def _problem(answer: AnswerRecorded) -> str:
