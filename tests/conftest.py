@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pygit2
 import pytest
+from hypothesis import settings
 from pygit2.enums import ConfigLevel
 
 from scratch import GIT_CONFIG, Work
+
+# How long an example takes says nothing of the program, and much of the machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 SECRETS = ("ANTHROPIC_", "GITHUB_", "GH_", "ACTIONS_", "RUNNER_", "GIT_", "CI", "NO_COLOR")
 

@@ -2,7 +2,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claude_batch.pull_requests.comment import append_marker
@@ -412,7 +412,6 @@ SHARDS = (
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(SHARDS), max_size=14).map("".join))
 @example("- <details>\n  <summary>s</summary>\n- </details>")
 @example("> <details>\n> <summary>s</summary>\n\n</details>")
