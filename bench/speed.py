@@ -13,9 +13,8 @@ from pathlib import Path
 
 from claude_batch.cli.main import GARBAGE
 from claude_batch.git.repository import Repository
-from claude_batch.ledger.view import LedgerState
 from claude_batch.prompts.kinds import find_kind
-from claude_batch.submission.scope import PendingWork, ReviewScope
+from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.discovery import ChangeFinder
 from claude_batch.tasks.sources import RangeSource
 
@@ -97,7 +96,7 @@ def _new_ids(folder: Path) -> int:
     look = finder.find_changes(finder.compare(RangeSource("HEAD~1", "HEAD")), (), kinds)
     tasks = look.tasks(kinds)
     subject = ReviewScope("a/b", "run", None, look.comparison, tasks, look.skipped)
-    return len(PendingWork.from_state(LedgerState(), subject).new)
+    return len(subject.unique_tasks)
 
 
 def _repository(folder: Path, files: int, lines: int) -> None:
