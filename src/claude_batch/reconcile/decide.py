@@ -1,13 +1,12 @@
 """Decide what is due: compare the ledger with the open pull requests as they are now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.comment import MERGED
-from claude_batch.pull_requests.news import latest_news
 from claude_batch.pull_requests.publish import is_seen
 from claude_batch.reconcile.coverage import HORIZON, Forks, needs_plan, uncovered_reason
 from claude_batch.waiting.current_plans import current_plans
@@ -19,7 +18,6 @@ class DueWork:
 
     to_plan: tuple[PullRequest, ...]
     ended: tuple[int, ...]  # planned, but not open any more
-    uncovered: dict[int, str]  # the reasons by pull request
 
 
 def decide(
@@ -27,23 +25,20 @@ def decide(
 ) -> DueWork:
     """`pulls` are all open pull requests."""
     ordered = sorted(pulls, key=lambda pull: (pull.updated_at, pull.number))
-    uncovered = {
-        pull.number: reason
-        for pull in ordered
-        if (reason := uncovered_reason(state, pull, forks, label, now))
-    }
     is_open = {pull.number for pull in pulls}
     planned = {plan.pr for plan in current_plans(state, now) if plan.pr is not None}
     return DueWork(
-        tuple(pull for pull in ordered if pull.number not in uncovered and needs_plan(state, pull)),
+        tuple(
+            pull
+            for pull in ordered
+            if needs_plan(state, pull) and not uncovered_reason(state, pull, forks, label, now)
+        ),
         tuple(sorted(planned - is_open)),
-        uncovered,
     )
 
 
-def due_after_merge(state: LedgerState, now: datetime) -> list[int]:
+def due_after_merge(state: LedgerState, news: Mapping[int, datetime], now: datetime) -> list[int]:
     """The merged pull requests that have news since the merge, and no comment on it yet."""
-    news = latest_news(state, now)
     read_at = {number: seen.at for number, seen in state.seen.items()}
     return [
         number
@@ -57,11 +52,10 @@ def due_after_merge(state: LedgerState, now: datetime) -> list[int]:
 
 
 def due_publications(
-    state: LedgerState, pulls: Sequence[PullRequest], now: datetime
+    state: LedgerState, pulls: Sequence[PullRequest], news: Mapping[int, datetime]
 ) -> list[PullRequest]:
     """The pull requests where something may have to be posted, or where people may have answered;
-    the one that was touched longest ago first."""
-    news = latest_news(state, now)
+    the one that was touched longest ago first. `news` is from `latest_news`."""
     return [
         pull
         for pull in sorted(pulls, key=lambda pull: (pull.updated_at, pull.number))

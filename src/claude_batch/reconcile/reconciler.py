@@ -28,13 +28,14 @@ from claude_batch.jobs.transitions import delete_ended_batches
 from claude_batch.ledger.events import Installed, Stamp
 from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
+from claude_batch.pull_requests.news import latest_news
 from claude_batch.pull_requests.publish import Publisher, PublishResult
 from claude_batch.pull_requests.record import record_end
 from claude_batch.pull_requests.review_input import PullRequestState, load_pull_request
 from claude_batch.pull_requests.review_plan import CHECK, body_digest
 from claude_batch.reconcile.coverage import skip_reason
 from claude_batch.reconcile.decide import decide, due_after_merge, due_publications
-from claude_batch.submission.flush import Flusher, FlushOptions, FlushResult, Submission
+from claude_batch.submission.flush import Flusher, FlushResult, Submission
 from claude_batch.submission.inputs import build_planner, load_pull_request_scope, load_submission
 from claude_batch.submission.scope import PlanOptions, Resubmission
 from claude_batch.tasks.discovery import ChangeFinder, with_fresh_base
@@ -95,7 +96,7 @@ class Reconciler:
             with self._failures(result):
                 fresh = self._plan(pull, "now" if is_labelled else None)
                 # Only its own tasks: others are sent on the schedule.
-                result.flush = self._flusher([pull]).flush(FlushOptions(max_tasks=0), [fresh])
+                result.flush = self._flusher([pull]).send([fresh])
                 result.problems += [error for _, error in result.flush.problems]
         self._cancel_unneeded(result)
         if pull.state == "open" and self.ledger.view().latest_plan(number):
@@ -124,13 +125,14 @@ class Reconciler:
         with self._failures(result):
             delete_ended_batches(self.ledger, self.anthropic, self.stamp)
         state = self.ledger.view()
-        waiting = due_publications(state, pulls, self.stamp.now())
+        news = latest_news(state, self.stamp.now())
+        waiting = due_publications(state, pulls, news)
         while waiting and self._may_go_on(result):
             self._publish(waiting.pop(0), result)
         if waiting:
             numbers = ", ".join(str(pull.number) for pull in waiting)
             result.notes.append(f"the next run publishes on pull requests {numbers}")
-        for number in due_after_merge(state, self.stamp.now()):
+        for number in due_after_merge(state, news, self.stamp.now()):
             if self._may_go_on(result):
                 with self._failures(result):
                     self._publish(self.github.get_pull_request(number), result)

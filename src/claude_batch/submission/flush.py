@@ -212,8 +212,7 @@ class Flusher:
     ) -> FlushResult:
         """Send `fresh` plans and what is due of the recorded ones, in order of priority.
 
-        A plan that cannot be built is named, and the others are sent. Raises CannotRecord,
-        LedgerDamaged.
+        A plan that cannot be built is named, and the others are sent. Raises as `send`.
         """
         submissions = [*fresh]
         problems: list[tuple[str, ClaudeBatchError]] = []
@@ -225,15 +224,22 @@ class Flusher:
                 submissions.append(self.load(resubmission))
             except UNBUILT as error:
                 problems.append((resubmission.plan.label, error))
+        result = self.send(submissions)
+        return replace(result, problems=(*problems, *result.problems))
+
+    def send(self, submissions: Sequence[Submission]) -> FlushResult:
+        """Send these alone, in order of priority. Raises CannotRecord, LedgerDamaged."""
         if not submissions:
-            return FlushResult(problems=tuple(problems))
-        submissions.sort(key=lambda submission: -submission.priority)
-        prices = submissions[0].planner.prices
+            return FlushResult()
+        ordered = sorted(submissions, key=lambda submission: -submission.priority)
+        prices = ordered[0].planner.prices
         sender = BatchSender(
             self.ledger, self.anthropic, prices, self.now, despite_damage=self.despite_damage
         )
-        plan = sender.claim(lambda state: plan_flush(state, submissions, self.anthropic.key_scope))
-        problems += [(part.plan.label, part.refused) for part in plan.parts if part.refused]
+        plan = sender.claim(lambda state: plan_flush(state, ordered, self.anthropic.key_scope))
+        problems: list[tuple[str, ClaudeBatchError]] = [
+            (part.plan.label, part.refused) for part in plan.parts if part.refused
+        ]
         sent: list[SentBatch] = []
         try:
             sent.extend(sender.send(plan.batches))

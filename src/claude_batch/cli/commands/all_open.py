@@ -18,7 +18,6 @@ from claude_batch.errors import BadUsage, ClaudeBatchError
 from claude_batch.reconcile.coverage import skip_reason
 from claude_batch.submission.flush import (
     UNBUILT,
-    FlushOptions,
     FlushResult,
     Submission,
     plan_flush,
@@ -52,7 +51,7 @@ def submit(options: SourceOptions) -> None:
         options.repository, config, ledger, despite_damage=options.despite_damage
     )
     # Only these: other waiting tasks are left to `flush`.
-    sent = flusher.flush(FlushOptions(max_tasks=0), submissions)
+    sent = flusher.send(submissions)
     if not ci_runner(options.repository):
         open_local_answers(options.repository, config, ledger).take_over_for_open_pull_requests()
     result = FlushResult(sent.parts, sent.sent, (*problems, *sent.problems))

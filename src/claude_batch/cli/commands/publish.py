@@ -28,6 +28,7 @@ from claude_batch.git.repository import Repository
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.git_store import GitLedger
+from claude_batch.pull_requests.news import latest_news
 from claude_batch.pull_requests.publish import Publisher, PublishResult
 from claude_batch.pull_requests.refactorings import RefactoringPublisher, load_patch_target
 from claude_batch.pull_requests.review_input import load_pull_request
@@ -94,7 +95,8 @@ def find_pull_requests_with_news(github: GitHubClient, ledger: GitLedger) -> lis
     state = ledger.view()
     if not state.plans:
         return []
-    return due_publications(state, github.list_open_pull_requests(), clock.utc_now())
+    news = latest_news(state, clock.utc_now())
+    return due_publications(state, github.list_open_pull_requests(), news)
 
 
 def find_pull_requests_of_branch(repository: Repository, github: GitHubClient) -> list[PullRequest]:
