@@ -19,13 +19,13 @@ from claude_batch.batches.record_answers import (
     parse_results,
     response_validator,
 )
-from claude_batch.batches.status import RESULTS_AVAILABLE
 from claude_batch.costs.prices import Prices
 from claude_batch.errors import CannotCollect, CannotFind
 from claude_batch.formatting import count
 from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.events import Submitted
 from claude_batch.ledger.store import Ledger
+from claude_batch.waiting.task_states import RESULTS_AVAILABLE
 
 # The findings of a larger batch are fetched from the API when they are needed.
 MAX_REQUESTS_WITH_FINDINGS = 5_000

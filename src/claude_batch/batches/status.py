@@ -15,6 +15,7 @@ from claude_batch.ledger.events import AnswerRecorded, RequestRecorded
 from claude_batch.ledger.store import Ledger
 from claude_batch.ledger.view import LedgerState, TaskStatus
 from claude_batch.tasks.task import TaskId
+from claude_batch.waiting.task_states import RESULTS_AVAILABLE
 
 SHORTEST_PREFIX = 6
 
@@ -203,7 +204,6 @@ def _tasks(state: LedgerState) -> list[TaskId]:
     return list(dict.fromkeys(task.id for row in state.requests for task in row.request.tasks))
 
 
-RESULTS_AVAILABLE = timedelta(days=29)
 EXPIRY_WARNING_AFTER = timedelta(hours=20)
 LOSS_WARNING_AFTER = timedelta(days=25)
 

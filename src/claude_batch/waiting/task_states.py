@@ -126,7 +126,7 @@ class _PlanReader:
 
     def _is_reask_due(self, task: PlannedTask, answers: Sequence[RequestRecord]) -> bool:
         """True if a task is to be asked again because the definition around it has changed."""
-        newest = max(_answer_order(row)[0] for row in answers)
+        newest = _answer_order(answers[-1])[0]
         is_reasked = len(answers) > 1
         if is_reasked and self.now - newest < REASK_INTERVAL:
             return False
@@ -147,7 +147,7 @@ class _PlanReader:
         return not asked or task.definition in asked
 
     def _records(self, task: TaskId) -> list[RequestRecord]:
-        # A second look is about findings: it does not answer its tasks.
+        """In the order of their answers. A second look does not answer its tasks."""
         rows = (row for row in self.state.requests.of_task(task) if row.request.purpose != "verify")
         return sorted(rows, key=_answer_order)  # folding changes the order of the ledger
 
@@ -161,7 +161,7 @@ class _PlanReader:
 
     def _was_cancelled(self, rows: Sequence[RequestRecord]) -> bool:
         """True if a person cancelled the request that this plan's pull request sent last."""
-        last = max((row for row in rows if row.answer), key=_answer_order, default=None)
+        last = next((row for row in reversed(rows) if row.answer), None)
         return (
             last is not None
             and last.answer is not None
@@ -224,11 +224,11 @@ class _PlanReader:
 
     def _last_unsent(self, task: TaskId) -> Unsent | None:
         """The last attempt to send the plan, if its wait is not over."""
-        reset_at = self.state.reset_times.get(task)
-        for event in reversed(self.state.unsent.get(self.plan.id, ())):
-            is_over = event.settings not in ("", self.settings.digest)
-            return None if is_over or (reset_at and event.at <= reset_at) else event
-        return None
+        events, reset_at = self.state.unsent.get(self.plan.id), self.state.reset_times.get(task)
+        if not events or (reset_at and events[-1].at <= reset_at):
+            return None
+        is_over = events[-1].settings not in ("", self.settings.digest)
+        return None if is_over else events[-1]
 
     def _unpaid_failures(
         self, task: TaskId, tried: Iterable[RequestRecord]
@@ -260,15 +260,17 @@ class _UnpaidFailure:
 
 
 def final_failure(tried: Sequence[RequestRecord]) -> str:
-    """The reason why a task is not tried again after these requests; empty if it is."""
+    """The reason why a task is not tried again after these requests; empty if it is.
+
+    The requests are in the order of their answers.
+    """
     answers = [row.answer for row in tried if row.answer]
-    last = max(answers, key=lambda answer: (answer.at, answer.intent, answer.n), default=None)
     for row in tried:
         if row.answer and _is_final(row.answer, is_alone=len(row.request.tasks) == 1):
             return _problem(row.answer)
     paid = sum(a.outcome in BILLED and a.outcome is not Outcome.SUCCEEDED for a in answers)
     is_over = paid >= MAX_ATTEMPTS or sum(map(is_lost, answers)) >= MAX_LOST
-    return _problem(last) if last and is_over else ""
+    return _problem(answers[-1]) if is_over else ""
 
 
 def _is_final(answer: AnswerRecorded, *, is_alone: bool) -> bool:
