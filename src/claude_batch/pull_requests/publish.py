@@ -1,6 +1,7 @@
 """Publish the recorded findings of one pull request: comments, summary and check run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,8 +12,6 @@ from claude_batch.findings.placement import DroppedFinding, PlacedFinding
 from claude_batch.github_api.client import GitHubClient
 from claude_batch.github_api.models import PullRequest
 from claude_batch.ledger.events import (
-    FeedbackRecorded,
-    Post,
     PullRequestSeen,
     Stamp,
 )
@@ -82,23 +81,15 @@ class Publisher:
             seen = self._seen(pull_request.pull, read_at)
             self.ledger.transact(lambda state: Write((seen,)))
             return _build_result(review, plan)
-        stamp = Stamp(self.run, self.repo, self.github.get_clock(self.now))
-        lease = PublishLease(self.ledger, stamp, number)
-        acquired = lease.acquire()
-        if acquired is None:
-            return PublishResult(number, note=f"another run is publishing on pull request {number}")
-        leased_state, until = acquired
-        events: list[Post | FeedbackRecorded | PullRequestSeen] = []
-        poster = ReviewPoster(self.github, pull_request.pull, stamp, events, until)
-        try:
+        with self._lease(pull_request.pull) as leased:
+            if leased is None:
+                return PublishResult(number, note=_busy(pull_request.pull))
+            leased_state, poster = leased
             if leased_state.posts != state.posts:  # another run has posted in between
                 review = self._loader.load(pull_request, leased_state)
             result = _post(review, poster)
-            events.append(self._seen(pull_request.pull, read_at))
+            poster.events.append(self._seen(pull_request.pull, read_at))
             return result
-        finally:
-            # After a failure too: what was posted is recorded, and the next run need not wait.
-            lease.release(events)
 
     def publish_merged(self, merged: PullRequestState) -> PublishResult:
         """Post the grave findings that came after the merge, as one comment and once.
@@ -116,22 +107,32 @@ class Publisher:
             seen = self._seen(pull, read_at)
             self.ledger.transact(lambda state: Write((seen,)))
             return result
+        with self._lease(pull) as leased:
+            if leased is None:
+                return replace(result, note=_busy(pull))
+            leased_state, poster = leased
+            if (pull.number, MERGED) in leased_state.posts:
+                return result
+            poster.post_once(MERGED, render_late_findings(late))
+            poster.events.append(self._seen(pull, read_at))
+            return replace(result, posted=1)
+
+    @contextmanager
+    def _lease(self, pull: PullRequest) -> Iterator[tuple[LedgerState, ReviewPoster] | None]:
+        """The ledger's state under the lease and a poster; None if another run holds the lease."""
         stamp = Stamp(self.run, self.repo, self.github.get_clock(self.now))
         lease = PublishLease(self.ledger, stamp, pull.number)
         acquired = lease.acquire()
         if acquired is None:
-            return replace(result, note=f"another run is publishing on pull request {pull.number}")
-        leased_state, until = acquired
-        events: list[Post | FeedbackRecorded | PullRequestSeen] = []
-        poster = ReviewPoster(self.github, pull, stamp, events, until)
+            yield None
+            return
+        state, until = acquired
+        poster = ReviewPoster(self.github, pull, stamp, [], until)
         try:
-            if (pull.number, MERGED) in leased_state.posts:
-                return result
-            poster.post_once(MERGED, render_late_findings(late))
-            events.append(self._seen(pull, read_at))
-            return replace(result, posted=1)
+            yield state, poster
         finally:
-            lease.release(events)
+            # After a failure too: what was posted is recorded, and the next run need not wait.
+            lease.release(poster.events)
 
     def _seen(self, pull: PullRequest, read_at: datetime) -> PullRequestSeen:
         return PullRequestSeen(
@@ -167,6 +168,10 @@ def is_seen(state: LedgerState, pull: PullRequest) -> bool:
         pull.base_ref,
         pull.updated_at,
     )
+
+
+def _busy(pull: PullRequest) -> str:
+    return f"another run is publishing on pull request {pull.number}"
 
 
 def _post(review: ReviewInput, poster: ReviewPoster) -> PublishResult:
