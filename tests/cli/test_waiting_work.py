@@ -166,6 +166,12 @@ def test_all_open_pull_requests_need_a_yes_and_share_a_batch(runs: CiRuns) -> No
     assert runs.json("submit", "--all-open", "--yes")["batches"] == []
 
 
+def test_without_an_open_pull_request_nothing_is_sent(runs: CiRuns) -> None:
+    assert runs.json("estimate", "--all-open")["plans"] == []
+    assert runs.json("submit", "--all-open", "--yes")["batches"] == []
+    runs.run("submit", "--all-open", code=2)
+
+
 def test_lane_auto_answers_at_once_where_that_costs_little(runs: CiRuns) -> None:
     runs.configure('lane = "auto"\nverify = false\n')
     sent = runs.json("submit", *RANGE)

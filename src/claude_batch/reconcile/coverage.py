@@ -9,6 +9,7 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.waiting.current_plans import is_closed
 
 HORIZON = timedelta(days=14)
+LABEL = "claude-batch-now"  # by default; setting it has a pull request answered at once
 Forks = Literal["skip", "label"]
 
 

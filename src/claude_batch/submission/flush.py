@@ -76,12 +76,14 @@ class FlushPlan:
 def plan_flush(
     state: LedgerState, submissions: Sequence[Submission], key_scope: str | None = None
 ) -> FlushPlan:
-    """Plan at least one submission, in the given order.
+    """Plan submissions in the given order.
 
     A later one has what the budgets leave, and tasks that an earlier one sends are known to it.
     Runs again on every new tip of the ledger. Pure but for new ids. `key_scope`: that of the
     client which sends the batches.
     """
+    if not submissions:
+        return FlushPlan((), (), ())
     parts: list[SubmissionPlan] = []
     sums = LedgerSums(state, submissions[0].planner.now)
     sent: frozenset[TaskId] = frozenset()

@@ -14,30 +14,28 @@ from claude_batch.cli.connections import (
 from claude_batch.cli.options import is_terminal, print_result, print_status
 from claude_batch.cli.output.flush_result import find_refusal, flush_document, flush_text
 from claude_batch.cli.source_options import SourceOptions, choose_ledger, prepare_pull_request
+from claude_batch.config.model import Config
 from claude_batch.errors import BadUsage, ClaudeBatchError
-from claude_batch.reconcile.coverage import skip_reason
-from claude_batch.submission.flush import (
-    UNBUILT,
-    FlushResult,
-    Submission,
-    plan_flush,
-)
+from claude_batch.ledger.git_store import GitLedger
+from claude_batch.reconcile.coverage import LABEL, skip_reason
+from claude_batch.submission.flush import UNBUILT, FlushResult, Submission, plan_flush
 
-LABEL = "claude-batch-now"
+Problems = list[tuple[str, ClaudeBatchError]]
 
 
 def estimate(options: SourceOptions) -> None:
     """Show what `submit --all-open` would send, and its price."""
-    submissions, problems = load_submissions(options)
-    planned = plan_all(options, submissions, problems)
+    config, ledger = _open(options)
+    planned = plan_all(options, ledger, *load_submissions(options, config))
     print_result(planned, flush_document, flush_text, options.output_format)
 
 
 def submit(options: SourceOptions) -> None:
     """Show the price, ask, and send."""
-    submissions, problems = load_submissions(options)
+    config, ledger = _open(options)
+    submissions, problems = load_submissions(options, config)
     if not options.is_confirmed:
-        print_status(flush_text(plan_all(options, submissions, problems)))
+        print_status(flush_text(plan_all(options, ledger, submissions, problems)))
         if not is_terminal():
             raise BadUsage(
                 "nothing was sent: --all-open needs --yes where nobody can be asked",
@@ -45,8 +43,6 @@ def submit(options: SourceOptions) -> None:
             )
         if not typer.confirm("Send all of this?", err=True):
             raise typer.Abort
-    config = load_config(options.repository, flags=options.flags)
-    ledger = open_shared_ledger(options.repository, config)
     flusher = build_flusher(
         options.repository, config, ledger, despite_damage=options.despite_damage
     )
@@ -61,27 +57,26 @@ def submit(options: SourceOptions) -> None:
         raise refusal
 
 
+def _open(options: SourceOptions) -> tuple[Config, GitLedger]:
+    config = load_config(options.repository, flags=options.flags)
+    return config, open_shared_ledger(options.repository, config)
+
+
 def plan_all(
-    options: SourceOptions,
-    submissions: list[Submission],
-    problems: list[tuple[str, ClaudeBatchError]],
+    options: SourceOptions, ledger: GitLedger, submissions: list[Submission], problems: Problems
 ) -> FlushResult:
     """The plans and requests that would be sent."""
-    config = load_config(options.repository, flags=options.flags)
-    state = open_shared_ledger(options.repository, config).view()
-    parts = plan_flush(state, submissions, anthropic_client(options.repository).key_scope).parts
+    key_scope = anthropic_client(options.repository).key_scope
+    parts = plan_flush(ledger.view(), submissions, key_scope).parts
     refused = [(part.plan.label, part.refused) for part in parts if part.refused]
     return FlushResult(parts, problems=(*problems, *refused))
 
 
-def load_submissions(
-    options: SourceOptions,
-) -> tuple[list[Submission], list[tuple[str, ClaudeBatchError]]]:
+def load_submissions(options: SourceOptions, config: Config) -> tuple[list[Submission], Problems]:
     """A submission for each open pull request, and the errors of those that cannot be read."""
     repository = options.repository
-    config = load_config(repository, flags=options.flags)
     submissions: list[Submission] = []
-    problems: list[tuple[str, ClaudeBatchError]] = []
+    problems: Problems = []
     pulls = github_client(repository).list_open_pull_requests()
     for pull in sorted(pulls, key=lambda pull: pull.number):
         reason = skip_reason(pull, config.forks, LABEL)

@@ -46,10 +46,10 @@ from claude_batch.ledger.git_store import GitLedger
 from claude_batch.ledger.prune import prune
 from claude_batch.ledger.view import refactoring_plans
 from claude_batch.pull_requests.publish import PublishResult
+from claude_batch.reconcile.coverage import LABEL
 from claude_batch.reconcile.reconciler import Reconciler, ReconcileResult
 
 app = command_app()
-LABEL = "claude-batch-now"
 
 # A service or the budget refused. Errors of usage and configuration, and bugs, fail the run.
 OUTAGES = (BudgetExceeded, CannotCollect, CannotFetch, CannotPublish, CannotRecord, CannotSubmit)
