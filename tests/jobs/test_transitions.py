@@ -5,11 +5,12 @@ import pytest
 from claude_batch.errors import CannotCollect, ClaudeBatchError
 from claude_batch.jobs.derivation import derive_jobs
 from claude_batch.jobs.job import Job, JobProgress
-from claude_batch.jobs.transitions import ALL, JobManager, delete_ended_batches, kind_target
+from claude_batch.jobs.transitions import JobManager, delete_ended_batches
 from claude_batch.ledger.events import JobChanged, Stamp
 from claude_batch.ledger.store import Write
 from claude_batch.sandbox.anthropic_server.reviewer import ModelReply
 from claude_batch.sandbox.http_messages import Fault, HttpRequest
+from claude_batch.waiting.holds import ALL, kind_target
 from claude_batch.waiting.settings import WaitingSettings
 from rig import REPO, Reviewer, Rig, open_rig
 from scratch import Work

@@ -14,6 +14,7 @@ from claude_batch.ledger.events import TICK, IntentId, Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import TIME_TO_LIVE, plan_subject
+from claude_batch.waiting.holds import hold_targets
 
 
 class Change(IntEnum):
@@ -141,7 +142,7 @@ ACTIONS = {
 
 
 def _plan_moments(state: LedgerState, plan: Plan, successor: Plan | None) -> Iterator[Moment]:
-    targets = {"all", plan.id, *(f"kind:{kind}" for kind in plan.kinds)}
+    targets = hold_targets(plan.id, plan.kinds)
     for held in state.hold_history:
         if held.target in targets:
             yield Moment(held.at, Change.HELD if held.on else Change.RELEASED, target=held.target)

@@ -9,6 +9,7 @@ from claude_batch.jobs.moments import Change, Moment
 from claude_batch.ledger.batch_record import ZERO, RequestKey, RequestRecord
 from claude_batch.ledger.events import Plan
 from claude_batch.tasks.task import TaskId
+from claude_batch.waiting.holds import hold_targets
 from claude_batch.waiting.task_states import TaskState, final_failure
 
 WAITING, IN_FLIGHT, ANSWERED = TaskState.WAITING, TaskState.IN_FLIGHT, TaskState.ANSWERED
@@ -150,5 +151,4 @@ class JobReplay:
 
     def _is_held(self) -> bool:
         kinds = {task.kind for task in self.plan.tasks if self.states[task.id] is WAITING}
-        covering = {"all", self.plan.id, *(f"kind:{kind}" for kind in kinds)}
-        return bool(kinds and self.holds & covering)
+        return bool(kinds and self.holds & hold_targets(self.plan.id, kinds))

@@ -20,6 +20,7 @@ from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import is_closed
+from claude_batch.waiting.holds import ALL, kind_target
 from claude_batch.waiting.settings import WaitingSettings
 from claude_batch.waiting.task_states import TaskState
 from claude_batch.waiting.unneeded_batches import (
@@ -28,7 +29,6 @@ from claude_batch.waiting.unneeded_batches import (
     unneeded_batches,
 )
 
-ALL = "all"  # the target of a hold on everything
 RETRIABLE = (TaskState.FAILED, TaskState.EXPIRED, TaskState.CANCELLED)
 
 
@@ -36,11 +36,6 @@ RETRIABLE = (TaskState.FAILED, TaskState.EXPIRED, TaskState.CANCELLED)
 class JobChangeResult:
     job: Job  # after the change
     batches: CanceledBatches
-
-
-def kind_target(kind: str) -> str:
-    """The target of a hold on one kind."""
-    return f"kind:{kind}"
 
 
 def locate_job(ledgers: Sequence[Ledger], prefix: str) -> tuple[Ledger, str]:

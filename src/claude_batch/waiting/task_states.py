@@ -17,6 +17,7 @@ from claude_batch.ledger.view import LedgerState, plan_key
 from claude_batch.tasks.plan import PlannedTask
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import reopened_at
+from claude_batch.waiting.holds import hold_targets
 from claude_batch.waiting.settings import WaitingSettings
 
 MAX_ATTEMPTS = 3  # paid ones, for a task on one head
@@ -203,7 +204,7 @@ class _PlanReader:
     def _reason(
         self, task: PlannedTask, tried: Sequence[RequestRecord]
     ) -> tuple[WaitingReason, str, datetime | None]:
-        if {"all", f"kind:{task.kind}", self.plan.id} & self.state.holds.keys():
+        if hold_targets(self.plan.id, [task.kind]) & self.state.holds.keys():
             return WaitingReason.PAUSED, "", NEVER
         if self.plan.head is None:
             return WaitingReason.SUBMIT, "", NEVER

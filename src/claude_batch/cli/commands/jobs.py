@@ -41,14 +41,9 @@ from claude_batch.jobs.job import JobStatus
 from claude_batch.jobs.listing import JobFilter, JobOrder, list_jobs
 from claude_batch.jobs.results import load_results
 from claude_batch.jobs.stats import compute_stats
-from claude_batch.jobs.transitions import (
-    ALL,
-    JobManager,
-    delete_ended_batches,
-    kind_target,
-    locate_job,
-)
+from claude_batch.jobs.transitions import JobManager, delete_ended_batches, locate_job
 from claude_batch.jobs.wait import wait_exit_code
+from claude_batch.waiting.holds import ALL, kind_target
 from claude_batch.waiting.settings import WaitingSettings
 
 app = command_app("Manage jobs: recorded plans and their progress.")
