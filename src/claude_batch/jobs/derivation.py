@@ -14,6 +14,8 @@ from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
 from claude_batch.waiting.current_plans import (
+    closed_at,
+    find_cancellation,
     is_closed,
     is_superseded,
     is_too_old,
@@ -106,12 +108,11 @@ class _JobReader:
 
     def _ended_at(self, plan: Plan) -> datetime | None:
         """The time from which on nothing of it was sent, whatever was waiting."""
-        times = [self._successors[plan.id].at] if plan.id in self._successors else []
-        if self._last_action(plan):
-            times.append(self.state.job_changes[plan.id][-1].at)
-        if is_closed(self.state, plan) and plan.pr is not None:
-            times.append(self.state.closed[plan.pr].at)
-        return min(times, default=None)
+        successor = self._successors.get(plan.id)
+        cancellation = find_cancellation(self.state, plan)
+        times = [event.at for event in (successor, cancellation) if event]
+        closed = closed_at(self.state, plan)
+        return min([*times, closed] if closed else times, default=None)
 
     def _with_flush(self, plan: Plan, read: Readings) -> Readings:
         """Tasks of lane `later` wait for a flush, which depends on all that wait."""
@@ -144,9 +145,9 @@ class _JobReader:
     # Status
 
     def _status(self, plan: Plan, read: Readings, readings: Readings) -> JobStatus:
-        action = self._last_action(plan)
-        if action:
-            return JobStatus(action)
+        cancellation = find_cancellation(self.state, plan)
+        if cancellation:
+            return JobStatus(cancellation.action)
         was_waiting = any(map(_is_waiting, read.values()))
         if is_closed(self.state, plan) and was_waiting:
             return JobStatus.CANCELLED
@@ -174,11 +175,6 @@ class _JobReader:
         if states and TaskState.ANSWERED not in states:
             yield JobStatus.FAILED
 
-    def _last_action(self, plan: Plan) -> str:
-        """`cancelled` or `deleted`, by a person; empty for neither."""
-        changes = self.state.job_changes.get(plan.id, [])
-        return "" if not changes or changes[-1].action == "reopened" else changes[-1].action
-
     @cached_property
     def _successors(self) -> dict[str, Plan]:
         return find_successors(self.state.plans)
@@ -195,8 +191,8 @@ class _JobReader:
         match status:
             case JobStatus.DELETED | JobStatus.CANCELLED:
                 times += [change.at for change in self.state.job_changes.get(plan.id, [])]
-                closed = self.state.closed.get(plan.pr) if plan.pr is not None else None
-                times += [closed.at] if closed else []
+                closed = closed_at(self.state, plan)
+                times += [closed] if closed else []
             case JobStatus.SUPERSEDED:
                 times += [self._successors[plan.id].at]
             case JobStatus.EXPIRED if plan.deadline:

@@ -13,7 +13,7 @@ from claude_batch.ledger.batch_record import ZERO, RequestKey, RequestRecord
 from claude_batch.ledger.events import TICK, IntentId, Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
-from claude_batch.waiting.current_plans import TIME_TO_LIVE, plan_subject
+from claude_batch.waiting.current_plans import TIME_TO_LIVE, closed_at, plan_subject
 from claude_batch.waiting.holds import hold_targets
 
 
@@ -160,9 +160,9 @@ def _plan_moments(state: LedgerState, plan: Plan, successor: Plan | None) -> Ite
 
 
 def _ends(state: LedgerState, plan: Plan, successor: Plan | None) -> Iterator[Moment]:
-    closed = state.closed.get(plan.pr) if plan.pr is not None else None
-    if closed and closed.at >= plan.at:
-        yield Moment(closed.at, Change.CLOSED)
+    closed = closed_at(state, plan)
+    if closed:
+        yield Moment(closed, Change.CLOSED)
     if successor:
         yield Moment(successor.at, Change.SUPERSEDED)
     if plan.not_before:

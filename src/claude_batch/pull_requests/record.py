@@ -30,7 +30,7 @@ from claude_batch.ledger.store import Ledger, Write
 from claude_batch.ledger.view import LedgerState
 from claude_batch.pull_requests.check_run import ReviewCoverage, read_coverage
 from claude_batch.tasks.task import TaskId
-from claude_batch.waiting.current_plans import is_cancelled, is_too_old
+from claude_batch.waiting.current_plans import is_cancelled, is_closed, is_too_old
 from claude_batch.waiting.settings import WaitingSettings
 from claude_batch.waiting.task_states import TaskReading, TaskState, WaitingReason, read_plan
 
@@ -143,8 +143,8 @@ def record_end(ledger: Ledger, number: int, stamp: Stamp, *, merged: bool) -> No
     """Record that a planned pull request is closed, unless that is recorded."""
 
     def decide(state: LedgerState) -> Write:
-        plan, closed = state.latest_plan(number), state.closed.get(number)
-        if plan is None or (closed is not None and closed.at >= plan.at):
+        plan = state.latest_plan(number)
+        if plan is None or is_closed(state, plan):
             return Write()
         at = next_timestamp([plan.at], stamp.now())
         return Write((stamp.event(PullRequestClosed, at=at, pr=number, merged=merged),))

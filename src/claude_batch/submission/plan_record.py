@@ -12,7 +12,7 @@ from claude_batch.ledger.view import LedgerState
 from claude_batch.submission.scope import ReviewScope
 from claude_batch.tasks.plan import PlannedFile, PlannedTask
 from claude_batch.tasks.task import DiffOrigin, FileOrigin, Kind, Task, TaskId, tasks_by_path
-from claude_batch.waiting.current_plans import is_cancelled
+from claude_batch.waiting.current_plans import is_cancelled, is_closed
 
 
 def build_plan(
@@ -45,7 +45,7 @@ def build_plan(
         **asdict(scope.options),
     )
     last = earlier[-1] if earlier else None
-    is_over = last and (is_cancelled(state, last) or (closed and closed.at >= last.at))
+    is_over = last and (is_cancelled(state, last) or is_closed(state, last))
     if last and not is_over and _content(last) == _content(plan):
         return last
     return plan.model_copy(update={"files": _with_definitions(files, scope.definitions)})

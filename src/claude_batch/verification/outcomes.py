@@ -11,6 +11,7 @@ from claude_batch.findings.finding import Finding, Severity, compute_finding_id
 from claude_batch.ledger.batch_record import RequestRecord
 from claude_batch.ledger.events import AnswerRecorded, RequestRecorded, is_lost
 from claude_batch.ledger.view import LedgerState
+from claude_batch.waiting.current_plans import is_closed
 
 # Counted from the answer that holds the finding. Publishing waits no longer for a second look, so
 # a later one is not sent.
@@ -133,4 +134,4 @@ def _may_be_posted(state: LedgerState, pr: int | None) -> bool:
     if pr is None or closed is None or closed.merged:
         return True
     plan = state.latest_plan(pr)
-    return plan is not None and plan.at > closed.at  # it was reopened
+    return plan is not None and not is_closed(state, plan)  # it was reopened

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from claude_batch.ledger.events import Plan
+from claude_batch.ledger.events import JobChanged, Plan
 from claude_batch.ledger.view import LedgerState
 
 # After this time a task that nobody sent is not wanted any more.
@@ -34,14 +34,23 @@ def is_superseded(state: LedgerState, plan: Plan) -> bool:
 
 
 def is_closed(state: LedgerState, plan: Plan) -> bool:
-    """True if its pull request was closed and not planned again since."""
+    return closed_at(state, plan) is not None
+
+
+def closed_at(state: LedgerState, plan: Plan) -> datetime | None:
+    """When its pull request was closed. None: it is open, or was planned again since."""
     closed = state.closed.get(plan.pr) if plan.pr is not None else None
-    return closed is not None and closed.at >= plan.at
+    return closed.at if closed and closed.at >= plan.at else None
 
 
 def is_cancelled(state: LedgerState, plan: Plan) -> bool:
-    changes = state.job_changes.get(plan.id, [])
-    return bool(changes) and changes[-1].action != "reopened"
+    return find_cancellation(state, plan) is not None
+
+
+def find_cancellation(state: LedgerState, plan: Plan) -> JobChanged | None:
+    """The change by which a person cancelled or deleted its job, unless it was re-opened since."""
+    changes = state.job_changes.get(plan.id)
+    return changes[-1] if changes and changes[-1].action != "reopened" else None
 
 
 def is_too_old(state: LedgerState, plan: Plan, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from claude_batch.ledger.batch_record import BatchRecord
 from claude_batch.ledger.events import Plan
 from claude_batch.ledger.view import LedgerState
 from claude_batch.tasks.task import TaskId
-from claude_batch.waiting.current_plans import current_plans
+from claude_batch.waiting.current_plans import current_plans, find_cancellation
 from claude_batch.waiting.settings import NO_SETTINGS
 from claude_batch.waiting.task_states import TaskState, read_plan
 
@@ -49,9 +49,8 @@ def deletable_batches(state: LedgerState) -> list[BatchRecord]:
     deleted: set[TaskId] = set()
     kept: set[TaskId] = set()
     for plan in state.plans:
-        changes = state.job_changes.get(plan.id, [])
-        is_deleted = bool(changes) and changes[-1].action == "deleted"
-        (deleted if is_deleted else kept).update(plan.task_ids)
+        end = find_cancellation(state, plan)
+        (deleted if end and end.action == "deleted" else kept).update(plan.task_ids)
     deleted -= kept
     return [record for record in _collected(state) if deleted and _is_within(record, deleted)]
 
